@@ -1,0 +1,16 @@
+using System.Text.Json.Serialization;
+
+namespace Engram.Models.Configuration;
+
+/// <summary>Source-generated reading and writing of the configuration records.</summary>
+[JsonSourceGenerationOptions(
+    WriteIndented = true,
+    RespectNullableAnnotations = true,
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+    Converters = [
+        typeof(JsonStringEnumConverter<ScoringFunction>),
+        typeof(JsonStringEnumConverter<ResidualConnection>),
+        typeof(JsonStringEnumConverter<EngramGate>)])]
+[JsonSerializable(typeof(ModelConfiguration))]
+[JsonSerializable(typeof(EngramConfiguration))]
+internal sealed partial class ConfigurationJson : JsonSerializerContext;
