@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 using Engram.Models.Native;
 
 // libtorch's generator, thread pool and default type belong to the whole process.
-[assembly: CollectionBehavior(DisableTestParallelization = true)]
+[assembly: Xunit.v3.Parallelization(Mode = Xunit.Sdk.ParallelMode.None)]
 
 namespace Engram.Torch.Tests.Native;
 
