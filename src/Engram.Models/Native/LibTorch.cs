@@ -52,6 +52,9 @@ public static class LibTorch
         }
         catch (LibTorchException e)
         {
+            // TorchSharp's answer to a failed load is to copy half a gigabyte from the package cache into a folder cpu/ beside the
+            // program and to fail again. A cache that is not there spares that, whoever goes on without asking EnsureLoaded.
+            Environment.SetEnvironmentVariable("NUGET_PACKAGES", Path.Combine(AppContext.BaseDirectory, "no-package-cache"));
             return e;
         }
     }

@@ -14,8 +14,12 @@ internal static partial class LibTorchFolder
     /// <summary>File of TorchSharp's bridge.</summary>
     public const string BridgeFile = "libLibTorchSharp.so";
 
-    private const string PackageVersion = "2.10.0";
-    private const string BridgePackageVersion = "0.107.0";
+    /// <summary>Package and version of libtorch, as the package cache names its folder.</summary>
+    public const string Package = "libtorch-cpu-linux-x64/2.10.0";
+
+    /// <summary>Package and version of TorchSharp.</summary>
+    public const string BridgePackage = "torchsharp/0.107.0";
+
     private const string CoreFile = "libtorch_cpu.so";
 
     /// <summary>The folder with <c>libtorch_cpu.so</c>: <c>ENGRAM_LIBTORCH</c>, else the build's value in runtimeconfig.json, else the application's folders, else the package cache.</summary>
@@ -24,20 +28,20 @@ internal static partial class LibTorchFolder
     {
         if (Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } chosen)
             return Checked(chosen);
-        var candidates = Candidates("Engram.LibTorchDirectory", $"libtorch-cpu-linux-x64/{PackageVersion}");
+        var candidates = Candidates("Engram.LibTorchDirectory", Package);
         return candidates.Find(folder => File.Exists(Path.Combine(folder, CoreFile)))
             ?? throw new LibTorchException(
-                $"{CoreFile} is in none of {string.Join(", ", candidates)}: restore the package libtorch-cpu-linux-x64 {PackageVersion}, or set {Variable} to a folder with libtorch {Version}.");
+                $"{CoreFile} is in none of {string.Join(", ", candidates)}: restore the package {Package}, or set {Variable} to a folder with libtorch {Version}.");
     }
 
     /// <summary>The bridge's file, the application's own copy first: TorchSharp looks there too, and two copies must not meet in one process.</summary>
     /// <exception cref="LibTorchException">No folder holds it.</exception>
     public static string FindBridge()
     {
-        var candidates = Candidates("Engram.LibTorchSharpDirectory", $"torchsharp/{BridgePackageVersion}", applicationFirst: true);
+        var candidates = Candidates("Engram.LibTorchSharpDirectory", BridgePackage, applicationFirst: true);
         return candidates.Select(folder => Path.Combine(folder, BridgeFile)).FirstOrDefault(File.Exists)
             ?? throw new LibTorchException(
-                $"{BridgeFile} is in none of {string.Join(", ", candidates)}: restore the package TorchSharp {BridgePackageVersion}.");
+                $"{BridgeFile} is in none of {string.Join(", ", candidates)}: restore the package {BridgePackage}.");
     }
 
     private static List<string> Candidates(string key, string package, bool applicationFirst = false)
@@ -50,11 +54,18 @@ internal static partial class LibTorchFolder
         var folders = new List<string>(application);
         if (AppContext.GetData(key) is string configured)
             folders.Insert(applicationFirst ? folders.Count : 0, configured);
-        var packages = Environment.GetEnvironmentVariable("NUGET_PACKAGES") is { Length: > 0 } moved
+        folders.Add(InPackageCache(package));
+        return folders;
+    }
+
+    /// <summary>Where the package cache keeps the native files of a package.</summary>
+    /// <param name="package">Lower-case name and version, with a slash between them.</param>
+    internal static string InPackageCache(string package)
+    {
+        var cache = Environment.GetEnvironmentVariable("NUGET_PACKAGES") is { Length: > 0 } moved
             ? moved
             : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget/packages");
-        folders.Add(Path.Combine(packages, package, "runtimes/linux-x64/native"));
-        return folders;
+        return Path.Combine(cache, package, "runtimes/linux-x64/native");
     }
 
     /// <summary>Accepts a user's folder only with the right library in it. A folder without a version note is taken at its word.</summary>
@@ -64,7 +75,7 @@ internal static partial class LibTorchFolder
             throw new LibTorchException($"{Variable} names {folder}, which holds no {CoreFile}: name the lib folder of a libtorch {Version} or PyTorch {Version} install, or unset the variable.");
         var full = Path.GetFullPath(folder);
         if (NotedVersion(full) is { } version && version != Version && !version.StartsWith(Version + ".", StringComparison.Ordinal))
-            throw new LibTorchException($"{Variable} names {folder}, which is libtorch {version}, but TorchSharp {BridgePackageVersion} needs {Version}: install that version, or unset the variable.");
+            throw new LibTorchException($"{Variable} names {folder}, which is libtorch {version}, but {BridgePackage} needs {Version}: install that version, or unset the variable.");
         return full;
     }
 

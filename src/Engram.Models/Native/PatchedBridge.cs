@@ -47,7 +47,7 @@ internal static class PatchedBridge
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            File.Delete(temporary);
+            if (File.Exists(temporary)) File.Delete(temporary);
             throw new LibTorchException($"{folder} cannot be written ({e.Message}): set XDG_CACHE_HOME to a writable folder.", e);
         }
         return path;
