@@ -1,0 +1,49 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Engram.Models.Kernels;
+
+/// <summary>Direct access to the storage of contiguous float32 tensors in host memory, for managed kernels.</summary>
+internal static class HostTensor
+{
+    /// <summary>Whether a managed kernel can work on the tensor (after making it contiguous).</summary>
+    public static bool Handles(Tensor tensor) => tensor.dtype == ScalarType.Float32 && tensor.device_type == DeviceType.CPU;
+
+    /// <summary>First element of a contiguous tensor. Valid while the tensor lives.</summary>
+    public static unsafe float* Pointer(Tensor tensor)
+    {
+        if (!tensor.is_contiguous() || !Handles(tensor))
+            throw new ArgumentException("The kernel needs a contiguous float32 tensor in host memory.", nameof(tensor));
+        return (float*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(tensor.bytes));
+    }
+
+    /// <summary>The elements of a contiguous float32 tensor below 2 GiB.</summary>
+    public static Span<float> Span(Tensor tensor)
+    {
+        if (!tensor.is_contiguous() || !Handles(tensor))
+            throw new ArgumentException("The kernel needs a contiguous float32 tensor in host memory.", nameof(tensor));
+        return MemoryMarshal.Cast<byte, float>(tensor.bytes);
+    }
+
+    /// <summary>
+    /// Runs <paramref name="body"/> over [0, count) in as many consecutive parts as libtorch uses threads. The parts depend on the count and
+    /// the thread setting alone, so sums over parts are reproducible.
+    /// </summary>
+    /// <param name="count">Number of independent items.</param>
+    /// <param name="body">Receives part index, first item, end.</param>
+    /// <returns>The number of parts.</returns>
+    public static int InParts(int count, Action<int, int, int> body)
+    {
+        var parts = Parts(count);
+        if (parts == 1)
+            body(0, 0, count);
+        else
+            Parallel.For(0, parts, part => body(part, (int)((long)count * part / parts), (int)((long)count * (part + 1) / parts)));
+        return parts;
+    }
+
+    /// <summary>How many parts <see cref="InParts"/> will use.</summary>
+    public static int Parts(int count) => count < 64 ? 1 : Math.Max(1, get_num_threads());
+}
