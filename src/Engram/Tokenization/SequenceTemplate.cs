@@ -1,0 +1,56 @@
+using System.Text.Json;
+
+namespace Engram.Tokenization;
+
+/// <summary>The special ids that a post-processor puts around an encoded text.</summary>
+/// <param name="Before">For example the id that begins a sequence.</param>
+/// <param name="After">For example the id that ends it.</param>
+internal sealed record SequenceTemplate(int[] Before, int[] After)
+{
+    private const string Supported = "ByteLevel, TemplateProcessing, Sequence";
+
+    private static readonly SequenceTemplate Empty = new([], []);
+
+    /// <exception cref="InvalidDataException">An unknown type or a malformed template.</exception>
+    public static SequenceTemplate FromJson(TokenizerComponent json, TokenTable vocabulary)
+    {
+        if (json.Json.ValueKind is JsonValueKind.Null or JsonValueKind.Undefined) return Empty;
+        return json.Type switch
+        {
+            "ByteLevel" => Empty,   // concerns offsets only
+            "TemplateProcessing" => FromTemplate(json, vocabulary),
+            "Sequence" => json.Children("processors").Select(part => FromJson(part, vocabulary))
+                .Aggregate(Empty, (inner, outer) => new SequenceTemplate([.. outer.Before, .. inner.Before], [.. inner.After, .. outer.After])),
+            _ => throw json.UnknownType(Supported),
+        };
+    }
+
+    private static SequenceTemplate FromTemplate(TokenizerComponent json, TokenTable vocabulary)
+    {
+        List<int> before = [], after = [];
+        var seenText = false;
+        foreach (var piece in json.Children("single"))
+        {
+            if (piece.Json.ValueKind == JsonValueKind.Object && piece.Json.TryGetProperty("Sequence", out _))
+            {
+                if (seenText) throw json.Error("TemplateProcessing repeats the text");
+                seenText = true;
+            }
+            else (seenText ? after : before).AddRange(Ids(json, (piece with { Json = piece.Property("SpecialToken") }).Text("id"), vocabulary));
+        }
+        return seenText ? new SequenceTemplate([.. before], [.. after]) : throw json.Error("TemplateProcessing leaves out the text");
+    }
+
+    private static IEnumerable<int> Ids(TokenizerComponent json, string name, TokenTable vocabulary)
+    {
+        var special = (json with { Json = json.Property("special_tokens") }).Property(name);
+        var ids = (json with { Json = special }).Property("ids");
+        if (ids.ValueKind != JsonValueKind.Array) throw json.Error($"the ids of \"{name}\" must be an array");
+        foreach (var value in ids.EnumerateArray())
+        {
+            if (value.ValueKind != JsonValueKind.Number || !value.TryGetInt32(out var id) || (uint)id >= (uint)vocabulary.Count)
+                throw json.Error($"\"{name}\" stands for {value.GetRawText()}, which is no id of this vocabulary");
+            yield return id;
+        }
+    }
+}
