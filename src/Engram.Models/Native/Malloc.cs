@@ -17,8 +17,8 @@ public static partial class Malloc
     /// <remarks>
     /// Allocating and filling a [4096, 4096] float tensor (64 MB) takes 8 ms instead of 29 on one thread, 5 instead of 16 on two;
     /// up to 32 MB nothing changes, because glibc learns from the first block of a size. A larger padding of the heap (M_TOP_PAD)
-    /// adds nothing. Only glibc's main heap can grow that far: the program's first thread uses it, and with one arena later threads
-    /// share the heaps that exist, so do the tensor work on the first thread. The price: the process keeps its peak memory until it ends.
+    /// adds nothing. Only glibc's main heap can grow that far. The program's first thread uses it, and so do threads that first allocate
+    /// after this call, unless they inherit the heap of one that ended. The price: the process keeps its peak memory until it ends.
     /// </remarks>
     /// <returns>Whether the allocator took all settings (glibc does; other C libraries may not).</returns>
     public static bool Tune()
