@@ -13,4 +13,5 @@ namespace Engram.Models.Configuration;
         typeof(JsonStringEnumConverter<EngramGate>)])]
 [JsonSerializable(typeof(ModelConfiguration))]
 [JsonSerializable(typeof(EngramConfiguration))]
+[JsonSerializable(typeof(RopeScaling))]
 internal sealed partial class ConfigurationJson : JsonSerializerContext;

@@ -86,6 +86,32 @@ public sealed record EngramConfiguration
     [JsonIgnore]
     public int MemoryWidth => RowsPerToken * HeadDim;
 
+    /// <summary>Most table segments (layers × orders × heads) of one model; every one needs a prime of its own.</summary>
+    internal const int MostSegments = 2048;
+
+    internal void Check(ModelConfiguration model)
+    {
+        Bounds.Range("engram_max_ngram_size", MaxNgramSize, 2, 8);
+        Bounds.Range("engram_n_heads", NHeads, 1, 256);
+        Bounds.Range("engram_head_dim", HeadDim, 1, 8192);
+        Bounds.That(LayerIds.Count > 0, "engram_layer_ids", "empty", "name a layer, or remove the engram_ keys for a model without memory");
+        Bounds.That(LayerIds.Count * (long)RowsPerToken <= MostSegments, "engram_layer_ids", $"a list of {LayerIds.Count}",
+            $"layers times orders times heads must not exceed {MostSegments}");
+        for (int i = 0; i < LayerIds.Count; i++)
+            Bounds.Range("engram_layer_ids", LayerIds[i], i == 0 ? 0 : LayerIds[i - 1] + 1, model.NumHiddenLayers - 1);
+        Bounds.That(SlotsPerOrder.Count == Orders, "engram_slots_per_order", $"a list of {SlotsPerOrder.Count}",
+            $"orders 2 to {MaxNgramSize} need {Orders} entries");
+        foreach (long slots in SlotsPerOrder) Bounds.Range("engram_slots_per_order", slots, 2, int.MaxValue);
+        Bounds.Range("engram_pad_token_id", PadTokenId, 0, model.VocabularySize - 1);
+        Bounds.Range("engram_compressed_vocab_size", CompressedVocabularySize, 0, model.VocabularySize);
+        Bounds.Range("engram_seed", Seed, 0, long.MaxValue >> 1);
+        Bounds.That(Enum.IsDefined(Gate), "engram_gate", Gate, "use signed_sqrt, sigmoid or none");
+        Bounds.Range("engram_conv_kernel", ConvKernel, 0, 64);
+        Bounds.Range("engram_conv_dilation", ConvDilation, 1, 1024);
+        Bounds.Range("engram_norm_eps", NormEps, 1e-12, 0.1);
+        Bounds.Range("engram_table_init_std", TableInitStd, 0.0, 100.0);
+    }
+
     /// <summary>Equality of every value, lists by their elements.</summary>
     public bool Equals(EngramConfiguration? other) => other is not null && Serialized() == other.Serialized();
 

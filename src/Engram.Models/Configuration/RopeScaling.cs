@@ -31,4 +31,15 @@ public sealed record RopeScaling
     /// <summary>Coefficient of ln s in the softmax temperature, of the whole logit; equals <see cref="Mscale"/>.</summary>
     [JsonPropertyName("mscale_all_dim")]
     public double MscaleAllDim { get; init; } = 1.0;
+
+    internal void Check()
+    {
+        Bounds.Range("rope_scaling.factor", Factor, 1.0, 1e6);
+        Bounds.Range("rope_scaling.original_max_position_embeddings", OriginalMaxPositionEmbeddings, 1, 1 << 24);
+        Bounds.Range("rope_scaling.beta_slow", BetaSlow, 1e-6, 1e6);
+        Bounds.Range("rope_scaling.beta_fast", BetaFast, BetaSlow, 1e6);
+        Bounds.Range("rope_scaling.mscale", Mscale, 0.0, 100.0);
+        Bounds.That(MscaleAllDim == Mscale, "rope_scaling.mscale_all_dim", MscaleAllDim,
+            "only the value of mscale is supported: the temperature then applies to the whole logit");
+    }
 }

@@ -1,0 +1,212 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization.Metadata;
+
+namespace Engram.Models.Configuration;
+
+/// <summary>
+/// Between the record and <c>config.json</c>: the keys of the memory lie flat in the file, keys that other programs expect are added when writing, and
+/// when reading they are checked to mean what this model computes.
+/// </summary>
+internal static class ConfigurationFile
+{
+    /// <summary>Largest file that is read; a real one has two kilobytes.</summary>
+    public const int MostBytes = 1 << 20;
+
+    private const string MemoryPrefix = "engram_";
+    private const string MemoryRows = "engram_num_embeddings";
+
+    /// <summary>Standard Hugging Face keys that say nothing about the arithmetic, or what the tensor files themselves state.</summary>
+    internal static readonly IReadOnlyList<string> Ignored =
+    [
+        "_name_or_path", "architectures", "auto_map", "dtype", "ep_size", "head_dim", "num_nextn_predict_layers", "pretraining_tp", "qk_head_dim",
+        "quantization_config", "torch_dtype", "transformers_version", "use_cache",
+    ];
+
+    private static readonly JsonDocumentOptions Strict = new() { MaxDepth = 8, AllowDuplicateProperties = false };
+    private static readonly JsonTypeInfo<ModelConfiguration> ModelType = ConfigurationJson.Default.ModelConfiguration;
+    private static readonly HashSet<string> ModelKeys = [.. ModelType.Properties.Select(property => property.Name).Where(name => name != "engram")];
+    private static readonly HashSet<string> MemoryKeys = [.. ConfigurationJson.Default.EngramConfiguration.Properties.Select(property => property.Name)];
+
+    /// <summary>Keys of DeepSeek-V3 whose value the rest of the configuration, or what this model computes, determines.</summary>
+    private static readonly Dictionary<string, Func<ModelConfiguration, JsonNode>> Settled = new()
+    {
+        ["num_key_value_heads"] = model => model.NumAttentionHeads,
+        ["hidden_act"] = _ => "silu",
+        ["attention_bias"] = _ => false,
+        ["attention_dropout"] = _ => 0.0,
+        ["rope_interleave"] = _ => true,
+        ["topk_method"] = _ => "noaux_tc",
+        ["moe_layer_freq"] = _ => 1,
+        ["seq_aux"] = _ => true,
+        ["residual"] = model => model.Residual == ResidualConnection.Plain ? "plain" : "mhc",
+    };
+
+    private static readonly JsonWriterOptions Readable = new() { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    public static ModelConfiguration Read(ReadOnlySpan<byte> utf8, string source)
+    {
+        if (utf8.Length > MostBytes)
+            throw new InvalidDataException($"{source}: {utf8.Length} bytes is too large for a model configuration (at most {MostBytes}).");
+        try
+        {
+            CheckText(utf8);
+            if (JsonNode.Parse(utf8, documentOptions: Strict) is not JsonObject keys)
+                throw new InvalidDataException($"{source}: a model configuration is a JSON object of keys and values.");
+            return Read(keys);
+        }
+        catch (JsonException error)
+        {
+            throw new InvalidDataException($"{source}: {error.Message}", error);
+        }
+        catch (ArgumentException error)
+        {
+            throw new InvalidDataException($"{source}: {error.Message}", error);
+        }
+    }
+
+    private static ModelConfiguration Read(JsonObject keys)
+    {
+        keys.Remove(MemoryRows);
+        foreach (string key in Ignored) keys.Remove(key);
+        AcceptNewerNames(keys);
+        JsonObject settled = TakeSettled(keys);
+        JsonObject memory = [];
+        foreach (string key in keys.Select(pair => pair.Key).ToArray())
+        {
+            if (MemoryKeys.Contains(key)) memory[key] = Take(keys, key);
+            else if (!ModelKeys.Contains(key)) throw new ArgumentException($"unknown key '{key}'; correct its spelling or remove it (docs/configuration.md lists the keys).");
+        }
+        FillIn(keys, ConfigurationDefaults.Model, ModelType);
+        if (keys["rope_scaling"] is JsonObject scaling) FillIn(scaling, ConfigurationDefaults.Rope, ConfigurationJson.Default.RopeScaling);
+        if (memory.Count > 0)
+        {
+            int orders = memory["engram_max_ngram_size"] is JsonValue size && size.TryGetValue(out int largest) ? largest : 0;
+            FillIn(memory, ConfigurationDefaults.Memory with { MaxNgramSize = orders }, ConfigurationJson.Default.EngramConfiguration);
+            keys["engram"] = memory;
+        }
+        ModelConfiguration model = Deserialize(keys).Validated();
+        CheckSettled(settled, model);
+        return model;
+    }
+
+    public static byte[] Write(ModelConfiguration model)
+    {
+        JsonObject values = JsonSerializer.SerializeToNode(model, ModelType)!.AsObject();
+        JsonObject keys = new() { ["architectures"] = new JsonArray(Architecture(model)), ["model_type"] = Dialect(model) };
+        MoveAll(values, keys);
+        foreach ((string key, Func<ModelConfiguration, JsonNode> value) in Settled) keys[key] = value(model);
+        if (keys["rope_scaling"] is JsonObject scaling) scaling["type"] = "yarn";
+        if (Take(keys, "engram") is JsonObject memory)
+        {
+            MoveAll(memory, keys);
+        }
+        using MemoryStream utf8 = new();
+        using (Utf8JsonWriter writer = new(utf8, Readable)) keys.WriteTo(writer);
+        utf8.WriteByte((byte)'\n');
+        return utf8.ToArray();
+    }
+
+    /// <summary>What transformers can load unchanged is called by its name there; everything else by a name it refuses.</summary>
+    private static string Dialect(ModelConfiguration model)
+    {
+        bool experts = model is { MoeLayers: > 0, NSharedExperts: > 0, ScoringFunction: ScoringFunction.Sigmoid }
+            && model.SharedExpertWidth == model.NSharedExperts * model.MoeIntermediateSize;
+        bool dense = model.FirstKDenseReplace == model.NumHiddenLayers;
+        return model is { Engram: null, HcMult: 1, EmbeddingScale: 1.0 } && (experts || dense) ? "deepseek_v3" : "engram_mla";
+    }
+
+    private static string Architecture(ModelConfiguration model) => Dialect(model) == "deepseek_v3" ? "DeepseekV3ForCausalLM" : "EngramForCausalLM";
+
+    private static ModelConfiguration Deserialize(JsonObject keys)
+    {
+        try
+        {
+            return keys.Deserialize(ModelType)!;
+        }
+        catch (JsonException error)
+        {
+            string place = (error.Path ?? "$").Replace("$.engram.", "").Replace("$.", "");
+            throw new ArgumentException($"{place} has a value of the wrong kind: {error.Message.Split(" Path:")[0]}", error);
+        }
+    }
+
+    /// <summary>Text that is no Unicode surfaces in the middle of other work as the exception of a programming error: find it first.</summary>
+    private static void CheckText(ReadOnlySpan<byte> utf8)
+    {
+        Utf8JsonReader reader = new(utf8, new JsonReaderOptions { MaxDepth = Strict.MaxDepth });
+        while (reader.Read())
+        {
+            if (reader.TokenType is not (JsonTokenType.PropertyName or JsonTokenType.String)) continue;
+            try
+            {
+                _ = reader.GetString();
+            }
+            catch (InvalidOperationException error)
+            {
+                throw new ArgumentException($"the text at byte {reader.TokenStartIndex} is not valid Unicode.", error);
+            }
+        }
+    }
+
+    /// <summary>Generated readers ignore the initial values of init properties, so the defaults of absent keys are filled in before reading.</summary>
+    private static void FillIn<T>(JsonObject keys, T defaults, JsonTypeInfo<T> type)
+    {
+        JsonObject values = JsonSerializer.SerializeToNode(defaults, type)!.AsObject();
+        foreach (JsonPropertyInfo property in type.Properties)
+        {
+            if (keys.ContainsKey(property.Name)) continue;
+            if (property.IsRequired) throw new ArgumentException($"{property.Name} is missing; it has no default.");
+            if (values.ContainsKey(property.Name)) keys[property.Name] = Take(values, property.Name);
+        }
+    }
+
+    private static JsonObject TakeSettled(JsonObject keys)
+    {
+        if (keys.ContainsKey("model_type") && Take(keys, "model_type") is var type && type?.ToString() is not ("engram_mla" or "deepseek_v3"))
+            throw new ArgumentException($"model_type is {type?.ToJsonString() ?? "null"}; only engram_mla and deepseek_v3 can be read.");
+        JsonObject settled = [];
+        foreach (string key in Settled.Keys.Where(keys.ContainsKey)) settled[key] = Take(keys, key);
+        return settled;
+    }
+
+    private static void CheckSettled(JsonObject settled, ModelConfiguration model)
+    {
+        foreach ((string key, JsonNode? given) in settled)
+        {
+            JsonNode value = Settled[key](model);
+            if (!JsonNode.DeepEquals(given, value))
+                throw new ArgumentException($"{key} is {given?.ToJsonString() ?? "null"}; this model computes {value.ToJsonString()} only.");
+        }
+    }
+
+    /// <summary>rope_parameters is what newer transformers writes; engram_vocab_size is the one base of all orders of DeepSeek-V4.1.</summary>
+    private static void AcceptNewerNames(JsonObject keys)
+    {
+        if (Take(keys, "rope_parameters") is JsonObject rope)
+        {
+            if (Take(rope, "rope_theta") is { } theta) keys["rope_theta"] = theta;
+            if (rope["rope_type"] is JsonValue type && type.ToString() == "default") rope.Clear();
+            keys["rope_scaling"] = rope.Count == 0 ? null : rope;
+        }
+        if (keys["rope_scaling"] is JsonObject scaling)
+        {
+            JsonNode? type = Take(scaling, "rope_type") ?? Take(scaling, "type");
+            scaling.Remove("type");
+            if (type?.ToString() != "yarn") throw new ArgumentException($"rope_scaling.type is {type?.ToJsonString() ?? "absent"}; only yarn is supported.");
+        }
+        if (Take(keys, "engram_vocab_size") is JsonValue slots && !keys.ContainsKey("engram_slots_per_order"))
+        {
+            int orders = keys["engram_max_ngram_size"] is JsonValue size && size.TryGetValue(out int largest) && largest is >= 2 and <= 8 ? largest - 1 : 1;
+            keys["engram_slots_per_order"] = new JsonArray([.. Enumerable.Range(0, orders).Select(_ => slots.DeepClone())]);
+        }
+    }
+
+    private static JsonNode? Take(JsonObject keys, string key) => keys.Remove(key, out JsonNode? value) ? value : null;
+
+    private static void MoveAll(JsonObject from, JsonObject to)
+    {
+        foreach (string key in from.Select(pair => pair.Key).ToArray()) to[key] = Take(from, key);
+    }
+}

@@ -1,0 +1,16 @@
+using System.Text.Json.Serialization;
+
+namespace Engram.Models.Configuration;
+
+/// <summary>Gate α between a memory read and the residual streams.</summary>
+public enum EngramGate
+{
+    /// <summary>Sigmoid of the signed square root of the scaled dot product (released code).</summary>
+    [JsonStringEnumMemberName("signed_sqrt")] SignedSqrt,
+
+    /// <summary>Sigmoid of the scaled dot product (Engram paper, equation 4).</summary>
+    [JsonStringEnumMemberName("sigmoid")] Sigmoid,
+
+    /// <summary>α = 1: no keys, no gate norms.</summary>
+    [JsonStringEnumMemberName("none")] None,
+}

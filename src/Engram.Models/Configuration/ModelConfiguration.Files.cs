@@ -1,0 +1,53 @@
+using System.Text;
+
+namespace Engram.Models.Configuration;
+
+public sealed partial record ModelConfiguration
+{
+    /// <summary>Reads and checks a <c>config.json</c>.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="InvalidDataException">The file is no valid configuration; the message names the file, the key and the value.</exception>
+    public static ModelConfiguration Load(string path)
+    {
+        if (!File.Exists(path)) throw new FileNotFoundException($"No model configuration at '{path}'.", path);
+        using FileStream file = File.OpenRead(path);
+        if (file.Length > ConfigurationFile.MostBytes)
+            throw new InvalidDataException($"{path}: {file.Length} bytes is too large for a model configuration (at most {ConfigurationFile.MostBytes}).");
+        byte[] utf8 = new byte[file.Length];
+        file.ReadExactly(utf8);
+        return ConfigurationFile.Read(utf8, path);
+    }
+
+    /// <summary>Reads and checks the text of a <c>config.json</c>.</summary>
+    /// <param name="utf8">The JSON text.</param>
+    /// <param name="source">Name of the source, for errors.</param>
+    /// <exception cref="InvalidDataException">The text is no valid configuration.</exception>
+    public static ModelConfiguration Parse(ReadOnlySpan<byte> utf8, string source) => ConfigurationFile.Read(utf8, source);
+
+    /// <summary>Writes the configuration as <c>config.json</c>: to a temporary file beside it, flushed, then renamed.</summary>
+    /// <param name="path">The file; one that exists is replaced.</param>
+    /// <exception cref="ArgumentException">The configuration is not valid.</exception>
+    public void Save(string path)
+    {
+        string temporary = path + ".tmp";
+        try
+        {
+            using (FileStream file = new(temporary, FileMode.Create, FileAccess.Write))
+            {
+                file.Write(ConfigurationFile.Write(Validated()));
+                file.Flush(flushToDisk: true);
+            }
+            File.Move(temporary, path, overwrite: true);
+        }
+        catch
+        {
+            File.Delete(temporary);
+            throw;
+        }
+    }
+
+    /// <summary>The text of <c>config.json</c>.</summary>
+    /// <exception cref="ArgumentException">The configuration is not valid.</exception>
+    public string ToJson() => Encoding.UTF8.GetString(ConfigurationFile.Write(Validated()));
+}
