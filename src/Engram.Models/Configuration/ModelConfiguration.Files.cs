@@ -1,4 +1,5 @@
 using System.Text;
+using Engram.Storage;
 
 namespace Engram.Models.Configuration;
 
@@ -25,27 +26,10 @@ public sealed partial record ModelConfiguration
     /// <exception cref="InvalidDataException">The text is no valid configuration.</exception>
     public static ModelConfiguration Parse(ReadOnlySpan<byte> utf8, string source) => ConfigurationFile.Read(utf8, source);
 
-    /// <summary>Writes the configuration as <c>config.json</c>: to a temporary file beside it, flushed, then renamed.</summary>
+    /// <summary>Writes the configuration as <c>config.json</c>, whole or not at all.</summary>
     /// <param name="path">The file; one that exists is replaced.</param>
     /// <exception cref="ArgumentException">The configuration is not valid.</exception>
-    public void Save(string path)
-    {
-        string temporary = path + ".tmp";
-        try
-        {
-            using (FileStream file = new(temporary, FileMode.Create, FileAccess.Write))
-            {
-                file.Write(ConfigurationFile.Write(Validated()));
-                file.Flush(flushToDisk: true);
-            }
-            File.Move(temporary, path, overwrite: true);
-        }
-        catch
-        {
-            File.Delete(temporary);
-            throw;
-        }
-    }
+    public void Save(string path) => AtomicFile.WriteAllBytes(path, ConfigurationFile.Write(Validated()));
 
     /// <summary>The text of <c>config.json</c>.</summary>
     /// <exception cref="ArgumentException">The configuration is not valid.</exception>
