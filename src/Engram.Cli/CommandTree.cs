@@ -1,0 +1,33 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using Engram.Cli.Commands;
+
+namespace Engram.Cli;
+
+/// <summary>All commands of the program.</summary>
+internal static class CommandTree
+{
+    public static RootCommand Create()
+    {
+        var root = new RootCommand("Engram: language models with a conditional n-gram memory. Plan, train, inspect and run them.")
+        {
+            HelpName = "engram",
+            Options = { CommonOptions.Debug },
+            Subcommands =
+            {
+                Group("tokenizer", "Train a tokenizer, and see what it does to a text.",
+                    new TokenizerEncodeCommand(), new TokenizerDecodeCommand(), new TokenizerInspectCommand()),
+            },
+        };
+        root.Options.OfType<HelpOption>().Single().Action = new HelpWithExamples(asked: true);
+        root.Action = new HelpWithExamples(asked: false);
+        return root;
+    }
+
+    private static Command Group(string name, string description, params IEnumerable<Command> commands)
+    {
+        var group = new Command(name, description) { Action = new HelpWithExamples(asked: false) };
+        foreach (var command in commands) group.Add(command);
+        return group;
+    }
+}

@@ -1,0 +1,28 @@
+using System.CommandLine;
+
+namespace Engram.Cli.Commands;
+
+/// <summary>Text to token ids.</summary>
+internal sealed class TokenizerEncodeCommand : CliCommand
+{
+    private readonly Argument<string?> _text = TokenizerInput.Text();
+    private readonly Option<string> _tokenizer = TokenizerInput.Tokenizer();
+    private readonly Option<bool> _json = CommonOptions.Json();
+
+    public TokenizerEncodeCommand() : base("encode", "Turn a text into token ids.",
+        "engram tokenizer encode --tokenizer tokenizer.json \"Only Alexander the Great\"",
+        "engram tokenizer encode --tokenizer data/ --json < chapter.txt")
+    {
+        Add(_text);
+        Add(_tokenizer);
+        Add(_json);
+    }
+
+    protected override void Run(ParseResult parsed, CancellationToken cancellation)
+    {
+        var tokenizer = TokenizerInput.Open(parsed.GetRequiredValue(_tokenizer));
+        var ids = tokenizer.Encode(TokenizerInput.Read(parsed, _text));
+        if (parsed.GetValue(_json)) Terminal.Json(new { ids });
+        else Console.Out.WriteLine(string.Join(' ', ids));
+    }
+}

@@ -1,0 +1,33 @@
+using System.CommandLine;
+using Engram.Models.Native;
+using TorchSharp;
+
+namespace Engram.Cli;
+
+/// <summary>Options that mean the same wherever they stand.</summary>
+internal static class CommonOptions
+{
+    /// <summary>Valid for every command.</summary>
+    public static readonly Option<bool> Debug = new("--debug") { Description = "Show the stack trace of an error", Recursive = true };
+
+    /// <summary>Machine output alone on stdout.</summary>
+    public static Option<bool> Json() => new("--json") { Description = "Write one JSON object to stdout, and nothing else there" };
+
+    public static Option<string> Device() => new("--device")
+    {
+        Description = "Where tensors live: cpu, cuda or cuda:N", HelpName = "DEVICE", DefaultValueFactory = _ => "cpu",
+    };
+
+    public static Option<int?> Threads() => new("--threads")
+    {
+        Description = "Threads of one tensor operation; results may differ in the last bits with another number [default: one per core]", HelpName = "N",
+    };
+
+    /// <summary>Sets the number of threads and opens the device. Loads libtorch: call it after everything that can fail without.</summary>
+    public static torch.Device OpenDevice(ParseResult parsed, Option<string> device, Option<int?> threads)
+    {
+        var opened = Devices.Parse(parsed.GetRequiredValue(device));
+        if (parsed.GetValue(threads) is { } count) ThreadSettings.IntraOperation = count;
+        return opened;
+    }
+}
