@@ -16,10 +16,15 @@ public class MallocTests
     public void Large_tensors_cost_few_faults()
     {
         Assert.True(Malloc.Tune());
-        for (var i = 0; i < 10; i++) Fill();   // the heap settles after a few
-        var before = MinorFaults();
-        for (var i = 0; i < 10; i++) Fill();
-        Assert.InRange(MinorFaults() - before, 0, Pages);
+        var reused = 0;
+        for (var i = 0; i < 60; i++)
+        {
+            var before = MinorFaults();
+            Fill();
+            if (MinorFaults() - before < Pages / 10) reused++;
+        }
+        // The heap takes a few rounds to settle; untuned, each of the 60 tensors is mapped anew.
+        Assert.InRange(reused, 20, 60);
     }
 
     private static void Fill() => torch.full([4096, 4096], 1f).Dispose();
