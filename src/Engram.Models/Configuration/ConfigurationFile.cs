@@ -14,7 +14,6 @@ internal static class ConfigurationFile
     /// <summary>Largest file that is read; a real one has two kilobytes.</summary>
     public const int MostBytes = 1 << 20;
 
-    private const string MemoryPrefix = "engram_";
     private const string MemoryRows = "engram_num_embeddings";
 
     /// <summary>Standard Hugging Face keys that say nothing about the arithmetic, or what the tensor files themselves state.</summary>
@@ -68,7 +67,7 @@ internal static class ConfigurationFile
 
     private static ModelConfiguration Read(JsonObject keys)
     {
-        keys.Remove(MemoryRows);
+        JsonNode? rows = Take(keys, MemoryRows);
         foreach (string key in Ignored) keys.Remove(key);
         AcceptNewerNames(keys);
         JsonObject settled = TakeSettled(keys);
@@ -88,6 +87,7 @@ internal static class ConfigurationFile
         }
         ModelConfiguration model = Deserialize(keys).Validated();
         CheckSettled(settled, model);
+        if (rows is not null) CheckRows(rows, model);
         return model;
     }
 
@@ -101,6 +101,7 @@ internal static class ConfigurationFile
         if (Take(keys, "engram") is JsonObject memory)
         {
             MoveAll(memory, keys);
+            keys[MemoryRows] = Rows(model);
         }
         using MemoryStream utf8 = new();
         using (Utf8JsonWriter writer = new(utf8, Readable)) keys.WriteTo(writer);
@@ -180,6 +181,17 @@ internal static class ConfigurationFile
                 throw new ArgumentException($"{key} is {given?.ToJsonString() ?? "null"}; this model computes {value.ToJsonString()} only.");
         }
     }
+
+    /// <summary>The number of rows follows from the primes; a file that states another was made by different addressing.</summary>
+    private static void CheckRows(JsonNode stated, ModelConfiguration model)
+    {
+        if (model.Engram is null) throw new ArgumentException($"{MemoryRows} is {stated.ToJsonString()}, but there are no other engram_ keys; remove it.");
+        JsonArray derived = Rows(model);
+        if (!JsonNode.DeepEquals(stated, derived))
+            throw new ArgumentException($"{MemoryRows} is {stated.ToJsonString()}, but the primes of this configuration sum to {derived.ToJsonString()}.");
+    }
+
+    private static JsonArray Rows(ModelConfiguration model) => new([.. model.Engram!.NumEmbeddings.Select(rows => (JsonNode)rows)]);
 
     /// <summary>rope_parameters is what newer transformers writes; engram_vocab_size is the one base of all orders of DeepSeek-V4.1.</summary>
     private static void AcceptNewerNames(JsonObject keys)

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Engram.Addressing;
 
 namespace Engram.Models.Configuration;
 
@@ -86,8 +87,27 @@ public sealed record EngramConfiguration
     [JsonIgnore]
     public int MemoryWidth => RowsPerToken * HeadDim;
 
+    /// <summary>Rows of the table of each memory layer: the sums of its primes, or one per head with <see cref="OneRow"/>.</summary>
+    /// <exception cref="ArgumentException">The configuration is not valid.</exception>
+    [JsonIgnore]
+    public IReadOnlyList<long> NumEmbeddings => OneRow
+        ? [.. LayerIds.Select(_ => (long)RowsPerToken)]
+        : [.. AddressingConstants.Derive(Addressing(canonicalPadId: 0) with { CompressedVocabularySize = 1 }).Layers.Select(layer => layer.TotalRows)];
+
+    /// <summary>What decides the addresses of the memory; <see cref="CompressedVocabularySize"/> must be set before constants are derived from it.</summary>
+    /// <param name="canonicalPadId">Canonical id of <see cref="PadTokenId"/>.</param>
+    public AddressingSpec Addressing(int canonicalPadId) => new()
+    {
+        CompressedVocabularySize = CompressedVocabularySize,
+        Layers = [.. LayerIds],
+        SlotsPerOrder = [.. SlotsPerOrder],
+        HeadsPerOrder = NHeads,
+        Seed = Seed,
+        PadId = canonicalPadId,
+    };
+
     /// <summary>Most table segments (layers × orders × heads) of one model; every one needs a prime of its own.</summary>
-    internal const int MostSegments = 2048;
+    internal const int MostSegments = 1024;
 
     internal void Check(ModelConfiguration model)
     {

@@ -5,6 +5,7 @@ public sealed partial record ModelConfiguration
     /// <summary>Checks every value and the relations between them.</summary>
     /// <returns>This configuration.</returns>
     /// <exception cref="ArgumentException">A value is out of its range; the message names the key, the value and what to do.</exception>
+    /// <remarks>The ranges keep every count of <see cref="ModelPlan"/> below 2^62, so that nothing is allocated or overflows for a hostile file.</remarks>
     public ModelConfiguration Validated()
     {
         Bounds.Range("vocab_size", VocabularySize, 1, 1 << 29);

@@ -12,9 +12,20 @@ public sealed class ModelConfigurationTests
         JsonObject keys = JsonNode.Parse(Presets.Load("engram-27b").ToJson())!.AsObject();
         Assert.False(keys.ContainsKey("engram"));
         Assert.Equal("[1,14]", keys["engram_layer_ids"]!.ToJsonString());
+        Assert.Equal("[36199972,36204260]", keys["engram_num_embeddings"]!.ToJsonString());
         Assert.Equal("engram_mla", (string?)keys["model_type"]);
         Assert.Equal("mhc", (string?)keys["residual"]);
         Assert.Null(Read(Presets.Load("moe-27b").ToJson()).Engram);
+    }
+
+    [Fact]
+    public void RowsPerLayer_ThatDisagreeWithTheirPrimes_AreRefused()
+    {
+        string json = Presets.Load("engram-27b").ToJson();
+        InvalidDataException error = Assert.Throws<InvalidDataException>(() => Read(json.Replace("36204260", "36204261")));
+        Assert.Contains("engram_num_embeddings", error.Message);
+        Assert.Contains("36204260", error.Message);
+        Assert.Contains("36204261", error.Message);
     }
 
     [Fact]

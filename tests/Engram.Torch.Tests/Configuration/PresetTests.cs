@@ -44,6 +44,34 @@ public sealed class PresetTests
     }
 
     [Fact]
+    public void QuickstartArms_TouchTheSameNumberOfParameters()
+    {
+        string[] arms = ["quickstart-dense", "quickstart-moe", "quickstart-moe-few", "quickstart-engram", "quickstart-engram-one-row"];
+        AssertPaired(arms, "quickstart-moe", ["quickstart-engram", "quickstart-engram-one-row"]);
+        Assert.Equal(0.5, ModelPlan.Of(Presets.Load("quickstart-engram")).AllocationRatio!.Value, 2);
+    }
+
+    [Fact]
+    public void SmallArms_TouchTheSameNumberOfParametersAndAreLargeEnoughToTime()
+    {
+        AssertPaired(["small-dense", "small-moe", "small-engram"], "small-moe", ["small-engram"]);
+        Assert.True(ModelPlan.Of(Presets.Load("small-engram")).ActiveParameters > 2_000_000);
+        Assert.Equal(0.71, ModelPlan.Of(Presets.Load("small-engram")).AllocationRatio!.Value, 2);
+    }
+
+    [Fact]
     public void SmallMemoryModels_ReadTheDictionaryOfATokenizerThatIsNotKnownYet() =>
         Assert.All(["quickstart-engram", "quickstart-engram-one-row", "small-engram"], name => Assert.Equal(0, Presets.Load(name).Engram!.CompressedVocabularySize));
+
+    private static void AssertPaired(string[] arms, string reference, string[] memory)
+    {
+        ModelPlan baseline = ModelPlan.Of(Presets.Load(reference));
+        foreach (string arm in arms)
+        {
+            double ratio = (double)ModelPlan.Of(Presets.Load(arm)).ActiveParameters / baseline.ActiveParameters;
+            Assert.InRange(ratio, 0.99, memory.Contains(arm) ? 1.0 : 1.01);
+        }
+        double total = (double)ModelPlan.Of(Presets.Load(memory[0])).TotalParameters / baseline.TotalParameters;
+        Assert.InRange(total, 0.997, 1.003);
+    }
 }

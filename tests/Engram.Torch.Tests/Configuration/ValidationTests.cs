@@ -51,6 +51,7 @@ public sealed class ValidationTests
     {
         ArgumentException error = Assert.Throws<ArgumentException>(() => fault(Model).Validated());
         Assert.StartsWith($"{key} is {value}; ", error.Message);
+        Assert.Throws<ArgumentException>(() => ModelPlan.Of(fault(Model)));
     }
 
     [Fact]
