@@ -25,8 +25,10 @@ internal static class ConfigurationFile
 
     private static readonly JsonDocumentOptions Strict = new() { MaxDepth = 8, AllowDuplicateProperties = false };
     private static readonly JsonTypeInfo<ModelConfiguration> ModelType = ConfigurationJson.Default.ModelConfiguration;
+    private static readonly JsonTypeInfo<EngramConfiguration> MemoryType = ConfigurationJson.Default.EngramConfiguration;
+    private static readonly JsonTypeInfo<RopeScaling> RopeType = ConfigurationJson.Default.RopeScaling;
     private static readonly HashSet<string> ModelKeys = [.. ModelType.Properties.Select(property => property.Name).Where(name => name != "engram")];
-    private static readonly HashSet<string> MemoryKeys = [.. ConfigurationJson.Default.EngramConfiguration.Properties.Select(property => property.Name)];
+    private static readonly HashSet<string> MemoryKeys = [.. MemoryType.Properties.Select(property => property.Name)];
 
     /// <summary>Keys of DeepSeek-V3 whose value the rest of the configuration, or what this model computes, determines.</summary>
     private static readonly Dictionary<string, Func<ModelConfiguration, JsonNode>> Settled = new()
@@ -34,7 +36,7 @@ internal static class ConfigurationFile
         ["num_key_value_heads"] = model => model.NumAttentionHeads,
         ["hidden_act"] = _ => "silu",
         ["attention_bias"] = _ => false,
-        ["attention_dropout"] = _ => 0.0,
+        ["attention_dropout"] = _ => JsonNode.Parse("0.0")!,
         ["rope_interleave"] = _ => true,
         ["topk_method"] = _ => "noaux_tc",
         ["moe_layer_freq"] = _ => 1,
@@ -78,11 +80,11 @@ internal static class ConfigurationFile
             else if (!ModelKeys.Contains(key)) throw new ArgumentException($"unknown key '{key}'; correct its spelling or remove it (docs/configuration.md lists the keys).");
         }
         FillIn(keys, ConfigurationDefaults.Model, ModelType);
-        if (keys["rope_scaling"] is JsonObject scaling) FillIn(scaling, ConfigurationDefaults.Rope, ConfigurationJson.Default.RopeScaling);
+        if (keys["rope_scaling"] is JsonObject scaling) FillIn(scaling, ConfigurationDefaults.Rope, RopeType, "rope_scaling.");
         if (memory.Count > 0)
         {
             int orders = memory["engram_max_ngram_size"] is JsonValue size && size.TryGetValue(out int largest) ? largest : 0;
-            FillIn(memory, ConfigurationDefaults.Memory with { MaxNgramSize = orders }, ConfigurationJson.Default.EngramConfiguration);
+            FillIn(memory, ConfigurationDefaults.Memory with { MaxNgramSize = orders }, MemoryType);
             keys["engram"] = memory;
         }
         ModelConfiguration model = Deserialize(keys).Validated();
@@ -128,9 +130,45 @@ internal static class ConfigurationFile
         }
         catch (JsonException error)
         {
-            string place = (error.Path ?? "$").Replace("$.engram.", "").Replace("$.", "");
-            throw new ArgumentException($"{place} has a value of the wrong kind: {error.Message.Split(" Path:")[0]}", error);
+            throw new ArgumentException(WrongKind(keys, (error.Path ?? "$").Split('.', '[')), error);
         }
+    }
+
+    /// <summary>Says which key holds a value of the wrong kind, and what kind it wants.</summary>
+    /// <param name="keys">The whole configuration, the memory nested.</param>
+    /// <param name="path">Steps from the root to the value: the root itself, then one key or two, then perhaps an index.</param>
+    private static string WrongKind(JsonObject keys, string[] path)
+    {
+        JsonNode? value = keys;
+        JsonTypeInfo type = ModelType;
+        string name = "";
+        foreach (string step in path.Skip(1))
+        {
+            if (value is not JsonObject level || type.Properties.FirstOrDefault(property => property.Name == step) is not { } property)
+                return type == RopeType ? $"unknown key 'rope_scaling.{step}'; correct its spelling or remove it." : $"{name} holds a value of the wrong kind.";
+            value = level[step];
+            name = type == RopeType ? "rope_scaling." + step : step;
+            if (property.PropertyType == typeof(EngramConfiguration)) type = MemoryType;
+            else if (step == "rope_scaling" && value is JsonObject) type = RopeType;
+            else return $"{name} is {Shortened(value)}; it must be {Kind(property.PropertyType)}.";
+        }
+        return "a model configuration is a JSON object of keys and values.";
+    }
+
+    private static string Kind(Type type) =>
+        type == typeof(int) || type == typeof(long) ? "a whole number"
+        : type == typeof(int?) ? "a whole number or null"
+        : type == typeof(double) ? "a number"
+        : type == typeof(bool) ? "true or false"
+        : type == typeof(ScoringFunction) ? "sigmoid, softmax or sqrtsoftplus"
+        : type == typeof(EngramGate) ? "signed_sqrt, sigmoid or none"
+        : type == typeof(RopeScaling) ? "an object or null"
+        : "a list of whole numbers";
+
+    private static string Shortened(JsonNode? value)
+    {
+        string text = value?.ToJsonString() ?? "null";
+        return text.Length <= 80 ? text : text[..80] + "…";
     }
 
     /// <summary>Text that is no Unicode surfaces in the middle of other work as the exception of a programming error: find it first.</summary>
@@ -152,13 +190,13 @@ internal static class ConfigurationFile
     }
 
     /// <summary>Generated readers ignore the initial values of init properties, so the defaults of absent keys are filled in before reading.</summary>
-    private static void FillIn<T>(JsonObject keys, T defaults, JsonTypeInfo<T> type)
+    private static void FillIn<T>(JsonObject keys, T defaults, JsonTypeInfo<T> type, string within = "")
     {
         JsonObject values = JsonSerializer.SerializeToNode(defaults, type)!.AsObject();
         foreach (JsonPropertyInfo property in type.Properties)
         {
             if (keys.ContainsKey(property.Name)) continue;
-            if (property.IsRequired) throw new ArgumentException($"{property.Name} is missing; it has no default.");
+            if (property.IsRequired) throw new ArgumentException($"{within}{property.Name} is missing; it has no default.");
             if (values.ContainsKey(property.Name)) keys[property.Name] = Take(values, property.Name);
         }
     }
@@ -166,7 +204,7 @@ internal static class ConfigurationFile
     private static JsonObject TakeSettled(JsonObject keys)
     {
         if (keys.ContainsKey("model_type") && Take(keys, "model_type") is var type && type?.ToString() is not ("engram_mla" or "deepseek_v3"))
-            throw new ArgumentException($"model_type is {type?.ToJsonString() ?? "null"}; only engram_mla and deepseek_v3 can be read.");
+            throw new ArgumentException($"model_type is {Shortened(type)}; only engram_mla and deepseek_v3 can be read.");
         JsonObject settled = [];
         foreach (string key in Settled.Keys.Where(keys.ContainsKey)) settled[key] = Take(keys, key);
         return settled;
@@ -178,17 +216,17 @@ internal static class ConfigurationFile
         {
             JsonNode value = Settled[key](model);
             if (!JsonNode.DeepEquals(given, value))
-                throw new ArgumentException($"{key} is {given?.ToJsonString() ?? "null"}; this model computes {value.ToJsonString()} only.");
+                throw new ArgumentException($"{key} is {Shortened(given)}; this model computes {value.ToJsonString()} only.");
         }
     }
 
     /// <summary>The number of rows follows from the primes; a file that states another was made by different addressing.</summary>
     private static void CheckRows(JsonNode stated, ModelConfiguration model)
     {
-        if (model.Engram is null) throw new ArgumentException($"{MemoryRows} is {stated.ToJsonString()}, but there are no other engram_ keys; remove it.");
+        if (model.Engram is null) throw new ArgumentException($"{MemoryRows} is {Shortened(stated)}, but there are no other engram_ keys; remove it.");
         JsonArray derived = Rows(model);
         if (!JsonNode.DeepEquals(stated, derived))
-            throw new ArgumentException($"{MemoryRows} is {stated.ToJsonString()}, but the primes of this configuration sum to {derived.ToJsonString()}.");
+            throw new ArgumentException($"{MemoryRows} is {Shortened(stated)}, but the primes of this configuration sum to {Shortened(derived)}.");
     }
 
     private static JsonArray Rows(ModelConfiguration model) => new([.. model.Engram!.NumEmbeddings.Select(rows => (JsonNode)rows)]);
@@ -196,8 +234,9 @@ internal static class ConfigurationFile
     /// <summary>rope_parameters is what newer transformers writes; engram_vocab_size is the one base of all orders of DeepSeek-V4.1.</summary>
     private static void AcceptNewerNames(JsonObject keys)
     {
-        if (Take(keys, "rope_parameters") is JsonObject rope)
+        if (Take(keys, "rope_parameters") is { } parameters)
         {
+            JsonObject rope = parameters as JsonObject ?? throw new ArgumentException($"rope_parameters is {Shortened(parameters)}; it must be an object.");
             if (Take(rope, "rope_theta") is { } theta) keys["rope_theta"] = theta;
             if (rope["rope_type"] is JsonValue type && type.ToString() == "default") rope.Clear();
             keys["rope_scaling"] = rope.Count == 0 ? null : rope;
@@ -206,7 +245,7 @@ internal static class ConfigurationFile
         {
             JsonNode? type = Take(scaling, "rope_type") ?? Take(scaling, "type");
             scaling.Remove("type");
-            if (type?.ToString() != "yarn") throw new ArgumentException($"rope_scaling.type is {type?.ToJsonString() ?? "absent"}; only yarn is supported.");
+            if (type?.ToString() != "yarn") throw new ArgumentException($"rope_scaling.type is {Shortened(type)}; only yarn is supported.");
         }
         if (Take(keys, "engram_vocab_size") is JsonValue slots && !keys.ContainsKey("engram_slots_per_order"))
         {

@@ -8,6 +8,7 @@ namespace Engram.Models.Configuration;
     RespectNullableAnnotations = true,
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
     Converters = [
+        typeof(PointedNumber),
         typeof(JsonStringEnumConverter<ScoringFunction>),
         typeof(JsonStringEnumConverter<ResidualConnection>),
         typeof(JsonStringEnumConverter<EngramGate>)])]

@@ -117,8 +117,9 @@ public sealed record EngramConfiguration
         Bounds.That(LayerIds.Count > 0, "engram_layer_ids", "empty", "name a layer, or remove the engram_ keys for a model without memory");
         Bounds.That(LayerIds.Count * (long)RowsPerToken <= MostSegments, "engram_layer_ids", $"a list of {LayerIds.Count}",
             $"layers times orders times heads must not exceed {MostSegments}");
-        for (int i = 0; i < LayerIds.Count; i++)
-            Bounds.Range("engram_layer_ids", LayerIds[i], i == 0 ? 0 : LayerIds[i - 1] + 1, model.NumHiddenLayers - 1);
+        foreach (int layer in LayerIds) Bounds.Range("engram_layer_ids", layer, 0, model.NumHiddenLayers - 1);
+        for (int i = 1; i < LayerIds.Count; i++)
+            Bounds.That(LayerIds[i] > LayerIds[i - 1], "engram_layer_ids", $"a list with {LayerIds[i]} after {LayerIds[i - 1]}", "name each layer once, lowest first");
         Bounds.That(SlotsPerOrder.Count == Orders, "engram_slots_per_order", $"a list of {SlotsPerOrder.Count}",
             $"orders 2 to {MaxNgramSize} need {Orders} entries");
         foreach (long slots in SlotsPerOrder) Bounds.Range("engram_slots_per_order", slots, 2, int.MaxValue);

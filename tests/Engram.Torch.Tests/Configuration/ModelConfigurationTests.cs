@@ -88,17 +88,27 @@ public sealed class ModelConfigurationTests
     [InlineData("num_key_value_heads", "1", "num_key_value_heads")]
     [InlineData("residual", "\"plain\"", "residual")]
     [InlineData("model_type", "\"llama\"", "model_type")]
-    [InlineData("scoring_func", "\"tanh\"", "scoring_func")]
-    [InlineData("hidden_size", "\"64\"", "hidden_size")]
-    [InlineData("hidden_size", "64.5", "hidden_size")]
-    [InlineData("hidden_size", "99999999999", "hidden_size")]
-    [InlineData("hidden_size", "null", "hidden_size")]
+    [InlineData("scoring_func", "\"tanh\"", "scoring_func is \"tanh\"; it must be sigmoid, softmax or sqrtsoftplus.")]
+    [InlineData("hidden_size", "\"64\"", "hidden_size is \"64\"; it must be a whole number.")]
+    [InlineData("hidden_size", "64.5", "hidden_size is 64.5; it must be a whole number.")]
+    [InlineData("hidden_size", "99999999999", "hidden_size is 99999999999; it must be a whole number.")]
+    [InlineData("hidden_size", "null", "hidden_size is null; it must be a whole number.")]
+    [InlineData("q_lora_rank", "true", "q_lora_rank is true; it must be a whole number or null.")]
+    [InlineData("norm_topk_prob", "1", "norm_topk_prob is 1; it must be true or false.")]
+    [InlineData("embedding_scale", "[]", "embedding_scale is []; it must be a number.")]
+    [InlineData("rope_scaling", "5", "rope_scaling is 5; it must be an object or null.")]
+    [InlineData("rope_parameters", "5", "rope_parameters is 5; it must be an object.")]
+    [InlineData("engram_gate", "null", "engram_gate is null; it must be signed_sqrt, sigmoid or none.")]
+    [InlineData("engram_seed", "-0.5", "engram_seed is -0.5; it must be a whole number.")]
+    [InlineData("engram_slots_per_order", """["a", 1]""", "engram_slots_per_order is [\"a\",1]; it must be a list of whole numbers.")]
     [InlineData("rms_norm_eps", "1e999", "rms_norm_eps")]
     [InlineData("rope_scaling", """{"type": "linear", "factor": 2}""", "rope_scaling.type")]
     [InlineData("rope_scaling", """{"type": "yarn", "factor": 2, "mscale": 1, "mscale_all_dim": 0.5}""", "rope_scaling.mscale_all_dim")]
-    [InlineData("rope_scaling", """{"type": "yarn", "factor": 2, "speed": 1}""", "speed")]
-    [InlineData("engram_layer_ids", "null", "engram_layer_ids")]
-    [InlineData("engram_layer_ids", "[2, 1]", "engram_layer_ids")]
+    [InlineData("rope_scaling", """{"type": "yarn", "factor": 2, "speed": 1}""", "unknown key 'rope_scaling.speed'")]
+    [InlineData("rope_scaling", """{"type": "yarn", "factor": "2"}""", "rope_scaling.factor is \"2\"; it must be a number.")]
+    [InlineData("rope_scaling", """{"type": "yarn"}""", "rope_scaling.factor is missing")]
+    [InlineData("engram_layer_ids", "null", "engram_layer_ids is null; it must be a list of whole numbers.")]
+    [InlineData("engram_layer_ids", "[2, 1]", "engram_layer_ids is a list with 1 after 2")]
     [InlineData("engram_layer_ids", "[4]", "engram_layer_ids is 4")]
     [InlineData("engram_layer_ids", "[]", "engram_layer_ids")]
     public void BadValue_IsOneErrorThatNamesFileAndKey(string key, string value, string named)
@@ -153,6 +163,16 @@ public sealed class ModelConfigurationTests
         {
             Directory.Delete(folder, recursive: true);
         }
+    }
+
+    [Fact]
+    public void RealNumbers_CarryAPoint()
+    {
+        string json = Presets.Load("tiny").ToJson();
+        Assert.Contains("\"routed_scaling_factor\": 1.0,", json);
+        Assert.Contains("\"rope_theta\": 10000.0,", json);
+        Assert.Contains("\"attention_dropout\": 0.0,", json);
+        Assert.Contains("\"rms_norm_eps\": 1E-06,", json);
     }
 
     [Fact]

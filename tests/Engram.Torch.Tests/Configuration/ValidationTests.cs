@@ -33,7 +33,7 @@ public sealed class ValidationTests
         { "engram_n_heads", "0", model => model with { Engram = model.Engram! with { NHeads = 0 } } },
         { "engram_layer_ids", "a list of 4", model => model with { Engram = model.Engram! with { LayerIds = [0, 1, 2, 3], NHeads = 256, MaxNgramSize = 4 } } },
         { "engram_layer_ids", "-1", model => model with { Engram = model.Engram! with { LayerIds = [-1] } } },
-        { "engram_layer_ids", "1", model => model with { Engram = model.Engram! with { LayerIds = [1, 1] } } },
+        { "engram_layer_ids", "a list with 1 after 1", model => model with { Engram = model.Engram! with { LayerIds = [1, 1] } } },
         { "engram_slots_per_order", "a list of 1", model => model with { Engram = model.Engram! with { SlotsPerOrder = [61] } } },
         { "engram_slots_per_order", "1", model => model with { Engram = model.Engram! with { SlotsPerOrder = [61, 1] } } },
         { "engram_pad_token_id", "512", model => model with { Engram = model.Engram! with { PadTokenId = 512 } } },
