@@ -15,8 +15,10 @@ internal static class CommandTree
             Options = { CommonOptions.Debug },
             Subcommands =
             {
+                new AddressCommand(),
                 Group("tokenizer", "Train a tokenizer, and see what it does to a text.",
-                    new TokenizerEncodeCommand(), new TokenizerDecodeCommand(), new TokenizerInspectCommand()),
+                    new TokenizerTrainCommand(), new TokenizerEncodeCommand(), new TokenizerDecodeCommand(), new TokenizerInspectCommand()),
+                Group("data", "Turn text into training data.", new DataPrepareCommand()),
             },
         };
         root.Options.OfType<HelpOption>().Single().Action = new HelpWithExamples(asked: true);

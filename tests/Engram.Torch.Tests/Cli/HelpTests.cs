@@ -24,7 +24,7 @@ public sealed class HelpTests
             Assert.All(examples, example =>
             {
                 Assert.StartsWith(path + " ", example + " ");
-                var parsed = CommandTree.Create().Parse(example["engram".Length..].Split('<')[0]);
+                var parsed = CommandTree.Create().Parse(example["engram".Length..].Split('<', '>')[0]);
                 Assert.True(parsed.Errors.Count == 0, $"{example}: {string.Join(", ", parsed.Errors)}");
             });
         }
