@@ -1,3 +1,4 @@
+using Engram.Models;
 using static TorchSharp.torch;
 
 namespace Engram.Training.Optimizers;
@@ -46,7 +47,7 @@ public sealed class AdamW : IDisposable
     /// <param name="undecayed">Parameters without: gains, biases, scales.</param>
     /// <param name="options">Settings.</param>
     /// <exception cref="ArgumentOutOfRangeException">A setting is out of range.</exception>
-    public AdamW(IReadOnlyList<OptimizedParameter> decayed, IReadOnlyList<OptimizedParameter> undecayed, AdamWOptions options)
+    public AdamW(IReadOnlyList<ModelParameter> decayed, IReadOnlyList<ModelParameter> undecayed, AdamWOptions options)
     {
         _options = options.Validated();
         _decayed = new Group(decayed);
@@ -114,9 +115,9 @@ public sealed class AdamW : IDisposable
         _step?.Dispose();
     }
 
-    private sealed class Group(IReadOnlyList<OptimizedParameter> parameters) : IDisposable
+    private sealed class Group(IReadOnlyList<ModelParameter> parameters) : IDisposable
     {
-        public IReadOnlyList<OptimizedParameter> Parameters { get; } = parameters;
+        public IReadOnlyList<ModelParameter> Parameters { get; } = parameters;
         public Tensor[] Values { get; } = [.. parameters.Select(p => (Tensor)p.Tensor)];
         public Tensor[] Means { get; } = [.. parameters.Select(p => zeros_like(p.Tensor, requires_grad: false).DetachFromDisposeScope())];
         public Tensor[] Squares { get; } = [.. parameters.Select(p => zeros_like(p.Tensor, requires_grad: false).DetachFromDisposeScope())];

@@ -1,3 +1,4 @@
+using Engram.Models;
 using static TorchSharp.torch;
 
 namespace Engram.Training.Optimizers;
@@ -20,7 +21,7 @@ public static class GradientClipping
     /// <param name="tableSumOfSquares">Sum of squares of the tables' row gradients, duplicates of a row summed before squaring.</param>
     /// <exception cref="ArgumentOutOfRangeException">The limit is not positive.</exception>
     /// <exception cref="InvalidOperationException">A parameter has no gradient.</exception>
-    public static ClippedGradients Apply(IReadOnlyList<OptimizedParameter> parameters, double maximum, double tableSumOfSquares = 0)
+    public static ClippedGradients Apply(IReadOnlyList<ModelParameter> parameters, double maximum, double tableSumOfSquares = 0)
     {
         if (!(maximum > 0)) throw new ArgumentOutOfRangeException(nameof(maximum), maximum, $"The largest gradient norm is {maximum}, but must be positive.");
         using var scope = NewDisposeScope();

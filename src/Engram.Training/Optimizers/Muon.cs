@@ -1,3 +1,4 @@
+using Engram.Models;
 using static TorchSharp.torch;
 
 namespace Engram.Training.Optimizers;
@@ -73,7 +74,7 @@ public sealed class Muon : IDisposable
     /// <param name="parameters">Matrices [rows, columns] or stacks [count, rows, columns], with the row blocks that are matrices of their own.</param>
     /// <param name="options">Settings.</param>
     /// <exception cref="ArgumentException">A parameter is no matrix, or its row blocks do not add up to its rows.</exception>
-    public Muon(IReadOnlyList<OptimizedParameter> parameters, MuonOptions options)
+    public Muon(IReadOnlyList<ModelParameter> parameters, MuonOptions options)
     {
         _options = options.Validated();
         var pieces = parameters.SelectMany(Split).ToList();
@@ -141,7 +142,7 @@ public sealed class Muon : IDisposable
     }
 
     /// <summary>Equal row blocks of a parameter are one piece [count × blocks, rows, columns]; unequal ones a piece each.</summary>
-    private static IEnumerable<Piece> Split(OptimizedParameter parameter)
+    private static IEnumerable<Piece> Split(ModelParameter parameter)
     {
         var shape = parameter.Tensor.shape;
         if (shape.Length is not (2 or 3))
@@ -159,7 +160,7 @@ public sealed class Muon : IDisposable
     }
 
     /// <summary>Rows [Start, Start + Extent) of each matrix of a parameter, read as matrices of <paramref name="Rows"/> rows.</summary>
-    private sealed record Piece(OptimizedParameter Parameter, long Start, long Extent, long Rows, long Columns)
+    private sealed record Piece(ModelParameter Parameter, long Start, long Extent, long Rows, long Columns)
     {
         /// <summary>This piece's part of the group's momentum, [count, rows, columns].</summary>
         public Tensor? Momentum { get; set; }

@@ -1,3 +1,4 @@
+using Engram.Models;
 using Engram.Training.Optimizers;
 using static TorchSharp.torch;
 using Parameter = TorchSharp.Modules.Parameter;
@@ -10,7 +11,7 @@ public class AdamWTests
     public void The_first_step_moves_every_entry_by_the_learning_rate()
     {
         using var scope = NewDisposeScope();
-        OptimizedParameter parameter = new("w", new Parameter(tensor(new[] { 1f, -2f, 3f, 4f })));
+        var parameter = Of("w", tensor(new[] { 1f, -2f, 3f, 4f }));
         parameter.Tensor.grad = tensor(new[] { 5f, -1e-12f, 0.1f, 0f });
         using var adam = new AdamW([parameter], [], new AdamWOptions());
         adam.Step(0.01);
@@ -23,7 +24,7 @@ public class AdamWTests
     {
         using var scope = NewDisposeScope();
         var options = new AdamWOptions { Beta1 = 0.9, Beta2 = 0.95, Epsilon = 1e-8, WeightDecay = 0.1 };
-        OptimizedParameter[] parameters = [Of("w", 1, 3, 5), Of("gain", 2, 7)];
+        ModelParameter[] parameters = [Of("w", 1, 3, 5), Of("gain", 2, 7)];
         using var adam = new AdamW([parameters[0]], [parameters[1]], options);
         double[][] w = [.. parameters.Select(p => p.Tensor.detach().data<float>().ToArray().Select(x => (double)x).ToArray())];
         double[][] m = [new double[15], new double[7]], v = [new double[15], new double[7]];
@@ -54,7 +55,7 @@ public class AdamWTests
     public void A_restored_run_continues_bit_for_bit()
     {
         using var scope = NewDisposeScope();
-        static void Run(OptimizedParameter[] parameters, AdamW adam, int from, int to)
+        static void Run(ModelParameter[] parameters, AdamW adam, int from, int to)
         {
             for (var step = from; step < to; step++)
             {
@@ -64,18 +65,18 @@ public class AdamWTests
             }
         }
 
-        OptimizedParameter[] uninterrupted = [Of("w", 1, 3, 5), Of("gain", 2, 7)];
+        ModelParameter[] uninterrupted = [Of("w", 1, 3, 5), Of("gain", 2, 7)];
         using var first = new AdamW([uninterrupted[0]], [uninterrupted[1]], new AdamWOptions());
         Run(uninterrupted, first, 0, 10);
 
-        OptimizedParameter[] before = [Of("w", 1, 3, 5), Of("gain", 2, 7)];
+        ModelParameter[] before = [Of("w", 1, 3, 5), Of("gain", 2, 7)];
         using var second = new AdamW([before[0]], [before[1]], new AdamWOptions());
         Run(before, second, 0, 5);
         var state = second.State().ToDictionary(s => s.Name, s => s.Value.clone());
         Assert.Equal(["gain.exp_avg", "gain.exp_avg_sq", "gain.step", "w.exp_avg", "w.exp_avg_sq", "w.step"], state.Keys.Order(StringComparer.Ordinal));
         Assert.Equal(5f, state["w.step"].item<float>());
 
-        OptimizedParameter[] after = [.. before.Select(p => new OptimizedParameter(p.Name, new Parameter(p.Tensor.detach().clone())))];
+        ModelParameter[] after = [.. before.Select(p => Of(p.Name, p.Tensor.detach().clone()))];
         using var third = new AdamW([after[0]], [after[1]], new AdamWOptions());
         third.Load(state);
         Run(after, third, 5, 10);
@@ -87,7 +88,7 @@ public class AdamWTests
     public void A_state_that_does_not_fit_is_named_and_changes_nothing()
     {
         using var scope = NewDisposeScope();
-        OptimizedParameter[] parameters = [Of("w", 1, 2), Of("gain", 2, 2)];
+        ModelParameter[] parameters = [Of("w", 1, 2), Of("gain", 2, 2)];
         using var adam = new AdamW([parameters[0]], [parameters[1]], new AdamWOptions());
         Dictionary<string, Tensor> Stored() => adam.State().ToDictionary(s => s.Name, s => ones_like(s.Value));
 
@@ -121,5 +122,7 @@ public class AdamWTests
         Assert.Contains("WeightDecay", Assert.Throws<ArgumentOutOfRangeException>(() => new AdamWOptions { WeightDecay = -1 }.Validated()).Message);
     }
 
-    private static OptimizedParameter Of(string name, int seed, params long[] shape) => new(name, new Parameter(randn(shape, generator: new Generator((ulong)seed))));
+    private static ModelParameter Of(string name, int seed, params long[] shape) => Of(name, randn(shape, generator: new Generator((ulong)seed)));
+
+    private static ModelParameter Of(string name, Tensor value) => new(name, new Parameter(value), ParameterRole.Vector, default, []);
 }

@@ -1,3 +1,4 @@
+using Engram.Models;
 using Engram.Training.Optimizers;
 using static TorchSharp.torch;
 using Parameter = TorchSharp.Modules.Parameter;
@@ -58,7 +59,7 @@ public class GradientClippingTests
     {
         using var scope = NewDisposeScope();
         var gradient = randn(3_000_000, generator: new Generator(1)) + 1;
-        var parameter = new OptimizedParameter("p", new Parameter(zeros(3_000_000)));
+        var parameter = Of("p", zeros(3_000_000));
         parameter.Tensor.grad = gradient;
         var expected = gradient.to(ScalarType.Float64).norm().item<double>();
         Assert.Equal(1, GradientClipping.Apply([parameter], double.PositiveInfinity).Norm / expected, 1e-4);
@@ -70,14 +71,16 @@ public class GradientClippingTests
         using var scope = NewDisposeScope();
         foreach (var maximum in (double[])[0, -1, double.NaN])
             Assert.Throws<ArgumentOutOfRangeException>(() => GradientClipping.Apply([], maximum));
-        var without = new OptimizedParameter("unused", new Parameter(zeros(1)));
+        var without = Of("unused", zeros(1));
         Assert.Contains("'unused'", Assert.Throws<InvalidOperationException>(() => GradientClipping.Apply([without], 1)).Message);
         Assert.Equal(new ClippedGradients(3, 1.0 / 3, null), GradientClipping.Apply([], 1, 9));
     }
 
-    private static OptimizedParameter[] With(params float[][] gradients) => [.. gradients.Select((g, i) =>
+    private static ModelParameter Of(string name, Tensor value) => new(name, new Parameter(value), ParameterRole.Vector, default, []);
+
+    private static ModelParameter[] With(params float[][] gradients) => [.. gradients.Select((g, i) =>
     {
-        var parameter = new OptimizedParameter($"p{i}", new Parameter(zeros(g.Length)));
+        var parameter = Of($"p{i}", zeros(g.Length));
         parameter.Tensor.grad = tensor(g);
         return parameter;
     })];

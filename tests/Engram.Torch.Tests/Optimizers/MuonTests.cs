@@ -1,3 +1,4 @@
+using Engram.Models;
 using Engram.Training.Optimizers;
 using static TorchSharp.torch;
 using Parameter = TorchSharp.Modules.Parameter;
@@ -74,7 +75,7 @@ public class MuonTests
         var stacked = Of(whole.clone(), "stacked", blocks);
         Give(stacked, gradient);
 
-        var separate = new List<(OptimizedParameter Parameter, int Matrix, int Start)>();
+        var separate = new List<(ModelParameter Parameter, int Matrix, int Start)>();
         for (var matrix = 0; matrix < 3; matrix++)
             for (int b = 0, start = 0; b < blocks.Length; start += blocks[b++])
             {
@@ -147,8 +148,8 @@ public class MuonTests
     public void A_restored_run_continues_bit_for_bit()
     {
         using var scope = NewDisposeScope();
-        OptimizedParameter[] Start() => [Of(randn(2, 14, 6, generator: new Generator(1)), "experts", [2, 2, 10]), Of(randn(6, 14, generator: new Generator(2)), "o"), Of(randn(2, 6, 6, generator: new Generator(3)), "gate_up", [3, 3])];
-        static void Run(OptimizedParameter[] parameters, Muon muon, int from, int to)
+        ModelParameter[] Start() => [Of(randn(2, 14, 6, generator: new Generator(1)), "experts", [2, 2, 10]), Of(randn(6, 14, generator: new Generator(2)), "o"), Of(randn(2, 6, 6, generator: new Generator(3)), "gate_up", [3, 3])];
+        static void Run(ModelParameter[] parameters, Muon muon, int from, int to)
         {
             for (var step = from; step < to; step++)
             {
@@ -167,7 +168,7 @@ public class MuonTests
         Run(before, second, 0, 5);
         var state = second.State().ToDictionary(s => s.Name, s => s.Value.clone());
         Assert.Equal(["experts.momentum", "gate_up.momentum", "o.momentum"], state.Keys.Order());
-        OptimizedParameter[] after = [.. before.Select(p => Of(p.Tensor.detach().clone(), p.Name, [.. p.RowBlocks]))];
+        ModelParameter[] after = [.. before.Select(p => Of(p.Tensor.detach().clone(), p.Name, [.. p.RowBlocks]))];
         using var third = new Muon(after, new MuonOptions());
         third.Load(state);
         Run(after, third, 5, 10);
@@ -180,7 +181,7 @@ public class MuonTests
     public void A_state_that_does_not_fit_is_named_and_changes_nothing()
     {
         using var scope = NewDisposeScope();
-        OptimizedParameter[] parameters = [Of(ones(2, 3), "a"), Of(ones(2, 3), "b")];
+        ModelParameter[] parameters = [Of(ones(2, 3), "a"), Of(ones(2, 3), "b")];
         foreach (var parameter in parameters) Give(parameter, ones(2, 3));
         using var muon = new Muon(parameters, new MuonOptions());
         muon.Step(0.1);
@@ -206,13 +207,13 @@ public class MuonTests
         Assert.Throws<ArgumentOutOfRangeException>(() => new MuonOptions { RmsFactor = double.NaN }.Validated());
     }
 
-    private static OptimizedParameter Of(Tensor value, string name = "p", params int[] blocks) => new(name, new Parameter(value), blocks);
+    private static ModelParameter Of(Tensor value, string name = "p", params int[] blocks) => new(name, new Parameter(value), ParameterRole.Matrix, default, blocks);
 
-    private static void Give(OptimizedParameter parameter, Tensor gradient) => parameter.Tensor.grad = gradient;
+    private static void Give(ModelParameter parameter, Tensor gradient) => parameter.Tensor.grad = gradient;
 
     private static Tensor Noise(int seed, int rows, int columns) => randn(rows, columns, dtype: ScalarType.Float64, generator: new Generator((ulong)seed));
 
-    private static double[] Values(OptimizedParameter parameter) => parameter.Tensor.detach().data<double>().ToArray();
+    private static double[] Values(ModelParameter parameter) => parameter.Tensor.detach().data<double>().ToArray();
 
     /// <summary>The iteration written plainly, one matrix at a time.</summary>
     private static Tensor Orthogonal(Tensor g)
