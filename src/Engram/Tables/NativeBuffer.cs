@@ -1,0 +1,54 @@
+using System.Runtime.InteropServices;
+
+namespace Engram.Tables;
+
+/// <summary>
+/// Zeroed native memory for arrays beyond 2 GiB. Pages that are never written cost no physical memory on systems that give out zero pages lazily,
+/// so a table of which few rows are used stays small. Freed by <see cref="Dispose"/> alone.
+/// </summary>
+internal sealed unsafe class NativeBuffer<T> : IDisposable where T : unmanaged
+{
+    // A cache line, so that rows whose width is a multiple of it never straddle one.
+    private const int Alignment = 64;
+
+    private void* _block;
+    private readonly T* _start;
+
+    /// <exception cref="OutOfMemoryException">There is not enough memory; the message says how much is needed.</exception>
+    public NativeBuffer(long length)
+    {
+        Length = length;
+        try
+        {
+            _block = NativeMemory.AllocZeroed(checked((nuint)length * (nuint)sizeof(T) + Alignment));
+        }
+        catch (Exception e) when (e is OutOfMemoryException or OverflowException)
+        {
+            throw new OutOfMemoryException($"{length} values of {sizeof(T)} bytes need {(double)length * sizeof(T) / (1L << 30):F1} GiB of memory, which cannot be had.", e);
+        }
+        _start = (T*)(((nuint)_block + Alignment - 1) & ~(nuint)(Alignment - 1));
+    }
+
+    public long Length { get; }
+
+    /// <summary>First element.</summary>
+    public T* Pointer
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(_block is null, this);
+            return _start;
+        }
+    }
+
+    /// <summary>Part of the buffer.</summary>
+    public Span<T> Slice(long start, int length) => new(Pointer + start, length);
+
+    public void Clear() => NativeMemory.Clear(Pointer, (nuint)Length * (nuint)sizeof(T));
+
+    public void Dispose()
+    {
+        NativeMemory.Free(_block);
+        _block = null;
+    }
+}
