@@ -19,7 +19,7 @@ internal static partial class Failure
         // A word that is not understood is often the reason why another one is missing.
         var error = parsed.Errors.MinBy(error => error.Message.StartsWith("Unrecognized", StringComparison.Ordinal) ? 0 : 1)!;
         var name = NameOf(parsed.CommandResult);
-        Terminal.Note($"{name}: {TypeName().Replace(error.Message, match => match.Groups[1].Value == "Double" ? "a number" : "a whole number")} See {name} --help.");
+        Terminal.Note($"{name}: {TypeName().Replace(error.Message, match => match.Groups[1].Value == "Double" ? "as a number" : "as a whole number")} See {name} --help.");
         return WrongUsage;
     }
 

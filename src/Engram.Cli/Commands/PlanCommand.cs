@@ -1,0 +1,66 @@
+using System.CommandLine;
+using System.Globalization;
+using Engram.Models.Configuration;
+using Spectre.Console;
+
+namespace Engram.Cli.Commands;
+
+/// <summary>What a model costs, without building it.</summary>
+internal sealed class PlanCommand : CliCommand
+{
+    private readonly Argument<string> _model = new("MODEL") { Description = $"A preset, a config.json or a model folder. Presets: {string.Join(", ", Presets.Names)}" };
+    private readonly Option<int?> _context = new("--context") { Description = "Earlier tokens that attention is charged for [default: the longest context]", HelpName = "TOKENS" };
+    private readonly Option<bool> _json = CommonOptions.Json();
+
+    public PlanCommand() : base("plan", "Count the parameters, operations and bytes of a model from its configuration, without building it.",
+        "engram plan engram-27b",
+        "engram plan config.json --context 4096 --json")
+    {
+        Add(_model);
+        Add(_context);
+        Add(_json);
+    }
+
+    protected override void Run(ParseResult parsed, CancellationToken cancellation)
+    {
+        var model = parsed.GetRequiredValue(_model);
+        var plan = ModelPlan.Of(ModelSource.Load(model), parsed.GetValue(_context));
+        if (parsed.GetValue(_json)) Console.Out.WriteLine(plan.ToJson());
+        else WriteTables(plan);
+    }
+
+    private static void WriteTables(ModelPlan plan)
+    {
+        var sizes = new Table().HideHeaders().AddColumns(new TableColumn(""), new TableColumn("").RightAligned(), new TableColumn(""));
+        Row("parameters", plan.TotalParameters, "with one vocabulary matrix: the printed size");
+        Row("  without vocabulary", plan.TotalWithoutVocabulary, "");
+        Row("  as stored", plan.StoredParameters, "");
+        Row("active parameters", plan.ActiveParameters, "that one token touches, without vocabulary");
+        Row("sparse parameters", plan.SparseParameters, "total less active");
+        if (plan.AllocationRatio is { } ratio)
+            sizes.AddRow("allocation ratio", ratio.ToString("F4", CultureInfo.InvariantCulture), "share of the sparse budget that the routed experts hold");
+        Row("operations per token", plan.FlopsPerToken, $"forward, {plan.ContextLength:N0} tokens of context");
+        Row("  in training", plan.TrainingFlopsPerToken, "forward and backward");
+        Row("key-value cache", plan.KvCacheBytesPerToken, "bytes per token, bfloat16");
+        if (plan.TableRows.Count > 0)
+        {
+            Row("memory parameters", plan.MemoryParameters, $"tables of {string.Join(" and ", plan.TableRows.Select(rows => $"{rows:N0}"))} rows");
+            Row("  read per token", plan.MemoryValuesPerToken, "table values");
+        }
+        Terminal.Answer.Write(sizes);
+
+        var parts = Columns("part", "parameters", "active");
+        foreach (var part in plan.Components) parts.AddRow(part.Name, $"{part.Parameters:N0}", $"{part.ActiveParameters:N0}");
+        Terminal.Answer.Write(parts);
+
+        if (plan.RowFormats.Count == 0) return;
+        var formats = Columns("table format", "bytes per row", "bytes of all tables", "bytes read per token");
+        foreach (var format in plan.RowFormats) formats.AddRow(format.Format, $"{format.RowBytes:N0}", $"{format.TableBytes:N0}", $"{format.BytesPerToken:N0}");
+        Terminal.Answer.Write(formats);
+
+        void Row(string name, long value, string remark) => sizes.AddRow(name, $"{value:N0}", remark);
+    }
+
+    private static Table Columns(string first, params IEnumerable<string> numbers) =>
+        new Table().AddColumn(first).AddColumns([.. numbers.Select(title => new TableColumn(title).RightAligned())]);
+}
