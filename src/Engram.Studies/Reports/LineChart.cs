@@ -1,0 +1,134 @@
+using System.Text;
+using Engram.Storage;
+using ScottPlot;
+using SkiaSharp;
+
+namespace Engram.Studies.Reports;
+
+/// <summary>One line of a chart.</summary>
+/// <param name="Name">For the legend.</param>
+/// <param name="Color">In hex, for example #D55E00.</param>
+/// <param name="X">Positions, ascending.</param>
+/// <param name="Y">Values at the positions.</param>
+/// <param name="Connected">Draws a line; otherwise only markers.</param>
+public sealed record ChartLine(string Name, string Color, IReadOnlyList<double> X, IReadOnlyList<double> Y, bool Connected = true);
+
+/// <summary>
+/// A chart of lines, drawn by ScottPlot. Its text in the SVG is ours: Skia needs a font file to write any, which machines without a desktop often lack,
+/// and the reader's browser has better ones.
+/// </summary>
+/// <param name="title">Above the chart.</param>
+/// <param name="xTitle">Below the horizontal axis.</param>
+/// <param name="yTitle">Beside the vertical axis.</param>
+/// <param name="lines">What is drawn, in the order of the legend; at least one point altogether.</param>
+internal sealed class LineChart(string title, string xTitle, string yTitle, IReadOnlyList<ChartLine> lines)
+{
+    private const int Width = 820, Height = 420;
+    private const int Left = 64, Right = 16, Bottom = 52, Top = 36;
+    private const int LegendLine = 20;
+    private const int MaxTicks = 10;
+
+    /// <summary>Names instead of numbers along the horizontal axis; null for numbers.</summary>
+    public IReadOnlyList<string>? Categories { get; init; }
+
+    /// <summary>The chart as one svg element that refers to nothing outside it.</summary>
+    public string Svg()
+    {
+        using var plot = Draw(text: false);
+        var svg = plot.GetSvgXml(Width, Height);
+        var body = svg[svg.IndexOf("<svg", StringComparison.Ordinal)..svg.LastIndexOf("</svg>", StringComparison.Ordinal)];
+        return $"{Scalable(body)}{Labels(plot)}</svg>";
+    }
+
+    /// <summary>The chart as a picture.</summary>
+    /// <returns>False, and no file, on a machine without fonts: a chart without numbers says nothing.</returns>
+    public bool TryWritePng(string path)
+    {
+        if (SKTypeface.Default.GlyphCount == 0)
+            return false;
+        using var plot = Draw(text: true);
+        plot.ScaleFactor = 2;
+        AtomicFile.WriteAllBytes(path, plot.GetImageBytes(2 * Width, 2 * Height, ImageFormat.Png));
+        return true;
+    }
+
+    private Plot Draw(bool text)
+    {
+        var plot = new Plot();
+        foreach (var line in lines)
+        {
+            var scatter = plot.Add.Scatter(line.X.ToArray(), line.Y.ToArray(), Color.FromHex(line.Color));
+            scatter.LegendText = line.Name;
+            scatter.LineWidth = line.Connected ? 2 : 0;
+            scatter.MarkerSize = line.Connected ? 0 : 9;
+        }
+        var (bottom, top) = Range();
+        var x = lines.SelectMany(line => line.X);
+        plot.Axes.SetLimits(Categories is null ? 0 : -0.5, Categories is null ? x.Max() * 1.02 : Categories.Count - 0.5, bottom, top);
+        plot.Axes.Left.TickGenerator = new ScottPlot.TickGenerators.NumericFixedInterval(Interval(top - bottom));
+        plot.Axes.Bottom.TickGenerator = Categories is null
+            ? new ScottPlot.TickGenerators.NumericFixedInterval(Interval(x.Max()))
+            : new ScottPlot.TickGenerators.NumericManual([.. Enumerable.Range(0, Categories.Count).Select(i => (double)i)], [.. Categories]);
+        plot.Axes.Top.IsVisible = plot.Axes.Right.IsVisible = false;
+        plot.Layout.Fixed(new PixelPadding(Left, Right, Bottom, Top));
+        if (text)
+        {
+            plot.Title(title);
+            plot.XLabel(xTitle);
+            plot.YLabel(yTitle);
+            plot.ShowLegend(Alignment.UpperRight);
+            // Skia's default is any font at all, often a serif one.
+            if (SKFontManager.Default.FontFamilies.Where(name => name.Contains("Sans")).MinBy(name => name.Length) is { } sans)
+                plot.Font.Set(sans);
+        }
+        else
+        {
+            plot.Axes.Left.TickLabelStyle.IsVisible = plot.Axes.Bottom.TickLabelStyle.IsVisible = false;
+            plot.HideLegend();
+        }
+        return plot;
+    }
+
+    /// <summary>From below the smallest value up to the largest one of the part that matters: the fall in the first fifth would press all that follows flat.</summary>
+    private (double Bottom, double Top) Range()
+    {
+        var start = Categories is null ? lines.SelectMany(line => line.X).Max() / 5 : double.NegativeInfinity;
+        var points = lines.SelectMany(line => line.X.Zip(line.Y)).Where(point => double.IsFinite(point.Second)).ToList();
+        var shown = points.Where(point => point.First >= start).Select(point => point.Second).DefaultIfEmpty(points.Max(point => point.Second)).ToList();
+        var (low, high) = (points.Min(point => point.Second), shown.Max());
+        var margin = Math.Max(0.05 * (high - low), 0.01);
+        return (low - margin, high + margin);
+    }
+
+    // 1, 2 or 5 times a power of ten.
+    private static double Interval(double range)
+    {
+        var power = Math.Pow(10, Math.Floor(Math.Log10(range / MaxTicks)));
+        return new[] { 1, 2, 5, 10 }.Select(factor => factor * power).First(interval => range / interval <= MaxTicks);
+    }
+
+    private static string Scalable(string svg) => svg.Replace($"width=\"{Width}\" height=\"{Height}\">", $"viewBox=\"0 0 {Width} {Height}\" role=\"img\">");
+
+    private string Labels(Plot plot)
+    {
+        var data = new PixelRect(Left, Width - Right, Height - Bottom, Top);
+        var text = new StringBuilder("<g font-family=\"system-ui, sans-serif\" font-size=\"13\" fill=\"#222\">");
+        foreach (var tick in plot.Axes.Bottom.TickGenerator.Ticks.Where(tick => tick.IsMajor && plot.Axes.Bottom.Range.Contains(tick.Position)))
+            Text(plot.Axes.Bottom.GetPixel(tick.Position, data), Height - Bottom + 20, "middle", tick.Label);
+        foreach (var tick in plot.Axes.Left.TickGenerator.Ticks.Where(tick => tick.IsMajor && plot.Axes.Left.Range.Contains(tick.Position)))
+            Text(Left - 8, plot.Axes.Left.GetPixel(tick.Position, data) + 4, "end", tick.Label);
+        Text(Left, Top - 14, "start", title, "font-weight=\"600\"");
+        Text((Left + Width - Right) / 2f, Height - 10, "middle", xTitle);
+        Text(0, 0, "middle", yTitle, $"transform=\"translate(16 {(Top + Height - Bottom) / 2}) rotate(-90)\"");
+        for (var i = 0; Categories is null && i < lines.Count; i++)
+        {
+            var y = Top + 20 + (i * LegendLine);
+            text.Append($"<rect x=\"{Width - Right - 14}\" y=\"{y - 7}\" width=\"10\" height=\"4\" fill=\"{lines[i].Color}\"/>");
+            Text(Width - Right - 20, y, "end", lines[i].Name);
+        }
+        return text.Append("</g>").ToString();
+
+        void Text(float x, float y, string anchor, string content, string more = "") =>
+            text.Append($"<text x=\"{x:0.#}\" y=\"{y:0.#}\" text-anchor=\"{anchor}\" {more}>{Html.Escape(content)}</text>");
+    }
+}

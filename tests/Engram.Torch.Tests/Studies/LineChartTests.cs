@@ -1,0 +1,67 @@
+using System.Xml.Linq;
+using Engram.Studies.Reports;
+
+namespace Engram.Torch.Tests.Studies;
+
+public sealed class LineChartTests
+{
+    private static readonly LineChart Losses = new("Validation loss <all arms>", "training tokens, million", "nats per token",
+    [
+        new ChartLine("moe & few", "#0072B2", [0.1, 0.5, 1], [4.5, 3.5, 3]),
+        new ChartLine("engram", "#D55E00", [0.1, 0.5, 1], [4.25, 3.25, 2.75]),
+    ]);
+
+    [Fact]
+    public void Svg_IsWellFormed_AndFetchesNothing()
+    {
+        var svg = XElement.Parse(Losses.Svg());
+
+        Assert.Equal("svg", svg.Name.LocalName);
+        Assert.Equal("0 0 820 420", svg.Attribute("viewBox")!.Value);
+        Assert.DoesNotContain(svg.Descendants(), element => element.Name.LocalName is "image" or "script" or "link" or "use");
+        Assert.DoesNotContain(svg.DescendantsAndSelf().Attributes(), attribute => !attribute.IsNamespaceDeclaration && attribute.Value.Contains("://"));
+    }
+
+    [Fact]
+    public void Svg_NamesAxesAndLines_AndNumbersTheTicks()
+    {
+        var texts = XElement.Parse(Losses.Svg()).Descendants().Where(element => element.Name.LocalName == "text").Select(element => element.Value).ToList();
+
+        foreach (var expected in new[] { "Validation loss <all arms>", "training tokens, million", "nats per token", "moe & few", "engram", "0.5", "3" })
+            Assert.Contains(expected, texts);
+        // Each text once: what Skia would have written with this machine's fonts is left out.
+        Assert.Equal(texts.Count, texts.Distinct().Count());
+    }
+
+    [Fact]
+    public void Svg_DrawsEachLineInItsColor()
+    {
+        var svg = XElement.Parse(Losses.Svg());
+
+        foreach (var color in new[] { "#0072B2", "#D55E00" })
+            Assert.Contains(svg.Descendants(), element => element.Name.LocalName == "path" && string.Equals(element.Attribute("stroke")?.Value, color, StringComparison.OrdinalIgnoreCase));
+    }
+
+    [Fact]
+    public void Svg_OfConstantValues_HasARange()
+    {
+        var chart = new LineChart("flat", "x", "y", [new ChartLine("one", "#000000", [1, 2], [3, 3])]);
+
+        Assert.Contains("3", XElement.Parse(chart.Svg()).Descendants().Where(element => element.Name.LocalName == "text").Select(element => element.Value));
+    }
+
+    [Fact]
+    public void Png_IsAPicture_WhereThereAreFonts()
+    {
+        var path = Path.Combine(Directory.CreateTempSubdirectory("engram-chart-").FullName, "chart.png");
+        if (!Losses.TryWritePng(path))
+        {
+            Assert.False(File.Exists(path));
+            Assert.Skip("This machine has no fonts.");
+        }
+
+        byte[] signature = [0x89, (byte)'P', (byte)'N', (byte)'G'];
+        Assert.Equal(signature, File.ReadAllBytes(path)[..4]);
+        Directory.Delete(Path.GetDirectoryName(path)!, recursive: true);
+    }
+}
