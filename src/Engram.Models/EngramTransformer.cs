@@ -30,7 +30,7 @@ public sealed class EngramTransformer : IDisposable
     /// <param name="type">Float32, or float64 for reference computations.</param>
     public EngramTransformer(ModelConfiguration configuration, Device? device = null, ScalarType type = ScalarType.Float32)
     {
-        Configuration = configuration;
+        Configuration = configuration.Validated();
         Parameters = new ModelParameters(device ?? CPU, type);
         var std = InitialValue.Normal(configuration.InitializerRange);
         long[] vocabulary = [configuration.VocabularySize, configuration.HiddenSize];

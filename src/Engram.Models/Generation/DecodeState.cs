@@ -4,7 +4,7 @@ namespace Engram.Models.Generation;
 
 /// <summary>
 /// Everything the dense part of a model remembers of its sequences between chunks: attention latents per layer, convolution values per memory
-/// layer, and where the current document began. The n-gram window belongs to the memory (<c>MemoryStream</c>).
+/// layer, and where the current document began. The n-gram window belongs to the memory (<c>MemoryWindows</c>).
 /// </summary>
 public sealed class DecodeState : IDisposable
 {

@@ -1,0 +1,110 @@
+using System.Runtime.InteropServices;
+using Engram.Models.Generation;
+using Engram.Models.Memory;
+using Engram.Storage;
+using static TorchSharp.torch;
+
+namespace Engram.Models.Inspection;
+
+/// <summary>What one memory layer did at every position of a text. Arrays are row-major.</summary>
+/// <param name="Layer">0-based block index.</param>
+/// <param name="Rows">Table rows read, [T, H], order-major heads, offsets included.</param>
+/// <param name="Memory">Gathered rows side by side, [T, d_mem].</param>
+/// <param name="HiddenIn">Residual streams at the entry of the block, [T, S, D].</param>
+/// <param name="Gate">Gate per stream, [T, S].</param>
+/// <param name="Output">What was added to the streams, [T, S, D].</param>
+public sealed record InspectedLayer(int Layer, long[] Rows, float[] Memory, float[] HiddenIn, float[] Gate, float[] Output);
+
+/// <summary>Runs a text through a model and keeps what its memory read, let through and added.</summary>
+public sealed class MemoryInspection
+{
+    private readonly LanguageModel _model;
+
+    private MemoryInspection(LanguageModel model, int[] tokenIds, int[] canonicalIds, IReadOnlyList<InspectedLayer> layers) =>
+        (_model, TokenIds, CanonicalIds, Layers) = (model, tokenIds, canonicalIds, layers);
+
+    /// <summary>Token ids, [T]; the first is the document start.</summary>
+    public IReadOnlyList<int> TokenIds { get; }
+
+    /// <summary>Canonical ids, [T].</summary>
+    public IReadOnlyList<int> CanonicalIds { get; }
+
+    /// <summary>One record per memory layer, ascending.</summary>
+    public IReadOnlyList<InspectedLayer> Layers { get; }
+
+    /// <summary>Residual streams S of the model.</summary>
+    public int Streams => _model.Configuration.HcMult;
+
+    /// <summary>Rows H that a position reads in one layer.</summary>
+    public int Columns => _model.Memory!.Columns;
+
+    /// <summary>Heads per n-gram order.</summary>
+    public int HeadsPerOrder => _model.Configuration.Engram!.NHeads;
+
+    /// <summary>Largest n-gram order.</summary>
+    public int MaxOrder => _model.Configuration.Engram!.MaxNgramSize;
+
+    /// <summary>Runs a text as one document.</summary>
+    /// <exception cref="ArgumentException">The model has no memory, or the text does not fit into its context.</exception>
+    public static MemoryInspection Run(LanguageModel model, string text)
+    {
+        if (model.Memory is not { } memory)
+            throw new ArgumentException("The model has no memory to inspect: its configuration has no engram_* keys.", nameof(model));
+        int[] ids = [new TextGenerator(model).EndOfText, .. model.Tokenizer.Encode(text)];
+        if (ids.Length > model.Configuration.MaxPositionEmbeddings)
+            throw new ArgumentException($"The text has {ids.Length} tokens, but the model's context holds {model.Configuration.MaxPositionEmbeddings}.", nameof(text));
+
+        using var inference = inference_mode();
+        using var scope = NewDisposeScope();
+        using var trace = new FusionTrace();
+        var rows = new MemoryRows();
+        memory.Address(ids, [], 1, rows);
+        using var gathered = memory.Gather(rows, 0, 1, ids.Length, model.Transformer.Parameters.Device, requiresGradient: false);
+        model.Transformer.Forward(ids, [], 1, gathered, trace: trace);
+        var layers = memory.LayerIds.Select((layer, position) =>
+        {
+            var seen = trace.Layer(layer);
+            return new InspectedLayer(layer, rows.Layer(position).ToArray(), Values(seen.Memory), Values(seen.HiddenIn), Values(seen.Gate), Values(seen.Output));
+        }).ToList();
+        return new MemoryInspection(model, ids, rows.CanonicalIds.ToArray(), layers);
+    }
+
+    /// <summary>Text of one token as the tokenizer decodes it alone.</summary>
+    public string TokenText(int position) => _model.Tokenizer.Decode([TokenIds[position]]);
+
+    /// <summary>The tokens of the suffix n-gram that ends at a position, oldest first; null where the window ends before the text.</summary>
+    /// <param name="position">From 0.</param>
+    /// <param name="order">2 to <see cref="MaxOrder"/>.</param>
+    public IReadOnlyList<string?> Ngram(int position, int order) =>
+        [.. Enumerable.Range(position - order + 1, order).Select(t => t < 0 ? null : TokenText(t))];
+
+    /// <summary>
+    /// Writes <c>layer.N.{token_ids, canonical_ids, rows, memory, hidden_in, gate, output}</c> for every memory layer N: with the weights of
+    /// the model folder anybody can recompute the fusion from it.
+    /// </summary>
+    public void Dump(string path)
+    {
+        var writer = new SafetensorsWriter();
+        var length = TokenIds.Count;
+        var hidden = _model.Configuration.HiddenSize;
+        foreach (var layer in Layers)
+        {
+            var prefix = $"layer.{layer.Layer}";
+            writer.Add<long>($"{prefix}.token_ids", DType.I64, [.. TokenIds], length);
+            writer.Add<long>($"{prefix}.canonical_ids", DType.I64, [.. CanonicalIds], length);
+            writer.Add<long>($"{prefix}.rows", DType.I64, layer.Rows, length, Columns);
+            writer.Add<float>($"{prefix}.memory", DType.F32, layer.Memory, length, layer.Memory.Length / length);
+            writer.Add<float>($"{prefix}.hidden_in", DType.F32, layer.HiddenIn, length, Streams, hidden);
+            writer.Add<float>($"{prefix}.gate", DType.F32, layer.Gate, length, Streams);
+            writer.Add<float>($"{prefix}.output", DType.F32, layer.Output, length, Streams, hidden);
+        }
+
+        writer.Write(path);
+    }
+
+    private static float[] Values(Tensor tensor)
+    {
+        using var host = tensor.to(ScalarType.Float32).cpu().contiguous();
+        return MemoryMarshal.Cast<byte, float>(host.bytes).ToArray();
+    }
+}

@@ -1,0 +1,174 @@
+using System.Runtime.InteropServices;
+using Engram.Addressing;
+using Engram.Models.Configuration;
+using Engram.Tables;
+using Engram.Tokenization;
+using Engram.Vocabulary;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Engram.Models.Memory;
+
+/// <summary>
+/// The conditional memory of one model: canonical map, addressing and one table per memory layer. Token ids alone decide what is read, so
+/// <see cref="Address"/> runs before and beside the forward pass; <see cref="Gather"/> copies the rows into tensors that the blocks consume.
+/// Tables are host objects outside autograd: no device ever sees more than the rows of a batch.
+/// </summary>
+public sealed class MemoryBank : IDisposable
+{
+    private readonly EngramConfiguration _engram;
+    private readonly EngramTable[] _tables;
+
+    internal MemoryBank(EngramConfiguration engram, CanonicalMap map, AddressingConstants constants, string tokenizerFingerprint, EngramTable[] tables)
+    {
+        _engram = engram;
+        Map = map;
+        Addresser = new NgramAddresser(constants);
+        TokenizerFingerprint = tokenizerFingerprint;
+        _tables = tables;
+    }
+
+    /// <summary>0-based indices of the blocks with memory, ascending.</summary>
+    public IReadOnlyList<int> LayerIds => _engram.LayerIds;
+
+    /// <summary>Token id to canonical id.</summary>
+    public CanonicalMap Map { get; }
+
+    /// <summary>Canonical ids to table rows.</summary>
+    public NgramAddresser Addresser { get; }
+
+    /// <summary>SHA-256 of the tokenizer that the map was built from.</summary>
+    public string TokenizerFingerprint { get; }
+
+    /// <summary>Rows that one position reads in one layer, H.</summary>
+    public int Columns => Addresser.Columns;
+
+    /// <summary>Table of a memory layer.</summary>
+    /// <param name="position">Position in <see cref="LayerIds"/>.</param>
+    public EngramTable Table(int position) => _tables[position];
+
+    /// <summary>Fresh tables for a model: zero, or normal with the configured standard deviation.</summary>
+    /// <param name="configuration">With the compressed vocabulary size set.</param>
+    /// <param name="tokenizer">Decides the canonical map.</param>
+    /// <param name="seed">Of the tables.</param>
+    public static MemoryBank Create(ModelConfiguration configuration, Tokenizer tokenizer, long seed)
+    {
+        var engram = configuration.Engram ?? throw new ArgumentException("The configuration has no memory.", nameof(configuration));
+        var map = CanonicalMap.Build(tokenizer);
+        var constants = AddressingConstants.Derive(Spec(engram, map));
+        var tables = engram.LayerIds.Select((layer, position) =>
+        {
+            var table = new EngramTable(TableRows(engram, constants, position), engram.HeadDim);
+            if (engram.TableInitStd > 0)
+                table.FillNormal(ModelParameters.SeedFor(seed, $"engram/layer-{layer}"), (float)engram.TableInitStd);
+            return table;
+        }).ToArray();
+        return new MemoryBank(engram, map, constants, tokenizer.Fingerprint, tables);
+    }
+
+    /// <summary>What decides the addresses of a configuration under a canonical map.</summary>
+    internal static AddressingSpec Spec(EngramConfiguration engram, CanonicalMap map) =>
+        (engram with { CompressedVocabularySize = map.CanonicalVocabularySize }).Addressing(map[engram.PadTokenId]);
+
+    /// <summary>Rows of a layer's table: the sum of its primes, or one per head in the capacity-one control.</summary>
+    internal static long TableRows(EngramConfiguration engram, AddressingConstants constants, int position) =>
+        engram.OneRow ? constants.Spec.Columns : constants.Layers[position].TotalRows;
+
+    /// <summary>Rows of B sequences of equal length in all layers. Integers only; safe on another thread than the model's.</summary>
+    /// <param name="tokenIds">Row-major [B, T].</param>
+    /// <param name="documentStarts">True at the first token of each document; empty when every sequence is one document.</param>
+    /// <param name="sequences">B.</param>
+    /// <param name="rows">Receives the rows.</param>
+    public void Address(ReadOnlySpan<int> tokenIds, ReadOnlySpan<bool> documentStarts, int sequences, MemoryRows rows)
+    {
+        Canonicalise(tokenIds, rows);
+        if (_engram.ResetAtDocuments && documentStarts.Length > 0)
+            documentStarts.CopyTo(rows.Starts);
+        else
+            rows.Starts.Clear();
+        for (var b = 0; b < sequences; b++)
+            rows.Starts[b * (tokenIds.Length / sequences)] = true;
+        Addresser.AddressAllLayers(rows.CanonicalIds, rows.Starts, rows.All(_tables.Length));
+        ReduceToOneRow(rows);
+    }
+
+    /// <summary>Windows of <paramref name="sequences"/> sequences at the start of a document, for decoding.</summary>
+    public MemoryWindows NewWindows(int sequences = 1) => new(this, [.. Enumerable.Range(0, sequences).Select(_ => Addresser.NewWindow())]);
+
+    /// <summary>Copies rows of consecutive sequences into tensors [B, T, d_mem], one per memory layer.</summary>
+    /// <param name="rows">Output of <see cref="Address"/>.</param>
+    /// <param name="first">First sequence.</param>
+    /// <param name="sequences">Number of sequences B.</param>
+    /// <param name="length">Positions per sequence T.</param>
+    /// <param name="device">Where the model computes.</param>
+    /// <param name="requiresGradient">In training: the tensors are leaves that receive a gradient.</param>
+    public unsafe GatheredMemory Gather(MemoryRows rows, int first, int sequences, int length, Device device, bool requiresGradient)
+    {
+        var gathered = new GatheredMemory();
+        for (var position = 0; position < _tables.Length; position++)
+        {
+            using var noGrad = no_grad();
+            var host = empty([sequences, length, _engram.MemoryWidth], ScalarType.Float32);
+            var slice = rows.Layer(position).Slice(first * length * Columns, sequences * length * Columns);
+            _tables[position].Gather(slice, MemoryMarshal.Cast<byte, float>(host.bytes));
+            var memory = host;
+            if (device.type != DeviceType.CPU)
+            {
+                memory = host.to(device);
+                host.Dispose();
+            }
+
+            gathered.Set(_engram.LayerIds[position], requiresGradient ? memory.requires_grad_() : memory);
+        }
+
+        return gathered;
+    }
+
+    /// <summary>The same memory with the rows of every head permuted: the control that keeps all statistics of the tables but not their knowledge.</summary>
+    /// <param name="seed">Of the permutation.</param>
+    public MemoryBank Shuffled(ulong seed) => new(_engram, Map, Addresser.Constants, TokenizerFingerprint,
+        [.. _tables.Select((table, position) => table.Shuffled(seed + (ulong)position,
+            _engram.OneRow ? [.. Enumerable.Range(0, Columns).Select(i => (long)i)] : Addresser.Constants.Layers[position].Offsets.AsSpan()))]);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var table in _tables)
+            table.Dispose();
+    }
+
+    internal void Append(AddressWindow[] windows, ReadOnlySpan<int> tokenIds, ReadOnlySpan<bool> documentStarts, MemoryRows rows)
+    {
+        Canonicalise(tokenIds, rows);
+        var length = tokenIds.Length / windows.Length;
+        var chunk = new long[_tables.Length * length * Columns];
+        for (var b = 0; b < windows.Length; b++)
+        {
+            var starts = _engram.ResetAtDocuments && documentStarts.Length > 0 ? documentStarts.Slice(b * length, length) : [];
+            Addresser.Append(windows[b], rows.CanonicalIds.Slice(b * length, length), starts, chunk);
+            for (var position = 0; position < _tables.Length; position++)
+                chunk.AsSpan(position * length * Columns, length * Columns)
+                    .CopyTo(rows.All(_tables.Length)[((position * windows.Length + b) * length * Columns)..]);
+        }
+
+        ReduceToOneRow(rows);
+    }
+
+    private void Canonicalise(ReadOnlySpan<int> tokenIds, MemoryRows rows)
+    {
+        rows.Resize(tokenIds.Length, Columns, _tables.Length);
+        for (var i = 0; i < tokenIds.Length; i++)
+            rows.CanonicalIds[i] = Map[tokenIds[i]];
+    }
+
+    /// <summary>In the capacity-one control every n-gram of a head reads the same row.</summary>
+    private void ReduceToOneRow(MemoryRows rows)
+    {
+        if (!_engram.OneRow)
+            return;
+        var all = rows.All(_tables.Length);
+        for (var i = 0; i < all.Length; i++)
+            if (all[i] != NgramAddresser.NoRow)
+                all[i] = i % Columns;
+    }
+}

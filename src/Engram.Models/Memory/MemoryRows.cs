@@ -1,0 +1,36 @@
+
+namespace Engram.Models.Memory;
+
+/// <summary>The table rows that a batch reads in every memory layer. Reused from batch to batch; grows, never shrinks.</summary>
+public sealed class MemoryRows
+{
+    private long[] _rows = [];
+    private int[] _canonical = [];
+    private bool[] _starts = [];
+
+    /// <summary>Positions N = B · T of the batch.</summary>
+    public int Tokens { get; private set; }
+
+    /// <summary>Rows that one position reads in one layer, H.</summary>
+    public int Columns { get; private set; }
+
+    /// <summary>Canonical id of every position.</summary>
+    public Span<int> CanonicalIds => _canonical.AsSpan(0, Tokens);
+
+    /// <summary>Rows of one memory layer, [N, H], order-major columns; −1 reads nothing.</summary>
+    /// <param name="position">Position of the layer in the configuration's list of memory layers.</param>
+    public ReadOnlySpan<long> Layer(int position) => _rows.AsSpan(position * Tokens * Columns, Tokens * Columns);
+
+    internal Span<bool> Starts => _starts.AsSpan(0, Tokens);
+
+    internal Span<long> All(int layers) => _rows.AsSpan(0, layers * Tokens * Columns);
+
+    internal void Resize(int tokens, int columns, int layers)
+    {
+        (Tokens, Columns) = (tokens, columns);
+        if (_canonical.Length < tokens)
+            (_canonical, _starts) = (new int[tokens], new bool[tokens]);
+        if (_rows.Length < tokens * columns * layers)
+            _rows = new long[tokens * columns * layers];
+    }
+}

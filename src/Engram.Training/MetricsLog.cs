@@ -1,0 +1,58 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Engram.Storage;
+using TorchSharp;
+
+namespace Engram.Training;
+
+/// <summary>
+/// The curves of a run: <c>metrics.jsonl</c>, one object a line, and TensorBoard events. When a run is resumed, lines past the checkpoint and
+/// a line that a crash cut short are dropped, so that the file reads like that of an uninterrupted run.
+/// </summary>
+internal sealed class MetricsLog : IDisposable
+{
+    /// <summary>Name of the file in the run folder.</summary>
+    public const string FileName = "metrics.jsonl";
+
+    private readonly StreamWriter _lines;
+    private readonly TorchSharp.Modules.SummaryWriter _events;
+
+    /// <summary>Opens the log of a run that continues after <paramref name="step"/>, 0 for a new one.</summary>
+    public MetricsLog(string runFolder, long step)
+    {
+        var path = Path.Combine(runFolder, FileName);
+        if (File.Exists(path))
+            AtomicFile.WriteAllText(path, string.Concat(File.ReadLines(path).Where(line => StepOf(line) <= step).Select(line => line + "\n")));
+        _lines = new StreamWriter(new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite), new UTF8Encoding(false)) { AutoFlush = true };
+        _events = torch.utils.tensorboard.SummaryWriter(Path.Combine(runFolder, "tensorboard"));
+    }
+
+    /// <summary>Appends one object; its first member is the step.</summary>
+    public void Write(long step, params ReadOnlySpan<(string Name, double Value)> values)
+    {
+        var entry = new JsonObject { ["step"] = step };
+        foreach (var (name, value) in values)
+        {
+            entry[name] = double.IsFinite(value) ? value : null;
+            _events.add_scalar(name, (float)value, (int)step);
+        }
+
+        _lines.Write(entry.ToJsonString() + "\n");
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _lines.Dispose();
+
+    private static long StepOf(string line)
+    {
+        try
+        {
+            return JsonDocument.Parse(line).RootElement.GetProperty("step").GetInt64();
+        }
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        {
+            return long.MaxValue;
+        }
+    }
+}

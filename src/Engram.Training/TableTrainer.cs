@@ -1,0 +1,114 @@
+using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
+using Engram.Models.Folders;
+using Engram.Models.Memory;
+using Engram.Tables;
+
+namespace Engram.Training;
+
+/// <summary>
+/// Trains the tables of a model: gradients of gathered rows are summed per distinct row over all micro-batches of an update, then each table's
+/// row optimizer touches those rows and no others.
+/// </summary>
+internal sealed class TableTrainer : IDisposable
+{
+    private readonly MemoryBank _memory;
+    private readonly Layer[] _layers;
+
+    private sealed class Layer(EngramTable table)
+    {
+        public RowAdam Adam { get; } = new(table);
+
+        public UniqueRows Unique { get; } = new();
+
+        /// <summary>Summed gradients of the distinct rows, [U, w].</summary>
+        public float[] Gradients = [];
+    }
+
+    public TableTrainer(MemoryBank memory)
+    {
+        _memory = memory;
+        _layers = [.. memory.LayerIds.Select((_, position) => new Layer(memory.Table(position)))];
+    }
+
+    /// <summary>Starts an update that reads these rows.</summary>
+    public void Begin(MemoryRows rows)
+    {
+        for (var position = 0; position < _layers.Length; position++)
+        {
+            var layer = _layers[position];
+            layer.Unique.Build(rows.Layer(position));
+            var values = layer.Unique.Count * _memory.Table(position).Width;
+            if (layer.Gradients.Length < values)
+                layer.Gradients = new float[values];
+            layer.Gradients.AsSpan(0, values).Clear();
+        }
+    }
+
+    /// <summary>Adds the gradients of one micro-batch after its backward pass.</summary>
+    /// <param name="memory">The gathered leaves.</param>
+    /// <param name="firstToken">First position of the micro-batch within the update.</param>
+    /// <param name="tokens">Its positions.</param>
+    public void Accumulate(GatheredMemory memory, int firstToken, int tokens)
+    {
+        for (var position = 0; position < _layers.Length; position++)
+        {
+            var (layer, width, columns) = (_layers[position], _memory.Table(position).Width, _memory.Columns);
+            using var gradient = memory.Layer(_memory.LayerIds[position])!.grad!;
+            using var host = gradient.cpu().contiguous();
+            var values = MemoryMarshal.Cast<byte, float>(host.bytes);
+            var inverse = layer.Unique.Inverse.Slice(firstToken * columns, tokens * columns);
+            for (var i = 0; i < inverse.Length; i++)
+            {
+                var sum = layer.Gradients.AsSpan(inverse[i] * width, width);
+                TensorPrimitives.Add(sum, values.Slice(i * width, width), sum);
+            }
+        }
+    }
+
+    /// <summary>Sum of squares of all row gradients, for the global norm.</summary>
+    public double SumOfSquares()
+    {
+        var sum = 0.0;
+        for (var position = 0; position < _layers.Length; position++)
+            sum += TensorPrimitives.SumOfSquares<float>(_layers[position].Gradients.AsSpan(0, _layers[position].Unique.Count * _memory.Table(position).Width));
+        return sum;
+    }
+
+    /// <summary>Updates the rows read.</summary>
+    /// <param name="learningRate">Of the tables.</param>
+    /// <param name="scale">Factor of the gradients, from clipping.</param>
+    public void Step(double learningRate, double scale)
+    {
+        for (var position = 0; position < _layers.Length; position++)
+        {
+            var layer = _layers[position];
+            layer.Adam.Step(layer.Unique.Rows, layer.Gradients.AsSpan(0, layer.Unique.Count * _memory.Table(position).Width), learningRate, (float)scale);
+        }
+    }
+
+    /// <summary>Writes <c>table-NN.safetensors</c> with moments and step counts of each table.</summary>
+    public void Save(string folder)
+    {
+        for (var position = 0; position < _layers.Length; position++)
+            _layers[position].Adam.Save(Path.Combine(folder, FileName(position)), TensorName(position));
+    }
+
+    /// <summary>Reads what <see cref="Save"/> wrote.</summary>
+    public void Load(string folder)
+    {
+        for (var position = 0; position < _layers.Length; position++)
+            _layers[position].Adam.Load(Path.Combine(folder, FileName(position)), TensorName(position));
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var layer in _layers)
+            layer.Adam.Dispose();
+    }
+
+    private string TensorName(int position) => ModelFolder.TableTensor(_memory.LayerIds[position]);
+
+    private string FileName(int position) => $"table-{_memory.LayerIds[position]:00}.safetensors";
+}

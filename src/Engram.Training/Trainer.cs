@@ -1,0 +1,204 @@
+using System.Diagnostics;
+using Engram.Models;
+using Engram.Models.Configuration;
+using Engram.Training.Corpora;
+using Engram.Training.Optimizers;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Engram.Training;
+
+/// <summary>What to train, on what, how, where.</summary>
+/// <param name="Configuration">The model.</param>
+/// <param name="Corpus">Prepared data; stays the caller's.</param>
+/// <param name="Options">The training.</param>
+/// <param name="RunFolder">Receives checkpoints, metrics and the model.</param>
+/// <param name="Device">Where the dense part computes.</param>
+/// <param name="Resume">Continues the run in the folder from its newest checkpoint, or from the start if it has none; a finished run is returned as it is.</param>
+public sealed record TrainingSetup(ModelConfiguration Configuration, PreparedCorpus Corpus, TrainingOptions Options, string RunFolder, Device Device, bool Resume = false);
+
+/// <summary>Loss or gradient left the range of numbers, or the loss exploded. The last good checkpoint is kept.</summary>
+public sealed class TrainingDivergedException(string message) : Exception(message);
+
+/// <summary>
+/// Trains one model. A run is a pure function of configuration, data, options and thread count: interrupted at any moment and resumed, it gives
+/// the same bits as undisturbed.
+/// </summary>
+public sealed class Trainer : IDisposable
+{
+    // A loss this far above that of a uniform guess cannot come from a healthy model.
+    private const double ExplodedNats = 5;
+
+    private readonly TrainingSetup _setup;
+    private readonly TrainingOptions _options;
+    private readonly RunFolder _folder;
+    private readonly LanguageModel _model;
+    private readonly DenseOptimizer _optimizer;
+    private readonly TableTrainer? _tables;
+    private readonly double _flopsPerToken;
+    private readonly double _matmulPeak;
+    private readonly Stopwatch _clock = Stopwatch.StartNew();
+    private TrainingClock _time;
+    private long _step;
+
+    private Trainer(TrainingSetup setup, RunFolder folder)
+    {
+        (_setup, _options, _folder) = (setup, setup.Options, folder);
+        var newest = folder.CheckpointSteps().LastOrDefault();
+        _model = newest > 0
+            ? LanguageModel.Load(folder.Checkpoint(newest), setup.Device)
+            : LanguageModel.Create(setup.Configuration, setup.Corpus.Tokenizer, _options.Seed, setup.Device);
+        _optimizer = new DenseOptimizer(_model.Transformer.Parameters.All, _options.DenseOptimizer);
+        if (_model.Memory is { } memory && _options.TableLearningRateMultiplier > 0)
+            _tables = new TableTrainer(memory);
+        if (newest > 0)
+            (_step, _time) = Checkpoint.Load(folder.Checkpoint(newest), _optimizer, _tables);
+        _flopsPerToken = ModelPlan.Of(_model.Configuration, _options.Length).TrainingFlopsPerToken;
+        _matmulPeak = MatmulPeak.Measure(setup.Device);
+    }
+
+    /// <summary>Trains to the end, or until cancelled: then a checkpoint is written first.</summary>
+    /// <param name="setup">What to do.</param>
+    /// <param name="progress">Told after every update.</param>
+    /// <param name="cancellation">Ends the run after the current update.</param>
+    /// <exception cref="InvalidOperationException">The folder holds a run and <see cref="TrainingSetup.Resume"/> is not set.</exception>
+    /// <exception cref="InvalidDataException">The folder's run has other options or another configuration, or a file is damaged.</exception>
+    /// <exception cref="TrainingDivergedException">Loss or gradient is no finite number, or the loss exploded.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; the run can be resumed.</exception>
+    public static TrainingResult Run(TrainingSetup setup, IProgress<TrainingProgress>? progress = null, CancellationToken cancellation = default)
+    {
+        setup.Options.Validated();
+        using var folder = RunFolder.Open(setup.RunFolder);
+        if (Begin(setup, folder) is { } finished)
+            return finished;
+        using var trainer = new Trainer(setup, folder);
+        return trainer.Train(progress, cancellation);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _tables?.Dispose();
+        _optimizer.Dispose();
+        _model.Dispose();
+    }
+
+    private static TrainingResult? Begin(TrainingSetup setup, RunFolder folder)
+    {
+        if (!folder.Begun)
+        {
+            folder.Begin(setup.Options.ToJson(), setup.Configuration);
+            return null;
+        }
+
+        if (!setup.Resume)
+            throw new InvalidOperationException($"{setup.RunFolder} already holds a run: resume it, or choose another folder.");
+        if (File.ReadAllText(folder.OptionsFile) != setup.Options.ToJson())
+            throw new InvalidDataException($"{folder.OptionsFile} differs from the options given: a run is resumed with the options it began with.");
+        if (ModelConfiguration.Load(folder.ConfigurationFile) != setup.Configuration)
+            throw new InvalidDataException($"{folder.ConfigurationFile} differs from the configuration given: a run is resumed with the configuration it began with.");
+        return TrainingResult.Read(folder.Path);
+    }
+
+    private TrainingResult Train(IProgress<TrainingProgress>? progress, CancellationToken cancellation)
+    {
+        using var metrics = new MetricsLog(_folder.Path, _step);
+        using var batches = new StepBatches(_setup.Corpus, _options, _model.Memory, _step);
+        LossMeasurement? validation = null;
+        while (_step < _options.Steps)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            var began = _clock.Elapsed;
+            var (loss, norm, rate) = Update(batches.Take());
+            var seconds = (_clock.Elapsed - began).TotalSeconds;
+            _time = _time.Trained(seconds, _options.TokensPerStep);
+            var speed = _options.TokensPerStep / seconds;
+            metrics.Write(_step, ("tokens", _step * _options.TokensPerStep), ("loss", loss), ("learning_rate", rate), ("gradient_norm", norm), ("tokens_per_second", speed));
+
+            validation = null;
+            if (_step == _options.Steps || (_options.ValidateEvery > 0 && _step % _options.ValidateEvery == 0))
+            {
+                validation = ValidationLoss.Measure(_model, _setup.Corpus, _options.Length, _options.ValidationSequences);
+                metrics.Write(_step, ("validation_loss", validation.Nats), ("bits_per_byte", validation.BitsPerByte));
+            }
+
+            progress?.Report(new TrainingProgress(_step, _options.Steps, loss, validation?.Nats, rate, norm, speed, speed * _flopsPerToken / _matmulPeak, Elapsed, Remaining));
+            var due = _options.CheckpointEvery > 0 && _step % _options.CheckpointEvery == 0 && _step < _options.Steps;
+            if (due || (cancellation.IsCancellationRequested && _step < _options.Steps))
+                SaveCheckpoint();
+        }
+
+        return Finish(validation ?? ValidationLoss.Measure(_model, _setup.Corpus, _options.Length, _options.ValidationSequences));
+    }
+
+    /// <summary>One optimizer update over all micro-batches. Returns mean loss, gradient norm and learning rate.</summary>
+    private (double Loss, double Norm, double Rate) Update(StepBatch batch)
+    {
+        var parts = _options.AccumulationSteps;
+        var loss = 0.0;
+        _tables?.Begin(batch.Rows);
+        for (var part = 0; part < parts; part++)
+            loss += Accumulate(batch, part) / parts;
+        var step = _step + 1;
+        if (!double.IsFinite(loss) || loss > Math.Log(_model.Configuration.VocabularySize) + ExplodedNats)
+            throw Diverged(step, $"the loss is {loss:G6}");
+
+        var clipped = GradientClipping.Apply(_optimizer.Parameters, _options.ClipNorm, _tables?.SumOfSquares() ?? 0);
+        if (clipped.NonFinite is { } culprit)
+            throw Diverged(step, $"the gradient of {culprit} is not finite");
+        var rate = _options.LearningRates.At(step);
+        _optimizer.Step(rate);
+        _tables?.Step(rate * _options.TableLearningRateMultiplier, clipped.Factor);
+        _model.Transformer.UpdateRouterBiases();
+        _optimizer.ClearGradients();
+        _step = step;
+        return (loss, clipped.Norm, rate);
+    }
+
+    private double Accumulate(StepBatch batch, int part)
+    {
+        using var scope = NewDisposeScope();
+        var (sequences, length) = (_options.Sequences, _options.Length);
+        var tokens = sequences * length;
+        var range = new Range(part * tokens, (part + 1) * tokens);
+        using var memory = _model.Memory?.Gather(batch.Rows, part * sequences, sequences, length, _setup.Device, requiresGradient: _tables is not null);
+        var transformer = _model.Transformer;
+        var (hidden, auxiliary) = transformer.Forward(batch.Tokens.Inputs.AsSpan(range), batch.Tokens.DocumentStarts.AsSpan(range), sequences, memory, training: true);
+        var loss = transformer.Loss(hidden, _options.AccumulationSteps == 1 ? batch.Tokens.Targets : batch.Tokens.Targets[range]);
+        var objective = auxiliary is null ? loss : loss + auxiliary;
+        if (_options.AccumulationSteps > 1)
+            objective = objective / _options.AccumulationSteps;
+        objective.backward();
+        if (memory is not null)
+            _tables?.Accumulate(memory, part * tokens, tokens);
+        return loss.ToDouble();
+    }
+
+    private TimeSpan Elapsed => TimeSpan.FromSeconds(_time.WallSeconds + _clock.Elapsed.TotalSeconds);
+
+    private TimeSpan Remaining => TimeSpan.FromSeconds((_options.Steps - _step) * _time.TrainingSeconds / Math.Max(1, _time.TrainedTokens / _options.TokensPerStep));
+
+    private TrainingDivergedException Diverged(long step, string what)
+    {
+        var kept = _folder.CheckpointSteps().LastOrDefault();
+        var remedy = kept > 0 ? $"The checkpoint of update {kept} is intact" : "No checkpoint was written yet";
+        return new TrainingDivergedException($"Training diverged at update {step}: {what}. {remedy}; lower the learning rate or lengthen the warm-up, in a new run folder.");
+    }
+
+    private void SaveCheckpoint()
+    {
+        Checkpoint.Save(_folder.Checkpoint(_step), _model, _optimizer, _tables, _step, _time with { WallSeconds = Elapsed.TotalSeconds });
+        _folder.Prune(_options.KeepCheckpoints);
+    }
+
+    private TrainingResult Finish(LossMeasurement validation)
+    {
+        _model.Save(_folder.Model);
+        var speed = _time.TrainedTokens / _time.TrainingSeconds;
+        var result = new TrainingResult(_step, _step * _options.TokensPerStep, validation.Nats, validation.BitsPerByte, speed, _matmulPeak,
+            speed * _flopsPerToken / _matmulPeak, Elapsed.TotalSeconds, _folder.Model);
+        result.Write(_folder.ResultFile);
+        _folder.Prune(keep: 0);
+        return result;
+    }
+}

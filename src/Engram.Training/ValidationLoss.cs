@@ -1,0 +1,61 @@
+using Engram.Models;
+using Engram.Training.Corpora;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Engram.Training;
+
+/// <summary>What a model's memory does during an evaluation.</summary>
+public enum MemoryUse
+{
+    /// <summary>As trained.</summary>
+    On,
+
+    /// <summary>Nothing is added to the residual streams.</summary>
+    Off,
+
+    /// <summary>The rows of each head are permuted: the tables keep their statistics and lose their knowledge.</summary>
+    ShuffledRows,
+}
+
+/// <summary>A loss over held-out text.</summary>
+/// <param name="Nats">Mean cross-entropy per token, in nats.</param>
+/// <param name="BitsPerByte">Total cross-entropy in bits over the UTF-8 bytes of the predicted text.</param>
+/// <param name="Tokens">Predicted tokens.</param>
+public sealed record LossMeasurement(double Nats, double BitsPerByte, long Tokens);
+
+/// <summary>Loss on the validation part of a prepared corpus; the sequences are the same for every model.</summary>
+public static class ValidationLoss
+{
+    private const ulong ShuffleSeed = 20_260_112;
+    private const int SequencesPerBatch = 8;
+
+    /// <summary>Measures the loss.</summary>
+    /// <param name="model">The model; its tokenizer must be the corpus's.</param>
+    /// <param name="corpus">Prepared data.</param>
+    /// <param name="length">Tokens per sequence.</param>
+    /// <param name="sequences">At most this many sequences, evenly spaced.</param>
+    /// <param name="memory">What the memory does; must be <see cref="MemoryUse.On"/> for a model without one.</param>
+    /// <exception cref="ArgumentException">A model without memory is asked to switch it.</exception>
+    /// <exception cref="InvalidDataException">The corpus belongs to another tokenizer, or is too short.</exception>
+    public static LossMeasurement Measure(LanguageModel model, PreparedCorpus corpus, int length, int sequences, MemoryUse memory = MemoryUse.On)
+    {
+        if (memory != MemoryUse.On && model.Memory is null)
+            throw new ArgumentException("The model has no memory to switch off or shuffle.", nameof(memory));
+        corpus.RequireTokenizer(model.Tokenizer);
+        using var shuffled = memory == MemoryUse.ShuffledRows ? model.Memory!.Shuffled(ShuffleSeed) : null;
+        using var inference = inference_mode();
+        var (nats, tokens, bytes) = (0.0, 0L, 0L);
+        foreach (var batch in new ValidationBatches(corpus, sequences, SequencesPerBatch, length))
+        {
+            using var scope = NewDisposeScope();
+            using var gathered = memory == MemoryUse.Off ? null : model.GatherMemory(batch.Inputs, batch.DocumentStarts, batch.Sequences, shuffled);
+            var (hidden, _) = model.Transformer.Forward(batch.Inputs, batch.DocumentStarts, batch.Sequences, gathered);
+            nats += model.Transformer.Loss(hidden, batch.Targets).ToDouble() * batch.Targets.Length;
+            tokens += batch.Targets.Length;
+            bytes += batch.TargetBytes;
+        }
+
+        return new LossMeasurement(nats / tokens, nats / Math.Log(2) / bytes, tokens);
+    }
+}
