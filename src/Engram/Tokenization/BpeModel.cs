@@ -56,17 +56,22 @@ internal sealed class BpeModel
 
     private int Encode(ReadOnlySpan<byte> bytes, Span<int> symbols)
     {
-        if (_ignoreMerges)
+        if (_ignoreMerges && WholeToken(bytes) is >= 0 and var whole)
         {
-            var key = new byte[bytes.Length * 2];
-            var whole = _vocabulary.Find(key.AsSpan(0, ByteLevelAlphabet.Encode(bytes, key)));
-            if (whole >= 0)
-            {
-                symbols[0] = whole;
-                return 1;
-            }
+            symbols[0] = whole;
+            return 1;
         }
         for (var i = 0; i < bytes.Length; i++) symbols[i] = _idOfByte[bytes[i]];
         return _merger.Merge(symbols);
+    }
+
+    /// <summary>The token that stands for exactly these bytes, or -1.</summary>
+    private int WholeToken(ReadOnlySpan<byte> bytes)
+    {
+        var rented = bytes.Length > StackBytes ? ArrayPool<byte>.Shared.Rent(bytes.Length * 2) : null;
+        var symbols = rented ?? stackalloc byte[StackBytes * 2];
+        var id = _vocabulary.Find(symbols[..ByteLevelAlphabet.Encode(bytes, symbols)]);
+        if (rented is not null) ArrayPool<byte>.Shared.Return(rented);
+        return id;
     }
 }

@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Engram.Tokenization;
 
 /// <summary>What a trained vocabulary should look like.</summary>
@@ -12,7 +14,7 @@ public sealed record BpeTrainerOptions
     public long MinFrequency { get; init; }
 
     /// <summary>Tokens that get the first ids, in this order, and are marked special.</summary>
-    /// <value>Default none. Distinct, not empty, and no character that stands for a byte.</value>
+    /// <value>Default none. Distinct, not empty, not the symbol of a byte, and if not ASCII with a character outside the byte alphabet.</value>
     public IReadOnlyList<string> SpecialTokens { get; init; } = [];
 
     /// <summary>No merge makes a token longer than this.</summary>
@@ -36,6 +38,8 @@ public sealed record BpeTrainerOptions
             if (!seen.Add(token)) throw new ArgumentException($"Special token \"{token}\" is listed twice.", nameof(SpecialTokens));
             if (token.Length == 1 && ByteLevelAlphabet.Byte(token[0]) >= 0)
                 throw new ArgumentException($"Special token \"{token}\" is the symbol of a byte; make it longer.", nameof(SpecialTokens));
+            if (!Ascii.IsValid(token) && token.All(unit => ByteLevelAlphabet.Byte(unit) >= 0))
+                throw new ArgumentException($"Special token \"{token}\" reads as a row of bytes and would not decode to itself; add a space or another character outside the byte alphabet.", nameof(SpecialTokens));
         }
         return this;
     }

@@ -13,6 +13,7 @@ internal interface IPieceSink
 internal sealed class PreTokenizer
 {
     private const string Supported = "Split, ByteLevel, Digits, Sequence";
+    private const int MostStages = 64;
 
     /// <summary>The stages of DeepSeek-V3, as its tokenizer.json writes them.</summary>
     public static JsonElement DeepSeekJson { get; } = JsonElement.Parse($$"""
@@ -39,7 +40,7 @@ internal sealed class PreTokenizer
     }
 
     /// <summary>Builds what a tokenizer.json describes. It must end with ByteLevel, because the vocabulary is made of bytes.</summary>
-    /// <exception cref="InvalidDataException">An unknown type, a pattern without a scanner, or a malformed field.</exception>
+    /// <exception cref="InvalidDataException">An unknown type, an unsupported pattern, or a malformed field.</exception>
     public static PreTokenizer FromJson(TokenizerComponent json)
     {
         var stages = new List<TextSplitter>();
@@ -52,6 +53,7 @@ internal sealed class PreTokenizer
         void Append(TokenizerComponent part)
         {
             if (byteLevel) throw part.Error("nothing may follow ByteLevel");
+            if (stages.Count == MostStages) throw part.Error($"more than {MostStages} stages");
             switch (part.Json.ValueKind == JsonValueKind.Object ? part.Type : throw part.Error("must be an object"))
             {
                 case "Sequence":
@@ -112,15 +114,12 @@ internal sealed class PreTokenizer
     {
         if (split.Text("behavior") != "Isolated" || split.Flag("invert", absent: false))
             throw split.Error($"Split with behavior \"{split.Text("behavior")}\" and invert {split.Flag("invert", absent: false)} is not supported; Isolated without invert is");
-        var (pattern, isRegex) = split.Pattern();
-        if (pattern.Length == 0) throw split.Error("Split with an empty pattern");
-        if (!isRegex) return new LiteralSplitter(pattern);
-        return pattern switch
+        return split.Pattern() switch
         {
-            DigitChunks.Pattern => new DigitChunks(),
-            HanKanaRuns.Pattern => new HanKanaRuns(),
-            DeepSeekWords.Pattern => new DeepSeekWords(),
-            _ => throw split.Error($"no scanner for the pattern \"{pattern}\""),
+            (DigitChunks.Pattern, true) => new DigitChunks(),
+            (HanKanaRuns.Pattern, true) => new HanKanaRuns(),
+            (DeepSeekWords.Pattern, true) => new DeepSeekWords(),
+            _ => new PatternSplitter(split.CompiledPattern()),
         };
     }
 

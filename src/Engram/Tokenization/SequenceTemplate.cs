@@ -9,6 +9,9 @@ internal sealed record SequenceTemplate(int[] Before, int[] After)
 {
     private const string Supported = "ByteLevel, TemplateProcessing, Sequence";
 
+    // Templates hold one or two ids; the limit keeps a hostile file from multiplying a long list of ids by a long list of places.
+    private const int MostIds = 64;
+
     private static readonly SequenceTemplate Empty = new([], []);
 
     /// <exception cref="InvalidDataException">An unknown type or a malformed template.</exception>
@@ -19,8 +22,8 @@ internal sealed record SequenceTemplate(int[] Before, int[] After)
         {
             "ByteLevel" => Empty,   // concerns offsets only
             "TemplateProcessing" => FromTemplate(json, vocabulary),
-            "Sequence" => json.Children("processors").Select(part => FromJson(part, vocabulary))
-                .Aggregate(Empty, (inner, outer) => new SequenceTemplate([.. outer.Before, .. inner.Before], [.. inner.After, .. outer.After])),
+            "Sequence" => json.Children("processors").Select(part => FromJson(part, vocabulary)).Aggregate(Empty, (inner, outer) =>
+                Limited(json, new SequenceTemplate([.. outer.Before, .. inner.Before], [.. inner.After, .. outer.After]))),
             _ => throw json.UnknownType(Supported),
         };
     }
@@ -37,16 +40,21 @@ internal sealed record SequenceTemplate(int[] Before, int[] After)
                 seenText = true;
             }
             else (seenText ? after : before).AddRange(Ids(json, (piece with { Json = piece.Property("SpecialToken") }).Text("id"), vocabulary));
+            if (before.Count + after.Count > MostIds) break;
         }
-        return seenText ? new SequenceTemplate([.. before], [.. after]) : throw json.Error("TemplateProcessing leaves out the text");
+        var template = Limited(json, new SequenceTemplate([.. before], [.. after]));
+        return seenText ? template : throw json.Error("TemplateProcessing leaves out the text");
     }
+
+    private static SequenceTemplate Limited(TokenizerComponent json, SequenceTemplate template) =>
+        template.Before.Length + template.After.Length <= MostIds ? template : throw json.Error($"more than {MostIds} special ids around a text");
 
     private static IEnumerable<int> Ids(TokenizerComponent json, string name, TokenTable vocabulary)
     {
         var special = (json with { Json = json.Property("special_tokens") }).Property(name);
         var ids = (json with { Json = special }).Property("ids");
         if (ids.ValueKind != JsonValueKind.Array) throw json.Error($"the ids of \"{name}\" must be an array");
-        foreach (var value in ids.EnumerateArray())
+        foreach (var value in ids.EnumerateArray().Take(MostIds + 1))
         {
             if (value.ValueKind != JsonValueKind.Number || !value.TryGetInt32(out var id) || (uint)id >= (uint)vocabulary.Count)
                 throw json.Error($"\"{name}\" stands for {value.GetRawText()}, which is no id of this vocabulary");

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 
 namespace Engram.Tokenization;
 
@@ -37,7 +38,7 @@ public sealed class Tokenizer
         _model = new BpeModel(_tokens, IdsOfBytes(definition), definition.Merges, definition.IgnoreMerges, useCache);
 
         _rawMatcher = Matcher(definition.AddedTokens.Where(token => !token.Normalized).Select(token => (token.Content, token)));
-        _normalizedMatcher = Matcher(definition.AddedTokens.Where(token => token.Normalized).Select(token => (Normalize(token.Content), token)));
+        _normalizedMatcher = Matcher(definition.AddedTokens.Where(token => token.Normalized).Select(token => (_normalizer?.Apply(token.Content) ?? token.Content, token)));
         _special = new bool[_tokens.Count];
         foreach (var token in definition.AddedTokens) _special[token.Id] = token.Special;
 
@@ -147,7 +148,7 @@ public sealed class Tokenizer
     public string Decode(ReadOnlySpan<int> ids, bool skipSpecialTokens = false)
     {
         var length = 0;
-        foreach (var id in ids) length += TokenBytes(id).Length;
+        foreach (var id in ids) length = checked(length + TokenBytes(id).Length);
         var buffer = ArrayPool<byte>.Shared.Rent(length);
         var written = 0;
         foreach (var id in ids)
@@ -187,7 +188,7 @@ public sealed class Tokenizer
     /// <summary>Added tokens that are not normalised, then normalisation, then the added tokens that are, then the pieces in between.</summary>
     private void Walk<TSink>(ReadOnlySpan<char> text, ref TSink sink) where TSink : struct, ITokenSink, allows ref struct
     {
-        if (HasLoneSurrogate(text)) text = Repaired(text);
+        text = LoneSurrogates.Repair(text);
         if (_rawMatcher is null) WalkNormalized(text, ref sink);
         else
             foreach (var span in new AddedTokenSpans(_rawMatcher, text))
@@ -229,28 +230,8 @@ public sealed class Tokenizer
         public void Add(AddedToken token) => pieces.Add(new TokenPiece(token.Content, [token.Id], IsAddedToken: true));
     }
 
-    private string Normalize(string text) => _normalizer is null ? text : _normalizer.Apply(text);
-
     private static AddedTokenMatcher? Matcher(IEnumerable<(string Text, AddedToken Token)> tokens) =>
         tokens.ToArray() is { Length: > 0 } some ? new AddedTokenMatcher(some) : null;
-
-    private static bool HasLoneSurrogate(ReadOnlySpan<char> text)
-    {
-        for (var at = text.IndexOfAnyInRange('\uD800', '\uDFFF'); at >= 0;)
-        {
-            if (!char.IsHighSurrogate(text[at]) || at + 1 == text.Length || !char.IsLowSurrogate(text[at + 1])) return true;
-            text = text[(at + 2)..];
-            at = text.IndexOfAnyInRange('\uD800', '\uDFFF');
-        }
-        return false;
-    }
-
-    private static string Repaired(ReadOnlySpan<char> text)
-    {
-        var result = new StringBuilder(text.Length);
-        foreach (var rune in text.EnumerateRunes()) result.Append(rune);   // yields U+FFFD for a lone surrogate
-        return result.ToString();
-    }
 
     private static int[] IdsOfBytes(TokenizerDefinition definition)
     {
@@ -271,7 +252,7 @@ public sealed class Tokenizer
     private static void CheckDecoder(TokenizerComponent json)
     {
         // Without a decoder the reference library would return vocabulary strings; the bytes are decoded here all the same.
-        if (json.Json.ValueKind is System.Text.Json.JsonValueKind.Null or System.Text.Json.JsonValueKind.Undefined) return;
+        if (json.Json.ValueKind is JsonValueKind.Null or JsonValueKind.Undefined) return;
         var parts = json.Type == "Sequence" ? json.Children("decoders").ToArray() : [json];
         foreach (var part in parts)
             if (part.Type is not ("ByteLevel" or "Fuse")) throw part.UnknownType("ByteLevel, Fuse, Sequence");

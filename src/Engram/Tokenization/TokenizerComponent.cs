@@ -45,15 +45,28 @@ internal readonly record struct TokenizerComponent(JsonElement Json, string Sour
         foreach (var child in list.EnumerateArray()) yield return this with { Json = child };
     }
 
-    /// <summary>The "pattern" of Split and Replace: a plain string or a regular expression.</summary>
+    /// <summary>The "pattern" of Split and Replace: a plain string or a regular expression, not empty.</summary>
     public (string Pattern, bool IsRegex) Pattern()
     {
-        var pattern = Property("pattern");
-        if (pattern.ValueKind == JsonValueKind.Object)
+        var json = Property("pattern");
+        if (json.ValueKind != JsonValueKind.Object) throw Error("\"pattern\" must be an object");
+        var (text, isRegex) = json.TryGetProperty("String", out var literal) ? (Text(literal, "String"), false)
+            : json.TryGetProperty("Regex", out var regex) ? (Text(regex, "Regex"), true)
+            : throw Error("\"pattern\" must hold a \"String\" or a \"Regex\"");
+        return text.Length > 0 ? (text, isRegex) : throw Error("\"pattern\" is empty");
+    }
+
+    /// <summary>The "pattern", ready to run.</summary>
+    public RunePattern CompiledPattern()
+    {
+        var (pattern, isRegex) = Pattern();
+        try
         {
-            if (pattern.TryGetProperty("String", out var literal)) return (Text(literal, "String"), false);
-            if (pattern.TryGetProperty("Regex", out var regex)) return (Text(regex, "Regex"), true);
+            return isRegex ? RunePattern.Parse(pattern) : RunePattern.Literal(pattern);
         }
-        throw Error("\"pattern\" must hold a \"String\" or a \"Regex\"");
+        catch (FormatException e)
+        {
+            throw new InvalidDataException($"{Source}: {Section}: {e.Message}", e);
+        }
     }
 }
