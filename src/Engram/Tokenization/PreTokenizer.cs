@@ -113,7 +113,7 @@ internal sealed class PreTokenizer
     private static TextSplitter Splitter(TokenizerComponent split)
     {
         if (split.Text("behavior") != "Isolated" || split.Flag("invert", absent: false))
-            throw split.Error($"Split with behavior \"{split.Text("behavior")}\" and invert {split.Flag("invert", absent: false)} is not supported; Isolated without invert is");
+            throw split.Error($"Split with behavior {Excerpt.Of(split.Text("behavior"))} and invert {split.Flag("invert", absent: false)} is not supported; Isolated without invert is");
         return split.Pattern() switch
         {
             (DigitChunks.Pattern, true) => new DigitChunks(),

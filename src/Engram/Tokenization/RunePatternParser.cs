@@ -259,5 +259,5 @@ internal sealed class RunePatternParser(string pattern)
         return true;
     }
 
-    private FormatException Unsupported(string what) => new($"the pattern \"{pattern}\" uses {what} at position {_at}, which is not supported");
+    private FormatException Unsupported(string what) => new($"the pattern {Excerpt.Of(pattern)} uses {what} at position {_at}, which is not supported");
 }

@@ -53,11 +53,11 @@ internal sealed record SequenceTemplate(int[] Before, int[] After)
     {
         var special = (json with { Json = json.Property("special_tokens") }).Property(name);
         var ids = (json with { Json = special }).Property("ids");
-        if (ids.ValueKind != JsonValueKind.Array) throw json.Error($"the ids of \"{name}\" must be an array");
+        if (ids.ValueKind != JsonValueKind.Array) throw json.Error($"the ids of {Excerpt.Of(name)} must be an array");
         foreach (var value in ids.EnumerateArray().Take(MostIds + 1))
         {
             if (value.ValueKind != JsonValueKind.Number || !value.TryGetInt32(out var id) || (uint)id >= (uint)vocabulary.Count)
-                throw json.Error($"\"{name}\" stands for {value.GetRawText()}, which is no id of this vocabulary");
+                throw json.Error($"{Excerpt.Of(name)} stands for {Excerpt.Of(value.GetRawText())}, which is no id of this vocabulary");
             yield return id;
         }
     }

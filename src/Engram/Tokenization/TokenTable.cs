@@ -55,7 +55,7 @@ internal sealed class TokenTable
             var id = _entries[entry].Id;
             if ((uint)id >= (uint)Count) continue;   // some id below Count stays free and is reported
             if (_entryOfId[id] >= 0)
-                return $"id {id} is given to both \"{Text(_entryOfId[id])}\" and \"{Text(entry)}\"";
+                return $"id {id} is given to both {Excerpt.Of(Utf8(_entryOfId[id]))} and {Excerpt.Of(Utf8(entry))}";
             _entryOfId[id] = entry;
         }
         var hole = Array.IndexOf(_entryOfId, -1);
@@ -76,8 +76,6 @@ internal sealed class TokenTable
     public ReadOnlySpan<byte> Added(int index) => Utf8(index);
 
     private ReadOnlySpan<byte> Utf8(int entry) => _utf8.AsSpan(_entries[entry].Start, _entries[entry].Length);
-
-    private string Text(int entry) => System.Text.Encoding.UTF8.GetString(Utf8(entry));
 
     private int FindSlot(ReadOnlySpan<byte> token, int hash)
     {

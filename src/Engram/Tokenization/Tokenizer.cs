@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Engram.Storage;
 
 namespace Engram.Tokenization;
 
@@ -43,7 +44,7 @@ public sealed class Tokenizer
         foreach (var token in definition.AddedTokens) _special[token.Id] = token.Special;
 
         (_bytes, _byteStarts) = DecodeVocabulary(_tokens);
-        _fingerprint = new Lazy<string>(ComputeFingerprint);
+        _fingerprint = new Lazy<string>(() => Convert.ToHexStringLower(SHA256.HashData(ToJson())));
     }
 
     /// <summary>Number of ids: the model's vocabulary and the added tokens. Every id from 0 up to it has a token.</summary>
@@ -90,21 +91,7 @@ public sealed class Tokenizer
     public void Save(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        var temporary = path + ".tmp";
-        try
-        {
-            using (var file = File.Create(temporary))
-            {
-                TokenizerJsonWriter.Write(_definition, file);
-                file.Flush(flushToDisk: true);
-            }
-            File.Move(temporary, path, overwrite: true);
-        }
-        catch
-        {
-            File.Delete(temporary);
-            throw;
-        }
+        AtomicFile.Write(path, stream => TokenizerJsonWriter.Write(_definition, stream));
     }
 
     /// <summary>Encodes a text.</summary>
@@ -270,10 +257,11 @@ public sealed class Tokenizer
         return (bytes, starts);
     }
 
-    private string ComputeFingerprint()
+    /// <summary>What <see cref="Save"/> writes.</summary>
+    internal byte[] ToJson()
     {
         using var canonical = new MemoryStream();
         TokenizerJsonWriter.Write(_definition, canonical);
-        return Convert.ToHexStringLower(SHA256.HashData(canonical.GetBuffer().AsSpan(0, (int)canonical.Length)));
+        return canonical.ToArray();
     }
 }

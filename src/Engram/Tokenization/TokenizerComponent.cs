@@ -14,12 +14,12 @@ internal readonly record struct TokenizerComponent(JsonElement Json, string Sour
     public InvalidDataException Error(string message) => new($"{Source}: {Section}: {message}");
 
     /// <summary>The complaint about a kind this library does not know.</summary>
-    public InvalidDataException UnknownType(string supported) => Error($"type \"{Type}\" is not supported. Supported: {supported}.");
+    public InvalidDataException UnknownType(string supported) => Error($"type {Excerpt.Of(Type)} is not supported. Supported: {supported}.");
 
     public JsonElement Property(string name) =>
         Json.ValueKind == JsonValueKind.Object && Json.TryGetProperty(name, out var value)
             ? value
-            : throw Error($"\"{name}\" is missing");
+            : throw Error($"{Excerpt.Of(name)} is missing");
 
     public string Text(string name) => Text(Property(name), name);
 

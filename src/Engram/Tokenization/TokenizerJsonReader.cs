@@ -41,7 +41,8 @@ internal ref struct TokenizerJsonReader
         }
         catch (JsonException e)
         {
-            throw new InvalidDataException($"{source}: not valid JSON: {e.Message}", e);
+            // The framework's message may quote the whole rest of the file.
+            throw new InvalidDataException($"{source}: not valid JSON in line {e.LineNumber + 1}, byte {e.BytePositionInLine}: {Excerpt.Of(e.Message)}", e);
         }
     }
 
@@ -57,7 +58,7 @@ internal ref struct TokenizerJsonReader
             {
                 case "version":
                     var version = ReadString(key);
-                    if (version != "1.0") throw Error($"version \"{version}\" is not supported; 1.0 is");
+                    if (version != "1.0") throw Error($"version {Excerpt.Of(version)} is not supported; 1.0 is");
                     break;
                 case "added_tokens": ReadAddedTokens(addedTokens); break;
                 case "model": definition = ReadModel(definition); break;
@@ -84,9 +85,9 @@ internal ref struct TokenizerJsonReader
 
     private readonly void AddToken(AddedToken token)
     {
-        if (!_addedTokens.TryAdd(token.Content, token)) throw Error($"added token \"{token.Content}\" is listed twice");
+        if (!_addedTokens.TryAdd(token.Content, token)) throw Error($"added token {Excerpt.Of(token.Content)} is listed twice");
         if (_tokens.TryAdd(Encoding.UTF8.GetBytes(token.Content), token.Id, out var existing)) _addedOnly.Add(token.Id);
-        else if (existing != token.Id) throw Error($"added token \"{token.Content}\" has id {token.Id}, but the vocabulary gives it id {existing}");
+        else if (existing != token.Id) throw Error($"added token {Excerpt.Of(token.Content)} has id {token.Id}, but the vocabulary gives it id {existing}");
     }
 
     private void ReadAddedTokens(List<AddedToken> tokens)
@@ -114,7 +115,7 @@ internal ref struct TokenizerJsonReader
                 }
             }
             if (string.IsNullOrEmpty(content)) throw Error($"the added token with id {id?.ToString() ?? "?"} has no content");
-            tokens.Add(new AddedToken(id ?? throw Error($"added token \"{content}\" has no id"), content, special, normalized, singleWord, left, right));
+            tokens.Add(new AddedToken(id ?? throw Error($"added token {Excerpt.Of(content)} has no id"), content, special, normalized, singleWord, left, right));
         }
     }
 
@@ -130,7 +131,7 @@ internal ref struct TokenizerJsonReader
             {
                 case "type":
                     var type = ReadString("model type");
-                    if (type != "BPE") throw Error($"model: type \"{type}\" is not supported. Supported: BPE.");
+                    if (type != "BPE") throw Error($"model: type {Excerpt.Of(type)} is not supported. Supported: BPE.");
                     break;
                 case "dropout":
                     _json.Read();
@@ -175,7 +176,7 @@ internal ref struct TokenizerJsonReader
             var token = Utf8Value("a token of the vocabulary", ref _scratch);
             var id = ReadId("a token of the vocabulary");
             if (!_tokens.TryAdd(token, id, out var existing))
-                throw Error($"token \"{Encoding.UTF8.GetString(token)}\" is in the vocabulary twice, with ids {existing} and {id}");
+                throw Error($"token {Excerpt.Of(token)} is in the vocabulary twice, with ids {existing} and {id}");
         }
         _hasVocabulary = true;
     }
@@ -201,7 +202,7 @@ internal ref struct TokenizerJsonReader
             {
                 var pair = Utf8Value("a merge", ref _scratch);
                 var space = pair.IndexOf((byte)' ');
-                if (space < 0) throw Error($"merge {_merges.Count} \"{Encoding.UTF8.GetString(pair)}\" has no space between two parts");
+                if (space < 0) throw Error($"merge {_merges.Count} {Excerpt.Of(pair)} has no space between two parts");
                 AddMerge(pair[..space], pair[(space + 1)..]);
             }
         }
@@ -219,7 +220,7 @@ internal ref struct TokenizerJsonReader
     private readonly int IdOf(scoped ReadOnlySpan<byte> token)
     {
         var id = _tokens.Find(token);
-        return id >= 0 ? id : throw Error($"merge {_merges.Count} names \"{Encoding.UTF8.GetString(token)}\", which is not in the vocabulary");
+        return id >= 0 ? id : throw Error($"merge {_merges.Count} names {Excerpt.Of(token)}, which is not in the vocabulary");
     }
 
     /// <summary>Advances to the next property of an object that must not repeat a key; null at the end of the object.</summary>
@@ -228,7 +229,7 @@ internal ref struct TokenizerJsonReader
         _json.Read();
         if (_json.TokenType == JsonTokenType.EndObject) return null;
         var key = StringValue("a key");
-        return _seen.Add(path + key) ? key : throw Error($"\"{path}{key}\" appears twice");
+        return _seen.Add(path + key) ? key : throw Error($"{Excerpt.Of(path + key)} appears twice");
     }
 
     private string ReadString(string what)

@@ -72,6 +72,20 @@ public sealed class CanonicalMap
         return new CanonicalMap(map, canonicalIds.Count);
     }
 
+    /// <summary>The string by which a token is compared with others: its text without the differences the map ignores. For inspection.</summary>
+    /// <param name="tokenizer">The vocabulary.</param>
+    /// <param name="id">Token id of this vocabulary.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The tokenizer has no such id.</exception>
+    /// <exception cref="PlatformNotSupportedException">The process cannot normalise Unicode text (globalization-invariant mode).</exception>
+    public static string KeyOf(Tokenizer tokenizer, int id)
+    {
+        ArgumentNullException.ThrowIfNull(tokenizer);
+        if ((uint)id >= (uint)tokenizer.VocabularySize)
+            throw new ArgumentOutOfRangeException(nameof(id), id, $"Token id {id} does not exist: the tokenizer defines ids 0 to {tokenizer.VocabularySize - 1}.");
+        UnicodeData.EnsureNormalization();
+        return CanonicalKey.Of(tokenizer, id);
+    }
+
     /// <summary>The map that merges nothing, for comparison.</summary>
     /// <param name="vocabularySize">Number of token ids, at least 1.</param>
     public static CanonicalMap Identity(int vocabularySize)

@@ -184,7 +184,7 @@ public sealed class TokenizerJsonTests : IDisposable
         { "post_processor", """{ "type": "RobertaProcessing" }""", "post_processor: type \"RobertaProcessing\"" },
         { "post_processor", """{ "type": "TemplateProcessing", "single": [] }""", "leaves out the text" },
         { "post_processor", """{ "type": "TemplateProcessing", "single": [{ "SpecialToken": { "id": "x" } }], "special_tokens": {} }""", "\"x\" is missing" },
-        { "post_processor", """{ "type": "TemplateProcessing", "single": [{ "SpecialToken": { "id": "x" } }], "special_tokens": { "x": { "ids": [256] } } }""", "stands for 256, which is no id" },
+        { "post_processor", """{ "type": "TemplateProcessing", "single": [{ "SpecialToken": { "id": "x" } }], "special_tokens": { "x": { "ids": [256] } } }""", "stands for \"256\", which is no id" },
         { "decoder", """{ "type": "WordPiece" }""", "decoder: type \"WordPiece\"" },
         { "decoder", """{ "type": "Fuse" }""", "must begin with ByteLevel" },
     };
