@@ -146,13 +146,15 @@ public sealed unsafe class EngramTable : IDisposable
     /// <summary>Reads a table.</summary>
     /// <param name="path">A safetensors file.</param>
     /// <param name="tensorName">Name of the tensor, F32 [R, w].</param>
+    /// <param name="rows">Rows R it must have, for example those of the layer's addressing; any if null.</param>
+    /// <param name="width">Width w it must have; any if null.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">The file is damaged, or the tensor is missing, of another type or rank, empty, or not finite.</exception>
+    /// <exception cref="InvalidDataException">The file is damaged, or the tensor is missing, of another type or shape, empty, or not finite.</exception>
     /// <exception cref="OutOfMemoryException">There is not enough memory.</exception>
-    public static EngramTable Load(string path, string tensorName)
+    public static EngramTable Load(string path, string tensorName, long? rows = null, int? width = null)
     {
         using var file = SafetensorsFile.Open(path);
-        var tensor = file.Require(tensorName, DType.F32, -1, -1);
+        var tensor = file.Require(tensorName, DType.F32, rows ?? -1, width ?? -1);
         if (tensor.ByteLength == 0 || tensor.Shape[1] > int.MaxValue)
             throw new InvalidDataException($"{path}: tensor '{tensorName}' of {TensorInfo.Describe(tensor.DType, tensor.Shape)} is no table.");
         var table = new EngramTable(tensor.Shape[0], (int)tensor.Shape[1]);

@@ -183,7 +183,7 @@ public sealed class EngramTableTests : IDisposable
         table.Row(4)[0] = float.Epsilon;
         table.Save(Path, "model.layers.1.engram.embed.weight");
         var bytes = File.ReadAllBytes(Path);
-        using var loaded = EngramTable.Load(Path, "model.layers.1.engram.embed.weight");
+        using var loaded = EngramTable.Load(Path, "model.layers.1.engram.embed.weight", rows: 37, width: 5);
         Assert.Equal((37, 5), (loaded.Rows, loaded.Width));
         Assert.Equal(Values(table).Select(BitConverter.SingleToUInt32Bits), Values(loaded).Select(BitConverter.SingleToUInt32Bits));
         loaded.Save(Path, "model.layers.1.engram.embed.weight");
@@ -212,6 +212,8 @@ public sealed class EngramTableTests : IDisposable
             Assert.Contains(expected, error.Message, StringComparison.Ordinal);
             Assert.StartsWith(Path, error.Message, StringComparison.Ordinal);
         }
+        Assert.Contains("[2, 2]; F32 [3, -1] is needed", Assert.Throws<InvalidDataException>(() => EngramTable.Load(Path, "nan", rows: 3)).Message, StringComparison.Ordinal);
+        Assert.Contains("[2, 2]; F32 [2, 3] is needed", Assert.Throws<InvalidDataException>(() => EngramTable.Load(Path, "nan", 2, 3)).Message, StringComparison.Ordinal);
         Assert.Throws<FileNotFoundException>(() => EngramTable.Load(_folder.File("none"), "x"));
     }
 
