@@ -58,9 +58,11 @@ public sealed class AdamW : IDisposable
 
     /// <summary>Updates every parameter with the gradient it holds.</summary>
     /// <param name="learningRate">Step size of this update.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The learning rate is negative or not finite.</exception>
     /// <exception cref="InvalidOperationException">A parameter has no gradient.</exception>
     public void Step(double learningRate)
     {
+        Require.NotNegative(learningRate);
         if (_step is null) return;
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();

@@ -47,6 +47,7 @@ public sealed class DenseOptimizer : IDisposable
 
     /// <summary>Updates every parameter in place with the gradient it holds.</summary>
     /// <param name="learningRate">Step size of this update.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The learning rate is negative or not finite.</exception>
     /// <exception cref="InvalidOperationException">A parameter has no gradient.</exception>
     public void Step(double learningRate)
     {

@@ -86,9 +86,11 @@ public sealed class Muon : IDisposable
 
     /// <summary>Updates every parameter with the gradient it holds.</summary>
     /// <param name="learningRate">Step size of this update, before the factor for the shape.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The learning rate is negative or not finite.</exception>
     /// <exception cref="InvalidOperationException">A parameter has no gradient.</exception>
     public void Step(double learningRate)
     {
+        Require.NotNegative(learningRate);
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         var gradients = _pieces.ToDictionary(p => p.Key, p => p.Value[0].Parameter.Gradient());

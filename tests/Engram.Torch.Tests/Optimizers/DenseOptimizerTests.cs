@@ -88,6 +88,17 @@ public class DenseOptimizerTests
         foreach (var (name, value) in optimizer.State()) Assert.True(before[name].bytes.SequenceEqual(value.bytes), name);
     }
 
+    [Theory]
+    [InlineData(double.NaN), InlineData(-1e-3), InlineData(double.PositiveInfinity)]
+    public void A_learning_rate_that_would_spoil_the_model_is_refused(double rate)
+    {
+        using var model = Model();
+        using var optimizer = new DenseOptimizer(model.Parameters.All, new DenseOptimizerOptions());
+        Assert.Throws<ArgumentOutOfRangeException>(() => optimizer.Step(rate));
+        using var adamAlone = new DenseOptimizer(model.Parameters.All, new DenseOptimizerOptions { Matrices = MatrixOptimizer.AdamW });
+        Assert.Throws<ArgumentOutOfRangeException>(() => adamAlone.Step(rate));
+    }
+
     [Fact]
     public void Cleared_gradients_are_gone()
     {
