@@ -30,7 +30,8 @@ internal static class PatchedBridge
         var image = File.ReadAllBytes(original);
         var folder = Path.Combine(cache, $"{Convert.ToHexStringLower(SHA256.HashData(image))}-{Revision}");
         var path = Path.Combine(folder, Path.GetFileName(original));
-        if (new FileInfo(path) is { Exists: true } present && present.Length == image.Length) return path;
+        if (IsWhole(path, image.Length)) return path;
+        var damaged = File.Exists(path);
 
         Edit(image);
         var temporary = $"{path}.{Environment.ProcessId}-{Guid.NewGuid():N}";
@@ -42,8 +43,12 @@ internal static class PatchedBridge
                 file.Write(image);
                 file.Flush(flushToDisk: true);
             }
-            // Processes that start together all write the same bytes; a rename makes whichever comes last harmless.
-            File.Move(temporary, path, overwrite: true);
+            File.Move(temporary, path, overwrite: damaged);
+        }
+        catch (IOException) when (IsWhole(path, image.Length))
+        {
+            // Processes that start together all write it; the first one's copy stays, since it may be loaded already.
+            File.Delete(temporary);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -52,6 +57,9 @@ internal static class PatchedBridge
         }
         return path;
     }
+
+    // The edit keeps the length, so a shorter file is what a crash left behind.
+    private static bool IsWhole(string path, int length) => new FileInfo(path) is { Exists: true } file && file.Length == length;
 
     /// <summary>The user's cache folder for native files: below <c>XDG_CACHE_HOME</c>, or <c>~/.cache</c>.</summary>
     /// <exception cref="LibTorchException">Neither variable names an absolute folder.</exception>
