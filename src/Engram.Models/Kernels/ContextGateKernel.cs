@@ -47,7 +47,7 @@ internal sealed class ContextGateKernel : autograd.SingleTensorFunction<ContextG
                     var rk = (float)(1 / Math.Sqrt(TensorPrimitives.SumOfSquares(key) / d + options.Epsilon));
                     TensorPrimitives.Multiply(query, key, product);
                     var score = TensorPrimitives.Dot(product, new ReadOnlySpan<float>(pg + s * d, d)) * rq * rk / MathF.Sqrt(d);
-                    var g = options.SignedRoot ? MathF.Sign(score) * MathF.Sqrt(MathF.Max(MathF.Abs(score), RootFloor)) : score;
+                    var g = options.SignedRoot ? SignedRoot(score) : score;
                     var alpha = 1 / (1 + MathF.Exp(-g));
                     var keep = pk + ((long)t * m + s) * Kept;
                     (keep[0], keep[1], keep[2], keep[3]) = (rq, rk, score, alpha);
@@ -120,4 +120,8 @@ internal sealed class ContextGateKernel : autograd.SingleTensorFunction<ContextG
             (dGains * keyGain).MoveToOuterDisposeScope(), (dGains * queryGain).MoveToOuterDisposeScope(), null!,
         ];
     }
+
+    /// <summary>sign(s) · √max(|s|, floor), 0 at 0. Not a number stays one (MathF.Sign would throw), so that a diverged run reports its loss.</summary>
+    private static float SignedRoot(float score) =>
+        score == 0 ? 0 : MathF.CopySign(MathF.Sqrt(MathF.Max(MathF.Abs(score), RootFloor)), score);
 }
