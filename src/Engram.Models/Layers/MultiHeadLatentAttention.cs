@@ -100,6 +100,10 @@ internal sealed class MultiHeadLatentAttention
         var k = cat([up.narrow(-1, 0, _nope), kRope.unsqueeze(2).expand(batch, visible, _heads, _rope)], -1).transpose(1, 2);
         var v = up.narrow(-1, _nope, _value).transpose(1, 2);
 
+        // The fused kernel aligns its own causal mask with the first visible position: right for whole sequences only.
+        if (mask is null && length != visible)
+            mask = Causal(length, visible, q.device);
+
         // The fused kernel wants values as wide as keys and scales by 1/√(key width) itself.
         if (_rotary.ScoreScale != 1)
             q = q * _rotary.ScoreScale;
