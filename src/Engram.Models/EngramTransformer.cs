@@ -119,8 +119,15 @@ public sealed class EngramTransformer : IDisposable
     public Tensor Logits(Tensor hidden) => nn.functional.linear(hidden, _head);
 
     /// <summary>Mean cross-entropy in nats of the read-out against one target id per row of hidden [N, D].</summary>
+    /// <exception cref="ArgumentException">Not one target per row.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A target is not in the vocabulary.</exception>
     public Tensor Loss(Tensor hidden, int[] targets)
     {
+        if (targets.Length != hidden.size(0))
+            throw new ArgumentException($"{targets.Length} targets do not fit hidden states of {hidden.size(0)} rows.", nameof(targets));
+        foreach (var target in targets)
+            if ((uint)target >= (uint)Configuration.VocabularySize)
+                throw new ArgumentOutOfRangeException(nameof(targets), target, $"Target id {target} is not below the vocabulary size {Configuration.VocabularySize}.");
         if (LinearCrossEntropyKernel.Handles(hidden))
             return LinearCrossEntropyKernel.Apply(hidden, _head, targets);
         return nn.functional.cross_entropy(Logits(hidden), tensor(targets, ScalarType.Int64, hidden.device));
