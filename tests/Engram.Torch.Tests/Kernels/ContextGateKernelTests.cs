@@ -28,7 +28,7 @@ public class ContextGateKernelTests
         var streams32 = Sample.Normal(1, ScalarType.Float32, 1, tokens, streams, width);
         var keyValue32 = Sample.Normal(2, ScalarType.Float32, 1, tokens, streams + 1, width);
         if (signedRoot)
-            // Keys near the queries or opposite to them keep scores away from 0, where the slope of the root amplifies rounding without bound.
+            // Keys near the queries or opposite to them keep scores away from 0, where the slope of the root amplifies rounding.
             keyValue32.narrow(2, 0, streams).mul_(0.2).add_(streams32 * Sample.Normal(3, ScalarType.Float32, 1, tokens, streams, 1).sign());
         keyValue32 = keyValue32.view(1, tokens, (streams + 1) * width);
         streams32.requires_grad_();
@@ -37,7 +37,8 @@ public class ContextGateKernelTests
         var keyValue64 = keyValue32.detach().to(ScalarType.Float64).requires_grad_();
 
         var parameters = pair.SingleParameters;
-        var actual = ContextGateKernel.Apply(streams32, keyValue32, parameters["e.q_weight"].Tensor, parameters["e.k_weight"].Tensor, KernelCheck.Epsilon, signedRoot);
+        var (queryGain, keyGain) = (parameters["e.q_weight"].Tensor, parameters["e.k_weight"].Tensor);
+        var actual = ContextGateKernel.Apply(streams32, keyValue32, queryGain, keyGain, KernelCheck.Epsilon, signedRoot);
         var expected = pair.Double.GateComposed(streams64, keyValue64).Gated;
         TensorAssert.Close(expected, actual, KernelCheck.Rounding);
 
@@ -58,7 +59,8 @@ public class ContextGateKernelTests
         var h = Sample.Normal(1, ScalarType.Float32, 1, 200, 4, 64) * 3;
         var kv = Sample.Normal(2, ScalarType.Float32, 1, 200, 5 * 64);
         kv.narrow(2, 4 * 64, 64).fill_(1);   // the gated value is then the gate itself
-        var gates = ContextGateKernel.Apply(h, kv, pair.SingleParameters["e.q_weight"].Tensor, pair.SingleParameters["e.k_weight"].Tensor, KernelCheck.Epsilon, signedRoot: false);
+        var (queryGain, keyGain) = (pair.SingleParameters["e.q_weight"].Tensor, pair.SingleParameters["e.k_weight"].Tensor);
+        var gates = ContextGateKernel.Apply(h, kv, queryGain, keyGain, KernelCheck.Epsilon, signedRoot: false);
         var expected = pair.Double.GateComposed(h.to(ScalarType.Float64), kv.to(ScalarType.Float64)).Gate.unsqueeze(-1).expand_as(gates);
         Assert.True((gates.to(ScalarType.Float64) - expected).abs().max().item<double>() <= 1e-6);
     }
@@ -105,6 +107,9 @@ public class ContextGateKernelTests
         Assert.All(gated[3..], value => Assert.True(double.IsFinite(value)));
     }
 
-    private static LayerPair<EngramFusion> Pair(int streams, int width, EngramGate gate) =>
-        new(parameters => new EngramFusion(TinyModels.Dense with { HcMult = streams, HiddenSize = width, Engram = TinyModels.Engram with { Gate = gate, NormEps = KernelCheck.Epsilon } }, "e", parameters));
+    private static LayerPair<EngramFusion> Pair(int streams, int width, EngramGate gate)
+    {
+        var memory = TinyModels.Engram with { Gate = gate, NormEps = KernelCheck.Epsilon };
+        return new(parameters => new EngramFusion(TinyModels.Dense with { HcMult = streams, HiddenSize = width, Engram = memory }, "e", parameters));
+    }
 }

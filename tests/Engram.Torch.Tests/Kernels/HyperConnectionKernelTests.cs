@@ -25,8 +25,8 @@ public class HyperConnectionKernelTests
         var pair = Pair(streams, width);
         var x32 = Sample.Leaf(1, ScalarType.Float32, tokens, streams, width);
         var x64 = x32.detach().to(ScalarType.Float64).requires_grad_();
-        var parameters = pair.SingleParameters;
-        var actual = HyperConnectionKernel.Coefficients(x32, parameters["hc_fn"].Tensor, parameters["hc_base"].Tensor, parameters["hc_scale"].Tensor, 20, 1e-6, KernelCheck.Epsilon);
+        Tensor Parameter(string name) => pair.SingleParameters[name].Tensor;
+        var actual = HyperConnectionKernel.Coefficients(x32, Parameter("hc_fn"), Parameter("hc_base"), Parameter("hc_scale"), 20, 1e-6, KernelCheck.Epsilon);
         var expected = pair.Double.ReadComposed(x64).Coefficients;
         TensorAssert.Close(expected, actual, KernelCheck.Rounding);
 
@@ -43,7 +43,10 @@ public class HyperConnectionKernelTests
         using var scope = NewDisposeScope();
         using var _ = new Threads(threads);
         KernelCheck.Agrees(x => HyperConnectionKernel.Read(x[0], x[1]), x => (x[1].narrow(1, 0, streams).unsqueeze(-1) * x[0]).sum(1),
-            [Sample.Normal(1, ScalarType.Float32, tokens, streams, width), Sample.Normal(2, ScalarType.Float32, tokens, HyperConnection.Coefficients(streams))]);
+            [
+                Sample.Normal(1, ScalarType.Float32, tokens, streams, width),
+                Sample.Normal(2, ScalarType.Float32, tokens, HyperConnection.Coefficients(streams)),
+            ]);
     }
 
     [Theory, MemberData(nameof(Cases))]
@@ -74,6 +77,9 @@ public class HyperConnectionKernelTests
         TensorAssert.GradientsClose(pair.DoubleParameters, pair.SingleParameters, 4e-6);
     }
 
-    private static LayerPair<HyperConnection> Pair(int streams, int width) =>
-        new(parameters => new HyperConnection(TinyModels.Dense with { HcMult = streams, HiddenSize = width, RmsNormEps = KernelCheck.Epsilon }, "hc", 0, parameters));
+    private static LayerPair<HyperConnection> Pair(int streams, int width)
+    {
+        var configuration = TinyModels.Dense with { HcMult = streams, HiddenSize = width, RmsNormEps = KernelCheck.Epsilon };
+        return new(parameters => new HyperConnection(configuration, "hc", 0, parameters));
+    }
 }

@@ -49,7 +49,8 @@ public class LinearCrossEntropyKernelTests
     public void The_upstream_gradient_scales_both_gradients()
     {
         using var scope = NewDisposeScope();
-        KernelCheck.Agrees(x => LinearCrossEntropyKernel.Apply(x[0], x[1], [3, 0, 6]) * 0.25, x => nn.functional.cross_entropy(x[0].mm(x[1].t()), tensor(new long[] { 3, 0, 6 })) * 0.25,
+        KernelCheck.Agrees(x => LinearCrossEntropyKernel.Apply(x[0], x[1], [3, 0, 6]) * 0.25,
+            x => nn.functional.cross_entropy(x[0].mm(x[1].t()), tensor(new long[] { 3, 0, 6 })) * 0.25,
             [Sample.Normal(1, ScalarType.Float32, 3, 5), Sample.Normal(2, ScalarType.Float32, 7, 5)]);
     }
 

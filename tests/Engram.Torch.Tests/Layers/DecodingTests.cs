@@ -15,7 +15,12 @@ public class DecodingTests
         ["dense with memory"] = TinyModels.Dense with { Engram = TinyModels.Engram },
         ["memory without convolution"] = TinyModels.Dense with { Engram = TinyModels.Engram with { ConvKernel = 0 } },
         ["everything"] = TinyModels.Full,
-        ["everything, low-rank query, extended context"] = TinyModels.Full with { QLoraRank = 7, MaxPositionEmbeddings = 640, RopeScaling = new RopeScaling { Factor = 10, OriginalMaxPositionEmbeddings = 64 } },
+        ["everything, low-rank query, extended context"] = TinyModels.Full with
+        {
+            QLoraRank = 7,
+            MaxPositionEmbeddings = 640,
+            RopeScaling = new RopeScaling { Factor = 10, OriginalMaxPositionEmbeddings = 64 },
+        },
         ["everything, documents in attention"] = TinyModels.Full with { AttentionDocumentMask = true },
         ["everything, memory across documents"] = TinyModels.Full with { Engram = TinyModels.Engram with { ResetAtDocuments = false } },
     };

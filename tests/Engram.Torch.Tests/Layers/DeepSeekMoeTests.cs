@@ -40,8 +40,10 @@ public class DeepSeekMoeTests
     private static Dictionary<string, ModelConfiguration> Configurations { get; } = new()
     {
         ["sigmoid"] = Configuration,
-        ["softmax, gates not normalised, no shared expert"] = Configuration with { NSharedExperts = 0, NormTopkProb = false, ScoringFunction = ScoringFunction.Softmax },
-        ["softplus, three experts per token"] = Configuration with { ScoringFunction = ScoringFunction.SqrtSoftplus, SharedExpertIntermediateSize = 4, NumExpertsPerToken = 3 },
+        ["softmax, gates not normalised, no shared expert"] =
+            Configuration with { NSharedExperts = 0, NormTopkProb = false, ScoringFunction = ScoringFunction.Softmax },
+        ["softplus, three experts per token"] =
+            Configuration with { ScoringFunction = ScoringFunction.SqrtSoftplus, SharedExpertIntermediateSize = 4, NumExpertsPerToken = 3 },
         ["groups"] = Configuration with { NGroup = 3, TopkGroup = 2 },
         ["all experts"] = Configuration with { NumExpertsPerToken = 6 },
         ["odd width"] = Configuration with { MoeIntermediateSize = 7 },
@@ -57,7 +59,8 @@ public class DeepSeekMoeTests
         var pair = Layers(configuration);
         var x = Sample.Normal(1, ScalarType.Float32, 67, 16);
         // Three float32 products and the gate one after the other.
-        KernelCheck.Agrees(x => pair.Single.Forward(x[0], 1, training: false).Output, x => Reference(configuration, pair.DoubleParameters, pair.Double.Router, x[0]), [x], 4e-6);
+        KernelCheck.Agrees(x => pair.Single.Forward(x[0], 1, training: false).Output,
+            x => Reference(configuration, pair.DoubleParameters, pair.Double.Router, x[0]), [x], 4e-6);
         TensorAssert.GradientsClose(pair.DoubleParameters, pair.SingleParameters, 4e-6);
 
         var gradients = pair.DoubleParameters.All.Select(p => p.Tensor.grad!.clone()).ToArray();
@@ -160,8 +163,7 @@ public class DeepSeekMoeTests
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        var configuration = TinyModels.Dense with { HiddenSize = 4, MoeIntermediateSize = 4, NRoutedExperts = 4, NumExpertsPerToken = 1, SequenceAuxiliaryLossAlpha = 0.01 };
-        var (layer, parameters) = Layer(configuration, ScalarType.Float64);
+        var (layer, parameters) = Layer(OneExpertEach(4) with { SequenceAuxiliaryLossAlpha = 0.01 }, ScalarType.Float64);
         parameters["mlp.gate.weight"].Tensor.copy_(eye(4, 4, ScalarType.Float64) * 3);
         // Token t prefers expert t, twice per sequence: f_i = 1 for every expert, and the shares sum to 1.
         var x = eye(4, 4, ScalarType.Float64).repeat(4, 1);
@@ -173,8 +175,7 @@ public class DeepSeekMoeTests
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        var configuration = TinyModels.Dense with { HiddenSize = 2, MoeIntermediateSize = 4, NRoutedExperts = 2, NumExpertsPerToken = 1, SequenceAuxiliaryLossAlpha = 0.5 };
-        var (layer, parameters) = Layer(configuration, ScalarType.Float64);
+        var (layer, parameters) = Layer(OneExpertEach(2) with { SequenceAuxiliaryLossAlpha = 0.5 }, ScalarType.Float64);
         // Affinities (¾, ¼) and (⅘, ⅕): both tokens choose expert 0, f = (2, 0), P = (0.775, 0.225), loss = ½ · 2 · 0.775.
         double Logit(double p) => Math.Log(p / (1 - p));
         parameters["mlp.gate.weight"].Tensor.copy_(tensor(new[] { Logit(0.75), Logit(0.8), Logit(0.25), Logit(0.2) }, [2, 2]));
@@ -243,6 +244,10 @@ public class DeepSeekMoeTests
             y = y + gates.narrow(1, e, 1) * configuration.RoutedScalingFactor * Feed(Value("experts.gate_up_proj")[e], Value("experts.down_proj")[e]);
         return configuration.SharedExpertWidth == 0 ? y : y + Feed(Value("shared_experts.gate_up_proj.weight"), Value("shared_experts.down_proj.weight"));
     }
+
+    /// <summary>As many features as experts, one of which each token chooses.</summary>
+    private static ModelConfiguration OneExpertEach(int experts) =>
+        TinyModels.Dense with { HiddenSize = experts, MoeIntermediateSize = 4, NRoutedExperts = experts, NumExpertsPerToken = 1 };
 
     private static LayerPair<DeepSeekMoe> Layers(ModelConfiguration configuration) => new(parameters => new DeepSeekMoe(configuration, "mlp", parameters));
 

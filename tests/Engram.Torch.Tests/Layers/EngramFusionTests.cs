@@ -193,9 +193,11 @@ public class EngramFusionTests
 
     private static EngramConfiguration Memory(EngramGate gate, int convolution) => TinyModels.Engram with { Gate = gate, ConvKernel = convolution };
 
-    private static ModelConfiguration Configuration(EngramGate gate, int convolution) => TinyModels.Dense with { HcMult = 4, Engram = Memory(gate, convolution) };
+    private static ModelConfiguration Configuration(EngramGate gate, int convolution) =>
+        TinyModels.Dense with { HcMult = 4, Engram = Memory(gate, convolution) };
 
-    private static (Tensor Streams, Tensor Memory) Inputs(ScalarType type) => (Sample.Normal(1, type, Batch, Length, 4, 16), Sample.Normal(2, type, Batch, Length, 12));
+    private static (Tensor Streams, Tensor Memory) Inputs(ScalarType type) =>
+        (Sample.Normal(1, type, Batch, Length, 4, 16), Sample.Normal(2, type, Batch, Length, 12));
 
     private static int[] Ages() => DocumentAges.Compute([], Batch, Length, null, true);
 

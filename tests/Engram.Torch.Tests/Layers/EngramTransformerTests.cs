@@ -28,7 +28,8 @@ public class EngramTransformerTests
     {
         using var scope = NewDisposeScope();
         // Two blocks hold every kind of layer: dense and expert, each with memory.
-        var configuration = Models[name] with { NumHiddenLayers = 2, Engram = Models[name].Engram is null ? null : TinyModels.Engram with { LayerIds = [0, 1] } };
+        var memory = Models[name].Engram is null ? null : TinyModels.Engram with { LayerIds = [0, 1] };
+        var configuration = Models[name] with { NumHiddenLayers = 2, Engram = memory };
         using var model = TinyModels.Build(configuration, ScalarType.Float64);
         using var run = new TransformerRun(configuration, Sequences, Length, ScalarType.Float64);
         // A step that changed the choice of an expert would fail the check, not pass it: the seed leaves a margin.
@@ -63,7 +64,7 @@ public class EngramTransformerTests
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        var configuration = TinyModels.Preset with { InitializerRange = std, RmsNormEps = epsilon };
+        var configuration = Presets.Load("tiny") with { InitializerRange = std, RmsNormEps = epsilon };
         using var four = new EngramTransformer(configuration);
         using var plain = new EngramTransformer(configuration with { HcMult = 1 });
         four.Parameters.Initialize(1);
@@ -146,7 +147,7 @@ public class EngramTransformerTests
         }
 
         divided.UpdateRouterBiases();
-        Assert.Equal(["model.layers.1.mlp.gate.e_score_correction_bias", "model.layers.2.mlp.gate.e_score_correction_bias"], whole.RouterBiases.Select(b => b.Name));
+        Assert.Equal(new[] { 1, 2 }.Select(layer => $"model.layers.{layer}.mlp.gate.e_score_correction_bias"), whole.RouterBiases.Select(b => b.Name));
         foreach (var ((_, a), (_, b)) in whole.RouterBiases.Zip(divided.RouterBiases))
         {
             Assert.Equal(a.ToArray(), b.ToArray());

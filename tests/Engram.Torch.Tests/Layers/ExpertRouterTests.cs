@@ -36,7 +36,8 @@ public class ExpertRouterTests
     {
         using var scope = NewDisposeScope();
         var (router, _) = Build(experts: 6, perToken: 3);
-        Assert.Equal([0, 1, 2, /* second token */ 1, 3, 0], router.Choose(tensor(new[] { .5f, .5f, .5f, .5f, .5f, .5f, .2f, .7f, .2f, .7f, .1f, .2f }, [2, 6]), false));
+        var affinities = tensor(new[] { .5f, .5f, .5f, .5f, .5f, .5f, /* second token */ .2f, .7f, .2f, .7f, .1f, .2f }, [2, 6]);
+        Assert.Equal([0, 1, 2, /* second token */ 1, 3, 0], router.Choose(affinities, countLoad: false));
     }
 
     [Fact]
@@ -144,7 +145,8 @@ public class ExpertRouterTests
     private static (ExpertRouter Router, ModelParameters Parameters) Golden(ScoringFunction function)
     {
         var parameters = TinyModels.Parameters(ScalarType.Float32);
-        var router = new ExpertRouter(TinyModels.Dense with { HiddenSize = 1, NRoutedExperts = 5, NumExpertsPerToken = 2, ScoringFunction = function }, "gate", parameters);
+        var configuration = TinyModels.Dense with { HiddenSize = 1, NRoutedExperts = 5, NumExpertsPerToken = 2, ScoringFunction = function };
+        var router = new ExpertRouter(configuration, "gate", parameters);
         using var noGrad = no_grad();
         parameters["gate.weight"].Tensor.copy_(tensor(new[] { 0, 1, -1, 2, 0.5f }, [5, 1]));
         return (router, parameters);
@@ -153,7 +155,14 @@ public class ExpertRouterTests
     private static (ExpertRouter Router, ModelParameters Parameters) Build(int experts, int perToken, int groups = 1, int kept = 1)
     {
         var parameters = TinyModels.Parameters(ScalarType.Float32);
-        var configuration = TinyModels.Dense with { HiddenSize = 2, NRoutedExperts = experts, NumExpertsPerToken = perToken, NGroup = groups, TopkGroup = kept };
+        var configuration = TinyModels.Dense with
+        {
+            HiddenSize = 2,
+            NRoutedExperts = experts,
+            NumExpertsPerToken = perToken,
+            NGroup = groups,
+            TopkGroup = kept,
+        };
         return (new ExpertRouter(configuration, "gate", parameters), parameters);
     }
 }

@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Engram.Models;
+using Engram.Models.Configuration;
 using static TorchSharp.torch;
 
 namespace Engram.Torch.Tests.Layers;
@@ -14,7 +15,7 @@ public partial class InitializationTests
     public void Every_parameter_starts_from_its_distribution()
     {
         using var scope = NewDisposeScope();
-        using var model = new EngramTransformer(TinyModels.Preset with
+        using var model = new EngramTransformer(Presets.Load("tiny") with
         {
             QLoraRank = 24,
             InitializerRange = Std,
@@ -58,7 +59,7 @@ public partial class InitializationTests
     public void Experts_and_rows_are_not_copies_of_each_other()
     {
         using var scope = NewDisposeScope();
-        using var model = new EngramTransformer(TinyModels.Preset);
+        using var model = new EngramTransformer(Presets.Load("tiny"));
         model.Parameters.Initialize(3);
         var experts = model.Parameters["model.layers.1.mlp.experts.gate_up_proj"].Tensor;
         var first = model.Parameters["model.layers.1.self_attn.q_proj.weight"].Tensor;

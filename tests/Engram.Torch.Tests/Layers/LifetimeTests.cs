@@ -56,21 +56,20 @@ public class LifetimeTests
 
     private static Dictionary<string, Func<Tensor>> KernelRuns { get; } = new()
     {
-        ["norm"] = () => RmsNormKernel.Apply(Sample.Leaf(1, ScalarType.Float32, Rows, Width), ones(Width).requires_grad_(), 1e-6),
-        ["feed-forward"] = () => SwiGluKernel.Apply(Sample.Leaf(1, ScalarType.Float32, Rows, Width)),
-        ["gate"] = () => ContextGateKernel.Apply(Sample.Leaf(1, ScalarType.Float32, 1, Rows / 2, 2, Width), Sample.Leaf(2, ScalarType.Float32, 1, Rows / 2, 3 * Width),
-            ones([2, Width]).requires_grad_(), ones([2, Width]).requires_grad_(), 1e-6, true),
-        ["convolution"] = () => ShortConvolutionKernel.Apply(Sample.Leaf(1, ScalarType.Float32, 64, Rows / 128, 2, Width), Sample.Leaf(2, ScalarType.Float32, 2 * Width, 1, 4),
-            ones([2, Width]).requires_grad_(), DocumentAges.Compute([], 64, Rows / 128, null, true), 4, 3, 1e-5),
+        ["norm"] = () => RmsNormKernel.Apply(Leaf(Rows, Width), Leaf(Width), 1e-6),
+        ["feed-forward"] = () => SwiGluKernel.Apply(Leaf(Rows, Width)),
+        ["gate"] = () => ContextGateKernel.Apply(Leaf(1, Rows / 2, 2, Width), Leaf(1, Rows / 2, 3 * Width), Leaf(2, Width), Leaf(2, Width), 1e-6, true),
+        ["convolution"] = () => ShortConvolutionKernel.Apply(Leaf(64, Rows / 128, 2, Width), Leaf(2 * Width, 1, 4), Leaf(2, Width),
+            DocumentAges.Compute([], 64, Rows / 128, null, true), 4, 3, 1e-5),
         ["hyper-connection"] = () =>
         {
-            var x = Sample.Leaf(1, ScalarType.Float32, Rows / 4, 4, Width);
-            var coefficients = HyperConnectionKernel.Coefficients(x, Sample.Leaf(2, ScalarType.Float32, 24, 4 * Width), zeros(24).requires_grad_(), ones(3).requires_grad_(), 20, 1e-6, 1e-6);
+            var x = Leaf(Rows / 4, 4, Width);
+            var coefficients = HyperConnectionKernel.Coefficients(x, Leaf(24, 4 * Width), Leaf(24), Leaf(3), 20, 1e-6, 1e-6);
             return HyperConnectionKernel.Write(x, HyperConnectionKernel.Read(x, coefficients), coefficients);
         },
-        ["cross-entropy, many rows"] = () => LinearCrossEntropyKernel.Apply(Sample.Leaf(1, ScalarType.Float32, Rows, Width), Sample.Leaf(2, ScalarType.Float32, 64, Width), new int[Rows]),
-        ["cross-entropy, many ids"] = () => LinearCrossEntropyKernel.Apply(Sample.Leaf(1, ScalarType.Float32, 64, Width), Sample.Leaf(2, ScalarType.Float32, Rows, Width), new int[64]),
-        ["grouped product"] = () => GroupedMatmul.Apply(Sample.Leaf(1, ScalarType.Float32, Rows, Width), Sample.Leaf(2, ScalarType.Float32, 4, Width, Width), [0, Rows / 2, Rows / 2, Rows]),
+        ["cross-entropy, many rows"] = () => LinearCrossEntropyKernel.Apply(Leaf(Rows, Width), Leaf(64, Width), new int[Rows]),
+        ["cross-entropy, many ids"] = () => LinearCrossEntropyKernel.Apply(Leaf(64, Width), Leaf(Rows, Width), new int[64]),
+        ["grouped product"] = () => GroupedMatmul.Apply(Leaf(Rows, Width), Leaf(4, Width, Width), [0, Rows / 2, Rows / 2, Rows]),
     };
 
     [Theory, MemberData(nameof(Kernels))]
@@ -89,10 +88,13 @@ public class LifetimeTests
         StaysWithin(32, warmUp: 3, steps: 16, Once);
     }
 
+    private static Tensor Leaf(params long[] shape) => Sample.Leaf(1, ScalarType.Float32, shape);
+
     private static void Step(EngramTransformer model, int sequences, int length)
     {
         using var scope = NewDisposeScope();
-        using var run = new TransformerRun(model.Configuration, sequences, length) { Starts = [.. Enumerable.Range(0, sequences * length).Select(i => i % 9 == 0)] };
+        bool[] starts = [.. Enumerable.Range(0, sequences * length).Select(i => i % 9 == 0)];
+        using var run = new TransformerRun(model.Configuration, sequences, length) { Starts = starts };
         var (hidden, auxiliary) = model.Forward(run.Ids, run.Starts, sequences, run.Memory, training: true);
         var loss = model.Loss(hidden, run.Ids);
         (auxiliary is null ? loss : loss + auxiliary).backward();

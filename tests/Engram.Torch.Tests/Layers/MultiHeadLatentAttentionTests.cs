@@ -47,10 +47,14 @@ public class MultiHeadLatentAttentionTests
     {
         using var scope = NewDisposeScope();
         using var scaled = new Attention(Configuration(false, extended: true));
-        using var unscaled = new Attention(Configuration(false, extended: true) with { RopeScaling = new RopeScaling { Factor = 10, OriginalMaxPositionEmbeddings = 64, MscaleAllDim = 0 } });
+        var configuration = Configuration(false, extended: true);
+        using var unscaled = new Attention(configuration with { RopeScaling = configuration.RopeScaling! with { MscaleAllDim = 0 } });
         var x = Sample.Normal(1, ScalarType.Float64, 1, 6, 16);
         foreach (var absorbed in new[] { false, true })
-            Assert.InRange((scaled.Layer.Forward(x, null, null, absorbed) - unscaled.Layer.Forward(x, null, null, absorbed)).abs().max().item<double>(), 1e-3, 10);
+        {
+            var difference = scaled.Layer.Forward(x, null, null, absorbed) - unscaled.Layer.Forward(x, null, null, absorbed);
+            Assert.InRange(difference.abs().max().item<double>(), 1e-3, 10);
+        }
     }
 
     [Fact]
@@ -177,8 +181,9 @@ public class MultiHeadLatentAttentionTests
                 var q = queries[t][(h * (nope + rope))..((h + 1) * (nope + rope))];
                 var turned = Turn(q[nope..], t);
                 var block = h * (nope + value);
-                var exponentials = Enumerable.Range(0, t + 1).Select(u => Math.Exp(scale * (
-                    Enumerable.Range(0, nope).Sum(i => q[i] * keyValues[u][block + i]) + Enumerable.Range(0, rope).Sum(i => turned[i] * sharedKeys[u][i])))).ToArray();
+                double Score(int u) =>
+                    Enumerable.Range(0, nope).Sum(i => q[i] * keyValues[u][block + i]) + Enumerable.Range(0, rope).Sum(i => turned[i] * sharedKeys[u][i]);
+                var exponentials = Enumerable.Range(0, t + 1).Select(u => Math.Exp(scale * Score(u))).ToArray();
                 for (var i = 0; i < value; i++)
                     concatenated.Add(exponentials.Select((e, u) => e * keyValues[u][block + nope + i]).Sum() / exponentials.Sum());
             }

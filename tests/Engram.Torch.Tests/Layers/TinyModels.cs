@@ -31,7 +31,9 @@ internal static class TinyModels
         SlotsPerOrder = [13, 17],
     };
 
-    /// <summary>Experts, four streams, memory with gate and convolution. Few Sinkhorn rounds, because the composed form is slow; the layer is tested with 20.</summary>
+    /// <summary>
+    /// Experts, four streams, memory with gate and convolution. Few Sinkhorn rounds, because the composed form is slow; the layer is tested with 20.
+    /// </summary>
     public static ModelConfiguration Full { get; } = Dense with
     {
         FirstKDenseReplace = 1,
@@ -43,26 +45,6 @@ internal static class TinyModels
         HcMult = 4,
         HcSinkhornIters = 4,
         Engram = Engram,
-    };
-
-    /// <summary>The shape of the tiny mixture-of-experts preset: four streams, no memory, small standard initialisation.</summary>
-    public static ModelConfiguration Preset { get; } = new()
-    {
-        VocabularySize = 512,
-        HiddenSize = 64,
-        IntermediateSize = 96,
-        MoeIntermediateSize = 32,
-        NumHiddenLayers = 4,
-        NumAttentionHeads = 4,
-        KvLoraRank = 32,
-        QkNopeHeadDim = 16,
-        QkRopeHeadDim = 8,
-        VHeadDim = 16,
-        NRoutedExperts = 8,
-        NSharedExperts = 1,
-        NumExpertsPerToken = 2,
-        FirstKDenseReplace = 1,
-        HcMult = 4,
     };
 
     /// <summary>A model with parameters away from their starting values.</summary>
