@@ -1,5 +1,4 @@
 using static TorchSharp.torch;
-using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace Engram.Models.Kernels;
 
@@ -9,8 +8,8 @@ namespace Engram.Models.Kernels;
 /// </summary>
 internal sealed class LinearCrossEntropyKernel : autograd.SingleTensorFunction<LinearCrossEntropyKernel>
 {
-    // 128 rows of 4,096 float32 logits are 2 MiB, the size of one core's second-level cache.
-    private const int ChunkBytes = 2 << 20;
+    // Logits of a chunk share one core's second-level cache (1 to 2 MiB) with the read-out matrix.
+    private const int ChunkBytes = 1 << 19;
 
     public override string Name => nameof(LinearCrossEntropyKernel);
 
@@ -43,17 +42,14 @@ internal sealed class LinearCrossEntropyKernel : autograd.SingleTensorFunction<L
             {
                 for (var i = from; i < to; i++)
                 {
-                    var row = new Span<float>(p + (long)i * vocabulary, vocabulary);
+                    var row = p + (long)i * vocabulary;
                     var target = targets[first + i];
-                    var max = TensorPrimitives.Max<float>(row);
                     var atTarget = row[target];
-                    TensorPrimitives.Subtract(row, max, row);
-                    TensorPrimitives.Exp<float>(row, row);
-                    var sum = TensorPrimitives.Sum<float>(row);
+                    var (max, sum) = SoftmaxRow.Exponentials(row, vocabulary);
                     losses[first + i] = Math.Log(sum) + max - atTarget;
                     if (!wantsGradient)
                         continue;
-                    TensorPrimitives.Multiply(row, 1 / (sum * rows), row);   // probability / N
+                    SoftmaxRow.Scale(row, vocabulary, 1 / (sum * rows));   // probability / N
                     row[target] -= 1f / rows;
                 }
             });
