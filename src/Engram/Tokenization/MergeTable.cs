@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Security.Cryptography;
 
 namespace Engram.Tokenization;
@@ -16,6 +17,10 @@ internal sealed class MergeTable
 
     private readonly Slot[] _slots;
 
+    // One bit for each hash that occurs, eight times as many bits as merges: most pairs do not merge, and this says so without touching the slots,
+    // which for a large vocabulary lie outside the inner caches.
+    private readonly ulong[] _occurs;
+
     // Secret, so that a hostile file cannot choose ids that collide. Results do not depend on it.
     private readonly ulong _seed = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8));
 
@@ -24,10 +29,17 @@ internal sealed class MergeTable
     /// <param name="merges">In order of rank. Of a repeated pair the last one counts, as in the reference.</param>
     public MergeTable(ReadOnlySpan<Merge> merges)
     {
-        _slots = new Slot[System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Max(16, merges.Length * 2))];
+        var capacity = BitOperations.RoundUpToPowerOf2((uint)Math.Max(16, merges.Length * 2));
+        _slots = new Slot[capacity];
+        _occurs = new ulong[capacity / 16];
         Array.Fill(_slots, new Slot(-1, -1, NoMerge, -1));
         for (var rank = 0; rank < merges.Length; rank++)
-            _slots[Find(merges[rank].Left, merges[rank].Right)] = new Slot(merges[rank].Left, merges[rank].Right, rank, merges[rank].Merged);
+        {
+            var (left, right, merged) = merges[rank];
+            var hash = Hash(left, right);
+            _occurs[Word(hash)] |= Bit(hash);
+            _slots[Find(left, right, hash)] = new Slot(left, right, rank, merged);
+        }
     }
 
     /// <summary>The rank of a pair, 0 first, or <see cref="NoMerge"/>.</summary>
@@ -36,21 +48,37 @@ internal sealed class MergeTable
     /// <param name="merged">Id of the merged token, or -1.</param>
     public int Rank(int left, int right, out int merged)
     {
-        ref readonly var slot = ref _slots[Find(left, right)];
+        var hash = Hash(left, right);
+        if ((_occurs[Word(hash)] & Bit(hash)) == 0)
+        {
+            merged = -1;
+            return NoMerge;
+        }
+        ref readonly var slot = ref _slots[Find(left, right, hash)];
         merged = slot.Merged;
         return slot.Rank;
     }
 
-    private int Find(int left, int right)
+    private int Find(int left, int right, ulong hash)
     {
-        var hash = (((ulong)(uint)left << 32) | (uint)right) ^ _seed;   // the 64-bit finalizer of MurmurHash3
-        hash = (hash ^ (hash >> 33)) * 0xff51afd7ed558ccd;
-        hash = (hash ^ (hash >> 33)) * 0xc4ceb9fe1a85ec53;
-        hash ^= hash >> 33;
         var slots = _slots;
         var index = (int)hash & (slots.Length - 1);
         while (slots[index].Left >= 0 && (slots[index].Left != left || slots[index].Right != right))
             index = (index + 1) & (slots.Length - 1);
         return index;
+    }
+
+    // The slot is chosen by the low bits of the hash, the bit of the filter by the high half.
+    private int Word(ulong hash) => (int)(hash >> 38) & (_occurs.Length - 1);
+
+    private static ulong Bit(ulong hash) => 1UL << (int)(hash >> 32);
+
+    /// <summary>The 64-bit finalizer of MurmurHash3.</summary>
+    private ulong Hash(int left, int right)
+    {
+        var hash = (((ulong)(uint)left << 32) | (uint)right) ^ _seed;
+        hash = (hash ^ (hash >> 33)) * 0xff51afd7ed558ccd;
+        hash = (hash ^ (hash >> 33)) * 0xc4ceb9fe1a85ec53;
+        return hash ^ (hash >> 33);
     }
 }

@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -72,9 +74,17 @@ public sealed class DeepSeekGoldenTests
             for (var i = 0; i < ids.Count; i++) BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(i * 4), ids[i]);
             digest.AppendData(bytes, 0, ids.Count * 4);
         }
+        // The digest depends on no Unicode table; the log says which one the other tests of this run used.
+        TestContext.Current.TestOutputHelper!.WriteLine($"{RuntimeInformation.FrameworkDescription}: Unicode {UnicodeVersion()}");
         Assert.Equal(4_296_245, total);
         Assert.Equal("a56d3b4831132f9dfaf87792361d9b7364478ac2696bd1b307e12fb204f2cc7e", Convert.ToHexStringLower(digest.GetHashAndReset()));
     }
+
+    /// <summary>The newest version of which a character is assigned here.</summary>
+    private static string UnicodeVersion() =>
+        new[] { (0x88F, "17.0"), (0x1C89, "16.0"), (0x2FFC, "15.1"), (0x11F00, "15.0") }
+            .Where(probe => CharUnicodeInfo.GetUnicodeCategory(probe.Item1) != UnicodeCategory.OtherNotAssigned)
+            .Select(probe => probe.Item2).FirstOrDefault("14.0 or older");
 
     [Fact]
     public void Vocabulary_HasThePublishedShape()

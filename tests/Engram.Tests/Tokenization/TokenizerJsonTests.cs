@@ -35,6 +35,8 @@ public sealed class TokenizerJsonTests : IDisposable
         Assert.Equal(original.AddedTokens, copy.AddedTokens);
         Assert.Equal(Enumerable.Range(0, original.VocabularySize).Select(original.IdToToken), Enumerable.Range(0, copy.VocabularySize).Select(copy.IdToToken));
         Assert.Equal(original.Fingerprint, copy.Fingerprint);
+        // Stored with every model that uses this vocabulary: the canonical form may not change.
+        Assert.Equal("90aa50e16419b7f0ecede90f37230e521444200a259d55c0609ac2b67ff07dc0", copy.Fingerprint);
 
         // Beyond the same behaviour: the same JSON, but for the key that newer files have.
         using var before = JsonDocument.Parse(File.ReadAllBytes(TestData.Find("deepseek-v3/tokenizer.json")!));
