@@ -1,5 +1,6 @@
 using Engram.Models;
 using Engram.Models.Configuration;
+using Engram.Models.Layers;
 using static TorchSharp.torch;
 
 namespace Engram.Torch.Tests.Layers;
@@ -89,6 +90,65 @@ public class EngramTransformerTests
     }
 
     [Fact]
+    public void Layers_follow_each_other_as_the_paper_draws_them()
+    {
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        var configuration = TinyModels.Full;
+        using var model = TinyModels.Build(configuration, ScalarType.Float64);
+        using var run = new TransformerRun(configuration, Sequences, Length, ScalarType.Float64);
+
+        // The same layers once more under the same names, and so with the same values, put together here.
+        var parameters = TinyModels.Parameters(ScalarType.Float64);
+        using var rotary = new RotaryEmbedding(configuration, CPU, ScalarType.Float64);
+        var x = model.Parameters["model.embed_tokens.weight"].Tensor[tensor(run.Ids, ScalarType.Int64)].unsqueeze(1).repeat(1, 4, 1);
+        for (var layer = 0; layer < configuration.NumHiddenLayers; layer++)
+        {
+            var name = $"model.layers.{layer}";
+            if (configuration.HasMemory(layer))
+            {
+                var fusion = new EngramFusion(configuration, $"{name}.engram", parameters);
+                Sample.Fill(parameters, 5);
+                var ages = DocumentAges.Compute([], Sequences, Length, null, true);
+                x = x + fusion.Forward(x.view(Sequences, Length, 4, 16), run.Memory!.Layer(layer)!, ages, null, null).view_as(x);
+            }
+
+            var attention = new MultiHeadLatentAttention(configuration, $"{name}.self_attn", rotary, parameters);
+            var experts = configuration.IsMoeLayer(layer) ? new DeepSeekMoe(configuration, $"{name}.mlp", parameters) : null;
+            var dense = experts is null ? new SwiGlu($"{name}.mlp", 16, configuration.IntermediateSize, 1, parameters) : null;
+            var (around, behind) = (new HyperConnection(configuration, $"{name}.hc_attn", 2 * layer, parameters),
+                new HyperConnection(configuration, $"{name}.hc_ffn", (2 * layer) + 1, parameters));
+            Sample.Fill(parameters, 5);
+
+            var (input, coefficients) = around.Read(x);
+            var normed = RmsNorm.Unit(input, 1e-6) * model.Parameters[$"{name}.input_layernorm.weight"].Tensor;
+            x = around.Write(x, attention.Forward(normed.view(Sequences, Length, 16), null, null, false).view(-1, 16), coefficients);
+            (input, coefficients) = behind.Read(x);
+            normed = RmsNorm.Unit(input, 1e-6) * model.Parameters[$"{name}.post_attention_layernorm.weight"].Tensor;
+            x = behind.Write(x, experts?.Forward(normed, Sequences, false).Output ?? dense!.Forward(normed), coefficients);
+        }
+
+        var hidden = RmsNorm.Unit(x.mean([1L]), 1e-6) * model.Parameters["model.norm.weight"].Tensor;
+        TensorAssert.Close(hidden, run.Hidden(model).view(-1, 16), 1e-13);   // the same float64 operations
+        TensorAssert.Close(hidden.mm(model.Parameters["lm_head.weight"].Tensor.t()), model.Logits(hidden), 1e-14);
+    }
+
+    [Fact]
+    public void A_tied_head_is_the_unscaled_embedding()
+    {
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        using var tied = TinyModels.Build(TinyModels.Dense with { TieWordEmbeddings = true, EmbeddingScale = 3 }, ScalarType.Float64);
+        using var untied = TinyModels.Build(TinyModels.Dense, ScalarType.Float64);
+        var embedding = tied.Parameters["model.embed_tokens.weight"].Tensor;
+        untied.Parameters["model.embed_tokens.weight"].Tensor.copy_(embedding * 3);
+        untied.Parameters["lm_head.weight"].Tensor.copy_(embedding);
+        using var run = new TransformerRun(TinyModels.Dense, 1, Length, ScalarType.Float64);
+        TensorAssert.BitIdentical(untied.Logits(run.Hidden(untied)), tied.Logits(run.Hidden(tied)));
+        Assert.DoesNotContain("lm_head.weight", tied.Parameters.All.Select(p => p.Name));
+    }
+
+    [Fact]
     public void Memory_is_off_without_rows_and_with_zero_rows()
     {
         using var scope = NewDisposeScope();
@@ -125,6 +185,12 @@ public class EngramTransformerTests
         using var run = new TransformerRun(configuration, Sequences, Length);
         var loss = model.Forward(run.Ids, [], Sequences, run.Memory, training: true).AuxiliaryLoss!.item<float>();
         Assert.InRange(loss, 2 * 0.25f * 0.9f, 2 * 0.25f * 3);   // α per expert layer at balance, more off balance
+        var apart = Enumerable.Range(0, Sequences).Select(b =>
+        {
+            using var memory = run.Memory!.Map(configuration, rows => rows.narrow(0, b, 1));
+            return model.Forward(run.Ids.AsSpan(b * Length, Length), [], 1, memory, training: true).AuxiliaryLoss!.item<float>();
+        });
+        Assert.Equal(apart.Average(), loss, 1e-5f);   // float32 rounding
         Assert.Null(model.Forward(run.Ids, [], Sequences, run.Memory).AuxiliaryLoss);
         using var without = TinyModels.Build(TinyModels.Full);
         Assert.Null(without.Forward(run.Ids, [], Sequences, run.Memory, training: true).AuxiliaryLoss);
