@@ -20,6 +20,10 @@ internal static class CommandTree
                 Group("tokenizer", "Train a tokenizer, and see what it does to a text.",
                     new TokenizerTrainCommand(), new TokenizerEncodeCommand(), new TokenizerDecodeCommand(), new TokenizerInspectCommand()),
                 Group("data", "Turn text into training data.", new DataPrepareCommand()),
+                new TrainCommand(),
+                new GenerateCommand(),
+                new InspectCommand(),
+                Group("eval", "Measure a model.", new EvalLossCommand()),
             },
         };
         root.Options.OfType<HelpOption>().Single().Action = new HelpWithExamples(asked: true);

@@ -18,10 +18,18 @@ internal static class CommonOptions
         Description = "Where tensors live: cpu, cuda or cuda:N", HelpName = "DEVICE", DefaultValueFactory = _ => "cpu",
     };
 
-    public static Option<int?> Threads() => new("--threads")
+    public static Option<int?> Threads()
     {
-        Description = "Threads of one tensor operation; results may differ in the last bits with another number [default: one per core]", HelpName = "N",
-    };
+        var threads = new Option<int?>("--threads")
+        {
+            Description = "Threads of one tensor operation; results may differ in the last bits with another number [default: one per core]", HelpName = "N",
+        };
+        threads.Validators.Add(given =>
+        {
+            if (given.GetValueOrDefault<int?>() < 1) given.AddError("--threads must be at least 1.");
+        });
+        return threads;
+    }
 
     /// <summary>Sets the number of threads and opens the device. Loads libtorch: call it after everything that can fail without.</summary>
     public static torch.Device OpenDevice(ParseResult parsed, Option<string> device, Option<int?> threads)

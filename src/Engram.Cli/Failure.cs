@@ -4,6 +4,7 @@ using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
 using Engram.Models.Native;
+using Engram.Training;
 
 namespace Engram.Cli;
 
@@ -19,7 +20,7 @@ internal static partial class Failure
         // A word that is not understood is often the reason why another one is missing.
         var error = parsed.Errors.MinBy(error => error.Message.StartsWith("Unrecognized", StringComparison.Ordinal) ? 0 : 1)!;
         var name = NameOf(parsed.CommandResult);
-        Terminal.Note($"{name}: {TypeName().Replace(error.Message, match => match.Groups[1].Value == "Double" ? "as a number" : "as a whole number")} See {name} --help.");
+        Terminal.Note($"{name}: {OneLine(TypeName().Replace(error.Message, match => match.Groups[1].Value == "Double" ? "as a number" : "as a whole number"))} See {name} --help.");
         return WrongUsage;
     }
 
@@ -36,7 +37,8 @@ internal static partial class Failure
     private static string Sentence(Exception error) => error switch
     {
         ArgumentException argument => OneLine(argument.Message.Replace($" (Parameter '{argument.ParamName}')", "")),
-        IOException or InvalidDataException or UnauthorizedAccessException or LibTorchException or PlatformNotSupportedException => OneLine(error.Message),
+        IOException or InvalidDataException or UnauthorizedAccessException or LibTorchException or TrainingDivergedException or PlatformNotSupportedException
+            => OneLine(error.Message),
         OutOfMemoryException => "Not enough memory: use a smaller model, batch or length.",
         // libtorch appends its own stack trace.
         ExternalException => $"libtorch failed: {error.Message.Split('\n')[0].Trim()}",

@@ -5,11 +5,12 @@ namespace Engram.Cli;
 /// <summary>
 /// Says on stderr how far a long step is: on a terminal one line that is rewritten, elsewhere (a log) plain lines, seldom enough to stay readable.
 /// </summary>
-/// <param name="describe">Turns a report into the line.</param>
-internal sealed class ProgressLine<T>(Func<T, string> describe) : IProgress<T>, IDisposable
+/// <param name="describe">Turns a report into the line. Called for every report, so that it may remember.</param>
+/// <param name="always">Which reports a log must show; null for none.</param>
+internal sealed class ProgressLine<T>(Func<T, string> describe, Func<T, bool>? always = null) : IProgress<T>, IDisposable
 {
     private static readonly TimeSpan OnTerminal = TimeSpan.FromSeconds(0.1);
-    private static readonly TimeSpan InLog = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan InLog = TimeSpan.FromSeconds(10);
 
     private readonly bool _terminal = !Console.IsErrorRedirected;
     private long _shownAt;
@@ -18,13 +19,14 @@ internal sealed class ProgressLine<T>(Func<T, string> describe) : IProgress<T>, 
     /// <summary>Shows a report, unless the last one is too recent to have been read.</summary>
     public void Report(T value)
     {
-        if (_shownAt != 0 && Stopwatch.GetElapsedTime(_shownAt) < (_terminal ? OnTerminal : InLog)) return;
-        _shownAt = Stopwatch.GetTimestamp();
         var line = describe(value);
+        var recent = _shownAt != 0 && Stopwatch.GetElapsedTime(_shownAt) < (_terminal ? OnTerminal : InLog);
+        if (recent && always?.Invoke(value) != true) return;
+        _shownAt = Stopwatch.GetTimestamp();
         if (_terminal)
         {
             // A line that wraps could not be rewritten.
-            Console.Error.Write($"\r{line[..Math.Min(line.Length, Math.Max(0, Console.WindowWidth - 1))]}\e[K");
+            Console.Error.Write($"\r{(Console.WindowWidth > 1 && line.Length >= Console.WindowWidth ? line[..(Console.WindowWidth - 1)] : line)}\e[K");
             _visible = true;
         }
         else Terminal.Note(line);

@@ -14,7 +14,6 @@ internal static class Terminal
     private static readonly JsonSerializerOptions Machine = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        WriteIndented = true,
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) },
     };
@@ -29,7 +28,7 @@ internal static class Terminal
     /// <summary>Stdout, for tables and coloured text.</summary>
     public static IAnsiConsole Answer => LazyAnswer.Value;
 
-    /// <summary>Writes the machine output of a command with <c>--json</c>: snake_case names, the only thing on stdout.</summary>
+    /// <summary>Writes the machine output of a command with <c>--json</c>: one line of snake_case, the only thing on stdout.</summary>
     public static void Json<T>(T value) => Console.Out.WriteLine(JsonSerializer.Serialize(value, Machine));
 
     /// <summary>Writes a line to stderr.</summary>

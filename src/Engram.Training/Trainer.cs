@@ -69,7 +69,7 @@ public sealed class Trainer : IDisposable
     {
         setup.Options.Validated();
         using var folder = RunFolder.Open(setup.RunFolder);
-        if (Begin(setup, folder) is { } finished)
+        if (Finished(setup, folder) is { } finished)
             return finished;
         using var trainer = new Trainer(setup, folder);
         return trainer.Train(progress, cancellation);
@@ -83,14 +83,10 @@ public sealed class Trainer : IDisposable
         _model.Dispose();
     }
 
-    private static TrainingResult? Begin(TrainingSetup setup, RunFolder folder)
+    private static TrainingResult? Finished(TrainingSetup setup, RunFolder folder)
     {
         if (!folder.Begun)
-        {
-            folder.Begin(setup.Options.ToJson(), setup.Configuration);
             return null;
-        }
-
         if (!setup.Resume)
             throw new InvalidOperationException($"{setup.RunFolder} already holds a run: resume it, or choose another folder.");
         if (File.ReadAllText(folder.OptionsFile) != setup.Options.ToJson())
@@ -102,8 +98,12 @@ public sealed class Trainer : IDisposable
 
     private TrainingResult Train(IProgress<TrainingProgress>? progress, CancellationToken cancellation)
     {
-        using var metrics = new MetricsLog(_folder.Path, _step);
         using var batches = new StepBatches(_setup.Corpus, _options, _model.Memory, _step);
+        // What cannot work fails before this point: not after hours of training, and with the folder free for another attempt.
+        _ = new ValidationBatches(_setup.Corpus, _options.ValidationSequences, 1, _options.Length);
+        if (!_folder.Begun)
+            _folder.Begin(_options.ToJson(), _setup.Configuration);
+        using var metrics = new MetricsLog(_folder.Path, _step);
         LossMeasurement? validation = null;
         while (_step < _options.Steps)
         {

@@ -24,6 +24,9 @@ internal static class CorpusInput
         Description = "Field of a .jsonl line that holds the text", HelpName = "NAME", DefaultValueFactory = _ => Reading.TextField,
     };
 
+    /// <summary>A folder that <c>engram data prepare</c> wrote.</summary>
+    public static Option<string> Prepared() => new("--data") { Description = "A folder written by engram data prepare", HelpName = "FOLDER", Required = true };
+
     public static CorpusSource Open(ParseResult parsed, Argument<string> source, Option<string> field) =>
         CorpusSource.Open(parsed.GetRequiredValue(source), new CorpusOptions { TextField = parsed.GetRequiredValue(field) });
 }

@@ -71,7 +71,7 @@ internal sealed class DataPrepareCommand : CliCommand
         Terminal.Answer.Write(table);
         var duplicates = summary.Deduplication;
         Console.Out.WriteLine($"{duplicates.Read:N0} documents read{(summary.CutIntoParagraphGroups ? " (few, so cut into groups of paragraphs)" : "")}, {duplicates.Read - duplicates.Kept:N0} duplicates left out, {summary.VocabularySize:N0} token ids.");
-        Console.Out.WriteLine($"Next: engram train --preset tiny-engram --data {folder} --run run");
+        Console.Out.WriteLine($"Next: engram train --preset quickstart-engram --data {folder} --run run");
     }
 
     private static TableColumn Number(string title) => new TableColumn(title).RightAligned();

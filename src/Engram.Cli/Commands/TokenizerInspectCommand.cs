@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Engram.Studies.Reports;
 using Engram.Tokenization;
 using Engram.Vocabulary;
 using Spectre.Console;
@@ -51,7 +52,7 @@ internal sealed class TokenizerInspectCommand : CliCommand
             var cut = new Table().AddColumns("piece", "token ids", "tokens", "canonical ids");
             foreach (var piece in pieces)
                 cut.AddRow(
-                    new Text(Visible(piece.Text)), new Text(string.Join(' ', piece.Ids)), new Text(string.Join(' ', piece.Ids.Select(id => Readable(tokenizer, id)))),
+                    new Text(VisibleText.Of(piece.Text)), new Text(string.Join(' ', piece.Ids)), new Text(string.Join(' ', piece.Ids.Select(id => Readable(tokenizer, id)))),
                     new Text(string.Join(' ', piece.Ids.Select(id => canonical[id]))));
             Terminal.Answer.Write(cut);
             Terminal.Answer.WriteLine($"{pieces.Sum(piece => piece.Ids.Count):N0} tokens in {pieces.Count:N0} pieces");
@@ -71,8 +72,6 @@ internal sealed class TokenizerInspectCommand : CliCommand
     private static string Readable(Tokenizer tokenizer, int id)
     {
         var text = tokenizer.Decode([id]);
-        return text.Contains('\uFFFD') ? $"<{Convert.ToHexString(tokenizer.TokenBytes(id))}>" : Visible(text);
+        return text.Contains('\uFFFD') ? $"<{Convert.ToHexString(tokenizer.TokenBytes(id))}>" : VisibleText.Of(text);
     }
-
-    private static string Visible(string text) => text.Replace(' ', '␣').Replace("\n", "⏎").Replace("\r", "␍").Replace("\t", "⇥");
 }

@@ -11,7 +11,7 @@ public sealed class PreparationTests
     {
         using var folder = new TemporaryFolder();
         var (corpus, tokenizer) = (folder.File("corpus.txt"), folder.File("tokenizer.json"));
-        File.WriteAllText(corpus, Text());
+        File.WriteAllText(corpus, SampleCorpus.Text());
         var trained = (await CliProcess.Run("tokenizer", "train", corpus, "--output", tokenizer, "--vocabulary-size", "300", "--json")).Ok();
         Assert.Equal(300, trained.Json.GetProperty("vocabulary_size").GetInt32());
         Assert.Equal(Tokenizer.Load(tokenizer).Fingerprint, trained.Json.GetProperty("fingerprint").GetString());
@@ -30,7 +30,7 @@ public sealed class PreparationTests
     {
         using var folder = new TemporaryFolder();
         var (corpus, tokenizer) = (folder.File("corpus.txt"), folder.File("tokenizer.json"));
-        File.WriteAllText(corpus, Text());
+        File.WriteAllText(corpus, SampleCorpus.Text());
         (await CliProcess.Run("tokenizer", "train", corpus, "--output", tokenizer, "--vocabulary-size", "300")).Ok();
         var json = (await CliProcess.Run("tokenizer", "inspect", "--tokenizer", tokenizer, "A a", "--json")).Ok().Json;
         Assert.Equal(300, json.GetProperty("vocabulary_size").GetInt32());
@@ -47,7 +47,7 @@ public sealed class PreparationTests
     {
         using var folder = new TemporaryFolder();
         var (corpus, data) = (folder.File("corpus.txt"), folder.File("data"));
-        File.WriteAllText(corpus, Text());
+        File.WriteAllText(corpus, SampleCorpus.Text());
         var json = (await CliProcess.Run("data", "prepare", corpus, "--output", data, "--vocabulary-size", "300", "--validation-fraction", "0.2", "--json")).Ok().Json;
         Assert.Equal(300, json.GetProperty("vocabulary_size").GetInt32());
         Assert.True(json.GetProperty("validation").GetProperty("tokens").GetInt64() > 0);
@@ -70,13 +70,5 @@ public sealed class PreparationTests
         Assert.Equal(1, result.ExitCode);
         Assert.Contains("empty", result.Errors.Split('\n')[^2]);
         Assert.Equal(["empty.txt"], folder.Names());
-    }
-
-    /// <summary>Paragraphs that differ enough not to be duplicates.</summary>
-    private static string Text()
-    {
-        string[] words = ["the", "mare", "tamed", "horse", "A", "king", "rode", "over", "a", "river", "while", "nobody", "looked", "again", "The"];
-        var random = new Random(7);
-        return string.Join("\n\n", Enumerable.Range(0, 60).Select(_ => string.Join(' ', Enumerable.Range(0, 80).Select(_ => words[random.Next(words.Length)])) + "."));
     }
 }

@@ -1,0 +1,131 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using Engram.Models.Configuration;
+using Engram.Training;
+using Engram.Training.Corpora;
+
+namespace Engram.Cli.Commands;
+
+/// <summary>Trains a model. Values that are not given are those of the run that is resumed, or the defaults.</summary>
+internal sealed class TrainCommand : CliCommand
+{
+    /// <summary>What a run has unless told otherwise. The number of updates has no default; the learning rate is the one tuned on small models.</summary>
+    public static readonly TrainingOptions Defaults = new() { Steps = 1, LearningRate = 6e-3 };
+
+    private readonly Option<string?> _preset = new("--preset") { Description = $"The model: {string.Join(", ", Presets.Names)}", HelpName = "NAME" };
+    private readonly Option<string?> _config = new("--config") { Description = "The model: a config.json", HelpName = "FILE" };
+    private readonly Option<string> _data = CorpusInput.Prepared();
+    private readonly Option<string> _run = new("--run") { Description = "The folder of the run: checkpoints, metrics and in the end the model", HelpName = "FOLDER", Required = true };
+    private readonly Option<long?> _steps = new("--steps") { Description = "Updates", HelpName = "N" };
+    private readonly Option<long?> _tokens = new("--tokens") { Description = "Training tokens, instead of --steps; rounded up to whole updates", HelpName = "N" };
+    private readonly Option<int?> _sequences = Number<int>("--sequences", "Sequences of one micro-batch", Defaults.Sequences);
+    private readonly Option<int?> _length = Number<int>("--length", "Tokens of one sequence", Defaults.Length);
+    private readonly Option<int?> _accumulation = Number<int>("--accumulation", "Micro-batches per update", Defaults.AccumulationSteps);
+    private readonly Option<double?> _learningRate = Number<double>("--learning-rate", "Peak learning rate; small models like much higher ones than the 4e-4 of the published ones", Defaults.LearningRate);
+    private readonly Option<long?> _seed = Number<long>("--seed", "Seed of starting values and data order", Defaults.Seed);
+    private readonly Option<long?> _validateEvery = Number<long>("--validate-every", "Updates between validations; 0 validates at the end only", Defaults.ValidateEvery);
+    private readonly Option<int?> _validationSequences = Number<int>("--validation-sequences", "Sequences of one validation", Defaults.ValidationSequences);
+    private readonly Option<long?> _checkpointEvery = Number<long>("--checkpoint-every", "Updates between checkpoints; 0 writes one only when interrupted", Defaults.CheckpointEvery);
+    private readonly Option<bool> _resume = new("--resume") { Description = "Continue the run in the folder; everything but --run and --data may then be left out" };
+    private readonly Option<string> _device = CommonOptions.Device();
+    private readonly Option<int?> _threads = CommonOptions.Threads();
+    private readonly Option<bool> _json = CommonOptions.Json();
+
+    public TrainCommand() : base("train", "Train a model. Ctrl-C writes a checkpoint; --resume continues as if nothing had happened.",
+        "engram train --preset quickstart-engram --data data --run run --steps 1000",
+        "engram train --config config.json --data data --run run --tokens 10000000 --validate-every 200 --checkpoint-every 200",
+        "engram train --data data --run run --resume")
+    {
+        foreach (var option in (Option[])[_preset, _config, _data, _run, _steps, _tokens, _sequences, _length, _accumulation, _learningRate, _seed,
+            _validateEvery, _validationSequences, _checkpointEvery, _resume, _device, _threads, _json]) Add(option);
+        Validators.Add(CheckAlternatives);
+    }
+
+    public override string AfterInterruption(ParseResult parsed)
+    {
+        var device = parsed.GetValue(_device) is var name and not "cpu" ? $" --device {name}" : "";
+        var threads = parsed.GetValue(_threads) is { } count ? $" --threads {count}" : "";
+        return $"Continue with: engram train --data {parsed.GetValue(_data)} --run {parsed.GetValue(_run)}{device}{threads} --resume";
+    }
+
+    protected override void Run(ParseResult parsed, CancellationToken cancellation)
+    {
+        var run = parsed.GetRequiredValue(_run);
+        var begun = File.Exists(Path.Combine(run, "train.json"));
+        if (begun && !parsed.GetValue(_resume))
+            throw new IOException($"{run} already holds a run: continue it with --resume, or choose another folder with --run.");
+        var options = TrainingOptionsOf(parsed, begun ? Path.Combine(run, "train.json") : null).Validated();
+        var configuration = ConfigurationOf(parsed, begun ? Path.Combine(run, "config.json") : null);
+        using var corpus = PreparedCorpus.Open(parsed.GetRequiredValue(_data));
+        var device = CommonOptions.OpenDevice(parsed, _device, _threads);
+        TrainingResult result;
+        double? validation = null;
+        using (var line = new ProgressLine<TrainingProgress>(Describe, progress => progress.ValidationLoss is not null))
+            result = Trainer.Run(new TrainingSetup(configuration, corpus, options, run, device, parsed.GetValue(_resume)), line, cancellation);
+        if (parsed.GetValue(_json)) Console.Out.WriteLine(result.ToJson());
+        else Write(result);
+
+        string Describe(TrainingProgress progress)
+        {
+            validation = progress.ValidationLoss ?? validation;
+            return $"step {progress.Step:N0}/{progress.Steps:N0}  loss {progress.Loss:F3}{(validation is { } loss ? $"  validation {loss:F3}" : "")}"
+                + $"  {progress.TokensPerSecond:N0} tokens/s  {progress.PeakShare:P0} of matmul peak  {Duration(progress.Remaining)} left";
+        }
+    }
+
+    private TrainingOptions TrainingOptionsOf(ParseResult parsed, string? recorded)
+    {
+        var options = recorded is null ? Defaults : TrainingOptions.FromJson(File.ReadAllText(recorded), recorded);
+        options = options with
+        {
+            Sequences = parsed.GetValue(_sequences) ?? options.Sequences,
+            Length = parsed.GetValue(_length) ?? options.Length,
+            AccumulationSteps = parsed.GetValue(_accumulation) ?? options.AccumulationSteps,
+            LearningRate = parsed.GetValue(_learningRate) ?? options.LearningRate,
+            Seed = parsed.GetValue(_seed) ?? options.Seed,
+            ValidateEvery = parsed.GetValue(_validateEvery) ?? options.ValidateEvery,
+            ValidationSequences = parsed.GetValue(_validationSequences) ?? options.ValidationSequences,
+            CheckpointEvery = parsed.GetValue(_checkpointEvery) ?? options.CheckpointEvery,
+        };
+        if (parsed.GetValue(_steps) is { } steps) return options with { Steps = steps };
+        if (parsed.GetValue(_tokens) is { } tokens) return options with { Steps = (tokens + options.Validated().TokensPerStep - 1) / options.TokensPerStep };
+        return recorded is not null ? options : throw NothingToResume(parsed, "--steps or --tokens");
+    }
+
+    private ModelConfiguration ConfigurationOf(ParseResult parsed, string? recorded) =>
+        parsed.GetValue(_preset) is { } preset ? Presets.Load(preset)
+        : parsed.GetValue(_config) is { } file ? ModelConfiguration.Load(file)
+        : recorded is not null ? ModelConfiguration.Load(recorded)
+        : throw NothingToResume(parsed, "--preset or --config");
+
+    private ArgumentException NothingToResume(ParseResult parsed, string missing) =>
+        new($"{parsed.GetValue(_run)} holds no run to resume: give {missing} to begin one, or check --run.");
+
+    private void CheckAlternatives(CommandResult given)
+    {
+        var resume = given.GetValue(_resume);
+        One("--preset", given.GetResult(_preset), "--config", given.GetResult(_config));
+        One("--steps", given.GetResult(_steps), "--tokens", given.GetResult(_tokens));
+
+        void One(string first, SymbolResult? one, string second, SymbolResult? other)
+        {
+            if (one is not null && other is not null) given.AddError($"Give {first} or {second}, not both.");
+            if (one is null && other is null && !resume) given.AddError($"Give {first} or {second} (only --resume knows them from the run).");
+        }
+    }
+
+    private static Option<T?> Number<T>(string name, string description, T @default) where T : struct, IFormattable =>
+        new(name) { Description = $"{description} [default: {@default.ToString(null, CultureInfo.InvariantCulture)}]", HelpName = "N" };
+
+    private static void Write(TrainingResult result)
+    {
+        Console.Out.WriteLine($"validation loss  {result.ValidationLoss:F4} nats per token, {result.BitsPerByte:F4} bits per byte");
+        Console.Out.WriteLine($"trained          {result.Steps:N0} updates, {result.Tokens:N0} tokens in {Duration(TimeSpan.FromSeconds(result.Seconds))}");
+        Console.Out.WriteLine($"speed            {result.TokensPerSecond:N0} tokens/s, {result.PeakShare:P0} of the measured matmul peak of {result.MatmulPeakFlops / 1e9:N0} GFLOP/s");
+        Console.Out.WriteLine($"model            {result.ModelFolder}");
+        Console.Out.WriteLine($"Next: engram generate --model {result.ModelFolder} --prompt \"...\"");
+    }
+
+    private static string Duration(TimeSpan time) => time.TotalHours >= 1 ? $"{(long)time.TotalHours}:{time:mm\\:ss}" : $"{time:m\\:ss}";
+}

@@ -1,0 +1,130 @@
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using Engram.Models.Configuration;
+using Engram.Storage;
+
+namespace Engram.Torch.Tests.Cli;
+
+/// <summary>The commands that run a trained model.</summary>
+public sealed class ModelTests(TrainedRun trained) : IClassFixture<TrainedRun>
+{
+    private const string Text = "The mare\ntamed <b>";
+
+    [Fact]
+    public async Task Generate_IsAFunctionOfItsSeed()
+    {
+        string[] arguments = ["generate", "--model", trained.Model, "--prompt", "The mare", "--max-new-tokens", "12", "--seed", "3", "--threads", "1"];
+        var plain = (await CliProcess.Run(arguments)).Ok();
+        var json = (await CliProcess.Run([.. arguments, "--json"])).Ok().Json;
+        Assert.Equal(plain.Output, json.GetProperty("text").GetString() + "\n");
+        Assert.InRange(json.GetProperty("generated_tokens").GetInt32(), 1, 12);
+        Assert.Contains("tokens/s", plain.ErrorLine);
+        (await CliProcess.Run([.. arguments, "--no-memory"])).Ok();
+    }
+
+    [Theory]
+    [InlineData("Top-p 2", "--top-p", "2")]
+    [InlineData("Temperature -1", "--temperature", "-1")]
+    [InlineData("0", "--max-new-tokens", "0")]
+    [InlineData("'warm'", "--temperature", "warm")]
+    public async Task Generate_WrongValue_IsNamed(string named, params string[] arguments)
+    {
+        var result = await CliProcess.Run(["generate", "--model", trained.Model, "--prompt", "x", .. arguments]);
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains(named, result.ErrorLine);
+    }
+
+    [Fact]
+    public async Task Model_ThatIsMissingOrDamaged_IsOneLine()
+    {
+        var missing = await CliProcess.Run("generate", "--model", trained["nowhere"], "--prompt", "x");
+        Assert.Equal(1, missing.ExitCode);
+        Assert.Contains(trained["nowhere"], missing.ErrorLine);
+
+        var damaged = trained["damaged"];
+        foreach (var file in Directory.GetFiles(trained.Model, "*", SearchOption.AllDirectories))
+        {
+            var copy = Path.Combine(damaged, Path.GetRelativePath(trained.Model, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
+        using (var weights = new FileStream(Path.Combine(damaged, "model.safetensors"), FileMode.Open)) weights.SetLength(weights.Length - 1);
+        var result = await CliProcess.Run("generate", "--model", damaged, "--prompt", "x");
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains("model.safetensors", result.ErrorLine);
+    }
+
+    [Fact]
+    public async Task Loss_DependsOnTheMemory()
+    {
+        var (on, off, shuffled) = (await Loss("on"), await Loss("off"), await Loss("shuffled"));
+        Assert.Equal(on.GetProperty("tokens").GetInt64(), off.GetProperty("tokens").GetInt64());
+        var losses = new[] { on, off, shuffled }.Select(loss => loss.GetProperty("nats").GetDouble()).ToArray();
+        Assert.Equal(3, losses.Distinct().Count());
+        Assert.Equal(trained.Result.GetProperty("validation_loss").GetDouble(), losses[0], 1e-5);
+        Assert.Equal(Math.Exp(losses[0]), on.GetProperty("perplexity").GetDouble(), 1e-9);
+    }
+
+    [Fact]
+    public async Task Loss_AsText_NamesItsUnits()
+    {
+        var text = (await CliProcess.Run("eval", "loss", "--model", trained.Model, "--data", trained.Data, "--sequences", "2", "--length", "16", "--threads", "1")).Ok().Output;
+        Assert.Matches(@"^\d+\.\d{4} nats per token, \d+\.\d{4} bits per byte, perplexity \d+\.\d\d over 32 tokens \(memory on\)\n$", text);
+        var wrong = await CliProcess.Run("eval", "loss", "--model", trained.Model, "--data", trained.Data, "--memory", "upside-down");
+        Assert.Equal(2, wrong.ExitCode);
+        Assert.Contains("upside-down", wrong.ErrorLine);
+    }
+
+    [Fact]
+    public async Task Inspect_GivesRowsAndGatesOfEveryToken_InThreeForms()
+    {
+        var (page, dump) = (trained["gates.html"], trained["trace.safetensors"]);
+        var json = (await CliProcess.Run("inspect", "--model", trained.Model, "--text", Text, "--html", page, "--dump", dump, "--threads", "1", "--json")).Ok().Json;
+        var configuration = ModelConfiguration.Load(Path.Combine(trained.Model, "config.json"));
+        var memory = configuration.Engram!;
+        var tokens = json.GetProperty("tokens").EnumerateArray().ToArray();
+        Assert.Equal("<|endoftext|>", tokens[0].GetProperty("text").GetString());
+        Assert.Equal(Text, string.Concat(tokens.Skip(1).Select(token => token.GetProperty("text").GetString())));
+        var layers = json.GetProperty("layers").EnumerateArray().ToArray();
+        Assert.Equal(memory.LayerIds, layers.Select(layer => layer.GetProperty("layer").GetInt32()));
+
+        using var tensors = SafetensorsFile.Open(dump);
+        foreach (var layer in layers)
+        {
+            var name = $"layer.{layer.GetProperty("layer").GetInt32()}";
+            var positions = layer.GetProperty("positions").EnumerateArray().ToArray();
+            Assert.Equal(tokens.Length, positions.Length);
+            Assert.Equal(MemoryMarshal.Cast<byte, long>(tensors.Bytes(name + ".rows")).ToArray(), positions.SelectMany(position => Ngrams(position).SelectMany(ngram => Numbers(ngram, "rows"))));
+            Assert.Equal(MemoryMarshal.Cast<byte, float>(tensors.Bytes(name + ".gate")).ToArray(), positions.SelectMany(position => position.GetProperty("gate").EnumerateArray().Select(gate => gate.GetSingle())));
+            Assert.All(positions, position =>
+            {
+                Assert.Equal(Enumerable.Range(2, memory.MaxNgramSize - 1), Ngrams(position).Select(ngram => ngram.GetProperty("order").GetInt32()));
+                Assert.All(Ngrams(position), ngram => Assert.Equal(ngram.GetProperty("order").GetInt32(), ngram.GetProperty("tokens").GetArrayLength()));
+            });
+            Assert.Equal(JsonValueKind.Null, Ngrams(positions[0]).First().GetProperty("tokens")[0].ValueKind);
+        }
+
+        var html = File.ReadAllText(page);
+        Assert.Contains("&lt;b&gt;", html.Replace("&#183;", ""));
+        Assert.DoesNotContain("<b>", html);
+        Assert.DoesNotContain("http", html);
+        Assert.DoesNotContain("<script", html);
+        Assert.All(Ngrams(layers[0].GetProperty("positions")[1]).SelectMany(ngram => Numbers(ngram, "rows")), row => Assert.Contains($"{row}", html));
+
+        static IEnumerable<JsonElement> Ngrams(JsonElement position) => position.GetProperty("ngrams").EnumerateArray();
+        static IEnumerable<long> Numbers(JsonElement element, string name) => element.GetProperty(name).EnumerateArray().Select(number => number.GetInt64());
+    }
+
+    [Fact]
+    public async Task Inspect_AsText_ShowsNgramsAndGates()
+    {
+        var text = (await CliProcess.Run("inspect", "--model", trained.Model, "--text", Text, "--threads", "1")).Ok().Output;
+        Assert.Contains("∅·<|endoftext|>  rows ", text);
+        Assert.Matches(@"\n +1  \S+  gate( \d\.\d\d)+ *\n", text);
+        Assert.DoesNotContain("\e[", text);
+    }
+
+    private async Task<JsonElement> Loss(string memory) =>
+        (await CliProcess.Run(
+            "eval", "loss", "--model", trained.Model, "--data", trained.Data, "--sequences", "4", "--length", "32", "--threads", "1", "--memory", memory, "--json")).Ok().Json;
+}
