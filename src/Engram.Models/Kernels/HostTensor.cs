@@ -8,6 +8,8 @@ namespace Engram.Models.Kernels;
 /// <summary>Direct access to the storage of contiguous float32 tensors in host memory, for managed kernels.</summary>
 internal static class HostTensor
 {
+    private const int LeastRows = 64;
+
     /// <summary>Whether a managed kernel can work on the tensor (after making it contiguous).</summary>
     public static bool Handles(Tensor tensor) => tensor.dtype == ScalarType.Float32 && tensor.device_type == DeviceType.CPU;
 
@@ -33,10 +35,11 @@ internal static class HostTensor
     /// </summary>
     /// <param name="count">Number of independent items.</param>
     /// <param name="body">Receives part index, first item, end.</param>
+    /// <param name="least">Fewer items than this are not worth a second thread.</param>
     /// <returns>The number of parts.</returns>
-    public static int InParts(int count, Action<int, int, int> body)
+    public static int InParts(int count, Action<int, int, int> body, int least = LeastRows)
     {
-        var parts = Parts(count);
+        var parts = Parts(count, least);
         if (parts == 1)
             body(0, 0, count);
         else
@@ -45,5 +48,5 @@ internal static class HostTensor
     }
 
     /// <summary>How many parts <see cref="InParts"/> will use.</summary>
-    public static int Parts(int count) => count < 64 ? 1 : Math.Max(1, get_num_threads());
+    public static int Parts(int count, int least = LeastRows) => count < least ? 1 : Math.Clamp(get_num_threads(), 1, count);
 }

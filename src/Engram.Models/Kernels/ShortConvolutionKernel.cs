@@ -9,6 +9,8 @@ namespace Engram.Models.Kernels;
 /// </summary>
 internal sealed class ShortConvolutionKernel : autograd.SingleTensorFunction<ShortConvolutionKernel>
 {
+    private const int LeastSequences = 2;
+
     private sealed record Options(int[] Ages, int Kernel, int Dilation, double Epsilon);
 
     public override string Name => nameof(ShortConvolutionKernel);
@@ -59,7 +61,7 @@ internal sealed class ShortConvolutionKernel : autograd.SingleTensorFunction<Sho
                 TensorPrimitives.Sigmoid(sum, output);
                 TensorPrimitives.MultiplyAdd(output, sum, new ReadOnlySpan<float>(pu + (long)t * c, c), output);
             }
-        });
+        }, LeastSequences);
         ctx.save_for_backward([u, taps, gain, normed, mixed, scale]);
         ctx.save_data(nameof(Options), options);
         return y;
@@ -77,7 +79,7 @@ internal sealed class ShortConvolutionKernel : autograd.SingleTensorFunction<Sho
         var c = m * d;
         var du = empty_like(u);
         var dNormed = zeros_like(u);
-        var parts = HostTensor.Parts(batch);
+        var parts = HostTensor.Parts(batch, LeastSequences);
         var dTapParts = zeros([parts, options.Kernel, c], ScalarType.Float32);
         var dGainParts = zeros([parts, c], ScalarType.Float32);
         var byTap = taps.view(c, options.Kernel).t().contiguous();
@@ -128,7 +130,7 @@ internal sealed class ShortConvolutionKernel : autograd.SingleTensorFunction<Sho
                     TensorPrimitives.MultiplyAdd(dx, r, new ReadOnlySpan<float>(pdy + at, d), dx);   // residual
                     TensorPrimitives.MultiplyAdd(x, -dot * r * r * r / d, dx, dx);
                 }
-        });
+        }, LeastSequences);
         return
         [
             du.MoveToOuterDisposeScope(),
