@@ -15,6 +15,7 @@ internal static class CommandTree
             Options = { CommonOptions.Debug },
             Subcommands =
             {
+                new QuickstartCommand(),
                 new PlanCommand(),
                 new AddressCommand(),
                 Group("tokenizer", "Train a tokenizer, and see what it does to a text.",

@@ -57,6 +57,20 @@ public sealed class Trainer : IDisposable
         _matmulPeak = MatmulPeak.Measure(setup.Device);
     }
 
+    /// <summary>Records what a run is, for another process to train: that one resumes the folder and needs to be told nothing but the data.</summary>
+    /// <param name="configuration">The model.</param>
+    /// <param name="options">The training.</param>
+    /// <param name="runFolder">Is created if needed.</param>
+    /// <exception cref="InvalidDataException">The folder holds a run with other options or another configuration.</exception>
+    public static void Begin(ModelConfiguration configuration, TrainingOptions options, string runFolder)
+    {
+        using var folder = RunFolder.Open(runFolder);
+        if (folder.Begun)
+            RequireSame(configuration, options, folder);
+        else
+            folder.Begin(options.Validated().ToJson(), configuration);
+    }
+
     /// <summary>Trains to the end, or until cancelled: then a checkpoint is written first.</summary>
     /// <param name="setup">What to do.</param>
     /// <param name="progress">Told after every update.</param>
@@ -89,11 +103,16 @@ public sealed class Trainer : IDisposable
             return null;
         if (!setup.Resume)
             throw new InvalidOperationException($"{setup.RunFolder} already holds a run: resume it, or choose another folder.");
-        if (File.ReadAllText(folder.OptionsFile) != setup.Options.ToJson())
-            throw new InvalidDataException($"{folder.OptionsFile} differs from the options given: a run is resumed with the options it began with.");
-        if (ModelConfiguration.Load(folder.ConfigurationFile) != setup.Configuration)
-            throw new InvalidDataException($"{folder.ConfigurationFile} differs from the configuration given: a run is resumed with the configuration it began with.");
+        RequireSame(setup.Configuration, setup.Options, folder);
         return TrainingResult.Read(folder.Path);
+    }
+
+    private static void RequireSame(ModelConfiguration configuration, TrainingOptions options, RunFolder folder)
+    {
+        if (File.ReadAllText(folder.OptionsFile) != options.ToJson())
+            throw new InvalidDataException($"{folder.OptionsFile} differs from the options given: a run is resumed with the options it began with.");
+        if (ModelConfiguration.Load(folder.ConfigurationFile) != configuration)
+            throw new InvalidDataException($"{folder.ConfigurationFile} differs from the configuration given: a run is resumed with the configuration it began with.");
     }
 
     private TrainingResult Train(IProgress<TrainingProgress>? progress, CancellationToken cancellation)

@@ -11,7 +11,7 @@ internal static partial class ChildProcess
     private const int TailLines = 15;
 
     // Ctrl-C reaches the children of a terminal's foreground process by itself, and a second signal would keep them from writing their checkpoint.
-    private static readonly TimeSpan BySelf = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan BySelf = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan ByRequest = TimeSpan.FromSeconds(10);
 
     /// <summary>Starts the process and waits for it. Cancelled, it is asked to end, then killed, and has ended when this returns.</summary>

@@ -1,0 +1,50 @@
+using Engram.Models;
+using Engram.Models.Configuration;
+using Engram.Models.Generation;
+using Engram.Training;
+using Engram.Training.Corpora;
+
+namespace Engram.Studies.Quickstart;
+
+/// <summary>Measures the trained models of one seed: what training has not measured yet.</summary>
+/// <param name="study">The arms.</param>
+/// <param name="folder">Holds a finished run of each.</param>
+/// <param name="corpus">What they were trained on; stays the caller's.</param>
+internal sealed class SeedMeasurement(QuickstartStudy study, QuickstartFolder folder, PreparedCorpus corpus)
+{
+    private const int PromptTokens = 16;
+
+    /// <summary>Loads the models one by one.</summary>
+    public SeedResult Measure(long seed, CancellationToken cancellation)
+    {
+        var prompt = ValidationText.Opening(corpus, PromptTokens);
+        var (arms, samples) = (new List<ArmResult>(), new List<TextSample>());
+        var (memoryOff, shuffledRows, oneRowMemoryOff) = (0.0, 0.0, 0.0);
+        foreach (var arm in study.Arms)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            var run = folder.Run(seed, arm);
+            var result = TrainingResult.Read(run) ?? throw new FileNotFoundException($"{run}: holds no finished run.", Path.Combine(run, TrainingResult.FileName));
+            // Beside its result: the path inside the result is one of the call that trained it.
+            var trained = Path.Combine(run, Path.GetFileName(result.ModelFolder));
+            arms.Add(Describe(arm, result, trained));
+            using var model = LanguageModel.Load(trained);
+            samples.Add(new TextSample(arm.Name, string.Concat(new TextGenerator(model).Stream(prompt, study.Sampling, cancellation: cancellation))));
+            if (arm.Name == QuickstartStudy.Engram)
+                (memoryOff, shuffledRows) = (Loss(model, MemoryUse.Off), Loss(model, MemoryUse.ShuffledRows));
+            if (arm.Name == QuickstartStudy.OneRow)
+                oneRowMemoryOff = Loss(model, MemoryUse.Off);
+        }
+        return new SeedResult(seed, arms, memoryOff, shuffledRows, oneRowMemoryOff, prompt, samples);
+    }
+
+    private static ArmResult Describe(QuickstartArm arm, TrainingResult result, string model)
+    {
+        var plan = ModelPlan.Of(arm.Configuration);
+        return new ArmResult(arm.Name, plan.TotalParameters, plan.ActiveParameters, plan.MemoryParameters,
+            result.ValidationLoss, result.BitsPerByte, result.TokensPerSecond, result.Seconds, model);
+    }
+
+    private double Loss(LanguageModel model, MemoryUse memory) =>
+        ValidationLoss.Measure(model, corpus, study.Training.Length, study.Training.ValidationSequences, memory).Nats;
+}
