@@ -59,10 +59,10 @@ internal sealed class InspectCommand : CliCommand
             layer.Layer,
             Positions = Positions(inspection).Select(position => new
             {
-                Gate = GateReport.Gates(inspection, layer, position).ToArray(),
+                Gate = inspection.Gates(layer, position).ToArray(),
                 Ngrams = Orders(inspection).Select(order => new
                 {
-                    Order = order, Tokens = inspection.Ngram(position, order), Rows = GateReport.Rows(inspection, layer, position, order).ToArray(),
+                    Order = order, Tokens = inspection.Ngram(position, order), Rows = inspection.Rows(layer, position, order).ToArray(),
                 }),
             }),
         }),
@@ -75,7 +75,7 @@ internal sealed class InspectCommand : CliCommand
             Terminal.Answer.MarkupLine($"[bold]Layer {layer.Layer}[/] (from 0); a token's shade is its gate, the mean of {inspection.Streams} stream(s)");
             var line = new Paragraph();
             foreach (var position in Positions(inspection))
-                line.Append(inspection.TokenText(position), Shade(GateReport.MeanGate(inspection, layer, position)));
+                line.Append(inspection.TokenText(position), Shade(inspection.MeanGate(layer, position)));
             Terminal.Answer.Write(line);
             Terminal.Answer.WriteLine();
             foreach (var position in Positions(inspection)) WritePosition(inspection, layer, position);
@@ -87,9 +87,9 @@ internal sealed class InspectCommand : CliCommand
     {
         var line = new Paragraph();
         line.Append($"{position,4}  ");
-        line.Append(VisibleText.Of(inspection.TokenText(position)), Shade(GateReport.MeanGate(inspection, layer, position)));
+        line.Append(VisibleText.Of(inspection.TokenText(position)), Shade(inspection.MeanGate(layer, position)));
         line.Append("  gate");
-        foreach (var gate in GateReport.Gates(inspection, layer, position))
+        foreach (var gate in inspection.Gates(layer, position))
         {
             line.Append(" ");
             line.Append($"{gate:F2}", Shade(gate));
@@ -97,7 +97,7 @@ internal sealed class InspectCommand : CliCommand
         Terminal.Answer.Write(line);
         Terminal.Answer.WriteLine();
         foreach (var order in Orders(inspection))
-            Terminal.Answer.WriteLine($"        {GateReport.Ngram(inspection, position, order)}  rows {string.Join(' ', GateReport.Rows(inspection, layer, position, order).ToArray())}");
+            Terminal.Answer.WriteLine($"        {GateReport.Ngram(inspection, position, order)}  rows {string.Join(' ', inspection.Rows(layer, position, order).ToArray())}");
     }
 
     /// <summary>From almost black at 0 to orange at 1, readable with white letters on any terminal.</summary>

@@ -78,6 +78,22 @@ public sealed class MemoryInspection
     public IReadOnlyList<string?> Ngram(int position, int order) =>
         [.. Enumerable.Range(position - order + 1, order).Select(t => t < 0 ? null : TokenText(t))];
 
+    /// <summary>The gates of a position, one per stream.</summary>
+    /// <param name="layer">One of <see cref="Layers"/>.</param>
+    /// <param name="position">From 0.</param>
+    public ReadOnlySpan<float> Gates(InspectedLayer layer, int position) => layer.Gate.AsSpan(position * Streams, Streams);
+
+    /// <summary>Mean of the gates of a position over the streams.</summary>
+    /// <inheritdoc cref="Gates"/>
+    public float MeanGate(InspectedLayer layer, int position) => System.Numerics.Tensors.TensorPrimitives.Sum(Gates(layer, position)) / Streams;
+
+    /// <summary>The table rows that the n-gram of one order read at a position, one per head.</summary>
+    /// <param name="layer">One of <see cref="Layers"/>.</param>
+    /// <param name="position">From 0.</param>
+    /// <param name="order">2 to <see cref="MaxOrder"/>.</param>
+    public ReadOnlySpan<long> Rows(InspectedLayer layer, int position, int order) =>
+        layer.Rows.AsSpan((position * Columns) + ((order - 2) * HeadsPerOrder), HeadsPerOrder);
+
     /// <summary>
     /// Writes <c>layer.N.{token_ids, canonical_ids, rows, memory, hidden_in, gate, output}</c> for every memory layer N: with the weights of
     /// the model folder anybody can recompute the fusion from it.

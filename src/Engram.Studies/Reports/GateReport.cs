@@ -24,7 +24,7 @@ public static class GateReport
         foreach (var layer in inspection.Layers)
         {
             page.Append($"<h2>Layer {layer.Layer}, counted from 0</h2>\n");
-            Shaded(page, inspection, layer, position => MeanGate(inspection, layer, position));
+            Shaded(page, inspection, layer, position => inspection.MeanGate(layer, position));
             if (inspection.Streams > 1)
             {
                 page.Append("<details><summary>Each stream</summary>\n");
@@ -42,27 +42,6 @@ public static class GateReport
         }
         return page.ToString();
     }
-
-    /// <summary>Mean of the gates of a position over the streams, 0 to 1.</summary>
-    /// <param name="inspection">What was recorded.</param>
-    /// <param name="layer">One of its layers.</param>
-    /// <param name="position">From 0.</param>
-    public static double MeanGate(MemoryInspection inspection, InspectedLayer layer, int position) =>
-        System.Numerics.Tensors.TensorPrimitives.Sum<float>(Gates(inspection, layer, position)) / inspection.Streams;
-
-    /// <summary>The gates of a position, one per stream.</summary>
-    /// <inheritdoc cref="MeanGate"/>
-    public static ReadOnlySpan<float> Gates(MemoryInspection inspection, InspectedLayer layer, int position) =>
-        layer.Gate.AsSpan(position * inspection.Streams, inspection.Streams);
-
-    /// <summary>The table rows that the n-gram of one order read at a position, one per head.</summary>
-    /// <inheritdoc cref="MeanGate"/>
-    /// <param name="inspection">What was recorded.</param>
-    /// <param name="layer">One of its layers.</param>
-    /// <param name="position">From 0.</param>
-    /// <param name="order">2 to the largest order.</param>
-    public static ReadOnlySpan<long> Rows(MemoryInspection inspection, InspectedLayer layer, int position, int order) =>
-        layer.Rows.AsSpan((position * inspection.Columns) + ((order - 2) * inspection.HeadsPerOrder), inspection.HeadsPerOrder);
 
     /// <summary>The n-gram of one order that ends at a position, white space made visible.</summary>
     /// <param name="inspection">What was recorded.</param>
@@ -95,10 +74,10 @@ public static class GateReport
     ];
 
     private static string GateText(MemoryInspection inspection, InspectedLayer layer, int position) =>
-        string.Join(' ', Gates(inspection, layer, position).ToArray().Select(gate => $"{gate:F2}"));
+        string.Join(' ', inspection.Gates(layer, position).ToArray().Select(gate => $"{gate:F2}"));
 
     private static string RowText(MemoryInspection inspection, InspectedLayer layer, int position, int order) =>
-        string.Join(' ', Rows(inspection, layer, position, order).ToArray());
+        string.Join(' ', inspection.Rows(layer, position, order).ToArray());
 
     private static IEnumerable<int> Positions(MemoryInspection inspection) => Enumerable.Range(0, inspection.TokenIds.Count);
 
