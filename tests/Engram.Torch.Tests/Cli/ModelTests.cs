@@ -6,7 +6,8 @@ using Engram.Storage;
 namespace Engram.Torch.Tests.Cli;
 
 /// <summary>The commands that run a trained model.</summary>
-public sealed class ModelTests(TrainedRun trained) : IClassFixture<TrainedRun>
+[Collection(nameof(TrainedRun))]
+public sealed class ModelTests(TrainedRun trained)
 {
     private const string Text = "The mare\ntamed <b>";
 

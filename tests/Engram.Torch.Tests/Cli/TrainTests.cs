@@ -4,7 +4,8 @@ using Engram.Models.Configuration;
 
 namespace Engram.Torch.Tests.Cli;
 
-public sealed class TrainTests(TrainedRun trained) : IClassFixture<TrainedRun>
+[Collection(nameof(TrainedRun))]
+public sealed class TrainTests(TrainedRun trained)
 {
     [Fact]
     public void Result_IsTheFileOfTheRun()

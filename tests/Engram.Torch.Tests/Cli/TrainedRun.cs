@@ -4,7 +4,8 @@ using Engram.Tests.Storage;
 namespace Engram.Torch.Tests.Cli;
 
 /// <summary>Prepared data and a small model, made by the program once for all tests that need them.</summary>
-public sealed class TrainedRun : IAsyncLifetime
+[CollectionDefinition(nameof(TrainedRun))]
+public sealed class TrainedRun : IAsyncLifetime, ICollectionFixture<TrainedRun>
 {
     private readonly TemporaryFolder _folder = new();
 
