@@ -11,8 +11,15 @@ internal static class QuickstartProgressView
     {
         if (Console.IsErrorRedirected)
         {
-            using var line = new ProgressLine<QuickstartProgress>(Line);
+            var (activity, changed) = ("", false);
+            using var line = new ProgressLine<QuickstartProgress>(Describe, _ => changed);
             return work(line);
+
+            string Describe(QuickstartProgress progress)
+            {
+                (activity, changed) = (progress.Activity, progress.Activity != activity);
+                return Line(progress);
+            }
         }
         QuickstartOutcome? outcome = null;
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });

@@ -10,7 +10,7 @@ internal static class Html
         h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
         table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }
         th, td { padding: .25rem .8rem; border-bottom: 1px solid #ddd; text-align: right; vertical-align: top; }
-        th:first-child, td:first-child { text-align: left; } thead th { border-bottom: 2px solid #888; font-weight: 600; }
+        th:first-child, td:first-child { text-align: left; white-space: nowrap; } thead th { border-bottom: 2px solid #888; font-weight: 600; }
         svg { width: 100%; height: auto; margin: .5rem 0; }
         pre, code { font: 14px/1.45 ui-monospace, monospace; } pre { background: #f5f5f3; padding: .8rem; white-space: pre-wrap; overflow-wrap: anywhere; }
         .note { color: #555; font-size: .92rem; } .swatch { display: inline-block; width: .8em; height: .8em; margin-right: .5em; }
