@@ -1,6 +1,8 @@
 using System.Runtime.InteropServices;
+using Engram.Models.Configuration;
 using Engram.Storage;
 using static TorchSharp.torch;
+using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace Engram.Models.Folders;
 
@@ -34,8 +36,22 @@ internal static class DenseWeights
         }
     }
 
+    /// <summary>Refuses a configuration that describes a much larger model than the file holds, before anything of that size is allocated.</summary>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="InvalidDataException">The file is damaged, or by far too small for the configuration.</exception>
+    public static void RequireSizeOf(ModelConfiguration configuration, string path)
+    {
+        using var file = SafetensorsFile.Open(path);
+        var held = file.Tensors.Values.Sum(tensor => tensor.ByteLength) / sizeof(float);
+        var plan = ModelPlan.Of(configuration);
+        var described = plan.StoredParameters - plan.MemoryParameters;
+        // Smaller differences are told tensor by tensor.
+        if (described / 4 > held)
+            throw new InvalidDataException($"{path} holds {held} values, but the configuration beside it describes a model of {described} dense parameters.");
+    }
+
     /// <summary>Reads all parameters of a model.</summary>
-    /// <exception cref="InvalidDataException">A tensor is missing, has another shape or type, or belongs to no parameter; the message lists them.</exception>
+    /// <exception cref="InvalidDataException">A tensor is missing, has another shape or type, holds a value that is not finite, or belongs to no parameter; the message names it.</exception>
     public static void Load(EngramTransformer model, string path)
     {
         using var file = SafetensorsFile.Open(path);
@@ -51,12 +67,19 @@ internal static class DenseWeights
             using var scope = NewDisposeScope();
             var values = empty(parameter.Tensor.shape, ScalarType.Float32);
             foreach (var slice in TensorNames.Slices(parameter))
-                file.CopyTo(slice.Name, Values(values).Slice((int)slice.Offset, (int)slice.Count), slice.Shape);
+                Read(file, slice.Name, Values(values).Slice((int)slice.Offset, (int)slice.Count), slice.Shape);
             parameter.Tensor.copy_(values);
         }
 
         foreach (var (name, bias) in model.RouterBiases)
-            file.CopyTo(name, bias.Span, bias.Length);
+            Read(file, name, bias.Span, bias.Length);
+    }
+
+    private static void Read(SafetensorsFile file, string name, Span<float> values, params ReadOnlySpan<long> shape)
+    {
+        file.CopyTo(name, values, shape);
+        if (!TensorPrimitives.IsFiniteAll<float>(values))
+            throw new InvalidDataException($"{file.Path}: tensor '{name}' holds a value that is not finite.");
     }
 
     private static Span<float> Values(Tensor host) => MemoryMarshal.Cast<byte, float>(host.bytes);

@@ -13,6 +13,9 @@ namespace Engram.Models.Folders;
 /// </summary>
 public static class ModelFolder
 {
+    private const string UnfinishedSuffix = ".tmp";
+    private const string ReplacedSuffix = ".old";
+
     /// <summary>The configuration's file.</summary>
     public const string ConfigurationFile = "config.json";
 
@@ -55,6 +58,10 @@ public static class ModelFolder
     {
         var configuration = ModelConfiguration.Load(Path.Combine(folder, ConfigurationFile));
         var tokenizer = Tokenizer.Load(Path.Combine(folder, TokenizerFile));
+        if (tokenizer.VocabularySize > configuration.VocabularySize)
+            throw new InvalidDataException(
+                $"{Path.Combine(folder, TokenizerFile)} defines {tokenizer.VocabularySize} ids, but {ConfigurationFile} beside it says vocab_size {configuration.VocabularySize}.");
+        DenseWeights.RequireSizeOf(configuration, Path.Combine(folder, WeightsFile));
         var transformer = new EngramTransformer(configuration, device);
         MemoryBank? memory = null;
         try
@@ -73,16 +80,21 @@ public static class ModelFolder
     }
 
     /// <summary>
-    /// Fills a new folder beside <paramref name="folder"/> and puts it in its place: an interrupted or failed write leaves the old one.
+    /// Fills a new folder beside <paramref name="folder"/> and puts it in its place: a failed write leaves the old one, and so does a killed
+    /// process, except between two renames, when the old one is <c>FOLDER.….old</c>.
     /// </summary>
+    /// <param name="folder">Its parent is created if needed.</param>
+    /// <param name="write">Fills the folder of the given path.</param>
+    /// <exception cref="IOException">The place is not writable or full, or <paramref name="folder"/> is a file.</exception>
     public static void ReplaceFolder(string folder, Action<string> write)
     {
         var target = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
-        var temporary = $"{target}.{Environment.ProcessId}.tmp";
-        var old = $"{target}.{Environment.ProcessId}.old";
-        Directory.CreateDirectory(temporary);
+        // Names of their own, so that nothing a killed process left behind gets into the new folder.
+        var unique = $"{target}.{Path.GetRandomFileName()}";
+        var (temporary, old) = (unique + UnfinishedSuffix, unique + ReplacedSuffix);
         try
         {
+            Directory.CreateDirectory(temporary);
             write(temporary);
             if (Directory.Exists(target))
                 Directory.Move(target, old);
@@ -90,23 +102,37 @@ public static class ModelFolder
         }
         catch
         {
-            Directory.Delete(temporary, recursive: true);
+            if (Directory.Exists(old) && !Directory.Exists(target))
+                Directory.Move(old, target);
+            DeleteQuietly(temporary);
             throw;
         }
 
-        if (Directory.Exists(old))
-            Directory.Delete(old, recursive: true);
+        DeleteQuietly(old);
+    }
+
+    /// <summary>Removes what killed processes left of <see cref="ReplaceFolder"/>: nobody else may be writing there.</summary>
+    /// <param name="parent">The folder that holds the replaced folders.</param>
+    /// <param name="name">Name of the replaced folder, or * for any.</param>
+    internal static void RemoveLeftovers(string parent, string name)
+    {
+        foreach (var suffix in (string[])[UnfinishedSuffix, ReplacedSuffix])
+            foreach (var left in Directory.GetDirectories(parent, $"{name}.*{suffix}"))
+                Directory.Delete(left, recursive: true);
     }
 
     private static MemoryBank LoadMemory(string folder, EngramConfiguration engram, Tokenizer tokenizer)
     {
         var path = Path.Combine(folder, AddressingFile);
         var addressing = ModelAddressing.Load(path, tokenizer.Fingerprint);
-        var constants = addressing.Constants;
-        var map = addressing.CanonicalMap;
-        var spec = MemoryBank.Spec(engram, map);
+        var (constants, map) = (addressing.Constants, addressing.CanonicalMap);
+        if (map.VocabularySize != tokenizer.VocabularySize)
+            throw new InvalidDataException($"{path} maps {map.VocabularySize} token ids, but {TokenizerFile} defines {tokenizer.VocabularySize}.");
+        if (engram.PadTokenId >= map.VocabularySize)
+            throw new InvalidDataException($"{path} maps {map.VocabularySize} token ids, but {ConfigurationFile} says engram_pad_token_id {engram.PadTokenId}.");
+        var spec = engram.Addressing(map[engram.PadTokenId]);
         if (!constants.Spec.Equals(spec))
-            throw new InvalidDataException($"{path} was made for {constants.Spec}, but {ConfigurationFile} says {spec}.");
+            throw new InvalidDataException($"{path} was made for {Describe(constants.Spec)}, but {ConfigurationFile} says {Describe(spec)}.");
         var tables = new List<EngramTable>();
         try
         {
@@ -127,5 +153,22 @@ public static class ModelFolder
         }
 
         return new MemoryBank(engram, map, constants, tokenizer.Fingerprint, [.. tables]);
+    }
+
+    private static string Describe(AddressingSpec spec) =>
+        $"layers [{string.Join(", ", spec.Layers)}], {spec.HeadsPerOrder} heads of [{string.Join(", ", spec.SlotsPerOrder)}] slots, "
+        + $"{spec.CompressedVocabularySize} canonical ids, pad {spec.PadId}, seed {spec.Seed}";
+
+    private static void DeleteQuietly(string folder)
+    {
+        try
+        {
+            if (Directory.Exists(folder))
+                Directory.Delete(folder, recursive: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // What is in place counts, or the failure that brought us here; a leftover is removed by the next writer.
+        }
     }
 }

@@ -48,14 +48,18 @@ public sealed class MemoryBank : IDisposable
     public EngramTable Table(int position) => _tables[position];
 
     /// <summary>Fresh tables for a model: zero, or normal with the configured standard deviation.</summary>
-    /// <param name="configuration">With the compressed vocabulary size set.</param>
+    /// <param name="configuration">With memory; its compressed vocabulary size is not read but taken from the tokenizer.</param>
     /// <param name="tokenizer">Decides the canonical map.</param>
     /// <param name="seed">Of the tables.</param>
+    /// <exception cref="ArgumentException">The configuration has no memory, or a pad token that the tokenizer lacks.</exception>
     public static MemoryBank Create(ModelConfiguration configuration, Tokenizer tokenizer, long seed)
     {
         var engram = configuration.Engram ?? throw new ArgumentException("The configuration has no memory.", nameof(configuration));
         var map = CanonicalMap.Build(tokenizer);
-        var constants = AddressingConstants.Derive(Spec(engram, map));
+        if (engram.PadTokenId >= map.VocabularySize)
+            throw new ArgumentException($"engram_pad_token_id is {engram.PadTokenId}, but the tokenizer defines the ids 0 to {map.VocabularySize - 1}.", nameof(configuration));
+        var spec = (engram with { CompressedVocabularySize = map.CanonicalVocabularySize }).Addressing(map[engram.PadTokenId]);
+        var constants = AddressingConstants.Derive(spec);
         var tables = engram.LayerIds.Select((layer, position) =>
         {
             var table = new EngramTable(TableRows(engram, constants, position), engram.HeadDim);
@@ -65,10 +69,6 @@ public sealed class MemoryBank : IDisposable
         }).ToArray();
         return new MemoryBank(engram, map, constants, tokenizer.Fingerprint, tables);
     }
-
-    /// <summary>What decides the addresses of a configuration under a canonical map.</summary>
-    internal static AddressingSpec Spec(EngramConfiguration engram, CanonicalMap map) =>
-        (engram with { CompressedVocabularySize = map.CanonicalVocabularySize }).Addressing(map[engram.PadTokenId]);
 
     /// <summary>Rows of a layer's table: the sum of its primes, or one per head in the capacity-one control.</summary>
     internal static long TableRows(EngramConfiguration engram, AddressingConstants constants, int position) =>
