@@ -10,7 +10,10 @@ namespace Engram.Models.Generation;
 /// <param name="model">Stays the caller's.</param>
 public sealed class TextGenerator(LanguageModel model)
 {
-    /// <summary>The token that stands before every document; generating it ends the text.</summary>
+    /// <summary>The token that stands before every document: the configuration's bos_token_id, or eos_token_id where there is none.</summary>
+    public int StartOfText { get; } = model.Configuration.BosTokenId ?? model.Configuration.EosTokenId ?? 0;
+
+    /// <summary>The token that ends the text, as <see cref="StartOfText"/> does, which begins the next one.</summary>
     public int EndOfText { get; } = model.Configuration.EosTokenId ?? model.Configuration.BosTokenId ?? 0;
 
     /// <summary>Tokens of the last prompt, the document start included.</summary>
@@ -31,7 +34,7 @@ public sealed class TextGenerator(LanguageModel model)
     public IEnumerable<string> Stream(string prompt, SamplingOptions options, bool useMemory = true, CancellationToken cancellation = default)
     {
         var decoder = new StreamingDecoder(model.Tokenizer, skipSpecialTokens: true);
-        int[] ids = [EndOfText, .. model.Tokenizer.Encode(prompt)];
+        int[] ids = [StartOfText, .. model.Tokenizer.Encode(prompt)];
         foreach (var id in Tokens(ids, options, useMemory, cancellation))
         {
             var text = decoder.Append(id);
@@ -44,7 +47,7 @@ public sealed class TextGenerator(LanguageModel model)
             yield return rest;
     }
 
-    /// <summary>Generated token ids after the given ones, without the end-of-text token.</summary>
+    /// <summary>Generated token ids after the given ones, without the token that ended them.</summary>
     /// <inheritdoc cref="Stream"/>
     /// <param name="prompt">Token ids to continue; at least one, the document start first.</param>
     /// <param name="options">How tokens are drawn.</param>
@@ -70,7 +73,7 @@ public sealed class TextGenerator(LanguageModel model)
             var id = sampler.Next(logits, model.Tokenizer.VocabularySize);
             if (made > 0)
                 GenerationTime += clock.Elapsed;
-            if (id == EndOfText)
+            if (id == EndOfText || id == StartOfText)
                 yield break;
             GeneratedTokens++;
             yield return id;

@@ -50,7 +50,7 @@ public sealed class MemoryInspection
     {
         if (model.Memory is not { } memory)
             throw new ArgumentException("The model has no memory to inspect: its configuration has no engram_* keys.", nameof(model));
-        int[] ids = [new TextGenerator(model).EndOfText, .. model.Tokenizer.Encode(text)];
+        int[] ids = [new TextGenerator(model).StartOfText, .. model.Tokenizer.Encode(text)];
         if (ids.Length > model.Configuration.MaxPositionEmbeddings)
             throw new ArgumentException($"The text has {ids.Length} tokens, but the model's context holds {model.Configuration.MaxPositionEmbeddings}.", nameof(text));
 
