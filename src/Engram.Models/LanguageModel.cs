@@ -2,7 +2,9 @@ using Engram.Models.Configuration;
 using Engram.Models.Folders;
 using Engram.Models.Memory;
 using Engram.Tokenization;
+using TorchSharp;
 using static TorchSharp.torch;
+using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace Engram.Models;
 
@@ -74,6 +76,24 @@ public sealed class LanguageModel : IDisposable
         var rows = new MemoryRows();
         bank.Address(ids, documentStarts, sequences, rows);
         return bank.Gather(rows, 0, sequences, ids.Length / sequences, Transformer.Parameters.Device, requiresGradient: false);
+    }
+
+    /// <summary>Name of the first tensor that holds a value that is not finite, or null.</summary>
+    internal string? FirstNonFinite()
+    {
+        using var scope = NewDisposeScope();
+        foreach (var parameter in Transformer.Parameters.All)
+            if (!parameter.Tensor.isfinite().all().ToBoolean())
+                return parameter.Name;
+        for (var position = 0; position < (Memory?.LayerIds.Count ?? 0); position++)
+        {
+            var table = Memory!.Table(position);
+            for (var row = 0L; row < table.Rows; row++)
+                if (!TensorPrimitives.IsFiniteAll<float>(table.Row(row)))
+                    return ModelFolder.TableTensor(Memory.LayerIds[position]);
+        }
+
+        return null;
     }
 
     /// <inheritdoc/>

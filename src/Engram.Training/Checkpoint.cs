@@ -1,10 +1,12 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Engram.Models;
 using Engram.Models.Folders;
 using Engram.Storage;
 using Engram.Training.Optimizers;
 using static TorchSharp.torch;
+using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace Engram.Training;
 
@@ -26,7 +28,13 @@ internal static class Checkpoint
     private const string Optimizer = "optimizer.safetensors";
     private const string Trainer = "trainer.json";
 
-    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, WriteIndented = true };
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        WriteIndented = true,
+        RespectRequiredConstructorParameters = true,
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+    };
 
     private sealed record TrainerState(long Step, TrainingClock Clock);
 
@@ -42,17 +50,27 @@ internal static class Checkpoint
         });
 
     /// <summary>Reads the training state beside a model.</summary>
-    /// <exception cref="InvalidDataException">A file is damaged or belongs to another model.</exception>
-    public static (long Step, TrainingClock Clock) Load(string folder, DenseOptimizer optimizer, TableTrainer? tables)
+    /// <param name="folder">The checkpoint.</param>
+    /// <param name="step">Updates it was written after, as its name says.</param>
+    /// <param name="optimizer">Receives the moments of the dense parameters.</param>
+    /// <param name="tables">Receives those of the tables.</param>
+    /// <exception cref="FileNotFoundException">A file is missing.</exception>
+    /// <exception cref="InvalidDataException">A file is damaged or belongs to another model or update.</exception>
+    public static TrainingClock Load(string folder, long step, DenseOptimizer optimizer, TableTrainer? tables)
     {
         var training = Path.Combine(folder, "training");
-        var path = Path.Combine(training, Trainer);
         LoadMoments(optimizer, Path.Combine(training, Optimizer));
         tables?.Load(training);
+        var state = ReadState(Path.Combine(training, Trainer));
+        return state.Step == step ? state.Clock
+            : throw new InvalidDataException($"{Path.Combine(training, Trainer)} is of update {state.Step}, but its folder of update {step}.");
+    }
+
+    private static TrainerState ReadState(string path)
+    {
         try
         {
-            var state = JsonSerializer.Deserialize<TrainerState>(File.ReadAllText(path), Json) ?? throw new JsonException("null");
-            return (state.Step, state.Clock);
+            return JsonSerializer.Deserialize<TrainerState>(File.ReadAllText(path), Json) ?? throw new JsonException("null");
         }
         catch (JsonException e)
         {
@@ -82,10 +100,19 @@ internal static class Checkpoint
         {
             var tensor = empty(info.Shape, ScalarType.Float32);
             file.CopyTo(info.Name, Values(tensor), info.Shape);
+            if (!TensorPrimitives.IsFiniteAll<float>(Values(tensor)))
+                throw new InvalidDataException($"{path}: tensor '{info.Name}' holds a value that is not finite.");
             state.Add(info.Name, tensor);
         }
 
-        optimizer.Load(state);
+        try
+        {
+            optimizer.Load(state);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new InvalidDataException($"{path}: {e.Message}", e);
+        }
     }
 
     private static Span<float> Values(Tensor host) => MemoryMarshal.Cast<byte, float>(host.bytes);

@@ -48,7 +48,8 @@ internal sealed class MetricsLog : IDisposable
     {
         try
         {
-            return JsonDocument.Parse(line).RootElement.GetProperty("step").GetInt64();
+            using var entry = JsonDocument.Parse(line);
+            return entry.RootElement.GetProperty("step").GetInt64();
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {

@@ -1,12 +1,16 @@
 using System.Globalization;
+using System.Text.Json.Nodes;
+using Engram.Models.Configuration;
 using Engram.Models.Folders;
 using Engram.Storage;
+using Engram.Training.Corpora;
 
 namespace Engram.Training;
 
 /// <summary>
-/// The folder of one training run: <c>train.json</c> (options), <c>config.json</c>, <c>metrics.jsonl</c>, <c>tensorboard/</c>,
-/// <c>checkpoints/NNNNNNNN/</c>, <c>model/</c> and <c>result.json</c> when finished. One process at a time holds it.
+/// The folder of one training run: <c>train.json</c> (options), <c>config.json</c>, <c>data.json</c> (the summary of the prepared data),
+/// <c>metrics.jsonl</c>, <c>tensorboard/</c>, <c>checkpoints/NNNNNNNN/</c>, <c>model/</c> and <c>result.json</c> when finished. One process at a
+/// time holds it.
 /// </summary>
 internal sealed class RunFolder : IDisposable
 {
@@ -16,13 +20,15 @@ internal sealed class RunFolder : IDisposable
 
     public string Path { get; }
 
-    public string OptionsFile => System.IO.Path.Combine(Path, "train.json");
-
-    public string ConfigurationFile => System.IO.Path.Combine(Path, ModelFolder.ConfigurationFile);
-
     public string ResultFile => System.IO.Path.Combine(Path, TrainingResult.FileName);
 
     public string Model => System.IO.Path.Combine(Path, "model");
+
+    private string OptionsFile => System.IO.Path.Combine(Path, "train.json");
+
+    private string DataFile => System.IO.Path.Combine(Path, CorpusSummary.FileName);
+
+    private string ConfigurationFile => System.IO.Path.Combine(Path, ModelFolder.ConfigurationFile);
 
     private string Checkpoints => System.IO.Path.Combine(Path, "checkpoints");
 
@@ -34,11 +40,13 @@ internal sealed class RunFolder : IDisposable
         var file = System.IO.Path.Combine(path, "run.lock");
         try
         {
-            return new RunFolder(path, new FileStream(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
+            var folder = new RunFolder(path, new FileStream(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
+            folder.RemoveLeftovers();
+            return folder;
         }
-        catch (IOException e)
+        catch (IOException e) when (e.GetType() == typeof(IOException))
         {
-            throw new IOException($"The run folder {path} is in use by another process ({e.Message}).", e);
+            throw new IOException($"The run folder {path} cannot be held; is another process training there? {e.Message}", e);
         }
     }
 
@@ -52,26 +60,72 @@ internal sealed class RunFolder : IDisposable
     public IReadOnlyList<long> CheckpointSteps() => !Directory.Exists(Checkpoints) ? [] :
     [
         .. Directory.GetDirectories(Checkpoints).Select(System.IO.Path.GetFileName)
-            .Where(name => name is { Length: 8 } && name.All(char.IsAsciiDigit)).Select(name => long.Parse(name!, CultureInfo.InvariantCulture)).Order(),
+            .Where(name => name is { Length: >= 8 } && name.All(char.IsAsciiDigit)).Select(name => long.Parse(name!, CultureInfo.InvariantCulture)).Order(),
     ];
 
-    /// <summary>Removes all but the newest checkpoints, and what crashed writes left behind.</summary>
+    /// <summary>Removes all but the newest checkpoints.</summary>
     public void Prune(int keep)
     {
         foreach (var step in CheckpointSteps().SkipLast(keep))
             Directory.Delete(Checkpoint(step), recursive: true);
-        if (!Directory.Exists(Checkpoints))
-            return;
-        foreach (var folder in Directory.GetDirectories(Checkpoints).Where(f => f.EndsWith(".tmp", StringComparison.Ordinal) || f.EndsWith(".old", StringComparison.Ordinal)))
-            Directory.Delete(folder, recursive: true);
     }
 
     /// <summary>Records what the run is.</summary>
-    public void Begin(string options, Engram.Models.Configuration.ModelConfiguration configuration)
+    public void Begin(ModelConfiguration configuration, TrainingOptions options)
     {
         Directory.CreateDirectory(Checkpoints);
         configuration.Save(ConfigurationFile);
-        AtomicFile.WriteAllText(OptionsFile, options);
+        // Last: a run has begun when its options are there.
+        AtomicFile.WriteAllText(OptionsFile, options.ToJson());
+    }
+
+    /// <summary>Records what the run is trained on, unless that was done before.</summary>
+    public void Record(PreparedCorpus corpus)
+    {
+        if (!File.Exists(DataFile))
+            AtomicFile.WriteAllBytes(DataFile, File.ReadAllBytes(System.IO.Path.Combine(corpus.Folder, CorpusSummary.FileName)));
+    }
+
+    /// <summary>Makes sure that a run continues as what it began.</summary>
+    /// <exception cref="InvalidDataException">Options or configuration differ; the message names both sides.</exception>
+    public void RequireSame(ModelConfiguration configuration, TrainingOptions options)
+    {
+        Same(OptionsFile, "options", TrainingOptions.FromJson(File.ReadAllText(OptionsFile), OptionsFile).ToJson(), options.ToJson());
+        Same(ConfigurationFile, "configuration", ModelConfiguration.Load(ConfigurationFile).ToJson(), configuration.ToJson());
+    }
+
+    /// <summary>Makes sure that a run continues with the data it began with.</summary>
+    /// <exception cref="InvalidDataException">They are others; the message names both sides.</exception>
+    public void RequireSame(PreparedCorpus corpus)
+    {
+        if (!File.Exists(DataFile))
+            return;
+        var (began, given) = (CorpusSummary.Read(Path), corpus.Summary);
+        if (!began.IsSameDataAs(given))
+            throw new InvalidDataException(
+                $"{Path} was begun with data prepared from '{began.Source}' ({began.Training.Tokens} training and {began.Validation.Tokens} validation tokens), but {corpus.Folder} "
+                + $"holds other data, from '{given.Source}' ({given.Training.Tokens} and {given.Validation.Tokens}). A run is resumed with the data it began with.");
+    }
+
+    private static void Same(string file, string what, string began, string given)
+    {
+        if (began == given)
+            return;
+        var (left, right) = (JsonNode.Parse(began)!.AsObject(), JsonNode.Parse(given)!.AsObject());
+        var differences = left.Select(entry => entry.Key).Union(right.Select(entry => entry.Key)).Where(key => !JsonNode.DeepEquals(left[key], right[key]))
+            .Select(key => $"{key} {left[key]?.ToJsonString() ?? "null"} is now {right[key]?.ToJsonString() ?? "null"}");
+        throw new InvalidDataException($"{file} differs from the {what} given: {string.Join(", ", differences)}. A run is resumed with the {what} it began with.");
+    }
+
+    /// <summary>What crashed writes left behind; nobody else writes while the folder is held.</summary>
+    private void RemoveLeftovers()
+    {
+        ModelFolder.RemoveLeftovers(Path, "model");
+        if (Directory.Exists(Checkpoints))
+            ModelFolder.RemoveLeftovers(Checkpoints, "*");
+        foreach (var file in (string[])[OptionsFile, ConfigurationFile, DataFile, ResultFile, System.IO.Path.Combine(Path, MetricsLog.FileName)])
+            foreach (var left in Directory.GetFiles(Path, System.IO.Path.GetFileName(file) + ".*.tmp"))
+                File.Delete(left);
     }
 
     /// <inheritdoc/>

@@ -17,7 +17,7 @@ namespace Engram.Training;
 /// <param name="Resume">Continues the run in the folder from its newest checkpoint, or from the start if it has none; a finished run is returned as it is.</param>
 public sealed record TrainingSetup(ModelConfiguration Configuration, PreparedCorpus Corpus, TrainingOptions Options, string RunFolder, Device Device, bool Resume = false);
 
-/// <summary>Loss or gradient left the range of numbers, or the loss exploded. The last good checkpoint is kept.</summary>
+/// <summary>Loss, gradient or a weight left the range of numbers, or the loss exploded. The last good checkpoint is kept.</summary>
 public sealed class TrainingDivergedException(string message) : Exception(message);
 
 /// <summary>
@@ -52,7 +52,7 @@ public sealed class Trainer : IDisposable
         if (_model.Memory is { } memory && _options.TableLearningRateMultiplier > 0)
             _tables = new TableTrainer(memory);
         if (newest > 0)
-            (_step, _time) = Checkpoint.Load(folder.Checkpoint(newest), _optimizer, _tables);
+            (_step, _time) = (newest, Checkpoint.Load(folder.Checkpoint(newest), newest, _optimizer, _tables));
         _flopsPerToken = ModelPlan.Of(_model.Configuration, _options.Length).TrainingFlopsPerToken;
         _matmulPeak = MatmulPeak.Measure(setup.Device);
     }
@@ -66,22 +66,24 @@ public sealed class Trainer : IDisposable
     {
         using var folder = RunFolder.Open(runFolder);
         if (folder.Begun)
-            RequireSame(configuration, options, folder);
+            folder.RequireSame(configuration, options);
         else
-            folder.Begin(options.Validated().ToJson(), configuration);
+            folder.Begin(configuration, options.Validated());
     }
 
     /// <summary>Trains to the end, or until cancelled: then a checkpoint is written first.</summary>
     /// <param name="setup">What to do.</param>
     /// <param name="progress">Told after every update.</param>
     /// <param name="cancellation">Ends the run after the current update.</param>
+    /// <exception cref="ArgumentException">An option is out of range, or options, configuration and tokenizer do not fit; a new folder holds no run then.</exception>
     /// <exception cref="InvalidOperationException">The folder holds a run and <see cref="TrainingSetup.Resume"/> is not set.</exception>
-    /// <exception cref="InvalidDataException">The folder's run has other options or another configuration, or a file is damaged.</exception>
-    /// <exception cref="TrainingDivergedException">Loss or gradient is no finite number, or the loss exploded.</exception>
+    /// <exception cref="InvalidDataException">The data are too short, the folder's run has other options, another configuration or other data, or a file is damaged.</exception>
+    /// <exception cref="IOException">Another process trains there, or the folder cannot be written or is full: the newest checkpoint is intact.</exception>
+    /// <exception cref="TrainingDivergedException">Loss, gradient or a weight is no finite number, or the loss exploded.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; the run can be resumed.</exception>
     public static TrainingResult Run(TrainingSetup setup, IProgress<TrainingProgress>? progress = null, CancellationToken cancellation = default)
     {
-        setup.Options.Validated();
+        Check(setup);
         using var folder = RunFolder.Open(setup.RunFolder);
         if (Finished(setup, folder) is { } finished)
             return finished;
@@ -103,25 +105,29 @@ public sealed class Trainer : IDisposable
             return null;
         if (!setup.Resume)
             throw new InvalidOperationException($"{setup.RunFolder} already holds a run: resume it, or choose another folder.");
-        RequireSame(setup.Configuration, setup.Options, folder);
+        folder.RequireSame(setup.Configuration, setup.Options);
+        folder.RequireSame(setup.Corpus);
         return TrainingResult.Read(folder.Path);
     }
 
-    private static void RequireSame(ModelConfiguration configuration, TrainingOptions options, RunFolder folder)
+    /// <summary>Finds now what would otherwise end the run at its first validation.</summary>
+    private static void Check(TrainingSetup setup)
     {
-        if (File.ReadAllText(folder.OptionsFile) != options.ToJson())
-            throw new InvalidDataException($"{folder.OptionsFile} differs from the options given: a run is resumed with the options it began with.");
-        if (ModelConfiguration.Load(folder.ConfigurationFile) != configuration)
-            throw new InvalidDataException($"{folder.ConfigurationFile} differs from the configuration given: a run is resumed with the configuration it began with.");
+        var (options, context) = (setup.Options.Validated(), setup.Configuration.Validated().MaxPositionEmbeddings);
+        if (options.Length > context)
+            throw new ArgumentException($"Length is {options.Length}, but max_position_embeddings of the model is {context}: shorten the sequences, or configure a longer context.");
+        // Both refuse data that are shorter than one sequence.
+        _ = new BatchSampler(setup.Corpus, options.Length, (ulong)options.Seed);
+        _ = new ValidationBatches(setup.Corpus, options.ValidationSequences, 1, options.Length);
     }
 
     private TrainingResult Train(IProgress<TrainingProgress>? progress, CancellationToken cancellation)
     {
-        using var batches = new StepBatches(_setup.Corpus, _options, _model.Memory, _step);
-        // What cannot work fails before this point: not after hours of training, and with the folder free for another attempt.
-        _ = new ValidationBatches(_setup.Corpus, _options.ValidationSequences, 1, _options.Length);
+        // What cannot work has failed before this point: not after hours of training, and with the folder free for another attempt.
         if (!_folder.Begun)
-            _folder.Begin(_options.ToJson(), _setup.Configuration);
+            _folder.Begin(_setup.Configuration, _options);
+        _folder.Record(_setup.Corpus);
+        using var batches = new StepBatches(_setup.Corpus, _options, _model.Memory, _step);
         using var metrics = new MetricsLog(_folder.Path, _step);
         LossMeasurement? validation = null;
         while (_step < _options.Steps)
@@ -204,14 +210,23 @@ public sealed class Trainer : IDisposable
         return new TrainingDivergedException($"Training diverged at update {step}: {what}. {remedy}; lower the learning rate or lengthen the warm-up, in a new run folder.");
     }
 
+    /// <summary>Weights that are no numbers must not push out a checkpoint of some that are.</summary>
+    private void RequireFinite()
+    {
+        if (_model.FirstNonFinite() is { } culprit)
+            throw Diverged(_step, $"{culprit} holds a value that is not finite");
+    }
+
     private void SaveCheckpoint()
     {
+        RequireFinite();
         Checkpoint.Save(_folder.Checkpoint(_step), _model, _optimizer, _tables, _step, _time with { WallSeconds = Elapsed.TotalSeconds });
         _folder.Prune(_options.KeepCheckpoints);
     }
 
     private TrainingResult Finish(LossMeasurement validation)
     {
+        RequireFinite();
         _model.Save(_folder.Model);
         var speed = _time.TrainedTokens / _time.TrainingSeconds;
         var result = new TrainingResult(_step, _step * _options.TokensPerStep, validation.Nats, validation.BitsPerByte, speed, _matmulPeak,

@@ -4,7 +4,7 @@ using Engram.Training.Optimizers;
 
 namespace Engram.Training;
 
-/// <summary>How a model is trained. Immutable, and part of every checkpoint: a run is resumed only under the options it began with.</summary>
+/// <summary>How a model is trained. Immutable, and recorded in the run folder: a run is resumed only under the options it began with.</summary>
 public sealed record TrainingOptions
 {
     private static readonly JsonSerializerOptions Json = new()
@@ -102,11 +102,12 @@ public sealed record TrainingOptions
         Check(Sequences >= 1, nameof(Sequences), Sequences, "at least 1");
         Check(Length >= 1, nameof(Length), Length, "at least 1");
         Check(AccumulationSteps >= 1, nameof(AccumulationSteps), AccumulationSteps, "at least 1");
-        Check(LearningRate > 0 && double.IsFinite(LearningRate), nameof(LearningRate), LearningRate, "above 0");
-        Check(TableLearningRateMultiplier >= 0, nameof(TableLearningRateMultiplier), TableLearningRateMultiplier, "at least 0");
+        Check((Int128)Sequences * AccumulationSteps * Length <= Array.MaxLength, "Tokens per update", (Int128)Sequences * AccumulationSteps * Length, $"at most {Array.MaxLength}");
+        Check(LearningRate > 0 && double.IsFinite(LearningRate), nameof(LearningRate), LearningRate, "finite and above 0");
+        Check(TableLearningRateMultiplier >= 0 && double.IsFinite(TableLearningRateMultiplier), nameof(TableLearningRateMultiplier), TableLearningRateMultiplier, "finite and at least 0");
         Check(WarmupSteps is null or >= 0, nameof(WarmupSteps), WarmupSteps, "at least 0");
-        Check(WeightDecay >= 0, nameof(WeightDecay), WeightDecay, "at least 0");
-        Check(ClipNorm > 0, nameof(ClipNorm), ClipNorm, "above 0");
+        Check(WeightDecay >= 0 && double.IsFinite(WeightDecay), nameof(WeightDecay), WeightDecay, "finite and at least 0");
+        Check(ClipNorm > 0 && double.IsFinite(ClipNorm), nameof(ClipNorm), ClipNorm, "finite and above 0");
         Check(ValidateEvery >= 0, nameof(ValidateEvery), ValidateEvery, "at least 0");
         Check(ValidationSequences >= 1, nameof(ValidationSequences), ValidationSequences, "at least 1");
         Check(CheckpointEvery >= 0, nameof(CheckpointEvery), CheckpointEvery, "at least 0");

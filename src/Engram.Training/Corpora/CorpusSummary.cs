@@ -68,6 +68,11 @@ public sealed record CorpusSummary
         && (options.Tokenizer is null ? TrainedVocabularySize == options.VocabularySize
             : TrainedVocabularySize is null && TokenizerFingerprint == options.Tokenizer.Fingerprint);
 
+    /// <summary>Whether both describe the same ids, wherever they lie and however the corpus was named.</summary>
+    internal bool IsSameDataAs(CorpusSummary other) =>
+        SourceFingerprint == other.SourceFingerprint && TokenizerFingerprint == other.TokenizerFingerprint && ValidationFraction == other.ValidationFraction
+        && EndOfText == other.EndOfText && Training.Tokens == other.Training.Tokens && Validation.Tokens == other.Validation.Tokens;
+
     /// <summary>Reads the summary of a folder.</summary>
     /// <exception cref="FileNotFoundException">The folder holds no finished data.</exception>
     /// <exception cref="InvalidDataException">The file is damaged or of another version.</exception>
