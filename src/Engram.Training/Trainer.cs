@@ -143,7 +143,7 @@ public sealed class Trainer : IDisposable
             validation = null;
             if (_step == _options.Steps || (_options.ValidateEvery > 0 && _step % _options.ValidateEvery == 0))
             {
-                validation = ValidationLoss.Measure(_model, _setup.Corpus, _options.Length, _options.ValidationSequences);
+                validation = Validate();
                 metrics.Write(_step, ("validation_loss", validation.Nats), ("bits_per_byte", validation.BitsPerByte));
             }
 
@@ -153,7 +153,13 @@ public sealed class Trainer : IDisposable
                 SaveCheckpoint();
         }
 
-        return Finish(validation ?? ValidationLoss.Measure(_model, _setup.Corpus, _options.Length, _options.ValidationSequences));
+        return Finish(validation ?? Validate());
+    }
+
+    private LossMeasurement Validate()
+    {
+        var measured = ValidationLoss.Measure(_model, _setup.Corpus, _options.Length, _options.ValidationSequences);
+        return double.IsFinite(measured.Nats) ? measured : throw Diverged(_step, $"the validation loss is {measured.Nats}");
     }
 
     /// <summary>One optimizer update over all micro-batches. Returns mean loss, gradient norm and learning rate.</summary>

@@ -7,6 +7,9 @@ namespace Engram.Training;
 /// <summary>How a model is trained. Immutable, and recorded in the run folder: a run is resumed only under the options it began with.</summary>
 public sealed record TrainingOptions
 {
+    // Leaves the optimizers' own factors room within float32.
+    private const double LargestFactor = 1e30;
+
     private static readonly JsonSerializerOptions Json = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
@@ -103,10 +106,10 @@ public sealed record TrainingOptions
         Check(Length >= 1, nameof(Length), Length, "at least 1");
         Check(AccumulationSteps >= 1, nameof(AccumulationSteps), AccumulationSteps, "at least 1");
         Check((Int128)Sequences * AccumulationSteps * Length <= Array.MaxLength, "Tokens per update", (Int128)Sequences * AccumulationSteps * Length, $"at most {Array.MaxLength}");
-        Check(LearningRate > 0 && double.IsFinite(LearningRate), nameof(LearningRate), LearningRate, "finite and above 0");
+        Check(LearningRate is > 0 and <= LargestFactor, nameof(LearningRate), LearningRate, $"above 0 and at most {LargestFactor}");
         Check(TableLearningRateMultiplier >= 0 && double.IsFinite(TableLearningRateMultiplier), nameof(TableLearningRateMultiplier), TableLearningRateMultiplier, "finite and at least 0");
         Check(WarmupSteps is null or >= 0, nameof(WarmupSteps), WarmupSteps, "at least 0");
-        Check(WeightDecay >= 0 && double.IsFinite(WeightDecay), nameof(WeightDecay), WeightDecay, "finite and at least 0");
+        Check(WeightDecay >= 0 && WeightDecay * LearningRate <= LargestFactor, nameof(WeightDecay), WeightDecay, $"at least 0, and at most {LargestFactor} when multiplied by the learning rate");
         Check(ClipNorm > 0 && double.IsFinite(ClipNorm), nameof(ClipNorm), ClipNorm, "finite and above 0");
         Check(ValidateEvery >= 0, nameof(ValidateEvery), ValidateEvery, "at least 0");
         Check(ValidationSequences >= 1, nameof(ValidationSequences), ValidationSequences, "at least 1");
