@@ -7,26 +7,30 @@ internal static class ChildProcess
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(120);
 
-    /// <summary>Starts the test without waiting. A test marked explicit runs nowhere else.</summary>
+    /// <summary>Starts the test, its output redirected. A test marked explicit runs nowhere else.</summary>
     /// <param name="testClass">The class of the test.</param>
     /// <param name="method">Its name.</param>
+    /// <param name="within">A program that starts another, with its arguments up to that one; empty for none.</param>
     /// <param name="environment">Variables on top of this process's own; null removes one.</param>
-    public static Task<string> Start(Type testClass, string method, params (string Name, string? Value)[] environment)
+    public static Process Open(Type testClass, string method, string[] within, params (string Name, string? Value)[] environment)
     {
-        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "Engram.Torch.Tests"))
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            ArgumentList = { "-method", $"{testClass.FullName}.{method}", "-explicit", "only", "-noColor" },
-        };
+        string[] command = [.. within, Path.Combine(AppContext.BaseDirectory, "Engram.Torch.Tests"), "-method", $"{testClass.FullName}.{method}", "-explicit", "only", "-noColor"];
+        var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (var (name, value) in environment) start.Environment[name] = value;
-        return Finish(Process.Start(start)!);
+        return Process.Start(start)!;
     }
 
+    /// <summary>Starts the test without waiting, and gives its output when it has ended.</summary>
+    public static Task<string> Start(Type testClass, string method, params (string Name, string? Value)[] environment) =>
+        Finish(Open(testClass, method, [], environment));
+
     /// <summary>Requires that the child ran exactly that test and that it passed.</summary>
-    public static async Task Passes(Type testClass, string method, params (string Name, string? Value)[] environment)
+    public static Task Passes(Type testClass, string method, params (string Name, string? Value)[] environment) => Passes(testClass, method, [], environment);
+
+    /// <summary>The same, started by another program.</summary>
+    public static async Task Passes(Type testClass, string method, string[] within, params (string Name, string? Value)[] environment)
     {
-        var output = await Start(testClass, method, environment);
+        var output = await Finish(Open(testClass, method, within, environment));
         Assert.True(output.Contains("exit code 0") && output.Contains("Total: 1, Errors: 0, Failed: 0, Skipped: 0, Not Run: 0"), output);
     }
 

@@ -1,0 +1,86 @@
+using System.Text.Json.Nodes;
+using Engram.Models.Configuration;
+using Engram.Training;
+using static TorchSharp.torch;
+
+namespace Engram.Torch.Tests.Training;
+
+/// <summary>Training runs of a dozen updates of a model with every mechanism: experts, four streams, two memory layers.</summary>
+internal static class TinyRun
+{
+    public static ModelConfiguration Configuration { get; } = WithMemory(memory => memory with { TableInitStd = 0.02 });
+
+    public static TrainingOptions Options { get; } = new()
+    {
+        Steps = 9,
+        Sequences = 2,
+        Length = 16,
+        LearningRate = 3e-3,
+        ValidateEvery = 4,
+        ValidationSequences = 5,
+        CheckpointEvery = 3,
+    };
+
+    /// <summary>tiny-engram before it knows its tokenizer.</summary>
+    public static ModelConfiguration WithMemory(Func<EngramConfiguration, EngramConfiguration> change)
+    {
+        var preset = Presets.Load("tiny-engram");
+        return preset with { HcSinkhornIters = 4, Engram = change(preset.Engram! with { CompressedVocabularySize = 0 }) };
+    }
+
+    public static TrainingSetup Setup(string folder, TrainingOptions? options = null, bool resume = false) =>
+        new(Configuration, TinyCorpus.Shared, options ?? Options, folder, CPU, resume);
+
+    /// <summary>Trains to the end, or until the run is cancelled after the update <paramref name="stop"/>.</summary>
+    public static TrainingResult? Train(TrainingSetup setup, long stop = long.MaxValue)
+    {
+        using var cancellation = new CancellationTokenSource();
+        try
+        {
+            return Trainer.Run(setup, new AfterUpdate(stop, cancellation.Cancel), cancellation.Token);
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Trains until the update <paramref name="stop"/>, then ends as a crash would: without another word to the folder.</summary>
+    public static void Crash(TrainingSetup setup, long stop) =>
+        Assert.Throws<Crashed>(() => Trainer.Run(setup, new AfterUpdate(stop, () => throw new Crashed())));
+
+    /// <summary>The lines of metrics.jsonl without the speed, which no two runs share.</summary>
+    public static string[] Metrics(string folder) =>
+    [
+        .. File.ReadLines(Path.Combine(folder, "metrics.jsonl")).Select(line =>
+        {
+            var entry = JsonNode.Parse(line)!.AsObject();
+            entry.Remove("tokens_per_second");
+            return entry.ToJsonString();
+        }),
+    ];
+
+    /// <summary>All files below a folder, by relative path, as bytes.</summary>
+    public static SortedDictionary<string, byte[]> Files(string folder) => new(
+        Directory.GetFiles(folder, "*", SearchOption.AllDirectories).ToDictionary(file => Path.GetRelativePath(folder, file), File.ReadAllBytes), StringComparer.Ordinal);
+
+    /// <summary>Requires the same files with the same bytes, apart from those named.</summary>
+    public static void AssertSameFiles(string expected, string actual, params string[] except)
+    {
+        var (left, right) = (Files(expected), Files(actual));
+        Assert.Equal(left.Keys, right.Keys);
+        foreach (var (name, bytes) in left)
+            Assert.True(except.Contains(name) || bytes.AsSpan().SequenceEqual(right[name]), $"{name} differs");
+    }
+
+    private sealed class Crashed : Exception;
+
+    private sealed class AfterUpdate(long step, Action action) : IProgress<TrainingProgress>
+    {
+        public void Report(TrainingProgress value)
+        {
+            if (value.Step == step)
+                action();
+        }
+    }
+}
