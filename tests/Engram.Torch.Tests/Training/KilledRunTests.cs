@@ -39,11 +39,11 @@ public sealed class KilledRunTests(ITestOutputHelper output) : IDisposable
         {
             var duringCheckpoint = kill % 2 == 0;
             using var child = Start(killed, kills);
-            var done = UpdatesDone(killed);
+            var done = UpdatesDone(killed) + random.Next(5);
             WaitFor(child, () => UpdatesDone(killed) > done || child.HasExited);
             if (duringCheckpoint)
                 WaitFor(child, () => Unfinished(killed).Length > 0 || child.HasExited);
-            Thread.Sleep(random.Next(duringCheckpoint ? 8 : 150));
+            Thread.Sleep(random.Next(duringCheckpoint ? 8 : 60));
             child.Kill();
             child.WaitForExit();
             Assert.True(child.ExitCode != 0, $"The process ended before kill {kill + 1}: {child.StandardOutput.ReadToEnd()}");
