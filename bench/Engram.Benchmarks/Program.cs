@@ -13,15 +13,16 @@ LibTorch.EnsureLoaded();
 Malloc.Tune();
 var threads = args.Length > 0 ? int.Parse(args[0]) : Environment.ProcessorCount;
 var steps = args.Length > 1 ? int.Parse(args[1]) : 20;
-const int WarmUp = 3;
+const int WarmUp = 2;
 torch.set_num_threads(threads);
 using var corpus = DataPreparation.Prepare(CorpusSource.Open(CorpusSource.DotnetDocs), Path.Combine("runs", "bench-data"));
-Console.WriteLine($"{threads} threads, {steps} updates each, load average {File.ReadAllText("/proc/loadavg").Split(' ')[0]}");
+Console.WriteLine($"{threads} threads, load average {File.ReadAllText("/proc/loadavg").Split(' ')[0]}");
 
-foreach (var (presets, sequences, length) in new (string[], int, int)[]
+// Muon costs the same arithmetic for any number of tokens, so the larger models get updates as large as they would in earnest.
+foreach (var (presets, sequences, length, rounds) in new (string[], int, int, int)[]
 {
-    (["quickstart-dense", "quickstart-moe", "quickstart-moe-few", "quickstart-engram", "quickstart-engram-one-row"], 8, 128),
-    (["small-dense", "small-moe", "small-engram"], 8, 256),
+    (["quickstart-dense", "quickstart-moe", "quickstart-moe-few", "quickstart-engram", "quickstart-engram-one-row"], 8, 128, steps),
+    (["small-dense", "small-moe", "small-engram"], 32, 256, Math.Max(3, steps / 4)),
 })
 {
     var models = presets.Select(name => new TrainingSpeed(name, Presets.Load(name), corpus, sequences, length)).ToList();
@@ -29,14 +30,14 @@ foreach (var (presets, sequences, length) in new (string[], int, int)[]
     var engram = Presets.Load(presets.First(name => name.EndsWith("engram", StringComparison.Ordinal)));
     models.Add(new TrainingSpeed("… without its memory", engram with { Engram = null }, corpus, sequences, length));
     var peaks = new List<double>();
-    for (var step = 0; step < WarmUp + steps; step++)
+    for (var step = 0; step < WarmUp + rounds; step++)
     {
         models.ForEach(model => model.Step());
         peaks.Add(MatmulPeak.Measure(torch.CPU));
     }
 
     var peak = Median(peaks.Skip(WarmUp));
-    Console.WriteLine($"\nfloat32 matrix-product peak {peak / 1e9:F0} GFLOP/s; updates of {sequences} x {length} tokens");
+    Console.WriteLine($"\nfloat32 matrix-product peak {peak / 1e9:F0} GFLOP/s; {rounds} updates of {sequences} x {length} tokens");
     Console.WriteLine($"{"model",-28} {"active",12} {"total",12} {"ms/update",10} {"tokens/s",10} {"GFLOP/s",8} {"of peak",8}");
     foreach (var model in models)
     {
