@@ -36,8 +36,7 @@ internal sealed class TrainingSpeed : IDisposable
 
     public int TokensPerStep => _batch.Inputs.Length;
 
-    /// <summary>6 × (active parameters + read-out) per token: the useful arithmetic of a training step, attention scores not counted.</summary>
-    public double UsefulFlopsPerStep => 6.0 * (Plan.ActiveParameters + (double)_model.Configuration.VocabularySize * _model.Configuration.HiddenSize) * TokensPerStep;
+    public double UsefulFlopsPerStep => Trainer.UsefulFlopsPerToken(_model.Configuration) * TokensPerStep;
 
     public List<double> Seconds { get; } = [];
 

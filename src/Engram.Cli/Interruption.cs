@@ -2,14 +2,21 @@ using System.Runtime.InteropServices;
 
 namespace Engram.Cli;
 
-/// <summary>Turns Ctrl-C and a request to terminate into cancellation. The second one ends the process at once.</summary>
+/// <summary>
+/// Turns Ctrl-C and a request to terminate into cancellation. The second one ends the process at once. The process of a study's arm is
+/// cancelled too when the study that started it is gone, which its closed standard input tells.
+/// </summary>
 internal sealed class Interruption : IDisposable
 {
     private readonly CancellationTokenSource _source = new();
     private readonly PosixSignalRegistration[] _registrations;
 
-    public Interruption() =>
+    public Interruption()
+    {
         _registrations = [PosixSignalRegistration.Create(PosixSignal.SIGINT, Handle), PosixSignalRegistration.Create(PosixSignal.SIGTERM, Handle)];
+        if (Environment.GetEnvironmentVariable("ENGRAM_END_WITH_INPUT") == "1")
+            new Thread(EndWithInput) { IsBackground = true }.Start();
+    }
 
     public CancellationToken Token => _source.Token;
 
@@ -19,7 +26,18 @@ internal sealed class Interruption : IDisposable
     public void Dispose()
     {
         foreach (var registration in _registrations) registration.Dispose();
-        _source.Dispose();
+    }
+
+    private void EndWithInput()
+    {
+        using var input = Console.OpenStandardInput();
+        Span<byte> buffer = stackalloc byte[64];
+        while (input.Read(buffer) > 0)
+        {
+        }
+
+        ExitCode = 143;
+        _source.Cancel();
     }
 
     private void Handle(PosixSignalContext context)

@@ -33,7 +33,7 @@ internal sealed class StepBatches : IDisposable
         _next = Task.Run(Fill);
     }
 
-    /// <summary>The next update's data, valid until the call after the next.</summary>
+    /// <summary>The next update's data, valid until the next call.</summary>
     public StepBatch Take()
     {
         var batch = _next.GetAwaiter().GetResult();

@@ -27,7 +27,10 @@ public sealed class TrainingDivergedException(string message) : Exception(messag
 public sealed class Trainer : IDisposable
 {
     // A loss this far above that of a uniform guess cannot come from a healthy model.
-    private const double ExplodedNats = 5;
+    private const double ExplodedNats = 1;
+
+    // While the rate still rises, a spike may pass.
+    private const double ExplodedNatsInWarmUp = 5;
 
     private readonly TrainingSetup _setup;
     private readonly TrainingOptions _options;
@@ -53,7 +56,7 @@ public sealed class Trainer : IDisposable
             _tables = new TableTrainer(memory);
         if (newest > 0)
             (_step, _time) = (newest, Checkpoint.Load(folder.Checkpoint(newest), newest, _optimizer, _tables));
-        _flopsPerToken = ModelPlan.Of(_model.Configuration, _options.Length).TrainingFlopsPerToken;
+        _flopsPerToken = UsefulFlopsPerToken(_model.Configuration);
         _matmulPeak = MatmulPeak.Measure(setup.Device);
     }
 
@@ -121,6 +124,13 @@ public sealed class Trainer : IDisposable
         _ = new ValidationBatches(setup.Corpus, options.ValidationSequences, 1, options.Length);
     }
 
+    /// <summary>
+    /// Useful arithmetic of training on one token: 6 × (active parameters + read-out). Attention scores, which depend on the length, and whatever
+    /// an implementation does besides are not counted.
+    /// </summary>
+    public static double UsefulFlopsPerToken(ModelConfiguration configuration) =>
+        6.0 * (ModelPlan.Of(configuration).ActiveParameters + (double)configuration.VocabularySize * configuration.HiddenSize);
+
     private TrainingResult Train(IProgress<TrainingProgress>? progress, CancellationToken cancellation)
     {
         // What cannot work has failed before this point: not after hours of training, and with the folder free for another attempt.
@@ -171,7 +181,7 @@ public sealed class Trainer : IDisposable
         for (var part = 0; part < parts; part++)
             loss += Accumulate(batch, part) / parts;
         var step = _step + 1;
-        if (!double.IsFinite(loss) || loss > Math.Log(_model.Configuration.VocabularySize) + ExplodedNats)
+        if (!double.IsFinite(loss) || loss > Math.Log(_model.Configuration.VocabularySize) + (step > _options.LearningRates.WarmUp ? ExplodedNats : ExplodedNatsInWarmUp))
             throw Diverged(step, $"the loss is {loss:G6}");
 
         var clipped = GradientClipping.Apply(_optimizer.Parameters, _options.ClipNorm, _tables?.SumOfSquares() ?? 0);

@@ -73,7 +73,7 @@ public sealed record TrainingOptions
     public int ValidationSequences { get; init; } = 512;
 
     /// <summary>Updates between checkpoints; 0 writes none before the end.</summary>
-    public long CheckpointEvery { get; init; }
+    public long CheckpointEvery { get; init; } = 500;
 
     /// <summary>Newest checkpoints kept.</summary>
     /// <value>At least 1. Default 2.</value>

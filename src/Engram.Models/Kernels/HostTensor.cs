@@ -21,14 +21,6 @@ internal static class HostTensor
         return (float*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(tensor.bytes));
     }
 
-    /// <summary>The elements of a contiguous float32 tensor below 2 GiB.</summary>
-    public static Span<float> Span(Tensor tensor)
-    {
-        if (!tensor.is_contiguous() || !Handles(tensor))
-            throw new ArgumentException("The kernel needs a contiguous float32 tensor in host memory.", nameof(tensor));
-        return MemoryMarshal.Cast<byte, float>(tensor.bytes);
-    }
-
     /// <summary>
     /// Runs <paramref name="body"/> over [0, count) in as many consecutive parts as libtorch uses threads. The parts depend on the count and
     /// the thread setting alone, so sums over parts are reproducible.

@@ -87,6 +87,8 @@ internal sealed class RotaryEmbedding : IDisposable
                 at += 2;
             }
         _cosSin?.Dispose();
+        // Grown during inference the table must still serve training: an inference tensor could not be kept for a backward pass.
+        using var ordinary = inference_mode(false);
         using var noGrad = no_grad();
         _cosSin = tensor(values, [_positions, _frequencies.Length, 2]).to(_type).to(_device).DetachFromDisposeScope();
         return _cosSin;

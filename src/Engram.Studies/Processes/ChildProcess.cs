@@ -7,6 +7,9 @@ namespace Engram.Studies.Processes;
 /// <summary>Runs a process to its end, its output in a log file.</summary>
 internal static partial class ChildProcess
 {
+    /// <summary>Environment variable that asks an <c>engram</c> process to end when its standard input does.</summary>
+    public const string EndWithInput = "ENGRAM_END_WITH_INPUT";
+
     private const int Terminate = 15;   // SIGTERM
     private const int TailLines = 15;
 
@@ -50,12 +53,12 @@ internal static partial class ChildProcess
 
     private static Process Start(string what, string fileName, string[] arguments)
     {
+        // The input stays open as long as this process lives, however it ends: a child that is told so ends with it.
         var start = new ProcessStartInfo(fileName, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        start.Environment[EndWithInput] = "1";
         try
         {
-            var process = Process.Start(start)!;
-            process.StandardInput.Close();
-            return process;
+            return Process.Start(start)!;
         }
         catch (Win32Exception error)
         {
