@@ -83,7 +83,7 @@ internal sealed class TableTrainer : IDisposable
         for (var position = 0; position < _layers.Length; position++)
         {
             var layer = _layers[position];
-            layer.Adam.Step(layer.Unique.Rows, layer.Gradients.AsSpan(0, layer.Unique.Count * _memory.Table(position).Width), learningRate, (float)scale);
+            layer.Adam.Step(layer.Unique.Rows, layer.Gradients.AsSpan(0, layer.Unique.Count * _memory.Table(position).Width), learningRate, (float)scale, TorchSharp.torch.get_num_threads());
         }
     }
 

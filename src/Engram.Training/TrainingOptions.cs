@@ -73,6 +73,7 @@ public sealed record TrainingOptions
     public int ValidationSequences { get; init; } = 512;
 
     /// <summary>Updates between checkpoints; 0 writes none before the end.</summary>
+    /// <value>Default 500.</value>
     public long CheckpointEvery { get; init; } = 500;
 
     /// <summary>Newest checkpoints kept.</summary>

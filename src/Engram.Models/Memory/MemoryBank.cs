@@ -79,8 +79,11 @@ public sealed class MemoryBank : IDisposable
     /// <param name="documentStarts">True at the first token of each document; empty when every sequence is one document.</param>
     /// <param name="sequences">B.</param>
     /// <param name="rows">Receives the rows.</param>
+    /// <exception cref="ArgumentException">The ids do not make B sequences of equal length, or an id is not in the vocabulary.</exception>
     public void Address(ReadOnlySpan<int> tokenIds, ReadOnlySpan<bool> documentStarts, int sequences, MemoryRows rows)
     {
+        if (sequences < 1 || tokenIds.Length % sequences != 0)
+            throw new ArgumentException($"{tokenIds.Length} token ids do not make {sequences} sequences of equal length.", nameof(tokenIds));
         Canonicalise(tokenIds, rows);
         if (_engram.ResetAtDocuments && documentStarts.Length > 0)
             documentStarts.CopyTo(rows.Starts);

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace Engram.Training.Optimizers;
 
 /// <summary>
-/// The project's one TorchScript source: operators of libtorch that TorchSharp does not bind and that pay only when a whole list of
+/// The TorchScript source of the optimizers: operators of libtorch that TorchSharp does not bind and that pay only when a whole list of
 /// tensors goes through one call. Compiled once per process.
 /// </summary>
 /// <remarks>

@@ -74,18 +74,19 @@ public sealed unsafe class RowAdam : IDisposable
     /// <param name="gradients">Gradients [u, w], summed over all reads of a row and all micro-batches. A value that is not finite spoils its row for good: check the norm before.</param>
     /// <param name="learningRate">Not negative, finite.</param>
     /// <param name="gradientScale">Factor on every gradient, for clipping and averaging; finite.</param>
+    /// <param name="threads">Most threads to use; all processors if null. The result does not depend on it.</param>
     /// <exception cref="ArgumentException">A row does not exist, a length is wrong or a number is out of range; nothing has been changed.</exception>
-    public void Step(ReadOnlySpan<long> uniqueRows, ReadOnlySpan<float> gradients, double learningRate, float gradientScale = 1)
+    public void Step(ReadOnlySpan<long> uniqueRows, ReadOnlySpan<float> gradients, double learningRate, float gradientScale = 1, int? threads = null)
     {
         Prepare(uniqueRows, gradients.Length, learningRate, gradientScale);
-        var threads = (int)Math.Clamp((long)gradients.Length / ValuesPerThread, 1, Environment.ProcessorCount);
+        var parts = (int)Math.Clamp((long)gradients.Length / ValuesPerThread, 1, Math.Max(1, threads ?? Environment.ProcessorCount));
         fixed (long* rows = uniqueRows)
         fixed (float* gradient = gradients)
         {
-            if (threads == 1)
+            if (parts == 1)
                 StepPart(rows, 0, uniqueRows.Length, gradient, learningRate, gradientScale);
             else
-                StepParallel(threads, rows, uniqueRows.Length, gradient, learningRate, gradientScale);
+                StepParallel(parts, rows, uniqueRows.Length, gradient, learningRate, gradientScale);
         }
     }
 
