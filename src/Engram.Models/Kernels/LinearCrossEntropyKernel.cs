@@ -25,7 +25,8 @@ internal sealed class LinearCrossEntropyKernel : autograd.SingleTensorFunction<L
         var (hidden, weight, targets) = (((Tensor)vars[0]).contiguous(), (Tensor)vars[1], (int[])vars[2]);
         var wantsGradient = (bool)vars[3];
         var (rows, vocabulary) = ((int)hidden.size(0), (int)weight.size(0));
-        var chunk = Math.Clamp(ChunkBytes * HostTensor.Parts(rows) / (4 * vocabulary), 16, Math.Max(16, rows));
+        // Each chunk reads and writes the whole gradient of the read-out: as many rows as it is wide pay for that.
+        var chunk = Math.Clamp(Math.Max(ChunkBytes * HostTensor.Parts(rows) / (4 * vocabulary), (int)weight.size(1)), 16, Math.Max(16, rows));
         var losses = new double[rows];
         var weightT = weight.t();
         var dHidden = wantsGradient ? empty_like(hidden) : null;
