@@ -37,8 +37,7 @@ public sealed class Sampler
 {
     private readonly SamplingOptions _options;
     private readonly Random _random;
-    private int[] _order = [];
-    private float[] _weights = [];
+    private ulong[] _ranked = [];
 
     /// <summary>Starts a sequence of draws.</summary>
     public Sampler(SamplingOptions options)
@@ -60,35 +59,41 @@ public sealed class Sampler
         if (_options.Temperature == 0)
             return best;
 
-        // Probabilities relative to the most likely token, in descending order; ties by id, so that the order is total.
-        if (_order.Length != count)
-            (_order, _weights) = (new int[count], new float[count]);
-        var max = logits[best];
-        var total = 0.0;
+        // Probabilities relative to the most likely token.
+        if (_ranked.Length != count)
+            _ranked = new ulong[count];
+        var (max, total) = (logits[best], 0.0);
         for (var i = 0; i < count; i++)
         {
-            _order[i] = i;
-            _weights[i] = -(float)Math.Exp((logits[i] - max) / _options.Temperature);
-            total -= _weights[i];
+            _ranked[i] = Rank((float)Math.Exp((logits[i] - max) / _options.Temperature), i);
+            total += Weight(_ranked[i]);
         }
 
         if (_options.TopP < 1)
         {
-            Array.Sort(_weights, _order);
+            Array.Sort(_ranked);
             var (kept, mass) = (0, 0.0);
             while (kept < count && mass < _options.TopP * total)
-                mass -= _weights[kept++];
+                mass += Weight(_ranked[kept++]);
             (total, count) = (mass, Math.Max(kept, 1));
         }
 
         var target = _random.NextDouble() * total;
         for (var i = 0; i < count; i++)
         {
-            target += _weights[i];
+            target -= Weight(_ranked[i]);
             if (target < 0)
-                return _order[i];
+                return Id(_ranked[i]);
         }
 
-        return _order[count - 1];
+        return Id(_ranked[count - 1]);
     }
+
+    // 64 bits: complement of the weight's bits u32 | id u32. Weights are not negative, so their bits ascend as they do: sorted, the
+    // likeliest token comes first and equal ones by id.
+    private static ulong Rank(float weight, int id) => (ulong)~BitConverter.SingleToUInt32Bits(weight) << 32 | (uint)id;
+
+    private static float Weight(ulong rank) => BitConverter.UInt32BitsToSingle(~(uint)(rank >> 32));
+
+    private static int Id(ulong rank) => (int)(uint)rank;
 }

@@ -108,8 +108,15 @@ public sealed class ModelAddressing
     private static void Compare(int layer, string what, long[] found, long[] expected)
     {
         if (!found.AsSpan().SequenceEqual(expected))
-            throw new ArgumentException($"Layer {layer}, {what}: the file says [{string.Join(", ", found)}], its specification gives [{string.Join(", ", expected)}].");
+        {
+            var at = found.AsSpan().CommonPrefixLength(expected);
+            throw new ArgumentException($"Layer {layer}, {what}: the file says {Excerpt(found, at)}, its specification gives {Excerpt(expected, at)}.");
+        }
     }
+
+    // A hostile file may ask for thousands.
+    private static string Excerpt(long[] values, int at) =>
+        values.Length <= 16 ? $"[{string.Join(", ", values)}]" : at < values.Length ? $"{values[at]} as number {at + 1} of {values.Length}" : $"{values.Length} numbers";
 
     private static ModelLayerJson Describe(LayerConstants layer) => new()
     {

@@ -184,5 +184,7 @@ internal sealed class SafetensorsHeader
             throw Invalid($"{bufferLength - end} bytes follow the last tensor.");
     }
 
-    private InvalidDataException Invalid(string what, Exception? inner = null) => new($"{_file}: {what}", inner);
+    // A hostile header may be quoted at its full length.
+    private InvalidDataException Invalid(string what, Exception? inner = null) =>
+        new($"{_file}: {(what.Length <= MaxNameLength + 200 ? what : $"{what.AsSpan(0, MaxNameLength + 200)}…")}", inner);
 }
