@@ -1,0 +1,206 @@
+using System.Text;
+using Engram.Models;
+using Engram.Models.Configuration;
+using Engram.Models.Generation;
+using Engram.Models.Memory;
+using Engram.Torch.Tests.Memory;
+using Engram.Torch.Tests.Training;
+using static TorchSharp.torch;
+
+namespace Engram.Torch.Tests.Generation;
+
+/// <summary>Text token by token with caches is the text that the whole model gives when it reads everything anew each time.</summary>
+public sealed class TextGeneratorTests
+{
+    private static readonly SamplingOptions Greedy = new() { Temperature = 0, MaxNewTokens = 24 };
+
+    public static TheoryData<string, bool> Models
+    {
+        get
+        {
+            var data = new TheoryData<string, bool>();
+            foreach (var name in new[] { "memory, 4 streams", "memory, 2 streams", "memory, 1 stream", "memory, no convolution", "one row", "experts", "dense" })
+            {
+                data.Add(name, true);
+                if (name.StartsWith("memory", StringComparison.Ordinal))
+                    data.Add(name, false);
+            }
+
+            return data;
+        }
+    }
+
+    [Theory, MemberData(nameof(Models))]
+    public void Cached_decoding_equals_recomputation(string name, bool useMemory)
+    {
+        using var model = RandomModel.Create(Named(name));
+        var prompt = Prompt(model);
+        var generator = new TextGenerator(model);
+        int[] generated = [.. generator.Tokens(prompt, Greedy, useMemory)];
+        Assert.Equal((prompt.Length, generated.Length), (generator.PromptTokens, generator.GeneratedTokens));
+        Assert.InRange(generated.Length, 12, Greedy.MaxNewTokens);   // beyond the reach of the convolution, 9
+
+        using var state = model.Transformer.NewState();
+        var windows = useMemory ? model.Memory?.NewWindows() : null;
+        int[] text = [.. prompt, .. generated];
+        for (var length = prompt.Length; length < text.Length; length++)
+        {
+            var next = length == prompt.Length ? prompt : text[(length - 1)..length];
+            var (cached, whole) = (Decode(model, next, windows, state), Recompute(model, text[..length], useMemory));
+            var largest = whole.Max(Math.Abs);
+            for (var id = 0; id < whole.Length; id++)
+                // Kernels against composed forms, and two equal forms of attention: float32 rounding through four layers.
+                Assert.Equal(whole[id], cached[id], 1e-4 * largest);
+            Assert.Equal(text[length], Enumerable.Range(0, model.Tokenizer.VocabularySize).MaxBy(id => whole[id]));
+        }
+    }
+
+    [Fact]
+    public void Memory_switched_off_gives_another_text()
+    {
+        using var model = RandomModel.Create(TinyRun.Configuration);
+        var generator = new TextGenerator(model);
+        Assert.NotEqual(generator.Tokens(Prompt(model), Greedy), generator.Tokens(Prompt(model), Greedy, useMemory: false));
+    }
+
+    [Fact]
+    public void Same_seed_gives_the_same_text_and_another_seed_another()
+    {
+        using var model = RandomModel.Create(TinyRun.Configuration);
+        Assert.Equal(Text(model, "ka lo", new() { Seed = 3, MaxNewTokens = 30 }), Text(model, "ka lo", new() { Seed = 3, MaxNewTokens = 30 }));
+        Assert.NotEqual(Text(model, "ka lo", new() { Seed = 3, MaxNewTokens = 30 }), Text(model, "ka lo", new() { Seed = 4, MaxNewTokens = 30 }));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("ka lo mi")]
+    [InlineData("naïve 🙂")]
+    public void Streamed_pieces_are_the_decoded_tokens(string prompt)
+    {
+        using var model = RandomModel.Create(TinyRun.Configuration);
+        var generator = new TextGenerator(model);
+        int[] ids = [.. generator.Tokens([generator.StartOfText, .. model.Tokenizer.Encode(prompt)], new() { Seed = 8, MaxNewTokens = 40 })];
+        Assert.True(ids.Length > 5, $"only {ids.Length} tokens");
+        Assert.Equal(model.Tokenizer.Decode(ids), Text(model, prompt, new() { Seed = 8, MaxNewTokens = 40 }));
+    }
+
+    [Fact]
+    public void Context_ends_the_text()
+    {
+        using var model = RandomModel.Create(TinyRun.Configuration with { MaxPositionEmbeddings = 12 });
+        var generator = new TextGenerator(model);
+        Assert.Equal(12 - 5, generator.Tokens([0, 20, 30, 40, 50], Greedy).Count());
+        Assert.Single(generator.Tokens([0, .. Enumerable.Range(20, 10)], Greedy));
+        foreach (var length in new[] { 0, 12, 13 })
+        {
+            var error = Assert.Throws<ArgumentException>(() => generator.Tokens([.. Enumerable.Range(20, length)], Greedy).ToList());
+            Assert.Contains($"The prompt has {length} tokens; between 1 and 11 fit into the context of 12.", error.Message);
+        }
+    }
+
+    [Fact]
+    public void Cancellation_ends_the_text_after_the_current_token()
+    {
+        using var model = RandomModel.Create(TinyRun.Configuration);
+        using var cancellation = new CancellationTokenSource();
+        var generator = new TextGenerator(model);
+        var whole = generator.Tokens(Prompt(model), Greedy).ToList();
+        var cut = new List<int>();
+        foreach (var id in generator.Tokens(Prompt(model), Greedy, cancellation: cancellation.Token))
+        {
+            cut.Add(id);
+            if (cut.Count == 3)
+                cancellation.Cancel();
+        }
+
+        Assert.Equal(whole.Take(3), cut);
+        Assert.Equal(3, generator.GeneratedTokens);
+    }
+
+    [Theory]
+    [InlineData(0, 1)]
+    [InlineData(1, 0)]
+    [InlineData(4, 4)]
+    public void Start_and_end_token_end_the_text(int start, int end)
+    {
+        using var model = RandomModel.Create(TinyRun.Configuration with { BosTokenId = start, EosTokenId = end });
+        var generator = new TextGenerator(model);
+        Assert.Equal((start, end), (generator.StartOfText, generator.EndOfText));
+        foreach (var token in new[] { start, end })
+        {
+            // The read-out of this token outweighs all others; the first of its kind ends the text.
+            using (no_grad())
+            {
+                model.Transformer.Parameters["lm_head.weight"].Tensor.zero_();
+                model.Transformer.Parameters["model.norm.weight"].Tensor.fill_(1);
+            }
+
+            var hidden = Recompute(model, [start], useMemory: true, hidden: true);
+            using (no_grad())
+            using (var row = tensor(hidden))
+                model.Transformer.Parameters["lm_head.weight"].Tensor[token].copy_(row);
+            Assert.Empty(generator.Stream("", Greedy));
+            Assert.Equal((1, 0), (generator.PromptTokens, generator.GeneratedTokens));
+        }
+    }
+
+    [Fact]
+    public void Unset_start_and_end_tokens_stand_in_for_each_other()
+    {
+        foreach (var (bos, eos, start, end) in new (int?, int?, int, int)[] { (3, null, 3, 3), (null, 5, 5, 5), (null, null, 0, 0), (3, 5, 3, 5) })
+        {
+            using var model = RandomModel.Create(TinyRun.Configuration with { BosTokenId = bos, EosTokenId = eos });
+            var generator = new TextGenerator(model);
+            Assert.Equal((start, end), (generator.StartOfText, generator.EndOfText));
+        }
+    }
+
+    [Fact]
+    public void Decoding_leaves_no_tensors_behind()
+    {
+        using var model = RandomModel.Create(TinyRun.Configuration);
+        var generator = new TextGenerator(model);
+        _ = generator.Tokens(Prompt(model), Greedy).ToList();
+        var before = TorchSharp.DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+        _ = generator.Tokens(Prompt(model), Greedy).ToList();
+        _ = generator.Tokens(Prompt(model), Greedy).First();   // abandoned in the middle
+        Assert.Equal(before, TorchSharp.DisposeScopeManager.Statistics.ThreadTotalLiveCount);
+    }
+
+    private static string Text(LanguageModel model, string prompt, SamplingOptions options) =>
+        new TextGenerator(model).Stream(prompt, options).Aggregate(new StringBuilder(), (text, piece) => text.Append(piece)).ToString();
+
+    private static int[] Prompt(LanguageModel model) => [new TextGenerator(model).StartOfText, .. model.Tokenizer.Encode("kalo mine tu ra sovi")];
+
+    private static float[] Decode(LanguageModel model, int[] ids, MemoryWindows? windows, DecodeState state)
+    {
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        var rows = new MemoryRows();
+        windows?.Append(ids, [], rows);
+        using var memory = windows is null ? null : model.Memory!.Gather(rows, 0, 1, ids.Length, CPU, requiresGradient: false);
+        var (hidden, _) = model.Transformer.Forward(ids, [], 1, memory, state);
+        return model.Transformer.Logits(hidden.narrow(0, ids.Length - 1, 1)).data<float>().ToArray();
+    }
+
+    private static float[] Recompute(LanguageModel model, int[] ids, bool useMemory, bool hidden = false)
+    {
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        using var memory = useMemory ? model.GatherMemory(ids, [], 1) : null;
+        var last = model.Transformer.Forward(ids, [], 1, memory).Hidden.narrow(0, ids.Length - 1, 1);
+        return (hidden ? last : model.Transformer.Logits(last)).data<float>().ToArray();
+    }
+
+    private static ModelConfiguration Named(string name) => name switch
+    {
+        "memory, 4 streams" => TinyRun.Configuration,
+        "memory, 2 streams" => TinyRun.Configuration with { HcMult = 2 },
+        "memory, 1 stream" => TinyRun.Configuration with { HcMult = 1 },
+        "memory, no convolution" => TinyRun.WithMemory(memory => memory with { ConvKernel = 0 }),
+        "one row" => TinyRun.WithMemory(memory => memory with { OneRow = true }),
+        "experts" => TinyRun.Configuration with { Engram = null },
+        "dense" => Presets.Load("tiny-dense"),
+        _ => throw new ArgumentOutOfRangeException(nameof(name)),
+    };
+}

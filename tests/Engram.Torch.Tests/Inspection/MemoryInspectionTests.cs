@@ -1,0 +1,146 @@
+using Engram.Models.Configuration;
+using Engram.Models.Inspection;
+using Engram.Storage;
+using Engram.Tests.Storage;
+using Engram.Torch.Tests.Memory;
+using Engram.Torch.Tests.Training;
+
+namespace Engram.Torch.Tests.Inspection;
+
+public sealed class MemoryInspectionTests : IDisposable
+{
+    private const string Text = "kalo mine tu ra sovi kalo mine tu gan fol tir mesbur naïve 42";
+
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    public static TheoryData<string> Models => ["signed root", "sigmoid", "no gate", "no convolution", "one stream, four orders", "one row"];
+
+    [Theory, MemberData(nameof(Models))]
+    public void Dump_is_recomputed_from_the_model_folder_in_plain_arithmetic(string name)
+    {
+        string dump = _folder.File("dump.safetensors"), folder = _folder.File("model");
+        using (var model = RandomModel.Create(Named(name)))
+        {
+            model.Save(folder);
+            MemoryInspection.Run(model, Text).Dump(dump);
+        }
+
+        using var file = SafetensorsFile.Open(dump);
+        foreach (var layer in new[] { 1, 2 })
+        {
+            var oracle = new FusionOracle(folder, layer);
+            float[] Dumped(string tensor) => FusionOracle.Values<float>(file, $"layer.{layer}.{tensor}");
+            var memory = oracle.Memory(FusionOracle.Values<long>(file, $"layer.{layer}.rows"));
+            Assert.Equal(memory, Dumped("memory"));
+            var (gate, output) = oracle.Fuse(memory, Dumped("hidden_in"));
+            // Some dozen float32 roundings of values around 1; the signed root steepens those of small scores.
+            AssertClose(gate, Dumped("gate"), 2e-5);
+            AssertClose(output, Dumped("output"), 2e-5 * output.Max(Math.Abs));
+            if (name != "no gate")
+                Assert.True(gate.Max() - gate.Min() > 0.3, $"gates from {gate.Min()} to {gate.Max()} prove little");
+        }
+    }
+
+    [Fact]
+    public void Ids_and_rows_are_those_of_tokenizer_map_and_addresser()
+    {
+        using var model = RandomModel.Create(TinyRun.Configuration);
+        var inspection = MemoryInspection.Run(model, Text);
+        int[] ids = [0, .. model.Tokenizer.Encode(Text)];
+        int[] canonical = [.. ids.Select(id => model.Memory!.Map[id])];
+        Assert.Equal(ids, inspection.TokenIds);
+        Assert.Equal(canonical, inspection.CanonicalIds);
+        Assert.Equal((4, 4, 2, 3), (inspection.Streams, inspection.Columns, inspection.HeadsPerOrder, inspection.MaxOrder));
+        Assert.Equal([1, 2], inspection.Layers.Select(layer => layer.Layer));
+        for (var position = 0; position < 2; position++)
+        {
+            var layer = inspection.Layers[position];
+            var rows = new long[ids.Length * 4];
+            model.Memory!.Addresser.Address(canonical, [], position, rows);
+            Assert.Equal(rows, layer.Rows);
+            for (var t = 0; t < ids.Length; t++)
+            {
+                Assert.Equal(rows[(t * 4)..(t * 4 + 2)], inspection.Rows(layer, t, order: 2).ToArray());
+                Assert.Equal(rows[(t * 4 + 2)..(t * 4 + 4)], inspection.Rows(layer, t, order: 3).ToArray());
+                Assert.Equal(layer.Gate[(t * 4)..(t * 4 + 4)], inspection.Gates(layer, t).ToArray());
+                Assert.Equal(layer.Gate[(t * 4)..(t * 4 + 4)].Average(), inspection.MeanGate(layer, t), 1e-6);
+            }
+        }
+    }
+
+    [Fact]
+    public void Ngrams_are_the_tokens_of_the_window()
+    {
+        using var model = RandomModel.Create(TinyRun.Configuration);
+        var inspection = MemoryInspection.Run(model, Text);
+        Assert.Equal(Text, string.Concat(Enumerable.Range(1, inspection.TokenIds.Count - 1).Select(inspection.TokenText)).Replace("\uFFFD\uFFFD", "ï"));
+        Assert.Equal([null, null, inspection.TokenText(0)], inspection.Ngram(0, 3));
+        Assert.Equal([null, inspection.TokenText(0), inspection.TokenText(1)], inspection.Ngram(1, 3));
+        Assert.Equal([inspection.TokenText(6), inspection.TokenText(7)], inspection.Ngram(7, 2));
+    }
+
+    [Fact]
+    public void Dump_holds_the_documented_tensors()
+    {
+        using var model = RandomModel.Create(TinyRun.Configuration);
+        var inspection = MemoryInspection.Run(model, Text);
+        inspection.Dump(_folder.File("dump.safetensors"));
+        using var file = SafetensorsFile.Open(_folder.File("dump.safetensors"));
+        var t = inspection.TokenIds.Count;
+        foreach (var layer in inspection.Layers)
+        {
+            (string, DType, long[])[] expected =
+            [
+                ("token_ids", DType.I64, [t]), ("canonical_ids", DType.I64, [t]), ("rows", DType.I64, [t, 4]), ("memory", DType.F32, [t, 32]),
+                ("hidden_in", DType.F32, [t, 4, 64]), ("gate", DType.F32, [t, 4]), ("output", DType.F32, [t, 4, 64]),
+            ];
+            foreach (var (name, type, shape) in expected)
+                file.Require($"layer.{layer.Layer}.{name}", type, shape);
+            Assert.Equal(layer.Output, FusionOracle.Values<float>(file, $"layer.{layer.Layer}.output"));
+        }
+
+        Assert.Equal(14, file.Tensors.Count);
+    }
+
+    [Fact]
+    public void Inspection_does_not_disturb_the_model_and_repeats()
+    {
+        using var model = RandomModel.Create(TinyRun.Configuration);
+        var load = model.Transformer.RouterBiases.SelectMany(b => b.Bias.ToArray()).ToArray();
+        var (first, again) = (MemoryInspection.Run(model, Text), MemoryInspection.Run(model, Text));
+        Assert.Equal(first.Layers[1].Output, again.Layers[1].Output);
+        model.Transformer.UpdateRouterBiases();
+        Assert.Equal(load, model.Transformer.RouterBiases.SelectMany(b => b.Bias.ToArray()));
+        var empty = MemoryInspection.Run(model, "");
+        Assert.Equal([0], empty.TokenIds);
+    }
+
+    [Fact]
+    public void Model_without_memory_and_text_beyond_the_context_are_refused()
+    {
+        using var dense = RandomModel.Create(TinyRun.Configuration with { Engram = null });
+        Assert.Contains("no memory to inspect", Assert.Throws<ArgumentException>(() => MemoryInspection.Run(dense, Text)).Message);
+        using var narrow = RandomModel.Create(TinyRun.Configuration with { MaxPositionEmbeddings = 8 });
+        Assert.Contains("context holds 8", Assert.Throws<ArgumentException>(() => MemoryInspection.Run(narrow, Text)).Message);
+    }
+
+    private static void AssertClose(double[] expected, float[] actual, double tolerance)
+    {
+        Assert.Equal(expected.Length, actual.Length);
+        for (var i = 0; i < actual.Length; i++)
+            Assert.True(Math.Abs(expected[i] - actual[i]) <= tolerance, $"value {i}: {expected[i]} and {actual[i]}, more than {tolerance} apart");
+    }
+
+    private static ModelConfiguration Named(string name) => name switch
+    {
+        "signed root" => TinyRun.Configuration,
+        "sigmoid" => TinyRun.WithMemory(memory => memory with { Gate = EngramGate.Sigmoid }),
+        "no gate" => TinyRun.WithMemory(memory => memory with { Gate = EngramGate.None }),
+        "no convolution" => TinyRun.WithMemory(memory => memory with { ConvKernel = 0 }),
+        "one stream, four orders" => TinyRun.WithMemory(memory => memory with { MaxNgramSize = 5, SlotsPerOrder = [31, 37, 41, 43] }) with { HcMult = 1 },
+        "one row" => TinyRun.WithMemory(memory => memory with { OneRow = true }),
+        _ => throw new ArgumentOutOfRangeException(nameof(name)),
+    };
+}

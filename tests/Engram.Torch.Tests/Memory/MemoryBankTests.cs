@@ -1,0 +1,145 @@
+using Engram.Addressing;
+using Engram.Models;
+using Engram.Models.Memory;
+using Engram.Torch.Tests.Training;
+using static TorchSharp.torch;
+
+namespace Engram.Torch.Tests.Memory;
+
+public sealed class MemoryBankTests
+{
+    private const int Sequences = 3;
+    private const int Length = 12;
+
+    private static readonly int[] Ids = [.. Enumerable.Range(0, Sequences * Length).Select(i => i * 53 % 300)];
+    private static readonly bool[] Starts = [.. Enumerable.Range(0, Sequences * Length).Select(i => i % Length is 0 or 5 or 6)];
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Rows_are_those_of_each_sequence_alone(bool reset)
+    {
+        using var model = RandomModel.Create(TinyRun.WithMemory(memory => memory with { ResetAtDocuments = reset }));
+        var (bank, rows) = (model.Memory!, new MemoryRows());
+        bank.Address(Ids, Starts, Sequences, rows);
+        Assert.Equal((Ids.Length, 4), (rows.Tokens, rows.Columns));
+        Assert.Equal(Ids.Select(id => bank.Map[id]), rows.CanonicalIds.ToArray());
+        for (var position = 0; position < 2; position++)
+            for (var b = 0; b < Sequences; b++)
+            {
+                var expected = new long[Length * bank.Columns];
+                bank.Addresser.Address(rows.CanonicalIds.Slice(b * Length, Length), reset ? Starts.AsSpan(b * Length, Length) : [], position, expected);
+                Assert.Equal(expected, rows.Layer(position).Slice(b * expected.Length, expected.Length).ToArray());
+            }
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(5)]
+    [InlineData(Length)]
+    public void Windows_that_grow_read_the_rows_of_the_whole(int chunk)
+    {
+        using var model = RandomModel.Create(TinyRun.Configuration);
+        var (bank, whole, part) = (model.Memory!, new MemoryRows(), new MemoryRows());
+        bank.Address(Ids, Starts, Sequences, whole);
+        var windows = bank.NewWindows(Sequences);
+        for (var begin = 0; begin < Length; begin += chunk)
+        {
+            var taken = Math.Min(chunk, Length - begin);
+            var (ids, starts) = (Cut(Ids, begin, taken), Cut(Starts, begin, taken));
+            windows.Append(ids, starts, part);
+            for (var position = 0; position < 2; position++)
+                for (var b = 0; b < Sequences; b++)
+                    Assert.Equal(
+                        whole.Layer(position).Slice((b * Length + begin) * bank.Columns, taken * bank.Columns).ToArray(),
+                        part.Layer(position).Slice(b * taken * bank.Columns, taken * bank.Columns).ToArray());
+        }
+
+        static T[] Cut<T>(T[] values, int begin, int count) => [.. Enumerable.Range(0, Sequences).SelectMany(b => values.Skip(b * Length + begin).Take(count))];
+    }
+
+    [Fact]
+    public void One_row_reads_the_row_of_its_column()
+    {
+        using var model = RandomModel.Create(TinyRun.WithMemory(memory => memory with { OneRow = true }));
+        var (bank, rows, grown) = (model.Memory!, new MemoryRows(), new MemoryRows());
+        bank.Address(Ids, Starts, Sequences, rows);
+        bank.NewWindows(Sequences).Append(Ids, Starts, grown);
+        for (var position = 0; position < 2; position++)
+        {
+            Assert.Equal(bank.Columns, bank.Table(position).Rows);
+            Assert.Equal(Enumerable.Range(0, Ids.Length * bank.Columns).Select(i => (long)(i % bank.Columns)), rows.Layer(position).ToArray());
+            Assert.Equal(rows.Layer(position).ToArray(), grown.Layer(position).ToArray());
+        }
+    }
+
+    [Fact]
+    public void Gathered_memory_is_the_rows_side_by_side()
+    {
+        using var scope = NewDisposeScope();
+        using var model = RandomModel.Create(TinyRun.Configuration);
+        var (bank, rows) = (model.Memory!, new MemoryRows());
+        bank.Address(Ids, Starts, Sequences, rows);
+        using var memory = bank.Gather(rows, first: 1, sequences: 2, Length, CPU, requiresGradient: true);
+        Assert.Null(memory.Layer(0));
+        for (var position = 0; position < 2; position++)
+        {
+            var gathered = memory.Layer(bank.LayerIds[position])!;
+            Assert.Equal([2, Length, bank.Columns * bank.Table(position).Width], gathered.shape);
+            Assert.True(gathered.requires_grad && gathered.is_leaf);
+            var expected = new List<float>();
+            foreach (var row in rows.Layer(position)[(Length * bank.Columns)..])
+                expected.AddRange(bank.Table(position).Row(row));
+            Assert.Equal(expected, gathered.detach().data<float>().ToArray());
+        }
+
+        using var inference = bank.Gather(rows, 0, 1, Length, CPU, requiresGradient: false);
+        Assert.False(inference.Layer(1)!.requires_grad);
+    }
+
+    [Fact]
+    public void Rows_buffer_serves_batches_of_any_size()
+    {
+        using var model = RandomModel.Create(TinyRun.Configuration);
+        var (bank, reused) = (model.Memory!, new MemoryRows());
+        foreach (var tokens in new[] { 24, 3, 36, 1 })
+        {
+            var fresh = new MemoryRows();
+            bank.Address(Ids.AsSpan(0, tokens), [], 1, reused);
+            bank.Address(Ids.AsSpan(0, tokens), [], 1, fresh);
+            Assert.Equal(tokens, reused.Tokens);
+            for (var position = 0; position < 2; position++)
+                Assert.Equal(fresh.Layer(position).ToArray(), reused.Layer(position).ToArray());
+        }
+    }
+
+    [Fact]
+    public void Same_seed_gives_the_same_tables_and_every_layer_its_own()
+    {
+        using var first = LanguageModel.Create(TinyRun.Configuration, TinyCorpus.Shared.Tokenizer, seed: 4);
+        using var again = LanguageModel.Create(TinyRun.Configuration, TinyCorpus.Shared.Tokenizer, seed: 4);
+        using var other = LanguageModel.Create(TinyRun.Configuration, TinyCorpus.Shared.Tokenizer, seed: 5);
+        for (var position = 0; position < 2; position++)
+        {
+            var row = first.Memory!.Table(position).Row(17).ToArray();
+            Assert.Equal(row, again.Memory!.Table(position).Row(17).ToArray());
+            Assert.NotEqual(row, other.Memory!.Table(position).Row(17).ToArray());
+            Assert.NotEqual(row, first.Memory.Table(1 - position).Row(17).ToArray());
+        }
+    }
+
+    [Fact]
+    public void Token_without_canonical_id_is_refused()
+    {
+        using var model = RandomModel.Create(TinyRun.Configuration);
+        Assert.Contains("300", Assert.Throws<ArgumentOutOfRangeException>(() => model.Memory!.Address([5, 300], [], 1, new MemoryRows())).Message);
+        Assert.NotEqual(NgramAddresser.NoRow, Rows(model, 299));
+
+        static long Rows(LanguageModel model, int id)
+        {
+            var rows = new MemoryRows();
+            model.Memory!.Address([id], [], 1, rows);
+            return rows.Layer(0)[0];
+        }
+    }
+}
