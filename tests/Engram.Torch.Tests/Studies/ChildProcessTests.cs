@@ -39,7 +39,7 @@ public sealed class ChildProcessTests : IDisposable
     public async Task Run_ThatFails_ShowsTheTailOfItsLogAndItsPath()
     {
         var error = await Assert.ThrowsAsync<ChildProcessException>(() => ChildProcess.RunAsync(
-            "Training moe (seed 2)", Shell, ["for i in $(seq 40); do echo line $i; done; echo the reason >&2; exit 3"], Log, TestContext.Current.CancellationToken));
+            "Training moe (seed 2)", Shell, ["for i in $(seq 40); do echo line $i; done; sleep 0.3; echo the reason >&2; exit 3"], Log, TestContext.Current.CancellationToken));
 
         Assert.Equal($"Training moe (seed 2) failed with exit code 3. Its log is {Log}", error.Message);
         Assert.Contains("the reason", error.Tail);
