@@ -41,6 +41,8 @@ public sealed class KilledRunTests(ITestOutputHelper output) : IDisposable
             using var child = Start(killed, kills);
             var done = UpdatesDone(killed) + random.Next(5);
             WaitFor(child, () => UpdatesDone(killed) > done || child.HasExited);
+            if (kill == 0)
+                Assert.Contains("is another process training there?", Assert.Throws<IOException>(() => TinyRun.Train(Setup(killed, kills) with { Resume = true })).Message);
             if (duringCheckpoint)
                 WaitFor(child, () => Unfinished(killed).Length > 0 || child.HasExited);
             Thread.Sleep(random.Next(duringCheckpoint ? 8 : 60));

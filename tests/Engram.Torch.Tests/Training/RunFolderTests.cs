@@ -66,6 +66,16 @@ public sealed class RunFolderTests : IDisposable
     }
 
     [Fact]
+    public void Run_begun_for_another_process_is_trained_by_resuming_it()
+    {
+        Trainer.Begin(TinyRun.Configuration, TinyRun.Options, Run);
+        Trainer.Begin(TinyRun.Configuration, TinyRun.Options, Run);
+        Assert.Contains("seed 1 is now 2", Assert.Throws<InvalidDataException>(() => Trainer.Begin(TinyRun.Configuration, TinyRun.Options with { Seed = 2 }, Run)).Message);
+        Assert.Null(TinyRun.Train(TinyRun.Setup(Run, resume: true), stop: 1));
+        Assert.Throws<InvalidDataException>(() => TinyRun.Train(TinyRun.Setup(Run, resume: true) with { Corpus = TinyCorpus.Other }));
+    }
+
+    [Fact]
     public void Refused_setup_leaves_no_run_behind()
     {
         TrainingSetup[] wrong =
