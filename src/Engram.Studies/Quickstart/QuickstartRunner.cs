@@ -50,6 +50,8 @@ public sealed class QuickstartRunner(QuickstartStudy study, string root, EngramC
 
         using var corpus = DataPreparation.Prepare(source, _folder.Data, new PreparationOptions { VocabularySize = study.VocabularySize },
             new PreparationReports(progress, clock), cancellation);
+        // The texts are garbage now. Nothing allocates here while the arms are trained, so without asking the memory would stay taken from them.
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive);
         var reused = new ArmTraining(study, _folder, command).RunAsync(seeds, progress, cancellation).GetAwaiter().GetResult();
         var runs = seeds.Count * study.Arms.Count;
 
