@@ -36,9 +36,10 @@ public static class ValidationLoss
     /// <param name="length">Tokens per sequence.</param>
     /// <param name="sequences">At most this many sequences, evenly spaced.</param>
     /// <param name="memory">What the memory does; must be <see cref="MemoryUse.On"/> for a model without one.</param>
+    /// <param name="cancellation">Ends the measurement between two batches.</param>
     /// <exception cref="ArgumentException">A model without memory is asked to switch it.</exception>
     /// <exception cref="InvalidDataException">The corpus belongs to another tokenizer, or is too short.</exception>
-    public static LossMeasurement Measure(LanguageModel model, PreparedCorpus corpus, int length, int sequences, MemoryUse memory = MemoryUse.On)
+    public static LossMeasurement Measure(LanguageModel model, PreparedCorpus corpus, int length, int sequences, MemoryUse memory = MemoryUse.On, CancellationToken cancellation = default)
     {
         if (memory != MemoryUse.On && model.Memory is null)
             throw new ArgumentException("The model has no memory to switch off or shuffle.", nameof(memory));
@@ -48,6 +49,7 @@ public static class ValidationLoss
         var (nats, tokens, bytes) = (0.0, 0L, 0L);
         foreach (var batch in new ValidationBatches(corpus, sequences, SequencesPerBatch, length))
         {
+            cancellation.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
             using var gathered = memory == MemoryUse.Off ? null : model.GatherMemory(batch.Inputs, batch.DocumentStarts, batch.Sequences, shuffled);
             var (hidden, _) = model.Transformer.Forward(batch.Inputs, batch.DocumentStarts, batch.Sequences, gathered);

@@ -14,7 +14,7 @@ internal sealed class AddressCommand : CliCommand
     public AddressCommand() : base("address",
         "Compute the multipliers, primes and table rows of canonical token ids, without a model. Writes the same JSON with perLayer filled in, to compare implementations.",
         "engram address case.json",
-        "engram address addressing.json > computed.json") => Add(_file);
+        "engram address cases.json > computed.json") => Add(_file);
 
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
     {

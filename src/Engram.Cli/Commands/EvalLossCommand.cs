@@ -21,7 +21,7 @@ internal sealed class EvalLossCommand : CliCommand
     private readonly Option<bool> _json = CommonOptions.Json();
 
     public EvalLossCommand() : base("loss", "Measure the loss on the validation part of prepared data. The sequences are the same for every model.",
-        "engram eval loss --model run/model --data data",
+        "engram eval loss --model run/model --data data --threads 1",
         "engram eval loss --model run/model --data data --memory off --json")
     {
         Add(_model.Folder);
@@ -39,7 +39,7 @@ internal sealed class EvalLossCommand : CliCommand
         using var corpus = PreparedCorpus.Open(parsed.GetRequiredValue(_data));
         using var model = _model.Open(parsed);
         var memory = parsed.GetRequiredValue(_memory);
-        var loss = ValidationLoss.Measure(model, corpus, parsed.GetValue(_length), parsed.GetValue(_sequences), Uses[memory]);
+        var loss = ValidationLoss.Measure(model, corpus, parsed.GetValue(_length), parsed.GetValue(_sequences), Uses[memory], cancellation);
         if (parsed.GetValue(_json)) Terminal.Json(new { loss.Nats, loss.BitsPerByte, Perplexity = Math.Exp(loss.Nats), loss.Tokens, Memory = memory });
         else Console.Out.WriteLine($"{loss.Nats:F4} nats per token, {loss.BitsPerByte:F4} bits per byte, perplexity {Math.Exp(loss.Nats):F2} over {loss.Tokens:N0} tokens (memory {memory})");
     }

@@ -33,7 +33,7 @@ internal sealed class TrainCommand : CliCommand
     private readonly Option<bool> _json = CommonOptions.Json();
 
     public TrainCommand() : base("train", "Train a model. Ctrl-C writes a checkpoint; --resume continues as if nothing had happened.",
-        "engram train --preset quickstart-engram --data data --run run --steps 1000",
+        "engram train --preset quickstart-engram --data data --run run --steps 1000 --threads 1",
         "engram train --config config.json --data data --run run --tokens 10000000 --validate-every 200 --checkpoint-every 200",
         "engram train --data data --run run --resume")
     {
