@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Engram.Studies.Processes;
 
 namespace Engram.Cli;
 
@@ -14,7 +15,7 @@ internal sealed class Interruption : IDisposable
     public Interruption()
     {
         _registrations = [PosixSignalRegistration.Create(PosixSignal.SIGINT, Handle), PosixSignalRegistration.Create(PosixSignal.SIGTERM, Handle)];
-        if (Environment.GetEnvironmentVariable("ENGRAM_END_WITH_INPUT") == "1")
+        if (Environment.GetEnvironmentVariable(EngramCommand.EndWithInput) == "1")
             new Thread(EndWithInput) { IsBackground = true }.Start();
     }
 

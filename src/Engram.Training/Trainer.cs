@@ -129,7 +129,7 @@ public sealed class Trainer : IDisposable
     /// an implementation does besides are not counted.
     /// </summary>
     public static double UsefulFlopsPerToken(ModelConfiguration configuration) =>
-        6.0 * (ModelPlan.Of(configuration).ActiveParameters + (double)configuration.VocabularySize * configuration.HiddenSize);
+        6.0 * ModelPlan.Of(configuration).ActiveWithOne;
 
     private TrainingResult Train(IProgress<TrainingProgress>? progress, CancellationToken cancellation)
     {

@@ -23,7 +23,7 @@ public sealed class MemoryBank : IDisposable
     {
         _engram = engram;
         Map = map;
-        Addresser = new NgramAddresser(constants);
+        Addresser = new NgramAddresser(constants, engram.OneRow);
         TokenizerFingerprint = tokenizerFingerprint;
         _tables = tables;
     }
@@ -92,7 +92,6 @@ public sealed class MemoryBank : IDisposable
         for (var b = 0; b < sequences; b++)
             rows.Starts[b * (tokenIds.Length / sequences)] = true;
         Addresser.AddressAllLayers(rows.CanonicalIds, rows.Starts, rows.All(_tables.Length));
-        ReduceToOneRow(rows);
     }
 
     /// <summary>Windows of <paramref name="sequences"/> sequences at the start of a document, for decoding.</summary>
@@ -154,7 +153,6 @@ public sealed class MemoryBank : IDisposable
                     .CopyTo(rows.All(_tables.Length)[((position * windows.Length + b) * length * Columns)..]);
         }
 
-        ReduceToOneRow(rows);
     }
 
     private void Canonicalise(ReadOnlySpan<int> tokenIds, MemoryRows rows)
@@ -162,16 +160,5 @@ public sealed class MemoryBank : IDisposable
         rows.Resize(tokenIds.Length, Columns, _tables.Length);
         for (var i = 0; i < tokenIds.Length; i++)
             rows.CanonicalIds[i] = Map[tokenIds[i]];
-    }
-
-    /// <summary>In the capacity-one control every n-gram of a head reads the same row.</summary>
-    private void ReduceToOneRow(MemoryRows rows)
-    {
-        if (!_engram.OneRow)
-            return;
-        var all = rows.All(_tables.Length);
-        for (var i = 0; i < all.Length; i++)
-            if (all[i] != NgramAddresser.NoRow)
-                all[i] = i % Columns;
     }
 }

@@ -7,9 +7,6 @@ namespace Engram.Studies.Processes;
 /// <summary>Runs a process to its end, its output in a log file.</summary>
 internal static partial class ChildProcess
 {
-    /// <summary>Environment variable that asks an <c>engram</c> process to end when its standard input does.</summary>
-    public const string EndWithInput = "ENGRAM_END_WITH_INPUT";
-
     private const int Terminate = 15;   // SIGTERM
     private const int TailLines = 15;
 
@@ -55,7 +52,7 @@ internal static partial class ChildProcess
     {
         // The input stays open as long as this process lives, however it ends: a child that is told so ends with it.
         var start = new ProcessStartInfo(fileName, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
-        start.Environment[EndWithInput] = "1";
+        start.Environment[EngramCommand.EndWithInput] = "1";
         try
         {
             return Process.Start(start)!;

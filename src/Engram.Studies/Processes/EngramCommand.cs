@@ -7,6 +7,9 @@ namespace Engram.Studies.Processes;
 /// <param name="Prefix">Arguments before the command: empty for the launcher, the program's .dll for <c>dotnet</c>.</param>
 public sealed record EngramCommand(string FileName, IReadOnlyList<string> Prefix)
 {
+    /// <summary>Environment variable that, set to 1, asks a process of this program to end when its standard input does.</summary>
+    public const string EndWithInput = "ENGRAM_END_WITH_INPUT";
+
     private const string Host = "dotnet";
 
     /// <summary>The program that is running, however it was started: by its launcher, by <c>dotnet run</c>, or by <c>dotnet engram.dll</c>.</summary>

@@ -33,7 +33,7 @@ public sealed class NgramAddresser
 
     /// <summary>Prepares the addressing of a model.</summary>
     /// <param name="constants">Derived or loaded.</param>
-    /// <param name="oneRow">The capacity-one control: every n-gram of a head addresses the first row of its segment.</param>
+    /// <param name="oneRow">The capacity-one control: the table has one row per head, H in all, and every n-gram reads it: row = column.</param>
     public NgramAddresser(AddressingConstants constants, bool oneRow = false)
     {
         ArgumentNullException.ThrowIfNull(constants);
@@ -44,7 +44,7 @@ public sealed class NgramAddresser
         // With zero multipliers every mix, and so every remainder, is 0.
         _layers = [.. constants.Layers.Select(layer => new Layer(
             oneRow ? new long[_maxOrder] : [.. layer.Multipliers],
-            [.. layer.Primes.SelectMany(heads => heads).Zip(layer.Offsets, (prime, offset) => new Column(new FastModulo(prime), offset))]))];
+            [.. layer.Primes.SelectMany(heads => heads).Select((prime, column) => new Column(new FastModulo(prime), oneRow ? column : layer.Offsets[column]))]))];
     }
 
     /// <summary>The constants it uses.</summary>
@@ -109,10 +109,10 @@ public sealed class NgramAddresser
     public void Residues(ReadOnlySpan<int> canonicalIds, ReadOnlySpan<bool> documentStarts, int layerPosition, Span<long> residues)
     {
         Address(canonicalIds, documentStarts, layerPosition, residues);
-        var offsets = Constants.Layers[layerPosition].Offsets;
+        var columns = _layers[layerPosition].Columns;
         for (var i = 0; i < residues.Length; i++)
             if (residues[i] != NoRow)
-                residues[i] -= offsets[i % Columns];
+                residues[i] -= columns[i % Columns].Offset;
     }
 
     private void FillAll(ReadOnlySpan<int> recent, int reach, ReadOnlySpan<int> ids, ReadOnlySpan<bool> starts, Span<long> rows)

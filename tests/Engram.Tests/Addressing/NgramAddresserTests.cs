@@ -217,14 +217,16 @@ public class NgramAddresserTests
     }
 
     [Fact]
-    public void The_one_row_control_reads_the_first_row_of_every_segment()
+    public void The_one_row_control_reads_one_row_per_head()
     {
         var addresser = new NgramAddresser(SmallAddresser.Constants, oneRow: true);
         var rows = new long[3 * 9];
         addresser.Address([100, -1, 200], [], 1, rows);
-        Assert.Equal(addresser.Constants.Layers[1].Offsets, rows[..9]);
+        Assert.Equal([0, 1, 2, 3, 4, 5, 6, 7, 8], rows[..9]);
         Assert.All(rows[9..18], row => Assert.Equal(-1, row));
-        Assert.Equal(addresser.Constants.Layers[1].Offsets, rows[18..]);
+        Assert.Equal(rows[..9], rows[18..]);
+        addresser.Residues([100, -1, 200], [], 1, rows);
+        Assert.Equal(new long[9], rows[..9]);
     }
 
     [Fact]
