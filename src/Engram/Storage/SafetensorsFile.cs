@@ -15,11 +15,12 @@ public sealed unsafe class SafetensorsFile : IDisposable
     private readonly SafetensorsHeader _header;
     private byte* _start;
 
-    private SafetensorsFile(string path, MemoryMappedFile map, long length, long headerLength, bool lenient)
+    private SafetensorsFile(string path, MemoryMappedFile map, long length, long headerLength, bool lenient, bool writable)
     {
         Path = path;
+        IsWritable = writable;
         _map = map;
-        _view = map.CreateViewAccessor(0, length, MemoryMappedFileAccess.Read);
+        _view = map.CreateViewAccessor(0, length, writable ? MemoryMappedFileAccess.ReadWrite : MemoryMappedFileAccess.Read);
         byte* start = null;
         _view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
         _start = start + _view.PointerOffset;
@@ -37,6 +38,9 @@ public sealed unsafe class SafetensorsFile : IDisposable
     /// <summary>The path it was opened with.</summary>
     public string Path { get; }
 
+    /// <summary>Whether tensors may be changed in place; the changes reach the file by and by, at the latest with <see cref="Flush"/>.</summary>
+    internal bool IsWritable { get; }
+
     /// <summary>All tensors by name.</summary>
     public IReadOnlyDictionary<string, TensorInfo> Tensors => _header.Tensors;
 
@@ -48,12 +52,19 @@ public sealed unsafe class SafetensorsFile : IDisposable
     /// <param name="lenient">Accepts JSON white space on both sides of the header, as the reference reader does; otherwise it starts with <c>{</c> and ends with spaces at most.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">Not a valid safetensors file; the message names file, tensor and value.</exception>
-    public static SafetensorsFile Open(string path, bool lenient = false)
+    public static SafetensorsFile Open(string path, bool lenient = false) => Open(path, lenient, writable: false);
+
+    /// <summary>Opens a file whose tensors are changed in place: <see cref="Pointer"/> may be written through. Nobody else can write it meanwhile.</summary>
+    /// <inheritdoc cref="Open(string, bool)"/>
+    internal static SafetensorsFile OpenWritable(string path) => Open(path, lenient: false, writable: true);
+
+    private static SafetensorsFile Open(string path, bool lenient, bool writable)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         if (!File.Exists(path))
             throw new FileNotFoundException($"{path}: there is no such file.", path);
-        using var handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
+        var sharing = writable ? FileShare.Read : FileShare.ReadWrite;
+        using var handle = File.OpenHandle(path, FileMode.Open, writable ? FileAccess.ReadWrite : FileAccess.Read, sharing | FileShare.Delete);
         long length;
         try
         {
@@ -74,10 +85,10 @@ public sealed unsafe class SafetensorsFile : IDisposable
         if ((long)headerLength > length - sizeof(ulong))
             throw new InvalidDataException($"{path}: a header of {headerLength} bytes does not fit the file of {length}: the file is truncated.");
 
-        var map = MemoryMappedFile.CreateFromFile(handle, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
+        var map = MemoryMappedFile.CreateFromFile(handle, null, 0, writable ? MemoryMappedFileAccess.ReadWrite : MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
         try
         {
-            return new SafetensorsFile(path, map, length, (long)headerLength, lenient);
+            return new SafetensorsFile(path, map, length, (long)headerLength, lenient, writable);
         }
         catch
         {
@@ -156,6 +167,14 @@ public sealed unsafe class SafetensorsFile : IDisposable
             throw new InvalidDataException($"{Path}: tensor '{name}' of {TensorInfo.Describe(tensor.DType, tensor.Shape)} has {tensor.ByteLength} bytes; {(long)destination.Length * sizeof(T)} are needed.");
         fixed (T* target = destination)
             Buffer.MemoryCopy(Pointer(name), target, tensor.ByteLength, tensor.ByteLength);
+    }
+
+    /// <summary>Writes changes in place to the device and waits for it.</summary>
+    /// <exception cref="IOException">The device cannot take them.</exception>
+    internal void Flush()
+    {
+        ObjectDisposedException.ThrowIf(_start is null, this);
+        _view.Flush();
     }
 
     /// <summary>Ends the mapping. Views and pointers handed out must not be used any more.</summary>

@@ -8,19 +8,24 @@ namespace Engram.Storage;
 
 /// <summary>
 /// Collects tensors and writes them as one safetensors file. The same tensors give the same bytes in whatever order they are added:
-/// element types in the order of the reference implementation (U64 first, BOOL last), then names by code unit.
+/// element types in the order of the reference implementation (U64 first, BOOL last), then names by code unit, unless <see cref="KeepOrder"/> is set.
 /// </summary>
 public sealed class SafetensorsWriter
 {
     /// <summary>Largest header, in bytes, that the Hugging Face Hub displays; local readers accept four times as much.</summary>
     public const int HubHeaderLimit = 25_000_000;
 
-    private const int Alignment = 8;
     private const int ChunkSize = 64 * 1024 * 1024;
 
     private readonly Dictionary<string, Entry> _entries = new(StringComparer.Ordinal);
 
     private sealed record Entry(TensorInfo Tensor, Action<Stream> Write);
+
+    /// <summary>The header is padded so that the first tensor begins at a multiple of this, a power of two of at least 8: 4096 keeps rows of a table within pages when it is mapped.</summary>
+    public int DataAlignment { get; init; } = 8;
+
+    /// <summary>Writes tensors in the order in which they were added: the first one is the one that <see cref="DataAlignment"/> aligns.</summary>
+    public bool KeepOrder { get; init; }
 
     /// <summary>Strings written under <c>__metadata__</c>, sorted by key. Starts with <c>format</c> = <c>pt</c>, which some readers expect.</summary>
     public IDictionary<string, string> Metadata { get; } = new SortedDictionary<string, string>(StringComparer.Ordinal) { ["format"] = "pt" };
@@ -81,7 +86,8 @@ public sealed class SafetensorsWriter
     /// <exception cref="IOException">The file cannot be written.</exception>
     public int Write(string path)
     {
-        var ordered = _entries.Values.OrderByDescending(entry => entry.Tensor.DType).ThenBy(entry => entry.Tensor.Name, StringComparer.Ordinal).ToArray();
+        Entry[] ordered = KeepOrder ? [.. _entries.Values]
+            : [.. _entries.Values.OrderByDescending(entry => entry.Tensor.DType).ThenBy(entry => entry.Tensor.Name, StringComparer.Ordinal)];
         var header = Header(ordered.Select(entry => entry.Tensor));
         if (header.Length > SafetensorsHeader.MaxLength)
             throw new InvalidOperationException($"{path}: a header of {header.Length} bytes; readers accept {SafetensorsHeader.MaxLength}.");
@@ -150,7 +156,7 @@ public sealed class SafetensorsWriter
             }
             json.WriteEndObject();
         }
-        while (buffer.WrittenCount % Alignment != 0)
+        while ((sizeof(ulong) + buffer.WrittenCount) % DataAlignment != 0)
             buffer.Write(" "u8);
         return buffer.WrittenSpan.ToArray();
     }

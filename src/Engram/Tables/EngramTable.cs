@@ -1,97 +1,181 @@
+using System.Buffers;
 using System.Numerics.Tensors;
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics.X86;
 using Engram.Storage;
+using Engram.Tables.Formats;
 
 namespace Engram.Tables;
 
 /// <summary>
-/// The table of one memory layer (paper §2.3): float32 rows in native memory, of any size. It is not a tensor: rows are gathered out of it and an optimizer of its own writes them.
+/// The table of one memory layer (paper §2.3), rows of any <see cref="RowFormat"/>, of any size: in native memory, or in a mapped file that is opened in milliseconds and never needs to fit memory.
+/// It is not a tensor: rows are gathered out of it and an optimizer of its own writes them.
 /// Reading from several threads is safe while nobody writes. Must be disposed.
 /// </summary>
-public sealed unsafe class EngramTable : IDisposable
+public sealed unsafe class EngramTable : IRowStore
 {
-    // Rows ahead that the gather asks memory for: enough to cover its latency, few enough to stay in the first-level cache.
-    private const int PrefetchDistance = 8;
-    private const int CacheLine = 64;
+    // Fewer rows are gathered before another thread has woken up.
+    private const int RowsPerThread = 1 << 10;
 
-    private readonly NativeBuffer<float> _values;
+    private readonly IDisposable[] _owners;
+    private readonly SafetensorsFile? _file;
+    private readonly NativeBuffer<byte>? _memory;
+    private readonly StoredRows _stored;
+    private bool _disposed;
 
-    /// <summary>Makes a table of zeros: a memory that adds nothing until it is trained.</summary>
+    /// <summary>Makes a table of zeros in memory: a memory that adds nothing until it is trained.</summary>
     /// <param name="rows">Rows R, at least 1.</param>
-    /// <param name="width">Width w of a row in elements, at least 1.</param>
+    /// <param name="width">Width w of a row in values, at least 1.</param>
+    /// <param name="format">How rows are stored; float32 if null.</param>
     /// <exception cref="OutOfMemoryException">There is not enough memory.</exception>
-    public EngramTable(long rows, int width)
+    public EngramTable(long rows, int width, RowFormat? format = null)
     {
+        format ??= RowFormat.Float32;
         ArgumentOutOfRangeException.ThrowIfLessThan(rows, 1);
-        ArgumentOutOfRangeException.ThrowIfLessThan(width, 1);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(rows, long.MaxValue / sizeof(float) / width);
-        Rows = rows;
-        Width = width;
-        _values = new NativeBuffer<float>(rows * width);
+        format.CheckWidth(width);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(rows, long.MaxValue / format.RowBytes(width));
+        (Rows, Width, Format) = (rows, width, format);
+        _memory = new NativeBuffer<byte>(rows * format.ValueBytes(width));
+        var scales = format.HasScales ? new NativeBuffer<byte>(rows * format.ScaleBytes(width)) : null;
+        _owners = scales is null ? [_memory] : [_memory, scales];
+        _stored = new StoredRows(_memory.Pointer, scales is null ? null : scales.Pointer, width, format);
     }
 
-    /// <summary>Rows R.</summary>
+    private EngramTable(SafetensorsFile values, SafetensorsFile? scales, string tensorName)
+    {
+        (Rows, Width, Format) = TableFile.Describe(values, scales, tensorName);
+        _file = values;
+        _owners = scales is null || ReferenceEquals(values, scales) ? [values] : [values, scales];
+        var scalePointer = Format.HasScales ? scales!.Pointer(TableFile.ScaleTensor(tensorName)) : null;
+        _stored = new StoredRows(values.Pointer(tensorName), scalePointer, Width, Format);
+        VirtualMemory.ExpectRandomReads(_stored.ValuesOf(0), Rows * _stored.ValueBytes);
+        if (Format.HasScales)
+            VirtualMemory.ExpectRandomReads(scalePointer, Rows * _stored.ScaleBytes);
+    }
+
+    /// <inheritdoc/>
     public long Rows { get; }
 
-    /// <summary>Width w of a row, in elements.</summary>
+    /// <inheritdoc/>
     public int Width { get; }
 
-    /// <summary>First value; rows follow each other without gap, the first is aligned to 64 bytes. Valid until disposal.</summary>
-    public float* Pointer => _values.Pointer;
+    /// <inheritdoc/>
+    public RowFormat Format { get; }
 
-    /// <summary>One row, in place.</summary>
-    /// <param name="row">0 to R − 1.</param>
-    /// <returns>A view [w], valid until disposal.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">There is no such row.</exception>
-    public Span<float> Row(long row)
-    {
-        if ((ulong)row >= (ulong)Rows)
-            ThrowNoSuchRow(row, 0);
-        return _values.Slice(row * Width, Width);
-    }
+    /// <summary>Bytes of all rows, scales included.</summary>
+    public long Bytes => Rows * Format.RowBytes(Width);
 
-    /// <summary>Copies rows. Row −1, the address of a dead position, is answered with zeros.</summary>
-    /// <param name="rows">Row numbers [n], −1 or 0 to R − 1, in any order, repeated or not.</param>
-    /// <param name="destination">Receives the rows [n, w].</param>
-    /// <exception cref="ArgumentOutOfRangeException">There is no such row; <paramref name="destination"/> is partly written.</exception>
-    /// <exception cref="ArgumentException"><paramref name="destination"/> is not n·w long.</exception>
-    public void Gather(ReadOnlySpan<long> rows, Span<float> destination)
+    /// <summary>Whether the rows lie in a mapped file, rather than in memory of this process alone.</summary>
+    public bool IsMapped => _file is not null;
+
+    /// <summary>Whether rows can be written: in memory, or in a file opened with <see cref="MapWritable"/>.</summary>
+    public bool IsWritable => _file is null || _file.IsWritable;
+
+    /// <summary>Bytes of the values that lie in huge pages now; 0 for mapped files, and where the system does not tell.</summary>
+    public long HugePageBytes => _memory?.HugePageBytes ?? 0;
+
+    /// <summary>First value of a float32 table; rows follow each other without gap, in memory the first is aligned to 64 bytes. Valid until disposal.</summary>
+    /// <exception cref="InvalidOperationException">Rows have another format.</exception>
+    public float* Pointer
     {
-        if (destination.Length != (long)rows.Length * Width)
-            throw new ArgumentException($"{rows.Length} rows of width {Width} need {(long)rows.Length * Width} values; there is room for {destination.Length}.", nameof(destination));
-        var table = Pointer;
-        var bytes = (uint)Width * sizeof(float);
-        ref var target = ref Unsafe.As<float, byte>(ref MemoryMarshal.GetReference(destination));
-        for (var i = 0; i < rows.Length; i++)
+        get
         {
-            if (i + PrefetchDistance < rows.Length)
-                Prefetch(table + rows[i + PrefetchDistance] * Width, bytes);
-            var row = rows[i];
-            ref var slot = ref Unsafe.AddByteOffset(ref target, (nint)i * (nint)bytes);
-            if ((ulong)row < (ulong)Rows)
-                Unsafe.CopyBlockUnaligned(ref slot, ref *(byte*)(table + row * Width), bytes);
-            else if (row == -1)
-                Unsafe.InitBlockUnaligned(ref slot, 0, bytes);
-            else
-                ThrowNoSuchRow(row, i);
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            return Format.Encoding == RowEncoding.Float32 ? (float*)_stored.ValuesOf(0)
+                : throw new InvalidOperationException($"Rows of {Format} cannot be used in place; gather them.");
         }
     }
 
-    /// <summary>Sets every value to zero.</summary>
-    public void FillZero() => _values.Clear();
+    /// <summary>One row of a float32 table, in place.</summary>
+    /// <param name="row">0 to R − 1.</param>
+    /// <returns>A view [w], valid until disposal; it must not be written if the table is not <see cref="IsWritable"/>.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such row.</exception>
+    /// <exception cref="InvalidOperationException">Rows have another format.</exception>
+    public Span<float> Row(long row)
+    {
+        if ((ulong)row >= (ulong)Rows)
+            throw NoSuchRow(row, 0);
+        return new Span<float>(Pointer + row * Width, Width);
+    }
 
-    /// <summary>Draws every value from a normal distribution around zero. The same seed gives the same values whatever the number of threads.</summary>
+    /// <inheritdoc/>
+    public void Gather(ReadOnlySpan<long> rows, Span<float> destination, int threads = 1)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
+        if (destination.Length != (long)rows.Length * Width)
+            throw new ArgumentException($"{rows.Length} rows of width {Width} need {(long)rows.Length * Width} values; there is room for {destination.Length}.", nameof(destination));
+        if (rows.IndexOfAnyExceptInRange(-1, Rows - 1) is var wrong and >= 0)
+            throw NoSuchRow(rows[wrong], wrong);
+        if (IsMapped)
+            MappedPages.StartReadingAbsent(_stored, rows);
+        fixed (long* first = rows)
+        fixed (float* target = destination)
+        {
+            var parts = Math.Clamp(rows.Length / RowsPerThread, 1, threads);
+            if (parts == 1)
+                _stored.Gather(first, rows.Length, target);
+            else
+                GatherParallel(parts, first, rows.Length, target);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Warm(ReadOnlySpan<long> rows)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (IsMapped)
+            MappedPages.StartReadingAbsent(_stored, rows, Rows);
+    }
+
+    private void GatherParallel(int parts, long* rows, int count, float* destination)
+    {
+        var (stored, width) = (_stored, Width);
+        Parallel.For(0, parts, new ParallelOptions { MaxDegreeOfParallelism = parts }, part =>
+        {
+            var (from, to) = ((int)((long)count * part / parts), (int)((long)count * (part + 1) / parts));
+            stored.Gather(rows + from, to - from, destination + (long)from * width);
+        });
+    }
+
+    /// <summary>Encodes a run of rows.</summary>
+    /// <param name="firstRow">First row to write.</param>
+    /// <param name="source">Values [n, w], finite.</param>
+    /// <exception cref="ArgumentException">The source holds no whole rows, a value that is not finite, or more rows than there are.</exception>
+    /// <exception cref="InvalidOperationException">The table is not <see cref="IsWritable"/>.</exception>
+    public void Write(long firstRow, ReadOnlySpan<float> source)
+    {
+        RequireWritable();
+        var count = source.Length / Width;
+        if (source.Length % Width != 0)
+            throw new ArgumentException($"{source.Length} values are no whole number of rows of {Width}.", nameof(source));
+        if (firstRow < 0 || firstRow > Rows - count)
+            throw NoSuchRow(firstRow < 0 ? firstRow : firstRow + count - 1, 0);
+        if (!TensorPrimitives.IsFiniteAll(source))
+            throw new ArgumentException($"The rows from {firstRow} hold a value that is not finite.", nameof(source));
+        fixed (float* first = source)
+            _stored.Encode(firstRow, count, first);
+    }
+
+    /// <summary>Sets every value to zero.</summary>
+    public void FillZero()
+    {
+        RequireWritable();
+        NativeMemory.Clear(_stored.ValuesOf(0), (nuint)(Rows * _stored.ValueBytes));
+        if (Format.HasScales)
+            NativeMemory.Clear(_stored.ScalesOf(0), (nuint)(Rows * _stored.ScaleBytes));
+    }
+
+    /// <summary>Draws every value of a float32 table from a normal distribution around zero. The same seed gives the same values whatever the number of threads.</summary>
     /// <param name="seed">Any number.</param>
     /// <param name="standardDeviation">Not negative, finite.</param>
     public void FillNormal(ulong seed, float standardDeviation)
     {
         if (!(standardDeviation >= 0 && float.IsFinite(standardDeviation)))
             throw new ArgumentOutOfRangeException(nameof(standardDeviation), standardDeviation, "A standard deviation is a finite number of at least 0.");
+        RequireWritable();
         const long block = 1 << 16;
         var random = new SplitMix64(seed);
-        var (start, length) = ((nint)Pointer, _values.Length);
+        var (start, length) = ((nint)Pointer, Rows * Width);
         Parallel.For(0, (length + block - 1) / block, b =>
         {
             var values = (float*)start;
@@ -106,46 +190,50 @@ public sealed unsafe class EngramTable : IDisposable
         });
     }
 
-    /// <summary>A copy whose rows are permuted within each segment: the control that asks whether it matters which row an n-gram reads (paper §6).</summary>
+    /// <summary>A copy in memory, of the same format, whose rows are permuted within each segment: the control that asks whether it matters which row an n-gram reads (paper §6).</summary>
     /// <param name="seed">Any number; the same seed gives the same permutation.</param>
     /// <param name="offsets">First row of each segment, ascending from 0.</param>
     /// <exception cref="ArgumentException">The offsets are no division of this table.</exception>
     /// <exception cref="OutOfMemoryException">There is not enough memory for a second table.</exception>
     public EngramTable Shuffled(ulong seed, ReadOnlySpan<long> offsets)
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         for (var i = 0; i < offsets.Length; i++)
             if (offsets[i] >= Rows || (i == 0 ? offsets[i] != 0 : offsets[i] <= offsets[i - 1]))
                 throw new ArgumentException($"Offset {offsets[i]} of segment {i}: offsets ascend from 0 and stay below the table's {Rows} rows.", nameof(offsets));
-        var copy = new EngramTable(Rows, Width);
-        Buffer.MemoryCopy(Pointer, copy.Pointer, _values.Length * sizeof(float), _values.Length * sizeof(float));
+        var copy = new EngramTable(Rows, Width, Format);
+        _stored.CopyAll(copy._stored, Rows);
         var random = new SplitMix64(seed);
-        Span<float> held = new float[Width];
         for (var i = 0; i < offsets.Length; i++)
             // Fisher and Yates, from the last row of the segment down.
             for (var row = (i + 1 < offsets.Length ? offsets[i + 1] : Rows) - 1; row > offsets[i]; row--)
-            {
-                var other = offsets[i] + random.BelowAt((ulong)row, row - offsets[i] + 1);
-                copy.Row(row).CopyTo(held);
-                copy.Row(other).CopyTo(copy.Row(row));
-                held.CopyTo(copy.Row(other));
-            }
+                copy._stored.Swap(row, offsets[i] + random.BelowAt((ulong)row, row - offsets[i] + 1));
         return copy;
     }
 
-    /// <summary>Writes the table as a safetensors file with one tensor, F32 [R, w].</summary>
-    /// <param name="path">The file; its folder exists.</param>
-    /// <param name="tensorName">Name of the tensor.</param>
+    /// <summary>Writes the table as a safetensors file: a tensor of values [R, w] and, for formats with scales, one of scales [R, groups].</summary>
+    /// <param name="path">The file; its folder exists. Not the file this table is mapped from.</param>
+    /// <param name="tensorName">Name of the tensor of values; that of the scales has <c>.scale</c> in place of <c>.weight</c>.</param>
     /// <exception cref="IOException">The file cannot be written; one that was there before is intact.</exception>
     public void Save(string path, string tensorName)
     {
-        var writer = new SafetensorsWriter();
-        writer.Add(tensorName, DType.F32, Pointer, Rows, Width);
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        var writer = TableFile.NewWriter(tensorName, Width, Format);
+        TableFile.Add(writer, tensorName, Rows, Width, Format,
+            stream => Copy(_stored.ValuesOf(0), Rows * _stored.ValueBytes, stream), stream => Copy(_stored.ScalesOf(0), Rows * _stored.ScaleBytes, stream));
         writer.Write(path);
+
+        static void Copy(byte* start, long bytes, Stream stream)
+        {
+            const int chunk = 1 << 26;
+            for (var done = 0L; done < bytes; done += chunk)
+                stream.Write(new ReadOnlySpan<byte>(start + done, (int)Math.Min(chunk, bytes - done)));
+        }
     }
 
-    /// <summary>Reads a table.</summary>
+    /// <summary>Reads a table into memory.</summary>
     /// <param name="path">A safetensors file.</param>
-    /// <param name="tensorName">Name of the tensor, F32 [R, w].</param>
+    /// <param name="tensorName">Name of the tensor of values [R, w].</param>
     /// <param name="rows">Rows R it must have, for example those of the layer's addressing; any if null.</param>
     /// <param name="width">Width w it must have; any if null.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
@@ -153,17 +241,13 @@ public sealed unsafe class EngramTable : IDisposable
     /// <exception cref="OutOfMemoryException">There is not enough memory.</exception>
     public static EngramTable Load(string path, string tensorName, long? rows = null, int? width = null)
     {
-        using var file = SafetensorsFile.Open(path);
-        var tensor = file.Require(tensorName, DType.F32, rows ?? -1, width ?? -1);
-        if (tensor.ByteLength == 0 || tensor.Shape[1] > int.MaxValue)
-            throw new InvalidDataException($"{path}: tensor '{tensorName}' of {TensorInfo.Describe(tensor.DType, tensor.Shape)} is no table.");
-        var table = new EngramTable(tensor.Shape[0], (int)tensor.Shape[1]);
+        using var mapped = Map(path, tensorName, rows, width);
+        var table = new EngramTable(mapped.Rows, mapped.Width, mapped.Format);
         try
         {
-            Buffer.MemoryCopy(file.Pointer(tensorName), table.Pointer, tensor.ByteLength, tensor.ByteLength);
-            for (var row = 0L; row < table.Rows; row++)
-                if (!TensorPrimitives.IsFiniteAll<float>(table.Row(row)))
-                    throw new InvalidDataException($"{path}: row {row} of tensor '{tensorName}' holds a value that is not finite.");
+            mapped._stored.CopyAll(table._stored, table.Rows);
+            if (table.FirstRowNotFinite() is { } row)
+                throw new InvalidDataException($"{path}: row {row} of tensor '{tensorName}' holds a value that is not finite.");
             return table;
         }
         catch
@@ -173,18 +257,118 @@ public sealed unsafe class EngramTable : IDisposable
         }
     }
 
-    /// <summary>Frees the memory.</summary>
-    public void Dispose() => _values.Dispose();
+    /// <summary>Opens a table where it lies, read-only. Takes milliseconds whatever its size and reads no row; rows come from the device as they are gathered.</summary>
+    /// <param name="path">A safetensors file. Nobody may shorten it while it is mapped.</param>
+    /// <param name="tensorName">Name of the tensor of values [R, w].</param>
+    /// <param name="rows">Rows R it must have; any if null.</param>
+    /// <param name="width">Width w it must have; any if null.</param>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="InvalidDataException">The file is damaged, or the tensor is missing, of another type or shape, or empty.</exception>
+    public static EngramTable Map(string path, string tensorName, long? rows = null, int? width = null) =>
+        Open(SafetensorsFile.Open(path), tensorName, rows, width);
 
-    /// <summary>Asks memory for bytes that are needed soon. A hint: any address is harmless.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static void Prefetch(void* address, uint bytes)
+    /// <summary>Opens a float32 table where it lies, to be trained in place. What is written reaches the file by and by; <see cref="Flush"/> waits for it.</summary>
+    /// <inheritdoc cref="Map"/>
+    public static EngramTable MapWritable(string path, string tensorName, long? rows = null, int? width = null)
     {
-        if (!Sse.IsSupported) return;
-        for (var line = 0u; line < bytes; line += CacheLine)
-            Sse.Prefetch0((byte*)address + line);
+        var table = Open(SafetensorsFile.OpenWritable(path), tensorName, rows, width);
+        if (table.Format.Encoding == RowEncoding.Float32) return table;
+        table.Dispose();
+        throw new InvalidDataException($"{path}: tensor '{tensorName}' has rows of {table.Format}; only float32 is trained in place.");
     }
 
-    private void ThrowNoSuchRow(long row, int position) =>
-        throw new ArgumentOutOfRangeException(nameof(row), row, $"Row {row} at position {position}: the table has the rows 0 to {Rows - 1}; -1 marks a position that reads none.");
+    /// <summary>Opens a table whose values and scales lie in files that are open already, for example shards of a checkpoint. The table disposes them.</summary>
+    internal static EngramTable Open(SafetensorsFile values, SafetensorsFile? scales, string tensorName) => new(values, scales, tensorName);
+
+    /// <summary>Makes a file with a float32 table of zeros. It occupies no more of the disk than has been written to it, where the file system knows holes.</summary>
+    /// <param name="path">The file; its folder exists. A file of that name is replaced.</param>
+    /// <param name="tensorName">Name of the tensor.</param>
+    /// <param name="rows">Rows R, at least 1.</param>
+    /// <param name="width">Width w, at least 1.</param>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public static void CreateFile(string path, string tensorName, long rows, int width)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(rows, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(width, 1);
+        var writer = TableFile.NewWriter(tensorName, width, RowFormat.Float32);
+        TableFile.Add(writer, tensorName, rows, width, RowFormat.Float32, stream =>
+        {
+            var end = stream.Position + checked(rows * width * sizeof(float));
+            stream.SetLength(end);
+            stream.Position = end;
+        }, _ => { });
+        writer.Write(path);
+    }
+
+    /// <summary>Writes changes of a mapped table to the device and waits for it; nothing for others.</summary>
+    /// <exception cref="IOException">The device cannot take them.</exception>
+    public void Flush()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (_file is { IsWritable: true })
+            _file.Flush();
+    }
+
+    /// <summary>The first row with a value that is not finite, or null. Reads the whole table.</summary>
+    public long? FirstRowNotFinite()
+    {
+        Span<long> numbers = stackalloc long[256];
+        var values = ArrayPool<float>.Shared.Rent(numbers.Length * Width);
+        try
+        {
+            for (var row = 0L; row < Rows; row += numbers.Length)
+            {
+                var count = (int)Math.Min(numbers.Length, Rows - row);
+                for (var i = 0; i < count; i++)
+                    numbers[i] = row + i;
+                var decoded = values.AsSpan(0, count * Width);
+                fixed (long* first = numbers)
+                fixed (float* target = decoded)
+                    _stored.Gather(first, count, target);
+                if (TensorPrimitives.IsFiniteAll<float>(decoded)) continue;
+                for (var i = 0; i < count; i++)
+                    if (!TensorPrimitives.IsFiniteAll<float>(decoded.Slice(i * Width, Width)))
+                        return row + i;
+            }
+            return null;
+        }
+        finally
+        {
+            ArrayPool<float>.Shared.Return(values);
+        }
+    }
+
+    /// <summary>Frees the memory or ends the mapping.</summary>
+    public void Dispose()
+    {
+        _disposed = true;
+        foreach (var owner in _owners)
+            owner.Dispose();
+    }
+
+    private static EngramTable Open(SafetensorsFile file, string tensorName, long? rows, int? width)
+    {
+        try
+        {
+            var table = new EngramTable(file, file, tensorName);
+            if ((rows is null || rows == table.Rows) && (width is null || width == table.Width)) return table;
+            throw new InvalidDataException($"{file.Path}: tensor '{tensorName}' is {TensorInfo.Describe(table.Format.ValueType, [table.Rows, table.Width])}; "
+                + $"{TensorInfo.Describe(table.Format.ValueType, [rows ?? -1, width ?? -1])} is needed.");
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    private void RequireWritable()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (!IsWritable)
+            throw new InvalidOperationException($"{_file!.Path} is opened for reading only.");
+    }
+
+    private ArgumentOutOfRangeException NoSuchRow(long row, int position) =>
+        new(nameof(row), row, $"Row {row} at position {position}: the table has the rows 0 to {Rows - 1}; -1 marks a position that reads none.");
 }

@@ -1,17 +1,23 @@
 using System.Runtime.InteropServices;
+using Engram.Storage;
 
 namespace Engram.Tables;
 
 /// <summary>
 /// Zeroed native memory for arrays beyond 2 GiB. Pages that are never written cost no physical memory on systems that give out zero pages lazily,
-/// so a table of which few rows are used stays small. Freed by <see cref="Dispose"/> alone.
+/// so a table of which few rows are used stays small. Large buffers ask for huge pages: a random read then seldom misses the processor's address cache.
+/// Freed by <see cref="Dispose"/> alone.
 /// </summary>
 internal sealed unsafe class NativeBuffer<T> : IDisposable where T : unmanaged
 {
     // A cache line, so that rows whose width is a multiple of it never straddle one.
     private const int Alignment = 64;
 
+    // Below this the address cache holds a buffer in small pages, and a huge page would cost a table of few used rows 2 MiB each.
+    private const long HugePagesFrom = 64 << 20;
+
     private void* _block;
+    private readonly nuint _mappedBytes;
     private readonly T* _start;
 
     /// <exception cref="OutOfMemoryException">There is not enough memory; the message says how much is needed.</exception>
@@ -20,7 +26,13 @@ internal sealed unsafe class NativeBuffer<T> : IDisposable where T : unmanaged
         Length = length;
         try
         {
-            _block = NativeMemory.AllocZeroed(checked((nuint)length * (nuint)sizeof(T) + Alignment));
+            var bytes = checked((nuint)length * (nuint)sizeof(T) + Alignment);
+            if (bytes >= HugePagesFrom && VirtualMemory.AllocateHuge((long)bytes, out _block, out _mappedBytes) is var huge && huge is not null)
+            {
+                _start = (T*)huge;
+                return;
+            }
+            _block = NativeMemory.AllocZeroed(bytes);
         }
         catch (Exception e) when (e is OutOfMemoryException or OverflowException)
         {
@@ -41,6 +53,9 @@ internal sealed unsafe class NativeBuffer<T> : IDisposable where T : unmanaged
         }
     }
 
+    /// <summary>Bytes that lie in huge pages now.</summary>
+    public long HugePageBytes => VirtualMemory.HugePageBytes(Pointer, Length * sizeof(T));
+
     /// <summary>Part of the buffer.</summary>
     public Span<T> Slice(long start, int length) => new(Pointer + start, length);
 
@@ -48,7 +63,11 @@ internal sealed unsafe class NativeBuffer<T> : IDisposable where T : unmanaged
 
     public void Dispose()
     {
-        NativeMemory.Free(_block);
+        if (_block is null) return;
+        if (_mappedBytes > 0)
+            VirtualMemory.Free(_block, _mappedBytes);
+        else
+            NativeMemory.Free(_block);
         _block = null;
     }
 }

@@ -1,6 +1,7 @@
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using Engram.Storage;
+using Engram.Tables.Formats;
 
 namespace Engram.Tables;
 
@@ -119,10 +120,10 @@ public sealed unsafe class RowAdam : IDisposable
         {
             if (i + PrefetchDistance < to && rows[i + PrefetchDistance] is >= 0 and var next)
             {
-                EngramTable.Prefetch(_updates.Pointer + next, sizeof(int));
-                EngramTable.Prefetch(_table.Pointer + next * width, bytes);
-                EngramTable.Prefetch(_means.Pointer + next * width, bytes);
-                EngramTable.Prefetch(_squares.Pointer + next * width, bytes);
+                StoredRows.Prefetch(_updates.Pointer + next, sizeof(int));
+                StoredRows.Prefetch(_table.Pointer + next * width, bytes);
+                StoredRows.Prefetch(_means.Pointer + next * width, bytes);
+                StoredRows.Prefetch(_squares.Pointer + next * width, bytes);
             }
             var row = rows[i];
             if (row == -1) continue;

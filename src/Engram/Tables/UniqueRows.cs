@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Engram.Tables.Formats;
 
 namespace Engram.Tables;
 
@@ -50,7 +51,7 @@ public sealed class UniqueRows
         for (var i = 0; i < rows.Length; i++)
         {
             if (i + PrefetchDistance < rows.Length)
-                EngramTable.Prefetch(Unsafe.AsPointer(ref Unsafe.Add(ref slots, Home(rows[i + PrefetchDistance], shift))), 1);
+                StoredRows.Prefetch(Unsafe.AsPointer(ref Unsafe.Add(ref slots, Home(rows[i + PrefetchDistance], shift))), 1);
             var row = rows[i];
             for (var at = Home(row, shift); ; at = at + 1 & last)
             {

@@ -1,0 +1,18 @@
+namespace Engram.Tables.Formats;
+
+/// <summary>
+/// Turns one row from its stored form into float32 and back. A type of its own per encoding, so that the gather's loop is compiled for each without a call through a table.
+/// </summary>
+internal unsafe interface IRowCodec
+{
+    /// <summary>Decodes a row.</summary>
+    /// <param name="values">Value bytes of the row.</param>
+    /// <param name="scales">Scale bytes of the row; not read by encodings without scales.</param>
+    /// <param name="width">Width w in values.</param>
+    /// <param name="groupSize">Values per scale.</param>
+    /// <param name="destination">Receives w values.</param>
+    static abstract void Decode(byte* values, byte* scales, int width, int groupSize, float* destination);
+
+    /// <summary>Encodes a row of finite values, rounding to nearest, ties to even.</summary>
+    static abstract void Encode(float* source, int width, int groupSize, byte* values, byte* scales);
+}

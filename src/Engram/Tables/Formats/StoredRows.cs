@@ -1,0 +1,102 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
+
+namespace Engram.Tables.Formats;
+
+/// <summary>The stored rows of a table, wherever they lie in the address space, and the loops over them.</summary>
+/// <param name="values">First value byte; rows follow each other without gap.</param>
+/// <param name="scales">First scale byte; null for formats without scales.</param>
+/// <param name="width">Width w in values.</param>
+/// <param name="format">How a row is stored.</param>
+internal readonly unsafe struct StoredRows(byte* values, byte* scales, int width, RowFormat format)
+{
+    // Rows ahead that the gather asks memory for: enough to cover its latency, few enough to stay in the first-level cache.
+    private const int PrefetchDistance = 8;
+    private const int CacheLine = 64;
+
+    private readonly int _valueBytes = format.ValueBytes(width);
+    private readonly int _scaleBytes = format.ScaleBytes(width);
+
+    public int ValueBytes => _valueBytes;
+    public int ScaleBytes => _scaleBytes;
+
+    public byte* ValuesOf(long row) => values + row * _valueBytes;
+    public byte* ScalesOf(long row) => scales + row * _scaleBytes;
+
+    /// <summary>Decodes rows that exist; −1 is answered with zeros.</summary>
+    public void Gather(long* rows, int count, float* destination)
+    {
+        switch (format.Encoding)
+        {
+            case RowEncoding.Float32: Gather<Float32Codec>(rows, count, destination); break;
+            default: throw new NotSupportedException($"Rows of {format} cannot be read.");
+        }
+    }
+
+    /// <summary>Encodes a run of rows from float32.</summary>
+    public void Encode(long firstRow, int count, float* source)
+    {
+        switch (format.Encoding)
+        {
+            case RowEncoding.Float32: Encode<Float32Codec>(firstRow, count, source); break;
+            default: throw new NotSupportedException($"Rows of {format} cannot be written.");
+        }
+    }
+
+    private void Gather<TCodec>(long* rows, int count, float* destination) where TCodec : struct, IRowCodec
+    {
+        for (var i = 0; i < count; i++)
+        {
+            if (i + PrefetchDistance < count && rows[i + PrefetchDistance] is >= 0 and var next)
+            {
+                Prefetch(ValuesOf(next), (uint)_valueBytes);
+                if (_scaleBytes > 0)
+                    Prefetch(ScalesOf(next), (uint)_scaleBytes);
+            }
+            var row = rows[i];
+            var target = destination + (long)i * width;
+            if (row >= 0)
+                TCodec.Decode(ValuesOf(row), ScalesOf(row), width, format.GroupSize, target);
+            else
+                Unsafe.InitBlockUnaligned(target, 0, (uint)width * sizeof(float));
+        }
+    }
+
+    private void Encode<TCodec>(long firstRow, int count, float* source) where TCodec : struct, IRowCodec
+    {
+        for (var i = 0; i < count; i++)
+            TCodec.Encode(source + (long)i * width, width, format.GroupSize, ValuesOf(firstRow + i), ScalesOf(firstRow + i));
+    }
+
+    /// <summary>Copies all rows to a table of the same shape and format.</summary>
+    public void CopyAll(in StoredRows target, long rows)
+    {
+        Buffer.MemoryCopy(values, target.ValuesOf(0), rows * _valueBytes, rows * _valueBytes);
+        if (_scaleBytes > 0)
+            Buffer.MemoryCopy(scales, target.ScalesOf(0), rows * _scaleBytes, rows * _scaleBytes);
+    }
+
+    /// <summary>Exchanges two rows.</summary>
+    public void Swap(long row, long other)
+    {
+        if (row == other) return;
+        Exchange(ValuesOf(row), ValuesOf(other), _valueBytes);
+        if (_scaleBytes > 0)
+            Exchange(ScalesOf(row), ScalesOf(other), _scaleBytes);
+
+        static void Exchange(byte* a, byte* b, int bytes)
+        {
+            for (var i = 0; i < bytes; i++)
+                (a[i], b[i]) = (b[i], a[i]);
+        }
+    }
+
+    /// <summary>Asks memory for bytes that are needed soon. A hint: any address is harmless.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Prefetch(void* address, uint bytes)
+    {
+        if (!Sse.IsSupported) return;
+        for (var line = 0u; line < bytes; line += CacheLine)
+            Sse.Prefetch0((byte*)address + line);
+    }
+}

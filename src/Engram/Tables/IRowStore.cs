@@ -1,0 +1,29 @@
+namespace Engram.Tables;
+
+/// <summary>
+/// Where the rows of one memory layer's table come from: memory, a mapped file, a cache before a slower store. One surface, so that whoever reads rows need not know.
+/// Reading from several threads is safe while nobody writes.
+/// </summary>
+public interface IRowStore : IDisposable
+{
+    /// <summary>Rows R.</summary>
+    long Rows { get; }
+
+    /// <summary>Width w of a row, in values.</summary>
+    int Width { get; }
+
+    /// <summary>How rows are stored; they are handed out as float32 whatever it is.</summary>
+    RowFormat Format { get; }
+
+    /// <summary>Copies rows, decoded. Row −1, the address of a dead position, is answered with zeros.</summary>
+    /// <param name="rows">Row numbers [n], −1 or 0 to R − 1, in any order, repeated or not.</param>
+    /// <param name="destination">Receives the rows [n, w].</param>
+    /// <param name="threads">Most threads to use, at least 1; few rows are read by one. The result does not depend on it.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such row; <paramref name="destination"/> is as it was.</exception>
+    /// <exception cref="ArgumentException"><paramref name="destination"/> is not n·w long.</exception>
+    void Gather(ReadOnlySpan<long> rows, Span<float> destination, int threads = 1);
+
+    /// <summary>Says that rows are needed soon. A store on a device starts reading them and does not wait; others have nothing to do. A hint: rows that do not exist are passed over.</summary>
+    /// <param name="rows">Row numbers [n].</param>
+    void Warm(ReadOnlySpan<long> rows);
+}

@@ -1,0 +1,75 @@
+using System.Buffers;
+using Engram.Storage;
+using Engram.Tables.Formats;
+
+namespace Engram.Tables;
+
+/// <summary>
+/// Reads the pages of mapped rows from the device many at a time. A gather that met absent pages one by one would wait for each; told of all of them first, sorted and each once,
+/// the system keeps the device's queue full.
+/// </summary>
+internal static unsafe class MappedPages
+{
+    // Pages looked at before the system is told of all: a batch whose sample is in memory costs nothing more.
+    private const int Sample = 64;
+
+    /// <summary>Starts reading the pages of rows, if a sample of them is not all in memory.</summary>
+    /// <param name="stored">The table.</param>
+    /// <param name="rows">Row numbers; negative ones are passed over.</param>
+    /// <param name="tableRows">Rows from this number on are passed over.</param>
+    public static void StartReadingAbsent(in StoredRows stored, ReadOnlySpan<long> rows, long tableRows = long.MaxValue)
+    {
+        if (rows.Length < 2 || AllSampledResident(stored, rows, tableRows)) return;
+        var perRow = stored.ScaleBytes > 0 ? 2 : 1;
+        var pages = ArrayPool<ulong>.Shared.Rent(rows.Length * perRow * 2);
+        try
+        {
+            var count = 0;
+            foreach (var row in rows)
+            {
+                if (row < 0 || row >= tableRows) continue;
+                AddPages(stored.ValuesOf(row), stored.ValueBytes, pages, ref count);
+                if (stored.ScaleBytes > 0)
+                    AddPages(stored.ScalesOf(row), stored.ScaleBytes, pages, ref count);
+            }
+            StartReading(pages.AsSpan(0, count));
+        }
+        finally
+        {
+            ArrayPool<ulong>.Shared.Return(pages);
+        }
+    }
+
+    // A row may straddle two pages; wider ones than a page are left to the fault of their inner pages.
+    private static void AddPages(byte* start, int bytes, ulong[] pages, ref int count)
+    {
+        var size = (ulong)VirtualMemory.PageSize;
+        var (first, last) = ((ulong)start / size, ((ulong)start + (ulong)bytes - 1) / size);
+        pages[count++] = first;
+        if (last != first)
+            pages[count++] = last;
+    }
+
+    private static void StartReading(Span<ulong> pages)
+    {
+        pages.Sort();
+        var size = (ulong)VirtualMemory.PageSize;
+        for (var i = 0; i < pages.Length;)
+        {
+            // Neighbouring pages are one request.
+            var (first, last) = (pages[i], pages[i]);
+            for (i++; i < pages.Length && pages[i] <= last + 1; i++)
+                last = pages[i];
+            VirtualMemory.StartReading((void*)(first * size), (long)((last - first + 1) * size));
+        }
+    }
+
+    private static bool AllSampledResident(in StoredRows stored, ReadOnlySpan<long> rows, long tableRows)
+    {
+        var step = Math.Max(1, rows.Length / Sample);
+        for (var i = 0; i < rows.Length; i += step)
+            if (rows[i] >= 0 && rows[i] < tableRows && !VirtualMemory.IsResident(stored.ValuesOf(rows[i])))
+                return false;
+        return true;
+    }
+}
