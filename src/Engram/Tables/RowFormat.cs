@@ -105,7 +105,7 @@ public sealed record RowFormat
     public static RowFormat Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
-        var (name, group) = text.Split('/') switch { [var only] => (only, ""), [var first, var second] => (first, second), _ => ("", "") };
+        var (name, group) = text.Split('/') switch { [var only] => (only, ""), [var first, var second] when second != "" => (first, second), _ => ("", "") };
         int? size = group is "" or "row" ? null : int.TryParse(group, NumberStyles.None, CultureInfo.InvariantCulture, out var given) && given > 0 ? given : -1;
         return (name, group, size) switch
         {
