@@ -120,6 +120,22 @@ public sealed unsafe class EngramTable : IRowStore
     }
 
     /// <inheritdoc/>
+    public void GatherStored(ReadOnlySpan<long> rows, Span<byte> values, Span<byte> scales)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (values.Length != (long)rows.Length * _stored.ValueBytes || scales.Length != (long)rows.Length * _stored.ScaleBytes)
+            throw new ArgumentException($"{rows.Length} rows of {Format} of width {Width} need {(long)rows.Length * _stored.ValueBytes} bytes of values and "
+                + $"{(long)rows.Length * _stored.ScaleBytes} of scales; there is room for {values.Length} and {scales.Length}.");
+        if (rows.IndexOfAnyExceptInRange(0, Rows - 1) is var wrong and >= 0)
+            throw NoSuchRow(rows[wrong], wrong);
+        if (IsMapped)
+            MappedPages.StartReadingAbsent(_stored, rows);
+        fixed (long* first = rows)
+        fixed (byte* valueTarget = values, scaleTarget = scales)
+            _stored.Copy(first, rows.Length, valueTarget, scaleTarget);
+    }
+
+    /// <inheritdoc/>
     public void Warm(ReadOnlySpan<long> rows)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);

@@ -23,6 +23,14 @@ public interface IRowStore : IDisposable
     /// <exception cref="ArgumentException"><paramref name="destination"/> is not n·w long.</exception>
     void Gather(ReadOnlySpan<long> rows, Span<float> destination, int threads = 1);
 
+    /// <summary>Copies rows as they are stored: for a cache, which holds more of them that way, or to send them on.</summary>
+    /// <param name="rows">Row numbers [n], 0 to R − 1, in any order, repeated or not.</param>
+    /// <param name="values">Receives the value bytes of the rows, one row after the other [n, <see cref="RowFormat.ValueBytes"/>].</param>
+    /// <param name="scales">Receives the scale bytes [n, <see cref="RowFormat.ScaleBytes"/>]; empty for formats without scales.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such row; the destinations are as they were.</exception>
+    /// <exception cref="ArgumentException">A destination has another length.</exception>
+    void GatherStored(ReadOnlySpan<long> rows, Span<byte> values, Span<byte> scales);
+
     /// <summary>Says that rows are needed soon. A store on a device starts reading them and does not wait; others have nothing to do. A hint: rows that do not exist are passed over.</summary>
     /// <param name="rows">Row numbers [n].</param>
     void Warm(ReadOnlySpan<long> rows);

@@ -68,6 +68,23 @@ internal readonly unsafe struct StoredRows(byte* values, byte* scales, int width
             TCodec.Encode(source + (long)i * width, width, format.GroupSize, ValuesOf(firstRow + i), ScalesOf(firstRow + i));
     }
 
+    /// <summary>Copies rows that exist, as they are stored, one after the other.</summary>
+    public void Copy(long* rows, int count, byte* valueTarget, byte* scaleTarget)
+    {
+        for (var i = 0; i < count; i++)
+        {
+            if (i + PrefetchDistance < count)
+            {
+                Prefetch(ValuesOf(rows[i + PrefetchDistance]), (uint)_valueBytes);
+                if (_scaleBytes > 0)
+                    Prefetch(ScalesOf(rows[i + PrefetchDistance]), (uint)_scaleBytes);
+            }
+            Unsafe.CopyBlockUnaligned(valueTarget + (long)i * _valueBytes, ValuesOf(rows[i]), (uint)_valueBytes);
+            if (_scaleBytes > 0)
+                Unsafe.CopyBlockUnaligned(scaleTarget + (long)i * _scaleBytes, ScalesOf(rows[i]), (uint)_scaleBytes);
+        }
+    }
+
     /// <summary>Copies all rows to a table of the same shape and format.</summary>
     public void CopyAll(in StoredRows target, long rows)
     {

@@ -1,0 +1,65 @@
+using Engram.Tables;
+
+namespace Engram.Tests.Tables;
+
+/// <summary>Models a slow device: a store whose gathers do not return before the test lets them, or fail when it says so.</summary>
+internal sealed class GatedStore(EngramTable table) : IRowStore
+{
+    private int _gathers;
+
+    public long Rows => table.Rows;
+
+    public int Width => table.Width;
+
+    public RowFormat Format => table.Format;
+
+    /// <summary>Open: gathers pass. Closed by the test before it starts one that must wait.</summary>
+    public ManualResetEventSlim Gate { get; } = new(true);
+
+    /// <summary>Set when a gather has arrived at the gate.</summary>
+    public SemaphoreSlim Arrived { get; } = new(0);
+
+    /// <summary>Thrown by every gather, once through the gate.</summary>
+    public Exception? Failure { get; set; }
+
+    public int Gathers => Volatile.Read(ref _gathers);
+
+    /// <summary>What the thread that gathers had allocated in its life when it last came.</summary>
+    public long BytesAllocatedByReader { get; private set; }
+
+    /// <summary>Whether <see cref="Warmed"/> is filled.</summary>
+    public bool KeepWarmed { get; set; }
+
+    public List<long[]> Warmed { get; } = [];
+
+    public void Gather(ReadOnlySpan<long> rows, Span<float> destination, int threads = 1)
+    {
+        Pass();
+        table.Gather(rows, destination, threads);
+    }
+
+    public void GatherStored(ReadOnlySpan<long> rows, Span<byte> values, Span<byte> scales)
+    {
+        Pass();
+        table.GatherStored(rows, values, scales);
+    }
+
+    public void Warm(ReadOnlySpan<long> rows)
+    {
+        if (!KeepWarmed) return;
+        lock (Warmed)
+            Warmed.Add(rows.ToArray());
+    }
+
+    public void Dispose() => table.Dispose();
+
+    private void Pass()
+    {
+        BytesAllocatedByReader = GC.GetAllocatedBytesForCurrentThread();
+        Interlocked.Increment(ref _gathers);
+        Arrived.Release();
+        Gate.Wait();
+        if (Failure is { } failure)
+            throw failure;
+    }
+}
