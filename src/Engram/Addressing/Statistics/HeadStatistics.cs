@@ -1,0 +1,54 @@
+namespace Engram.Addressing.Statistics;
+
+/// <summary>One head's segment of a table: P rows that D distinct n-grams of one order are hashed to.</summary>
+/// <param name="Order">n, from 2.</param>
+/// <param name="Head">0 to K − 1.</param>
+/// <param name="Rows">P, a prime.</param>
+/// <param name="RowsTouched">Rows that at least one n-gram reads.</param>
+/// <param name="DistinctNgrams">D, the same for all heads of an order.</param>
+/// <param name="CollidingNgrams">Distinct n-grams that share their row with another distinct n-gram.</param>
+/// <param name="CollidingLookups">Look-ups of those n-grams: reads of rows that belong to several n-grams.</param>
+/// <param name="Lookups">All look-ups, one per position.</param>
+public sealed record HeadStatistics(
+    int Order, int Head, long Rows, long RowsTouched, long DistinctNgrams, long CollidingNgrams, long CollidingLookups, long Lookups)
+{
+    /// <summary>Share of the distinct n-grams that share their row with another.</summary>
+    public double CollisionRate => (double)CollidingNgrams / DistinctNgrams;
+
+    /// <summary>Share of the look-ups that read a row of several n-grams: the collision rate weighted by traffic.</summary>
+    public double LookupCollisionRate => (double)CollidingLookups / Lookups;
+
+    /// <summary>Distinct n-grams per touched row.</summary>
+    public double NgramsPerTouchedRow => (double)DistinctNgrams / RowsTouched;
+
+    /// <summary>Expected <see cref="CollisionRate"/>, and as well <see cref="LookupCollisionRate"/>, of a uniform hash: 1 − (1 − 1/P)^(D − 1).</summary>
+    public double ExpectedCollisionRate => Touched(DistinctNgrams - 1);
+
+    /// <summary>Expected <see cref="RowsTouched"/> of a uniform hash: P·(1 − (1 − 1/P)^D).</summary>
+    public double ExpectedRowsTouched => Rows * Touched(DistinctNgrams);
+
+    /// <summary>
+    /// By how many standard deviations <see cref="RowsTouched"/> exceeds its expectation; beyond about ±3 the hash is not uniform, below it fills fewer rows.
+    /// The deviation is that of random occupancy, √(P·e^(−a)·(1 − (1 + a)·e^(−a))) with a = D/P; 0 where it is below half a row.
+    /// </summary>
+    public double DeviationFromUniform
+    {
+        get
+        {
+            var load = (double)DistinctNgrams / Rows;
+            var deviation = Math.Sqrt(Rows * Math.Exp(-load) * (1 - (1 + load) * Math.Exp(-load)));
+            return deviation < 0.5 ? 0 : (RowsTouched - ExpectedRowsTouched) / deviation;
+        }
+    }
+
+    // 1 − (1 − 1/P)^n without the cancellation of the plain formula.
+    private double Touched(long ngrams)
+    {
+        var exponent = ngrams * LogOfOnePlus(-1.0 / Rows);
+        return Math.Abs(exponent) < 1e-5 ? -exponent * (1 + exponent / 2) : 1 - Math.Exp(exponent);
+    }
+
+    // Six terms are exact to double precision below 1/256.
+    private static double LogOfOnePlus(double x) =>
+        Math.Abs(x) > 1.0 / 256 ? Math.Log(1 + x) : x * (1 - x * (1.0 / 2 - x * (1.0 / 3 - x * (1.0 / 4 - x * (1.0 / 5 - x * (1.0 / 6 - x / 7))))));
+}
