@@ -5,7 +5,7 @@ namespace Engram.Tables.Formats;
 /// </summary>
 internal unsafe interface IRowCodec
 {
-    /// <summary>Decodes a row.</summary>
+    /// <summary>Decodes a row, with the widest vectors the processor has.</summary>
     /// <param name="values">Value bytes of the row.</param>
     /// <param name="scales">Scale bytes of the row; not read by encodings without scales.</param>
     /// <param name="width">Width w in values.</param>
@@ -13,6 +13,9 @@ internal unsafe interface IRowCodec
     /// <param name="destination">Receives w values.</param>
     static abstract void Decode(byte* values, byte* scales, int width, int groupSize, float* destination);
 
-    /// <summary>Encodes a row of finite values, rounding to nearest, ties to even.</summary>
+    /// <summary>Decodes a row value by value, to the same bits as <see cref="Decode"/>.</summary>
+    static abstract void DecodeScalar(byte* values, byte* scales, int width, int groupSize, float* destination);
+
+    /// <summary>Encodes a row of finite values, rounding to nearest, ties to even. What is decoded from it is finite.</summary>
     static abstract void Encode(float* source, int width, int groupSize, byte* values, byte* scales);
 }

@@ -29,7 +29,10 @@ internal readonly unsafe struct StoredRows(byte* values, byte* scales, int width
         switch (format.Encoding)
         {
             case RowEncoding.Float32: Gather<Float32Codec>(rows, count, destination); break;
-            default: throw new NotSupportedException($"Rows of {format} cannot be read.");
+            case RowEncoding.BFloat16: Gather<BFloat16Codec>(rows, count, destination); break;
+            case RowEncoding.Float8: Gather<Float8Codec>(rows, count, destination); break;
+            case RowEncoding.Int8: Gather<Int8Codec>(rows, count, destination); break;
+            default: Gather<Int4Codec>(rows, count, destination); break;
         }
     }
 
@@ -39,7 +42,10 @@ internal readonly unsafe struct StoredRows(byte* values, byte* scales, int width
         switch (format.Encoding)
         {
             case RowEncoding.Float32: Encode<Float32Codec>(firstRow, count, source); break;
-            default: throw new NotSupportedException($"Rows of {format} cannot be written.");
+            case RowEncoding.BFloat16: Encode<BFloat16Codec>(firstRow, count, source); break;
+            case RowEncoding.Float8: Encode<Float8Codec>(firstRow, count, source); break;
+            case RowEncoding.Int8: Encode<Int8Codec>(firstRow, count, source); break;
+            default: Encode<Int4Codec>(firstRow, count, source); break;
         }
     }
 
