@@ -4,7 +4,6 @@ using Engram.Models.Memory;
 using Engram.Tokenization;
 using TorchSharp;
 using static TorchSharp.torch;
-using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace Engram.Models;
 
@@ -56,9 +55,10 @@ public sealed class LanguageModel : IDisposable
     /// <summary>Opens a model folder.</summary>
     /// <param name="folder">With config.json, tokenizer.json, model.safetensors and, for a model with memory, engram/.</param>
     /// <param name="device">Where the dense part goes; host memory by default.</param>
+    /// <param name="memory">Where the tables live; read into memory by default.</param>
     /// <exception cref="FileNotFoundException">A file is missing.</exception>
     /// <exception cref="InvalidDataException">A file is damaged or does not fit the others; the message names file and difference.</exception>
-    public static LanguageModel Load(string folder, Device? device = null) => ModelFolder.Load(folder, device);
+    public static LanguageModel Load(string folder, Device? device = null, MemoryOptions? memory = null) => ModelFolder.Load(folder, device, memory);
 
     /// <summary>Writes a model folder. A folder of that name is replaced only when everything has been written.</summary>
     /// <param name="folder">Its parent is created if needed.</param>
@@ -87,10 +87,8 @@ public sealed class LanguageModel : IDisposable
                 return parameter.Name;
         for (var position = 0; position < (Memory?.LayerIds.Count ?? 0); position++)
         {
-            var table = Memory!.Table(position);
-            for (var row = 0L; row < table.Rows; row++)
-                if (!TensorPrimitives.IsFiniteAll<float>(table.Row(row)))
-                    return ModelFolder.TableTensor(Memory.LayerIds[position]);
+            if (Memory!.Table(position).FirstRowNotFinite() is not null)
+                return ModelFolder.TableTensor(Memory.LayerIds[position]);
         }
 
         return null;

@@ -1,22 +1,10 @@
 using Engram.Models;
+using Engram.Models.Memory;
 using Engram.Training.Corpora;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Engram.Training;
-
-/// <summary>What a model's memory does during an evaluation.</summary>
-public enum MemoryUse
-{
-    /// <summary>As trained.</summary>
-    On,
-
-    /// <summary>Nothing is added to the residual streams.</summary>
-    Off,
-
-    /// <summary>The rows of each head are permuted: the tables keep their statistics and lose their knowledge.</summary>
-    ShuffledRows,
-}
 
 /// <summary>A loss over held-out text.</summary>
 /// <param name="Nats">Mean cross-entropy per token, in nats.</param>
@@ -27,7 +15,6 @@ public sealed record LossMeasurement(double Nats, double BitsPerByte, long Token
 /// <summary>Loss on the validation part of a prepared corpus; the sequences are the same for every model.</summary>
 public static class ValidationLoss
 {
-    private const ulong ShuffleSeed = 20_260_112;
     private const int SequencesPerBatch = 8;
 
     /// <summary>Measures the loss.</summary>
@@ -42,16 +29,16 @@ public static class ValidationLoss
     public static LossMeasurement Measure(LanguageModel model, PreparedCorpus corpus, int length, int sequences, MemoryUse memory = MemoryUse.On, CancellationToken cancellation = default)
     {
         if (memory != MemoryUse.On && model.Memory is null)
-            throw new ArgumentException("The model has no memory to switch off or shuffle.", nameof(memory));
+            throw new ArgumentException("The model has no memory to switch off, shuffle or randomise.", nameof(memory));
         corpus.RequireTokenizer(model.Tokenizer);
-        using var shuffled = memory == MemoryUse.ShuffledRows ? model.Memory!.Shuffled(ShuffleSeed) : null;
+        using var control = model.Memory?.Control(memory);
         using var inference = inference_mode();
         var (nats, tokens, bytes) = (0.0, 0L, 0L);
         foreach (var batch in new ValidationBatches(corpus, sequences, SequencesPerBatch, length))
         {
             cancellation.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
-            using var gathered = memory == MemoryUse.Off ? null : model.GatherMemory(batch.Inputs, batch.DocumentStarts, batch.Sequences, shuffled);
+            using var gathered = memory == MemoryUse.Off ? null : model.GatherMemory(batch.Inputs, batch.DocumentStarts, batch.Sequences, control);
             var (hidden, _) = model.Transformer.Forward(batch.Inputs, batch.DocumentStarts, batch.Sequences, gathered);
             nats += model.Transformer.Loss(hidden, batch.Targets).ToDouble() * batch.Targets.Length;
             tokens += batch.Targets.Length;

@@ -4,18 +4,12 @@ using Engram.Training.Corpora;
 
 namespace Engram.Cli.Commands;
 
-/// <summary>Loss on held-out text, with the memory on, off or shuffled.</summary>
+/// <summary>Loss on held-out text, with the memory on, off or exchanged for a control.</summary>
 internal sealed class EvalLossCommand : CliCommand
 {
-    private static readonly Dictionary<string, MemoryUse> Uses = new() { ["on"] = MemoryUse.On, ["off"] = MemoryUse.Off, ["shuffled"] = MemoryUse.ShuffledRows };
-
     private readonly ModelInput _model = new();
     private readonly Option<string> _data = CorpusInput.Prepared();
-    private readonly Option<string> _memory = new Option<string>("--memory")
-    {
-        Description = "on, off (nothing is added), or shuffled (rows exchanged: the tables keep their statistics and lose their knowledge)",
-        HelpName = "USE", DefaultValueFactory = _ => "on",
-    }.AcceptOnlyFromAmong([.. Uses.Keys]);
+    private readonly Option<string> _memory = ModelInput.Use("on", "off", "shuffled", "random");
     private readonly Option<int> _sequences = new("--sequences") { Description = "At most this many sequences, evenly spaced", HelpName = "N", DefaultValueFactory = _ => TrainCommand.Defaults.ValidationSequences };
     private readonly Option<int> _length = new("--length") { Description = "Tokens of one sequence", HelpName = "N", DefaultValueFactory = _ => TrainCommand.Defaults.Length };
     private readonly Option<bool> _json = CommonOptions.Json();
@@ -24,13 +18,12 @@ internal sealed class EvalLossCommand : CliCommand
         "engram eval loss --model run/model --data data --threads 1",
         "engram eval loss --model run/model --data data --memory off --json")
     {
-        Add(_model.Folder);
+        _model.AddFolderTo(this);
         Add(_data);
         Add(_memory);
         Add(_sequences);
         Add(_length);
-        Add(_model.Device);
-        Add(_model.Threads);
+        _model.AddSettingsTo(this);
         Add(_json);
     }
 
@@ -39,7 +32,7 @@ internal sealed class EvalLossCommand : CliCommand
         using var corpus = PreparedCorpus.Open(parsed.GetRequiredValue(_data));
         using var model = _model.Open(parsed);
         var memory = parsed.GetRequiredValue(_memory);
-        var loss = ValidationLoss.Measure(model, corpus, parsed.GetValue(_length), parsed.GetValue(_sequences), Uses[memory], cancellation);
+        var loss = ValidationLoss.Measure(model, corpus, parsed.GetValue(_length), parsed.GetValue(_sequences), ModelInput.UseOf(memory), cancellation);
         if (parsed.GetValue(_json)) Terminal.Json(new { loss.Nats, loss.BitsPerByte, Perplexity = Math.Exp(loss.Nats), loss.Tokens, Memory = memory });
         else Console.Out.WriteLine($"{loss.Nats:F4} nats per token, {loss.BitsPerByte:F4} bits per byte, perplexity {Math.Exp(loss.Nats):F2} over {loss.Tokens:N0} tokens (memory {memory})");
     }

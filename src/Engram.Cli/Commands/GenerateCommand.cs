@@ -15,22 +15,21 @@ internal sealed class GenerateCommand : CliCommand
     private readonly Option<double> _topP = new("--top-p") { Description = "Draw from the most likely tokens that reach this probability together", HelpName = "P", DefaultValueFactory = _ => Defaults.TopP };
     private readonly Option<int> _seed = new("--seed") { Description = "The same seed gives the same text", HelpName = "N", DefaultValueFactory = _ => Defaults.Seed };
     private readonly Option<int> _maxNewTokens = new("--max-new-tokens") { Description = "Most tokens to generate", HelpName = "N", DefaultValueFactory = _ => Defaults.MaxNewTokens };
-    private readonly Option<bool> _noMemory = new("--no-memory") { Description = "Switch the memory off, to see what it contributes" };
+    private readonly Option<string> _memory = ModelInput.Use("on", "off", "shuffled", "random");
     private readonly Option<bool> _json = CommonOptions.Json();
 
     public GenerateCommand() : base("generate", "Continue a text. Only the new text goes to stdout, as it is generated.",
         "engram generate --model run/model --prompt \"The horse\"",
-        "engram generate --model run/model --prompt \"The horse\" --temperature 0.8 --top-p 0.95 --seed 1 --no-memory")
+        "engram generate --model run/model --prompt \"The horse\" --temperature 0.8 --top-p 0.95 --seed 1 --memory off")
     {
-        Add(_model.Folder);
+        _model.AddFolderTo(this);
         Add(_prompt);
         Add(_temperature);
         Add(_topP);
         Add(_seed);
         Add(_maxNewTokens);
-        Add(_noMemory);
-        Add(_model.Device);
-        Add(_model.Threads);
+        Add(_memory);
+        _model.AddSettingsTo(this);
         Add(_json);
     }
 
@@ -46,7 +45,7 @@ internal sealed class GenerateCommand : CliCommand
         using var model = _model.Open(parsed);
         var generator = new TextGenerator(model);
         var text = new StringBuilder();
-        foreach (var piece in generator.Stream(prompt, options, useMemory: !parsed.GetValue(_noMemory), cancellation))
+        foreach (var piece in generator.Stream(prompt, options, ModelInput.UseOf(parsed.GetRequiredValue(_memory)), cancellation))
         {
             if (json) text.Append(piece);
             else Console.Out.Write(piece);

@@ -13,6 +13,7 @@ internal sealed class InspectCommand : CliCommand
     private readonly Option<string> _text = new("--text") { Description = "The text to run through the model", HelpName = "TEXT", Required = true };
     private readonly Option<string?> _html = new("--html") { Description = "Also write a page that any browser shows", HelpName = "FILE" };
     private readonly Option<string?> _dump = new("--dump") { Description = "Also write ids, rows, memory, hidden states, gates and outputs as a safetensors file", HelpName = "FILE" };
+    private readonly Option<string> _memory = ModelInput.Use("on", "shuffled", "random");
     private readonly Option<bool> _json = CommonOptions.Json();
 
     public InspectCommand() : base("inspect",
@@ -20,12 +21,12 @@ internal sealed class InspectCommand : CliCommand
         "engram inspect --model run/model --text \"Only Alexander the Great could tame the horse Bucephalus.\"",
         "engram inspect --model run/model --text \"Only Alexander the Great\" --html gates.html --dump trace.safetensors")
     {
-        Add(_model.Folder);
+        _model.AddFolderTo(this);
         Add(_text);
         Add(_html);
         Add(_dump);
-        Add(_model.Device);
-        Add(_model.Threads);
+        Add(_memory);
+        _model.AddSettingsTo(this);
         Add(_json);
     }
 
@@ -33,7 +34,7 @@ internal sealed class InspectCommand : CliCommand
     {
         using var model = _model.Open(parsed);
         var text = parsed.GetRequiredValue(_text);
-        var inspection = MemoryInspection.Run(model, text);
+        var inspection = MemoryInspection.Run(model, text, ModelInput.UseOf(parsed.GetRequiredValue(_memory)));
         if (parsed.GetValue(_json)) WriteJson(inspection);
         else WriteText(inspection);
         if (parsed.GetValue(_html) is { } page)

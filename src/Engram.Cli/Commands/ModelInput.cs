@@ -1,22 +1,62 @@
 using System.CommandLine;
 using Engram.Models;
+using Engram.Models.Memory;
 
 namespace Engram.Cli.Commands;
 
 /// <summary>What the commands that run a model share.</summary>
 internal sealed class ModelInput
 {
-    public Option<string> Folder { get; } = new("--model") { Description = "The model folder, for example run/model", HelpName = "FOLDER", Required = true };
+    private static readonly Dictionary<string, TableLocation> Locations = new()
+    {
+        ["memory"] = TableLocation.Memory, ["mapped"] = TableLocation.Mapped,
+    };
 
-    public Option<string> Device { get; } = CommonOptions.Device();
+    private static readonly Dictionary<string, (MemoryUse Use, string Meaning)> Uses = new()
+    {
+        ["on"] = (MemoryUse.On, ""),
+        ["off"] = (MemoryUse.Off, " (nothing is added)"),
+        ["shuffled"] = (MemoryUse.ShuffledRows, " (rows exchanged: the tables keep their statistics and lose their knowledge)"),
+        ["random"] = (MemoryUse.RandomRows, " (rows keep their norms and get random directions)"),
+    };
 
-    public Option<int?> Threads { get; } = CommonOptions.Threads();
+    private readonly Option<string> _folder = new("--model") { Description = "The model folder, for example run/model", HelpName = "FOLDER", Required = true };
+    private readonly Option<string> _tables = new Option<string>("--tables")
+    {
+        Description = "Where the tables live: memory, or mapped (read from their files as needed). The results are the same",
+        HelpName = "PLACE", DefaultValueFactory = _ => "memory",
+    }.AcceptOnlyFromAmong([.. Locations.Keys]);
+    private readonly Option<string> _device = CommonOptions.Device();
+    private readonly Option<int?> _threads = CommonOptions.Threads();
+
+    /// <summary>An option that says what the memory does.</summary>
+    /// <param name="uses">The names it takes, the default first.</param>
+    public static Option<string> Use(params string[] uses) => new Option<string>("--memory")
+    {
+        Description = "What the memory does: " + string.Join(", ", uses.Select(use => use + Uses[use].Meaning)),
+        HelpName = "USE", DefaultValueFactory = _ => uses[0],
+    }.AcceptOnlyFromAmong(uses);
+
+    /// <summary>What a value of <see cref="Use"/> stands for.</summary>
+    public static MemoryUse UseOf(string name) => Uses[name].Use;
+
+    /// <summary>Adds the model folder to a command.</summary>
+    public void AddFolderTo(Command command) => command.Add(_folder);
+
+    /// <summary>Adds the options that say how the model runs.</summary>
+    public void AddSettingsTo(Command command)
+    {
+        command.Add(_tables);
+        command.Add(_device);
+        command.Add(_threads);
+    }
 
     public LanguageModel Open(ParseResult parsed)
     {
-        var folder = parsed.GetRequiredValue(Folder);
+        var folder = parsed.GetRequiredValue(_folder);
         // Loading libtorch takes longer than telling that the folder is not there.
         if (!Directory.Exists(folder)) throw new DirectoryNotFoundException($"There is no model folder '{folder}'; engram train writes one to RUN/model.");
-        return LanguageModel.Load(folder, CommonOptions.OpenDevice(parsed, Device, Threads));
+        var memory = new MemoryOptions { Tables = Locations[parsed.GetRequiredValue(_tables)] };
+        return LanguageModel.Load(folder, CommonOptions.OpenDevice(parsed, _device, _threads), memory);
     }
 }

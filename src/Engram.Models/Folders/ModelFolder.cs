@@ -54,7 +54,7 @@ public static class ModelFolder
     }
 
     /// <inheritdoc cref="LanguageModel.Load"/>
-    public static LanguageModel Load(string folder, Device? device)
+    public static LanguageModel Load(string folder, Device? device, MemoryOptions? options)
     {
         var configuration = ModelConfiguration.Load(Path.Combine(folder, ConfigurationFile));
         var tokenizer = Tokenizer.Load(Path.Combine(folder, TokenizerFile));
@@ -68,7 +68,7 @@ public static class ModelFolder
         {
             DenseWeights.Load(transformer, Path.Combine(folder, WeightsFile));
             if (configuration.Engram is { } engram)
-                memory = LoadMemory(folder, engram, tokenizer);
+                memory = LoadMemory(folder, engram, tokenizer, options ?? new MemoryOptions());
             return new LanguageModel(tokenizer, transformer, memory);
         }
         catch
@@ -121,7 +121,7 @@ public static class ModelFolder
                 Directory.Delete(left, recursive: true);
     }
 
-    private static MemoryBank LoadMemory(string folder, EngramConfiguration engram, Tokenizer tokenizer)
+    private static MemoryBank LoadMemory(string folder, EngramConfiguration engram, Tokenizer tokenizer, MemoryOptions options)
     {
         var path = Path.Combine(folder, AddressingFile);
         var addressing = ModelAddressing.Load(path, tokenizer.Fingerprint);
@@ -133,26 +133,26 @@ public static class ModelFolder
         var spec = engram.Addressing(map[engram.PadTokenId]);
         if (!constants.Spec.Equals(spec))
             throw new InvalidDataException($"{path} was made for {Describe(constants.Spec)}, but {ConfigurationFile} says {Describe(spec)}.");
-        var tables = new List<EngramTable>();
+        var stores = new List<IRowStore>();
         try
         {
             for (var position = 0; position < engram.LayerIds.Count; position++)
             {
                 var layer = engram.LayerIds[position];
                 var (file, rows) = (Path.Combine(folder, TableFile(layer)), MemoryBank.TableRows(engram, constants, position));
-                var table = EngramTable.Load(file, TableTensor(layer));
-                tables.Add(table);
+                var table = options.Tables == TableLocation.Memory ? EngramTable.Load(file, TableTensor(layer)) : EngramTable.Map(file, TableTensor(layer));
+                stores.Add(table);
                 if (table.Rows != rows || table.Width != engram.HeadDim)
                     throw new InvalidDataException($"{file}: the table has {table.Rows} rows of {table.Width} values, but {ConfigurationFile} makes it {rows} of {engram.HeadDim}.");
             }
         }
         catch
         {
-            tables.ForEach(table => table.Dispose());
+            stores.ForEach(store => store.Dispose());
             throw;
         }
 
-        return new MemoryBank(engram, map, constants, tokenizer.Fingerprint, [.. tables]);
+        return new MemoryBank(engram, map, constants, tokenizer.Fingerprint, [.. stores]);
     }
 
     private static string Describe(AddressingSpec spec) =>

@@ -28,14 +28,14 @@ public sealed class TextGenerator(LanguageModel model)
     /// <summary>Generated text in pieces of complete characters. The end-of-text token, the token limit or the context length ends it.</summary>
     /// <param name="prompt">Text to continue; may be empty.</param>
     /// <param name="options">How tokens are drawn.</param>
-    /// <param name="useMemory">False switches the memory off.</param>
+    /// <param name="memory">What the memory does.</param>
     /// <param name="cancellation">Ends the text after the current token.</param>
     /// <exception cref="ArgumentException">The prompt leaves no room in the context.</exception>
-    public IEnumerable<string> Stream(string prompt, SamplingOptions options, bool useMemory = true, CancellationToken cancellation = default)
+    public IEnumerable<string> Stream(string prompt, SamplingOptions options, MemoryUse memory = MemoryUse.On, CancellationToken cancellation = default)
     {
         var decoder = new StreamingDecoder(model.Tokenizer, skipSpecialTokens: true);
         int[] ids = [StartOfText, .. model.Tokenizer.Encode(prompt)];
-        foreach (var id in Tokens(ids, options, useMemory, cancellation))
+        foreach (var id in Tokens(ids, options, memory, cancellation))
         {
             var text = decoder.Append(id);
             if (text.Length > 0)
@@ -51,9 +51,9 @@ public sealed class TextGenerator(LanguageModel model)
     /// <inheritdoc cref="Stream"/>
     /// <param name="prompt">Token ids to continue; at least one, the document start first.</param>
     /// <param name="options">How tokens are drawn.</param>
-    /// <param name="useMemory">False switches the memory off.</param>
+    /// <param name="memory">What the memory does.</param>
     /// <param name="cancellation">Ends the text after the current token.</param>
-    public IEnumerable<int> Tokens(int[] prompt, SamplingOptions options, bool useMemory = true, CancellationToken cancellation = default)
+    public IEnumerable<int> Tokens(int[] prompt, SamplingOptions options, MemoryUse memory = MemoryUse.On, CancellationToken cancellation = default)
     {
         var context = model.Configuration.MaxPositionEmbeddings;
         if (prompt.Length == 0 || prompt.Length >= context)
@@ -61,7 +61,9 @@ public sealed class TextGenerator(LanguageModel model)
         (PromptTokens, GeneratedTokens, GenerationTime) = (prompt.Length, 0, TimeSpan.Zero);
         var sampler = new Sampler(options);
         var rows = new MemoryRows();
-        var windows = useMemory ? model.Memory?.NewWindows() : null;
+        using var control = model.Memory?.Control(memory);
+        var bank = memory == MemoryUse.Off ? null : control ?? model.Memory;
+        var windows = bank?.NewWindows();
         var limit = Math.Min(options.MaxNewTokens, context - prompt.Length);
         using var state = model.Transformer.NewState();
         var logits = new float[model.Configuration.VocabularySize];
@@ -69,7 +71,7 @@ public sealed class TextGenerator(LanguageModel model)
         for (var made = 0; made < limit && !cancellation.IsCancellationRequested; made++)
         {
             var clock = Stopwatch.StartNew();
-            Step(next, windows, rows, state, logits);
+            Step(next, bank, windows, rows, state, logits);
             var id = sampler.Next(logits, model.Tokenizer.VocabularySize);
             if (made > 0)
                 GenerationTime += clock.Elapsed;
@@ -81,13 +83,13 @@ public sealed class TextGenerator(LanguageModel model)
         }
     }
 
-    private void Step(int[] ids, MemoryWindows? windows, MemoryRows rows, DecodeState state, float[] logits)
+    private void Step(int[] ids, MemoryBank? bank, MemoryWindows? windows, MemoryRows rows, DecodeState state, float[] logits)
     {
         using var noGrad = inference_mode();
         using var scope = NewDisposeScope();
         var transformer = model.Transformer;
         windows?.Append(ids, [], rows);
-        using var memory = windows is null ? null : model.Memory!.Gather(rows, 0, 1, ids.Length, transformer.Parameters.Device, requiresGradient: false);
+        using var memory = bank?.Gather(rows, 0, 1, ids.Length, transformer.Parameters.Device, requiresGradient: false);
         var (hidden, _) = transformer.Forward(ids, [], 1, memory, state);
         var last = transformer.Logits(hidden.narrow(0, ids.Length - 1, 1)).to(ScalarType.Float32).cpu().contiguous();
         MemoryMarshal.Cast<byte, float>(last.bytes).CopyTo(logits);

@@ -45,11 +45,16 @@ public sealed class MemoryInspection
     public int MaxOrder => _model.Configuration.Engram!.MaxNgramSize;
 
     /// <summary>Runs a text as one document.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="text">The text.</param>
+    /// <param name="use">What the memory does; not <see cref="MemoryUse.Off"/>, which leaves nothing to see.</param>
     /// <exception cref="ArgumentException">The model has no memory, or the text does not fit into its context.</exception>
-    public static MemoryInspection Run(LanguageModel model, string text)
+    public static MemoryInspection Run(LanguageModel model, string text, MemoryUse use = MemoryUse.On)
     {
         if (model.Memory is not { } memory)
             throw new ArgumentException("The model has no memory to inspect: its configuration has no engram_* keys.", nameof(model));
+        if (use == MemoryUse.Off)
+            throw new ArgumentException("A memory that is off leaves nothing to inspect.", nameof(use));
         int[] ids = [new TextGenerator(model).StartOfText, .. model.Tokenizer.Encode(text)];
         if (ids.Length > model.Configuration.MaxPositionEmbeddings)
             throw new ArgumentException($"The text has {ids.Length} tokens, but the model's context holds {model.Configuration.MaxPositionEmbeddings}.", nameof(text));
@@ -59,7 +64,8 @@ public sealed class MemoryInspection
         using var trace = new FusionTrace();
         var rows = new MemoryRows();
         memory.Address(ids, [], 1, rows);
-        using var gathered = memory.Gather(rows, 0, 1, ids.Length, model.Transformer.Parameters.Device, requiresGradient: false);
+        using var control = memory.Control(use);
+        using var gathered = (control ?? memory).Gather(rows, 0, 1, ids.Length, model.Transformer.Parameters.Device, requiresGradient: false);
         model.Transformer.Forward(ids, [], 1, gathered, trace: trace);
         var layers = memory.LayerIds.Select((layer, position) =>
         {

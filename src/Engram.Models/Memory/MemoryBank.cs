@@ -12,20 +12,22 @@ namespace Engram.Models.Memory;
 /// <summary>
 /// The conditional memory of one model: canonical map, addressing and one table per memory layer. Token ids alone decide what is read, so
 /// <see cref="Address"/> runs before and beside the forward pass; <see cref="Gather"/> copies the rows into tensors that the blocks consume.
-/// Tables are host objects outside autograd: no device ever sees more than the rows of a batch.
+/// Tables are host objects outside autograd, in memory, in a mapped file or behind a cache: no device ever sees more than the rows of a batch.
 /// </summary>
 public sealed class MemoryBank : IDisposable
 {
-    private readonly EngramConfiguration _engram;
-    private readonly EngramTable[] _tables;
+    private const ulong ControlSeed = 20_260_112;
 
-    internal MemoryBank(EngramConfiguration engram, CanonicalMap map, AddressingConstants constants, string tokenizerFingerprint, EngramTable[] tables)
+    private readonly EngramConfiguration _engram;
+    private readonly IRowStore[] _stores;
+
+    internal MemoryBank(EngramConfiguration engram, CanonicalMap map, AddressingConstants constants, string tokenizerFingerprint, IRowStore[] stores)
     {
         _engram = engram;
         Map = map;
         Addresser = new NgramAddresser(constants, engram.OneRow);
         TokenizerFingerprint = tokenizerFingerprint;
-        _tables = tables;
+        _stores = stores;
     }
 
     /// <summary>0-based indices of the blocks with memory, ascending.</summary>
@@ -43,9 +45,15 @@ public sealed class MemoryBank : IDisposable
     /// <summary>Rows that one position reads in one layer, H.</summary>
     public int Columns => Addresser.Columns;
 
-    /// <summary>Table of a memory layer.</summary>
+    /// <summary>Where the rows of a memory layer come from.</summary>
     /// <param name="position">Position in <see cref="LayerIds"/>.</param>
-    public EngramTable Table(int position) => _tables[position];
+    public IRowStore Store(int position) => _stores[position];
+
+    /// <summary>The table of a memory layer itself, to be trained or saved.</summary>
+    /// <param name="position">Position in <see cref="LayerIds"/>.</param>
+    /// <exception cref="InvalidOperationException">Rows come from something else, for example a control.</exception>
+    public EngramTable Table(int position) => _stores[position] as EngramTable
+        ?? throw new InvalidOperationException($"The rows of layer {LayerIds[position]} come from a {_stores[position].GetType().Name}, which cannot be trained or saved.");
 
     /// <summary>Fresh tables for a model: zero, or normal with the configured standard deviation.</summary>
     /// <param name="configuration">With memory; its compressed vocabulary size is not read but taken from the tokenizer.</param>
@@ -60,13 +68,13 @@ public sealed class MemoryBank : IDisposable
             throw new ArgumentException($"engram_pad_token_id is {engram.PadTokenId}, but the tokenizer defines the ids 0 to {map.VocabularySize - 1}.", nameof(configuration));
         var spec = (engram with { CompressedVocabularySize = map.CanonicalVocabularySize }).Addressing(map[engram.PadTokenId]);
         var constants = AddressingConstants.Derive(spec);
-        var tables = engram.LayerIds.Select((layer, position) =>
+        IRowStore[] tables = [.. engram.LayerIds.Select((layer, position) =>
         {
             var table = new EngramTable(TableRows(engram, constants, position), engram.HeadDim);
             if (engram.TableInitStd > 0)
                 table.FillNormal(ModelParameters.SeedFor(seed, $"engram/layer-{layer}"), (float)engram.TableInitStd);
             return table;
-        }).ToArray();
+        })];
         return new MemoryBank(engram, map, constants, tokenizer.Fingerprint, tables);
     }
 
@@ -91,73 +99,107 @@ public sealed class MemoryBank : IDisposable
             rows.Starts.Clear();
         for (var b = 0; b < sequences; b++)
             rows.Starts[b * (tokenIds.Length / sequences)] = true;
-        Addresser.AddressAllLayers(rows.CanonicalIds, rows.Starts, rows.All(_tables.Length));
+        Addresser.AddressAllLayers(rows.CanonicalIds, rows.Starts, rows.All(_stores.Length));
     }
 
     /// <summary>Windows of <paramref name="sequences"/> sequences at the start of a document, for decoding.</summary>
     public MemoryWindows NewWindows(int sequences = 1) => new(this, [.. Enumerable.Range(0, sequences).Select(_ => Addresser.NewWindow())]);
 
-    /// <summary>Copies rows of consecutive sequences into tensors [B, T, d_mem], one per memory layer.</summary>
+    /// <summary>
+    /// Rows of consecutive sequences as tensors [B, T, d_mem], one per memory layer. Rows of tables in memory are copied now. Of other stores,
+    /// unless a gradient is wanted, reading is only started; they are copied when <see cref="GatheredMemory.Layer"/> asks for them.
+    /// </summary>
     /// <param name="rows">Output of <see cref="Address"/>.</param>
     /// <param name="first">First sequence.</param>
     /// <param name="sequences">Number of sequences B.</param>
     /// <param name="length">Positions per sequence T.</param>
     /// <param name="device">Where the model computes.</param>
     /// <param name="requiresGradient">In training: the tensors are leaves that receive a gradient.</param>
-    public unsafe GatheredMemory Gather(MemoryRows rows, int first, int sequences, int length, Device device, bool requiresGradient)
+    public GatheredMemory Gather(MemoryRows rows, int first, int sequences, int length, Device device, bool requiresGradient)
     {
         var gathered = new GatheredMemory();
-        for (var position = 0; position < _tables.Length; position++)
+        for (var position = 0; position < _stores.Length; position++)
         {
-            using var noGrad = no_grad();
-            var host = empty([sequences, length, _engram.MemoryWidth], ScalarType.Float32);
+            var (layer, store) = (_engram.LayerIds[position], _stores[position]);
             var slice = rows.Layer(position).Slice(first * length * Columns, sequences * length * Columns);
-            _tables[position].Gather(slice, MemoryMarshal.Cast<byte, float>(host.bytes));
-            var memory = host;
-            if (device.type != DeviceType.CPU)
+            if (requiresGradient || store is EngramTable { IsMapped: false })
             {
-                memory = host.to(device);
-                host.Dispose();
+                gathered.Set(layer, ToTensor(store, slice, sequences, length, device, requiresGradient));
+                continue;
             }
 
-            gathered.Set(_engram.LayerIds[position], requiresGradient ? memory.requires_grad_() : memory);
+            store.Warm(slice);
+            var wanted = slice.ToArray();
+            gathered.SetLater(layer, () => ToTensor(store, wanted, sequences, length, device, requiresGradient: false));
         }
 
         return gathered;
     }
 
-    /// <summary>The same memory with the rows of every head permuted: the control that keeps all statistics of the tables but not their knowledge.</summary>
+    /// <summary>The memory to read instead of this one under a control, made anew and to be disposed; null where there is none to make: on and off.</summary>
+    /// <param name="use">What the memory does.</param>
+    public MemoryBank? Control(MemoryUse use) => use switch
+    {
+        MemoryUse.ShuffledRows => Shuffled(ControlSeed),
+        MemoryUse.RandomRows => WithRandomRows(ControlSeed),
+        _ => null,
+    };
+
+    /// <summary>
+    /// The same memory with the rows of every head permuted: the control that keeps all statistics of the tables but not their knowledge. The tables
+    /// are copied into memory, wherever they lie.
+    /// </summary>
     /// <param name="seed">Of the permutation.</param>
-    public MemoryBank Shuffled(ulong seed) => new(_engram, Map, Addresser.Constants, TokenizerFingerprint,
-        [.. _tables.Select((table, position) => table.Shuffled(seed + (ulong)position,
-            _engram.OneRow ? [.. Enumerable.Range(0, Columns).Select(i => (long)i)] : Addresser.Constants.Layers[position].Offsets.AsSpan()))]);
+    /// <exception cref="OutOfMemoryException">There is not enough memory for the copy.</exception>
+    public MemoryBank Shuffled(ulong seed) => With(position => Table(position).Shuffled(seed + (ulong)position,
+        _engram.OneRow ? [.. Enumerable.Range(0, Columns).Select(i => (long)i)] : Addresser.Constants.Layers[position].Offsets.AsSpan()));
+
+    /// <summary>The same memory with a random direction in place of every row's own, the norms kept. Reads this memory, which must outlive it.</summary>
+    /// <param name="seed">Of the directions.</param>
+    public MemoryBank WithRandomRows(ulong seed) => With(position => new RandomRows(_stores[position], seed + (ulong)position));
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (var table in _tables)
-            table.Dispose();
+        foreach (var store in _stores)
+            store.Dispose();
+    }
+
+    private MemoryBank With(Func<int, IRowStore> store) =>
+        new(_engram, Map, Addresser.Constants, TokenizerFingerprint, [.. Enumerable.Range(0, _stores.Length).Select(store)]);
+
+    private Tensor ToTensor(IRowStore store, ReadOnlySpan<long> rows, int sequences, int length, Device device, bool requiresGradient)
+    {
+        using var noGrad = no_grad();
+        var memory = empty([sequences, length, _engram.MemoryWidth], ScalarType.Float32);
+        store.Gather(rows, MemoryMarshal.Cast<byte, float>(memory.bytes), get_num_threads());
+        if (device.type != DeviceType.CPU)
+        {
+            using var host = memory;
+            memory = host.to(device);
+        }
+
+        return requiresGradient ? memory.requires_grad_() : memory;
     }
 
     internal void Append(AddressWindow[] windows, ReadOnlySpan<int> tokenIds, ReadOnlySpan<bool> documentStarts, MemoryRows rows)
     {
         Canonicalise(tokenIds, rows);
         var length = tokenIds.Length / windows.Length;
-        var chunk = new long[_tables.Length * length * Columns];
+        var chunk = new long[_stores.Length * length * Columns];
         for (var b = 0; b < windows.Length; b++)
         {
             var starts = _engram.ResetAtDocuments && documentStarts.Length > 0 ? documentStarts.Slice(b * length, length) : [];
             Addresser.Append(windows[b], rows.CanonicalIds.Slice(b * length, length), starts, chunk);
-            for (var position = 0; position < _tables.Length; position++)
+            for (var position = 0; position < _stores.Length; position++)
                 chunk.AsSpan(position * length * Columns, length * Columns)
-                    .CopyTo(rows.All(_tables.Length)[((position * windows.Length + b) * length * Columns)..]);
+                    .CopyTo(rows.All(_stores.Length)[((position * windows.Length + b) * length * Columns)..]);
         }
-
     }
 
     private void Canonicalise(ReadOnlySpan<int> tokenIds, MemoryRows rows)
     {
-        rows.Resize(tokenIds.Length, Columns, _tables.Length);
+        rows.Resize(tokenIds.Length, Columns, _stores.Length);
         for (var i = 0; i < tokenIds.Length; i++)
             rows.CanonicalIds[i] = Map[tokenIds[i]];
     }

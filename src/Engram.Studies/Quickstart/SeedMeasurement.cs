@@ -1,6 +1,7 @@
 using Engram.Models;
 using Engram.Models.Configuration;
 using Engram.Models.Generation;
+using Engram.Models.Memory;
 using Engram.Training;
 using Engram.Training.Corpora;
 

@@ -20,7 +20,7 @@ public sealed class ModelTests(TrainedRun trained)
         Assert.Equal(plain.Output, json.GetProperty("text").GetString() + "\n");
         Assert.InRange(json.GetProperty("generated_tokens").GetInt32(), 1, 12);
         Assert.Contains("tokens/s", plain.ErrorLine);
-        (await CliProcess.Run([.. arguments, "--no-memory"])).Ok();
+        (await CliProcess.Run([.. arguments, "--memory", "off"])).Ok();
     }
 
     [Theory]
@@ -58,10 +58,11 @@ public sealed class ModelTests(TrainedRun trained)
     [Fact]
     public async Task Loss_DependsOnTheMemory()
     {
-        var (on, off, shuffled) = (await Loss("on"), await Loss("off"), await Loss("shuffled"));
+        var (on, off, shuffled, random) = (await Loss("on"), await Loss("off"), await Loss("shuffled"), await Loss("random"));
         Assert.Equal(on.GetProperty("tokens").GetInt64(), off.GetProperty("tokens").GetInt64());
-        var losses = new[] { on, off, shuffled }.Select(loss => loss.GetProperty("nats").GetDouble()).ToArray();
-        Assert.Equal(3, losses.Distinct().Count());
+        var losses = new[] { on, off, shuffled, random }.Select(loss => loss.GetProperty("nats").GetDouble()).ToArray();
+        Assert.Equal(4, losses.Distinct().Count());
+        Assert.Equal(losses[0], (await Loss("on", "--tables", "mapped")).GetProperty("nats").GetDouble());
         Assert.Equal(trained.Result.GetProperty("validation_loss").GetDouble(), losses[0], 1e-5);
         Assert.Equal(Math.Exp(losses[0]), on.GetProperty("perplexity").GetDouble(), 1e-9);
     }
@@ -125,7 +126,7 @@ public sealed class ModelTests(TrainedRun trained)
         Assert.DoesNotContain("\e[", text);
     }
 
-    private async Task<JsonElement> Loss(string memory) =>
-        (await CliProcess.Run(
-            "eval", "loss", "--model", trained.Model, "--data", trained.Data, "--sequences", "4", "--length", "32", "--threads", "1", "--memory", memory, "--json")).Ok().Json;
+    private async Task<JsonElement> Loss(string memory, params string[] more) =>
+        (await CliProcess.Run([
+            "eval", "loss", "--model", trained.Model, "--data", trained.Data, "--sequences", "4", "--length", "32", "--threads", "1", "--memory", memory, "--json", .. more])).Ok().Json;
 }

@@ -124,7 +124,7 @@ public sealed class ModelFolderTests : IDisposable
             ($"no tensor '{Name}'", new() { ["other"] = (DType.F32, [rows, width], new byte[rows * width * 4]) }),
             ($"has {rows - 1} rows of {width} values, but config.json makes it {rows} of {width}", new() { [Name] = (DType.F32, [rows - 1, width], new byte[(rows - 1) * width * 4]) }),
             ($"has {rows} rows of {width + 1} values, but config.json makes it {rows} of {width}", new() { [Name] = (DType.F32, [rows, width + 1], new byte[rows * (width + 1) * 4]) }),
-            ("BF16", new() { [Name] = (DType.BF16, [rows, width], new byte[rows * width * 2]) }),
+            ("F16", new() { [Name] = (DType.F16, [rows, width], new byte[rows * width * 2]) }),
             ("row 0 of tensor", new() { [Name] = (DType.F32, [rows, width], Enumerable.Repeat((byte)0xFF, (int)rows * width * 4).ToArray()) }),
         })
             Refuses(table, reason, () => WriteAll(table, tensors));

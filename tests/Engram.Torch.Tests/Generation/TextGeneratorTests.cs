@@ -36,7 +36,7 @@ public sealed class TextGeneratorTests
         using var model = RandomModel.Create(Named(name));
         var prompt = Prompt(model);
         var generator = new TextGenerator(model);
-        int[] generated = [.. generator.Tokens(prompt, Greedy, useMemory)];
+        int[] generated = [.. generator.Tokens(prompt, Greedy, useMemory ? MemoryUse.On : MemoryUse.Off)];
         Assert.Equal((prompt.Length, generated.Length), (generator.PromptTokens, generator.GeneratedTokens));
         Assert.InRange(generated.Length, 12, Greedy.MaxNewTokens);   // beyond the reach of the convolution, 9
 
@@ -60,7 +60,7 @@ public sealed class TextGeneratorTests
     {
         using var model = RandomModel.Create(TinyRun.Configuration);
         var generator = new TextGenerator(model);
-        Assert.NotEqual(generator.Tokens(Prompt(model), Greedy), generator.Tokens(Prompt(model), Greedy, useMemory: false));
+        Assert.NotEqual(generator.Tokens(Prompt(model), Greedy), generator.Tokens(Prompt(model), Greedy, MemoryUse.Off));
     }
 
     [Fact]

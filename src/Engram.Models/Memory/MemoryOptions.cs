@@ -1,0 +1,18 @@
+namespace Engram.Models.Memory;
+
+/// <summary>Where the tables of a loaded model live. Results are the same, to the bit, whichever it is.</summary>
+public enum TableLocation
+{
+    /// <summary>Read into memory and checked for values that are not finite.</summary>
+    Memory,
+
+    /// <summary>Left in their files, which are mapped: opened in milliseconds whatever their size, and the system keeps in memory what is read often.</summary>
+    Mapped,
+}
+
+/// <summary>How the tables of a model are opened.</summary>
+public sealed record MemoryOptions
+{
+    /// <summary>Where rows come from.</summary>
+    public TableLocation Tables { get; init; } = TableLocation.Memory;
+}

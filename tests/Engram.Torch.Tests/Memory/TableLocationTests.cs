@@ -1,0 +1,119 @@
+using Engram.Models;
+using Engram.Models.Generation;
+using Engram.Models.Memory;
+using Engram.Tests.Storage;
+using Engram.Torch.Tests.Training;
+using Engram.Training;
+using static TorchSharp.torch;
+
+namespace Engram.Torch.Tests.Memory;
+
+/// <summary>Where the tables of a model live changes no bit of what it computes.</summary>
+public sealed class TableLocationTests : IDisposable
+{
+    private static readonly int[] Ids = [.. Enumerable.Range(0, 40).Select(i => i * 37 % 290)];
+
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    public static TheoryData<string, bool> Cases()
+    {
+        var cases = new TheoryData<string, bool>();
+        foreach (var place in Places.Keys)
+            foreach (var oneRow in new[] { false, true })
+                cases.Add(place, oneRow);
+        return cases;
+    }
+
+    private static Dictionary<string, MemoryOptions> Places { get; } = new()
+    {
+        ["mapped"] = new() { Tables = TableLocation.Mapped },
+    };
+
+    [Theory, MemberData(nameof(Cases))]
+    public void Results_are_the_same_to_the_bit(string place, bool oneRow)
+    {
+        using (var made = RandomModel.Create(TinyRun.WithMemory(memory => memory with { OneRow = oneRow })))
+            made.Save(_folder.File("model"));
+        using var model = LanguageModel.Load(_folder.File("model"));
+        using var elsewhere = LanguageModel.Load(_folder.File("model"), memory: Places[place]);
+        Assert.Equal(Logits(model), Logits(elsewhere));
+        foreach (var use in Enum.GetValues<MemoryUse>())
+        {
+            Assert.Equal(Loss(model, use), Loss(elsewhere, use));
+            Assert.Equal(Tokens(model, use), Tokens(elsewhere, use));
+        }
+    }
+
+    [Fact]
+    public void Mapped_tables_are_neither_copied_nor_searched()
+    {
+        using (var made = RandomModel.Create(TinyRun.Configuration))
+        {
+            made.Memory!.Table(0).Row(3)[2] = float.NaN;
+            made.Save(_folder.File("model"));
+        }
+
+        Assert.Throws<InvalidDataException>(() => LanguageModel.Load(_folder.File("model")));
+        using var model = LanguageModel.Load(_folder.File("model"), memory: Places["mapped"]);
+        Assert.True(model.Memory!.Table(0).IsMapped);
+        Assert.False(model.Memory.Table(0).IsWritable);
+    }
+
+    [Fact]
+    public void Rows_outside_memory_are_gathered_when_their_block_asks()
+    {
+        using (var made = RandomModel.Create(TinyRun.Configuration))
+            made.Save(_folder.File("model"));
+        using var mapped = LanguageModel.Load(_folder.File("model"), memory: Places["mapped"]);
+        var rows = new MemoryRows();
+        mapped.Memory!.Address(Ids, [], 2, rows);
+        using var later = mapped.Memory.Gather(rows, 0, 2, Ids.Length / 2, CPU, requiresGradient: false);
+        using var now = mapped.Memory.Gather(rows, 0, 2, Ids.Length / 2, CPU, requiresGradient: true);
+        // The buffer serves another batch before the first is asked for.
+        mapped.Memory.Address(Ids.Reverse().ToArray(), [], 2, rows);
+        Assert.Null(later.Layer(0));
+        foreach (var layer in mapped.Memory.LayerIds)
+        {
+            Assert.False(later.Layer(layer)!.requires_grad);
+            Assert.Equal(now.Layer(layer)!.detach().data<float>().ToArray(), later.Layer(layer)!.data<float>().ToArray());
+        }
+    }
+
+    [Fact]
+    public void Controls_are_functions_of_their_seed_and_differ()
+    {
+        using var model = RandomModel.Create(TinyRun.Configuration);
+        using var random = model.Memory!.WithRandomRows(3);
+        using var again = model.Memory.WithRandomRows(3);
+        using var other = model.Memory.WithRandomRows(4);
+        Assert.Equal(Row(random, 0), Row(again, 0));
+        Assert.NotEqual(Row(random, 0), Row(other, 0));
+        Assert.NotEqual(Row(random, 0), Row(random, 1));
+        Assert.Null(model.Memory.Control(MemoryUse.On));
+        Assert.Null(model.Memory.Control(MemoryUse.Off));
+        Assert.Equal(4, Enum.GetValues<MemoryUse>().Select(use => Loss(model, use)).Distinct().Count());
+        Assert.Contains("RandomRows", Assert.Throws<InvalidOperationException>(() => random.Table(0)).Message);
+
+        static float[] Row(MemoryBank bank, int position)
+        {
+            var row = new float[bank.Store(position).Width];
+            bank.Store(position).Gather([17], row);
+            return row;
+        }
+    }
+
+    private static float[] Logits(LanguageModel model)
+    {
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        using var memory = model.GatherMemory(Ids, [], 2);
+        return model.Transformer.Logits(model.Transformer.Forward(Ids, [], 2, memory).Hidden).data<float>().ToArray();
+    }
+
+    private static double Loss(LanguageModel model, MemoryUse use) => ValidationLoss.Measure(model, TinyCorpus.Shared, 16, 5, use).Nats;
+
+    private static int[] Tokens(LanguageModel model, MemoryUse use) =>
+        [.. new TextGenerator(model).Tokens(Ids[..7], new SamplingOptions { Temperature = 0, MaxNewTokens = 12 }, use)];
+}
