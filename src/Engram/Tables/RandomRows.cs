@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
 
 namespace Engram.Tables;
 
@@ -19,8 +20,8 @@ public sealed class RandomRows(IRowStore source, ulong seed) : IRowStore
     /// <inheritdoc/>
     public int Width => source.Width;
 
-    /// <inheritdoc/>
-    public RowFormat Format => source.Format;
+    /// <summary>Float32, whatever the source stores: a drawn row has no other form.</summary>
+    public RowFormat Format => RowFormat.Float32;
 
     /// <inheritdoc/>
     public void Gather(ReadOnlySpan<long> rows, Span<float> destination, int threads = 1)
@@ -34,6 +35,16 @@ public sealed class RandomRows(IRowStore source, ulong seed) : IRowStore
             Draw(rows[i], row);
             TensorPrimitives.Multiply(row, (float)(norm / Norm(row)), row);
         }
+    }
+
+    /// <inheritdoc/>
+    public void GatherStored(ReadOnlySpan<long> rows, Span<byte> values, Span<byte> scales)
+    {
+        if (values.Length != (long)rows.Length * Width * sizeof(float) || !scales.IsEmpty)
+            throw new ArgumentException($"{rows.Length} rows of {Width} float32 values need {(long)rows.Length * Width * sizeof(float)} bytes and no scales.", nameof(values));
+        if (rows.IndexOf(-1) is var dead and >= 0)
+            throw new ArgumentOutOfRangeException(nameof(rows), rows[dead], $"Row -1 at position {dead} is not stored.");
+        Gather(rows, MemoryMarshal.Cast<byte, float>(values));
     }
 
     /// <inheritdoc/>

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Engram.Tables;
 
 namespace Engram.Tests.Tables;
@@ -45,6 +46,11 @@ public sealed class RandomRowsTests
         var expected = some.SelectMany(row => row < 0 ? new float[5] : all[(int)(row * 5)..(int)(row * 5 + 5)]).ToArray();
         random.Warm(some);
         Assert.Equal(expected, Gather(random, some));
+        var stored = new byte[2 * 5 * sizeof(float)];
+        random.GatherStored([299, 7], stored, []);
+        Assert.Equal(expected[..10], MemoryMarshal.Cast<byte, float>(stored).ToArray());
+        Assert.Throws<ArgumentOutOfRangeException>(() => random.GatherStored([299, -1], stored, []));
+        Assert.Throws<ArgumentException>(() => random.GatherStored([299], stored, []));
         Assert.Throws<ArgumentOutOfRangeException>(() => Gather(random, [300]));
     }
 
