@@ -26,15 +26,15 @@ public static class ModelFolder
     public const string WeightsFile = "model.safetensors";
 
     /// <summary>The addressing constants' file.</summary>
-    public static readonly string AddressingFile = Path.Combine("engram", "addressing.json");
+    public static readonly string AddressingFile = TableSource.AddressingFile;
 
     /// <summary>The file of one table.</summary>
     /// <param name="layer">0-based block index.</param>
-    public static string TableFile(int layer) => Path.Combine("engram", $"layer-{layer:00}.safetensors");
+    public static string TableFile(int layer) => TableSource.LayerFile(layer);
 
     /// <summary>Name of the table's tensor.</summary>
     /// <param name="layer">0-based block index.</param>
-    public static string TableTensor(int layer) => $"model.layers.{layer}.engram.embed.weight";
+    public static string TableTensor(int layer) => TableSource.LayerTensor(layer);
 
     /// <inheritdoc cref="LanguageModel.Save"/>
     public static void Save(LanguageModel model, string folder) => ReplaceFolder(folder, temporary => WriteInto(model, temporary));

@@ -24,6 +24,9 @@ public enum RowEncoding
 /// </summary>
 public sealed record RowFormat
 {
+    /// <summary>Most values of a row, far beyond any memory's: so the buffer for some rows is never large.</summary>
+    public const int MaxWidth = 1 << 16;
+
     private RowFormat(RowEncoding encoding, int groupSize) => (Encoding, GroupSize) = (encoding, groupSize);
 
     /// <summary>4 bytes a value.</summary>
@@ -95,6 +98,7 @@ public sealed record RowFormat
     internal void CheckWidth(int width)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(width, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(width, MaxWidth);
         if (Encoding == RowEncoding.Int4 && width % 2 != 0)
             throw new ArgumentOutOfRangeException(nameof(width), width, $"A row of int4 holds an even number of values, not {width}.");
     }

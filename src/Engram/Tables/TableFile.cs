@@ -1,3 +1,4 @@
+using System.Globalization;
 using Engram.Storage;
 
 namespace Engram.Tables;
@@ -31,8 +32,10 @@ internal static unsafe class TableFile
         if (tensor.Shape.Length != 2)
             throw new InvalidDataException($"{values.Path}: tensor '{tensorName}' is {TensorInfo.Describe(tensor.DType, tensor.Shape)}; {tensor.DType} [-1, -1] is needed.");
         var (rows, columns) = (tensor.Shape[0], tensor.Shape[1]);
-        if (tensor.ByteLength == 0 || columns > int.MaxValue / 8)
+        if (tensor.ByteLength == 0)
             throw new InvalidDataException($"{values.Path}: tensor '{tensorName}' of {TensorInfo.Describe(tensor.DType, tensor.Shape)} is no table.");
+        if (columns > RowFormat.MaxWidth)
+            throw new InvalidDataException($"{values.Path}: tensor '{tensorName}' of {TensorInfo.Describe(tensor.DType, tensor.Shape)} is no table: a row has at most {RowFormat.MaxWidth} values.");
         var width = (int)columns * (tensor.DType == DType.U8 ? 2 : 1);
         if (tensor.DType is DType.F32 or DType.BF16)
             return (rows, width, tensor.DType == DType.F32 ? RowFormat.Float32 : RowFormat.BFloat16);
@@ -42,16 +45,16 @@ internal static unsafe class TableFile
             throw new InvalidDataException($"{values.Path}: tensor '{tensorName}' of {tensor.DType} needs a tensor '{name}' of scales, which is missing.");
         var scaleType = tensor.DType == DType.F8_E4M3 ? DType.F8_E8M0 : DType.BF16;
         var groups = scales.Require(name, scaleType, rows, -1).Shape[1];
-        var group = GroupSize(values, tensorName, width, groups);
-        return (rows, width, tensor.DType switch { DType.F8_E4M3 => RowFormat.Float8(group), DType.I8 => RowFormat.Int8(group), _ => RowFormat.Int4(group) });
+        return (rows, width, Grouped(values, tensorName, tensor.DType, width, groups));
     }
 
     /// <summary>A writer for one table; its tensors are added with <see cref="Add"/>.</summary>
     public static SafetensorsWriter NewWriter(string tensorName, int width, RowFormat format)
     {
         var writer = new SafetensorsWriter { KeepOrder = true, DataAlignment = PageSize };
-        if (format.HasScales && width % format.Groups(width) != 0)
-            writer.Metadata[tensorName + GroupSizeSuffix] = format.GroupSize.ToString();
+        // Without it, a reader takes the scales of a row to cover equally many values.
+        if (format.Groups(width) is > 1 and var groups && groups * (long)format.GroupSize != width)
+            writer.Metadata[tensorName + GroupSizeSuffix] = format.GroupSize.ToString(CultureInfo.InvariantCulture);
         return writer;
     }
 
@@ -63,13 +66,22 @@ internal static unsafe class TableFile
             writer.Add(ScaleTensor(tensorName), format.ScaleType, writeScales, rows, format.Groups(width));
     }
 
-    private static int GroupSize(SafetensorsFile file, string tensorName, int width, long groups)
+    private static RowFormat Grouped(SafetensorsFile file, string tensorName, DType type, int width, long groups)
     {
         if (file.Metadata.TryGetValue(tensorName + GroupSizeSuffix, out var text))
-            return int.TryParse(text, out var stated) && stated > 0 && (width + (long)stated - 1) / stated == groups ? stated
-                : throw new InvalidDataException($"{file.Path}: the metadata say {text} values per scale of '{tensorName}', but its rows of {width} values have {groups} scales.");
+            return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var stated) && stated > 0 && (width + (long)stated - 1) / stated == groups ? Of(stated)
+                : throw new InvalidDataException($"{file.Path}: the metadata say {(text.Length <= 20 ? text : text[..20] + "…")} values per scale of '{tensorName}', but its rows of {width} values have {groups} scales.");
         if (groups < 1 || width % groups != 0)
             throw new InvalidDataException($"{file.Path}: {groups} scales for the {width} values of a row of '{tensorName}'; a divisor is needed, or '{tensorName}{GroupSizeSuffix}' in the metadata.");
-        return groups == 1 ? int.MaxValue : (int)(width / groups);
+        // Where one scale covers a row, the usual group may be longer than the row.
+        var usual = Of(null);
+        return groups > 1 ? Of((int)(width / groups)) : usual.Groups(width) == 1 ? usual : Of(int.MaxValue);
+
+        RowFormat Of(int? group) => type switch
+        {
+            DType.F8_E4M3 => group is { } size ? RowFormat.Float8(size) : RowFormat.Float8(),
+            DType.I8 => group is { } size ? RowFormat.Int8(size) : RowFormat.Int8(),
+            _ => group is { } size ? RowFormat.Int4(size) : RowFormat.Int4(),
+        };
     }
 }
