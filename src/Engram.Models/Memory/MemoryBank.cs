@@ -99,7 +99,7 @@ public sealed class MemoryBank : IDisposable
             rows.Starts.Clear();
         for (var b = 0; b < sequences; b++)
             rows.Starts[b * (tokenIds.Length / sequences)] = true;
-        Addresser.AddressAllLayers(rows.CanonicalIds, rows.Starts, rows.All(_stores.Length));
+        Addresser.AddressAllLayers(rows.CanonicalIds, rows.Starts, rows.All(_stores.Length), get_num_threads());
     }
 
     /// <summary>Windows of <paramref name="sequences"/> sequences at the start of a document, for decoding.</summary>

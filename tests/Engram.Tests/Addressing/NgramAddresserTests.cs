@@ -229,6 +229,87 @@ public class NgramAddresserTests
         Assert.Equal(new long[9], rows[..9]);
     }
 
+    /// <summary>Numbers of heads and tokens around the lengths of vectors and tiles, with moduli that vectors take: every layer alone, all at once, and from several threads.</summary>
+    [Fact]
+    public void Rows_are_those_of_the_definition_at_the_boundaries_of_vectors_and_tiles()
+    {
+        var random = new Random(5);
+        foreach (var heads in new[] { 1, 2, 3, 4, 5, 7, 8, 9, 12, 16, 17 })
+        {
+            var addresser = new NgramAddresser(AddressingConstants.Derive(Small with { SlotsPerOrder = [9_000, 100, 2_000_000], HeadsPerOrder = heads }));
+            foreach (var length in new[] { 1, 7, 8, 9, 15, 16, 17, 127, 128, 129, 255, 256, 257 })
+            {
+                var (ids, starts) = Text(random, length);
+                var perLayer = length * addresser.Columns;
+                var all = new long[3 * perLayer];
+                addresser.AddressAllLayers(ids, starts, all);
+                for (var layer = 0; layer < 3; layer++)
+                {
+                    var expected = Reference(addresser, ids, starts, layer);
+                    Assert.Equal(expected, all.AsSpan(layer * perLayer, perLayer).ToArray());
+                    var rows = new long[perLayer];
+                    addresser.Address(ids, starts, layer, rows, threads: 2);
+                    Assert.Equal(expected, rows);
+                }
+            }
+        }
+    }
+
+    /// <summary>Enough rows that every thread has a share, cut anywhere among documents and dead positions.</summary>
+    [Fact]
+    public void Rows_do_not_depend_on_the_number_of_threads()
+    {
+        var (ids, starts) = Text(new Random(6), 20_000);
+        var expected = new long[3 * 9 * ids.Length];
+        SmallAddresser.AddressAllLayers(ids, starts, expected);
+        Assert.Equal(Reference(SmallAddresser, ids, starts, 2), expected[^(9 * ids.Length)..]);
+        foreach (var threads in new[] { 2, 3, 5, 8, 100 })
+        {
+            var rows = new long[expected.Length];
+            SmallAddresser.AddressAllLayers(ids, starts, rows, threads);
+            Assert.Equal(expected, rows);
+            var (window, other) = (SmallAddresser.NewWindow(), SmallAddresser.NewWindow());
+            window.Advance([9, 8, 7]);
+            other.CopyFrom(window);
+            var alone = new long[expected.Length];
+            SmallAddresser.Append(window, ids, starts, rows, threads);
+            SmallAddresser.Append(other, ids, starts, alone);
+            Assert.Equal(alone, rows);
+        }
+        Assert.Throws<ArgumentOutOfRangeException>(() => SmallAddresser.AddressAllLayers(ids, starts, expected, threads: 0));
+    }
+
+    /// <summary>A result larger than the caches is written past them, also where it begins amid a cache line: the same rows as in pieces.</summary>
+    [Theory]
+    [InlineData(8, 1)]
+    [InlineData(7, 3)]
+    public void A_result_larger_than_the_caches_has_the_same_rows(int heads, int threads)
+    {
+        var addresser = new NgramAddresser(AddressingConstants.Derive(Small with { Layers = [0, 1], SlotsPerOrder = [9_000, 2_000_000], HeadsPerOrder = heads }));
+        var (columns, layers) = (addresser.Columns, addresser.LayerCount);
+        var (ids, starts) = Text(new Random(7), (int)(RowStream.LeastRows / columns / layers) + 1001);
+        foreach (var displacement in new[] { 0, 1, 5 })
+        {
+            var memory = new long[layers * ids.Length * columns + displacement + 1];
+            var whole = memory.AsSpan(displacement, memory.Length - displacement - 1);
+            addresser.AddressAllLayers(ids, starts, whole, threads);
+            Assert.Equal(0, memory[^1]);
+            var window = addresser.NewWindow();
+            const int Piece = 50_000;
+            var piece = new long[layers * Piece * columns];
+            for (var at = 0; at < ids.Length; at += Piece)
+            {
+                var length = Math.Min(Piece, ids.Length - at);
+                addresser.Append(window, ids.AsSpan(at, length), starts.AsSpan(at, length), piece.AsSpan(0, layers * length * columns));
+                for (var layer = 0; layer < layers; layer++)
+                    Assert.True(piece.AsSpan(layer * length * columns, length * columns).SequenceEqual(whole.Slice((layer * ids.Length + at) * columns, length * columns)));
+            }
+        }
+    }
+
+    private static (int[] Ids, bool[] Starts) Text(Random random, int length) =>
+        ([.. Enumerable.Range(0, length).Select(_ => random.Next(12) == 0 ? -1 : random.Next(311))], [.. Enumerable.Range(0, length).Select(_ => random.Next(9) == 0)]);
+
     [Fact]
     public void Nothing_is_allocated()
     {
