@@ -1,0 +1,161 @@
+using System.Diagnostics;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+using System.Text.Json.Serialization;
+using Engram.Tables;
+using TorchSharp;
+
+namespace Engram.Studies.Benchmarks;
+
+/// <summary>Rows per second of gathers of uniformly random rows, all measured in turns in one run.</summary>
+/// <param name="Threads">Threads of every gather.</param>
+/// <param name="TableBytes">Bytes of each table, whatever its format.</param>
+/// <param name="Width">Values of a row.</param>
+/// <param name="HugePageBytes">Bytes of the float32 table that lay in huge pages.</param>
+/// <param name="RowsPerSecond">Float32 rows from <see cref="EngramTable"/>.</param>
+/// <param name="LimitRowsPerSecond">The machine's limit: an unchecked copy with the best of several ways to prefetch, from the same huge pages.</param>
+/// <param name="IndexSelectRowsPerSecond">libtorch's index_select of the same rows from a tensor of the same size.</param>
+/// <param name="BFloat16RowsPerSecond">Decoded rows of a bfloat16 table of the same bytes.</param>
+/// <param name="Fp8RowsPerSecond">Decoded rows of an FP8 table of the same bytes.</param>
+/// <param name="Int8RowsPerSecond">Decoded rows of an int8 table of the same bytes.</param>
+/// <param name="Int4RowsPerSecond">Decoded rows of an int4 table of the same bytes.</param>
+public sealed record GatherMeasurement(
+    int Threads, long TableBytes, int Width, long HugePageBytes, double RowsPerSecond, double LimitRowsPerSecond, double IndexSelectRowsPerSecond,
+    [property: JsonPropertyName("bf16_rows_per_second")] double BFloat16RowsPerSecond,
+    [property: JsonPropertyName("fp8_rows_per_second")] double Fp8RowsPerSecond,
+    [property: JsonPropertyName("int8_rows_per_second")] double Int8RowsPerSecond,
+    [property: JsonPropertyName("int4_rows_per_second")] double Int4RowsPerSecond);
+
+/// <summary>
+/// How fast random rows come out of a table in memory, against a rival and against the limit. A batch is decoded into a buffer that is reused; all contestants read the same rows in turns,
+/// and each figure is that of the median batch.
+/// </summary>
+public static unsafe class GatherBenchmark
+{
+    private const int BatchRows = 1 << 16;
+    private const int Batches = 16;
+    private const int BlockRows = 1 << 10;
+    private static readonly (int Distance, bool SecondLevel)[] Prefetches = [(8, false), (24, false), (24, true), (48, true), (96, true)];
+
+    /// <summary>Runs the benchmark. Needs twice <paramref name="tableBytes"/> of memory.</summary>
+    /// <param name="tableBytes">Size of every table; 4 GiB is far beyond the caches.</param>
+    /// <param name="width">Values of a row.</param>
+    /// <param name="threads">Threads of every gather.</param>
+    /// <param name="rounds">Rounds; each gathers 16 batches of 65,536 rows per contestant.</param>
+    /// <param name="progress">Told what is measured.</param>
+    /// <param name="cancellation">Ends the benchmark between rounds.</param>
+    public static GatherMeasurement Run(long tableBytes = 4L << 30, int width = 64, int threads = 2, int rounds = 5, Action<string>? progress = null, CancellationToken cancellation = default)
+    {
+        progress?.Invoke("filling a float32 table");
+        using var table = Filled(tableBytes, width, RowFormat.Float32);
+        var rows = RandomRows(table.Rows);
+        var destination = GC.AllocateUninitializedArray<float>(BatchRows * width, pinned: true);
+
+        torch.set_num_threads(threads);
+        double selected, limit, gathered;
+        using (var tensor = torch.empty([table.Rows, width], torch.ScalarType.Float32))
+        {
+            progress?.Invoke("copying it to a tensor");
+            using var storage = tensor.storage<float>();
+            Buffer.MemoryCopy(table.Pointer, (void*)storage.data_ptr(), table.Bytes, table.Bytes);
+            progress?.Invoke("float32, index_select and the limit, in turns");
+            var indices = rows.Select(batch => torch.tensor(batch)).ToArray();
+            var contestants = new List<Action<int>> { batch => table.Gather(rows[batch], destination, threads), batch => tensor.index_select(0, indices[batch]).Dispose() };
+            contestants.AddRange(Prefetches.Select(prefetch => (Action<int>)(batch => PlainCopy(table.Pointer, width, rows[batch], destination, prefetch, threads))));
+            var speeds = InTurns(contestants, rounds, cancellation);
+            (gathered, selected, limit) = (speeds[0], speeds[1], speeds[2..].Max());
+            progress?.Invoke($"float32 {gathered / 1e6:F1}, index_select {selected / 1e6:F1}, plain copies {string.Join(' ', speeds[2..].Select(speed => $"{speed / 1e6:F1}"))} million rows/s");
+            foreach (var index in indices)
+                index.Dispose();
+        }
+
+        var formats = new[] { RowFormat.BFloat16, RowFormat.Float8(), RowFormat.Int8(), RowFormat.Int4() }.Select(format =>
+        {
+            progress?.Invoke($"{format} and float32, in turns");
+            using var other = Filled(tableBytes, width, format);
+            var otherRows = RandomRows(other.Rows);
+            var speeds = InTurns([batch => table.Gather(rows[batch], destination, threads), batch => other.Gather(otherRows[batch], destination, threads)], rounds, cancellation);
+            // As a share of float32 in the same turns, so that a drift of the machine does not favour a format.
+            return gathered * speeds[1] / speeds[0];
+        }).ToArray();
+        return new GatherMeasurement(threads, table.Bytes, width, table.HugePageBytes, gathered, limit, selected, formats[0], formats[1], formats[2], formats[3]);
+    }
+
+    /// <summary>Rows per second of each contestant. They take turns batch by batch, because a shared machine drifts within seconds; the median batch counts.</summary>
+    private static double[] InTurns(IReadOnlyList<Action<int>> contestants, int rounds, CancellationToken cancellation)
+    {
+        var seconds = contestants.Select(_ => new List<double>()).ToArray();
+        for (var round = -1; round < rounds; round++)   // the first warms up
+            for (var batch = 0; batch < Batches; batch++)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                for (var i = 0; i < contestants.Count; i++)
+                {
+                    var start = Stopwatch.GetTimestamp();
+                    contestants[i](batch);
+                    if (round >= 0)
+                        seconds[i].Add(Stopwatch.GetElapsedTime(start).TotalSeconds);
+                }
+            }
+        return [.. seconds.Select(times => BatchRows / times.Order().ElementAt(times.Count / 2))];
+    }
+
+    private static EngramTable Filled(long bytes, int width, RowFormat format)
+    {
+        var table = new EngramTable(bytes / format.RowBytes(width), width, format);
+        using var block = new EngramTable(BlockRows, width);
+        block.FillNormal(1, 1);
+        var values = (nint)block.Pointer;
+        Parallel.For(0, (table.Rows + BlockRows - 1) / BlockRows, i =>
+        {
+            var count = (int)Math.Min(BlockRows, table.Rows - i * BlockRows);
+            table.Write(i * BlockRows, new ReadOnlySpan<float>((float*)values, count * width));
+        });
+        return table;
+    }
+
+    private static long[][] RandomRows(long tableRows)
+    {
+        var random = new Random(1);
+        return [.. Enumerable.Range(0, Batches).Select(_ => Enumerable.Range(0, BatchRows).Select(_ => random.NextInt64(tableRows)).ToArray())];
+    }
+
+    /// <summary>The least that a gather can do: no check, no format, no dead position.</summary>
+    private static void PlainCopy(float* table, int width, long[] rows, float[] destination, (int Distance, bool SecondLevel) prefetch, int threads)
+    {
+        fixed (long* numbers = rows)
+        fixed (float* target = destination)
+        {
+            var (first, into) = ((nint)numbers, (nint)target);
+            Parallel.For(0, threads, new ParallelOptions { MaxDegreeOfParallelism = threads }, part =>
+            {
+                var (from, to) = (rows.Length * part / threads, rows.Length * (part + 1) / threads);
+                Copy(table, width, (long*)first, from, to, (float*)into, prefetch);
+            });
+        }
+    }
+
+    private static void Copy(float* table, int width, long* rows, int from, int to, float* destination, (int Distance, bool SecondLevel) prefetch)
+    {
+        var bytes = (uint)width * sizeof(float);
+        for (var i = from; i < to; i++)
+        {
+            if (i + prefetch.Distance < to && Sse.IsSupported)
+            {
+                var ahead = (byte*)(table + rows[i + prefetch.Distance] * width);
+                for (var line = 0u; line < bytes; line += 64)
+                    if (prefetch.SecondLevel)
+                        Sse.Prefetch1(ahead + line);
+                    else
+                        Sse.Prefetch0(ahead + line);
+            }
+            var source = table + rows[i] * width;
+            var target = destination + (long)i * width;
+            var column = 0;
+            for (; column + Vector256<float>.Count <= width; column += Vector256<float>.Count)
+                Vector256.Store(Vector256.Load(source + column), target + column);
+            for (; column < width; column++)
+                target[column] = source[column];
+        }
+    }
+}
