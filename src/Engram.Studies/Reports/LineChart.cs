@@ -31,6 +31,18 @@ internal sealed class LineChart(string title, string xTitle, string yTitle, IRea
     /// <summary>Names instead of numbers along the horizontal axis; null for numbers.</summary>
     public IReadOnlyList<string>? Categories { get; init; }
 
+    /// <summary>Whether the lines are named beside the chart: unless there are categories, which often name them.</summary>
+    public bool? Legend { get; init; }
+
+    /// <summary>Whether the horizontal axis is logarithmic: then it reaches from the smallest position to the largest, all above 0.</summary>
+    public bool LogX { get; init; }
+
+    /// <summary>Whether the vertical axis is logarithmic: then all values are above 0.</summary>
+    public bool LogY { get; init; }
+
+    /// <summary>The whole range of values; null for the part that matters after the first fifth.</summary>
+    public (double Bottom, double Top)? Values { get; init; }
+
     /// <summary>The chart as one svg element that refers to nothing outside it.</summary>
     public string Svg()
     {
@@ -57,16 +69,17 @@ internal sealed class LineChart(string title, string xTitle, string yTitle, IRea
         var plot = new Plot();
         foreach (var line in lines)
         {
-            var scatter = plot.Add.Scatter(line.X.ToArray(), line.Y.ToArray(), Color.FromHex(line.Color));
+            var scatter = plot.Add.Scatter(OnAxis(line.X, LogX), OnAxis(line.Y, LogY), Color.FromHex(line.Color));
             scatter.LegendText = line.Name;
             scatter.LineWidth = line.Connected ? 2 : 0;
             scatter.MarkerSize = line.Connected ? 0 : 9;
         }
-        var (bottom, top) = Range();
+        var (bottom, top) = LogY ? LogRange(lines.SelectMany(line => line.Y)) : Values ?? Range();
         var x = lines.SelectMany(line => line.X);
-        plot.Axes.SetLimits(Categories is null ? 0 : -0.5, Categories is null ? x.Max() * 1.02 : Categories.Count - 0.5, bottom, top);
-        plot.Axes.Left.TickGenerator = new ScottPlot.TickGenerators.NumericFixedInterval(Interval(top - bottom));
-        plot.Axes.Bottom.TickGenerator = Categories is null
+        var (left, right) = LogX ? LogRange(x) : Categories is null ? (0, x.Max() * 1.02) : (-0.5, Categories.Count - 0.5);
+        plot.Axes.SetLimits(left, right, bottom, top);
+        plot.Axes.Left.TickGenerator = LogY ? Powers(bottom, top) : new ScottPlot.TickGenerators.NumericFixedInterval(Interval(top - bottom));
+        plot.Axes.Bottom.TickGenerator = LogX ? Powers(left, right) : Categories is null
             ? new ScottPlot.TickGenerators.NumericFixedInterval(Interval(x.Max()))
             : new ScottPlot.TickGenerators.NumericManual([.. Enumerable.Range(0, Categories.Count).Select(i => (double)i)], [.. Categories]);
         plot.Axes.Top.IsVisible = plot.Axes.Right.IsVisible = false;
@@ -100,6 +113,28 @@ internal sealed class LineChart(string title, string xTitle, string yTitle, IRea
         return (low - margin, high + margin);
     }
 
+    private static double[] OnAxis(IReadOnlyList<double> values, bool logarithmic) => [.. values.Select(value => logarithmic ? Math.Log10(value) : value)];
+
+    /// <summary>Exponents of ten, with a little air on both sides.</summary>
+    private static (double Low, double High) LogRange(IEnumerable<double> values)
+    {
+        var exponents = values.Select(Math.Log10).ToList();
+        var (low, high) = (exponents.Min(), exponents.Max());
+        var air = Math.Max(0.02 * (high - low), 0.05);
+        return (low - air, high + air);
+    }
+
+    /// <summary>A tick at every power of ten.</summary>
+    private static ScottPlot.TickGenerators.NumericManual Powers(double low, double high)
+    {
+        var exponents = Enumerable.Range((int)Math.Ceiling(low), Math.Max(0, (int)Math.Floor(high) - (int)Math.Ceiling(low) + 1)).ToList();
+        return new([.. exponents.Select(exponent => (double)exponent)], [.. exponents.Select(Power)]);
+
+        static string Power(int exponent) => exponent is >= -3 and <= 5
+            ? Math.Pow(10, exponent).ToString(exponent < 0 ? "0.###" : "#,0", System.Globalization.CultureInfo.InvariantCulture)
+            : $"1e{exponent}";
+    }
+
     // 1, 2 or 5 times a power of ten.
     private static double Interval(double range)
     {
@@ -120,7 +155,7 @@ internal sealed class LineChart(string title, string xTitle, string yTitle, IRea
         Text(Left, Top - 14, "start", title, "font-weight=\"600\"");
         Text((Left + Width - Right) / 2f, Height - 10, "middle", xTitle);
         Text(0, 0, "middle", yTitle, $"transform=\"translate(16 {(Top + Height - Bottom) / 2}) rotate(-90)\"");
-        for (var i = 0; Categories is null && i < lines.Count; i++)
+        for (var i = 0; (Legend ?? Categories is null) && i < lines.Count; i++)
         {
             var y = Top + 20 + (i * LegendLine);
             text.Append($"<rect x=\"{Width - Right - 14}\" y=\"{y - 7}\" width=\"10\" height=\"4\" fill=\"{lines[i].Color}\"/>");

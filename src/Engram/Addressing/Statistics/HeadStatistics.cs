@@ -6,11 +6,12 @@ namespace Engram.Addressing.Statistics;
 /// <param name="Rows">P, a prime.</param>
 /// <param name="RowsTouched">Rows that at least one n-gram reads.</param>
 /// <param name="DistinctNgrams">D, the same for all heads of an order.</param>
+/// <param name="SquaredNgrams">Sum over the rows of the squared number of distinct n-grams that read each.</param>
 /// <param name="CollidingNgrams">Distinct n-grams that share their row with another distinct n-gram.</param>
 /// <param name="CollidingLookups">Look-ups of those n-grams: reads of rows that belong to several n-grams.</param>
 /// <param name="Lookups">All look-ups, one per position.</param>
 public sealed record HeadStatistics(
-    int Order, int Head, long Rows, long RowsTouched, long DistinctNgrams, long CollidingNgrams, long CollidingLookups, long Lookups)
+    int Order, int Head, long Rows, long RowsTouched, long DistinctNgrams, long SquaredNgrams, long CollidingNgrams, long CollidingLookups, long Lookups)
 {
     /// <summary>Share of the distinct n-grams that share their row with another.</summary>
     public double CollisionRate => (double)CollidingNgrams / DistinctNgrams;
@@ -28,16 +29,16 @@ public sealed record HeadStatistics(
     public double ExpectedRowsTouched => Rows * Touched(DistinctNgrams);
 
     /// <summary>
-    /// By how many standard deviations <see cref="RowsTouched"/> exceeds its expectation; beyond about ±3 the hash is not uniform, below it fills fewer rows.
-    /// The deviation is that of random occupancy, √(P·e^(−a)·(1 − (1 + a)·e^(−a))) with a = D/P; 0 where it is below half a row.
+    /// By how many standard deviations the spread of n-grams over rows exceeds that of a uniform hash: beyond about +3 some rows are favoured, below −3 it is more even than chance.
+    /// Pearson's χ² = P/D·Σ nᵢ² − D has the mean P − 1 and the variance 2·(P − 1)·(D − 1)/D when every n-gram draws its row at random. 0 for a single n-gram.
     /// </summary>
     public double DeviationFromUniform
     {
         get
         {
-            var load = (double)DistinctNgrams / Rows;
-            var deviation = Math.Sqrt(Rows * Math.Exp(-load) * (1 - (1 + load) * Math.Exp(-load)));
-            return deviation < 0.5 ? 0 : (RowsTouched - ExpectedRowsTouched) / deviation;
+            if (DistinctNgrams < 2) return 0;
+            var chiSquare = (double)Rows / DistinctNgrams * SquaredNgrams - DistinctNgrams;
+            return (chiSquare - (Rows - 1)) / Math.Sqrt(2.0 * (Rows - 1) * (DistinctNgrams - 1) / DistinctNgrams);
         }
     }
 

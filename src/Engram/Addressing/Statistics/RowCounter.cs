@@ -30,7 +30,7 @@ internal sealed class RowCounter(NgramPacking packing, long rowsAtATime, long po
 
     private sealed class Totals
     {
-        public long Touched, Colliding, CollidingReads;
+        public long Touched, Squares, Colliding, CollidingReads;
     }
 
     /// <summary>Statistics of one layer.</summary>
@@ -50,7 +50,7 @@ internal sealed class RowCounter(NgramPacking packing, long rowsAtATime, long po
                 Read(run, order, layer.Multipliers, pass);
                 foreach (var piece in pass) Sum(piece, totals[piece.Head], rowsByReads);
             }
-            heads.AddRange(totals.Select((head, k) => new HeadStatistics(order, k, primes[k], head.Touched, run.Count, head.Colliding, head.CollidingReads, positions)));
+            heads.AddRange(totals.Select((head, k) => new HeadStatistics(order, k, primes[k], head.Touched, run.Count, head.Squares, head.Colliding, head.CollidingReads, positions)));
             orders.Add(new OrderCollisions(order, run.Count, new EqualAddresses(packing, rowsAtATime * BytesPerRow / sizeof(ulong), cancellation).Count(run, order, layer.Multipliers, primes)));
         }
         return new LayerStatistics(layer.Layer, layer.TotalRows, heads, orders, new RowTraffic(rowsByReads));
@@ -111,6 +111,7 @@ internal sealed class RowCounter(NgramPacking packing, long rowsAtATime, long po
         {
             if (row.Ngrams == 0) continue;
             totals.Touched++;
+            totals.Squares += (long)row.Ngrams * row.Ngrams;
             if (row.Ngrams > 1)
             {
                 totals.Colliding += row.Ngrams;

@@ -30,7 +30,7 @@ internal static class BruteForceStatistics
             {
                 var column = (order - 2) * spec.HeadsPerOrder + head;
                 var readers = live.GroupBy(t => rows[t * spec.Columns + column]).Select(group => (Ngrams: group.Select(t => ngramAt[t]).Distinct().Count(), Reads: group.Count())).ToList();
-                heads.Add(new HeadStatistics(order, head, layer.Primes[order - 2][head], readers.Count, ngramAt.Values.Distinct().Count(),
+                heads.Add(new HeadStatistics(order, head, layer.Primes[order - 2][head], readers.Count, ngramAt.Values.Distinct().Count(), readers.Sum(row => (long)row.Ngrams * row.Ngrams),
                     readers.Where(row => row.Ngrams > 1).Sum(row => row.Ngrams), readers.Where(row => row.Ngrams > 1).Sum(row => row.Reads), live.Length));
             }
             var addresses = live.DistinctBy(t => ngramAt[t])

@@ -1,0 +1,88 @@
+using Engram.Addressing;
+using Engram.Models.Configuration;
+using Engram.Models.Folders;
+using Engram.Tokenization;
+using Engram.Training.Corpora;
+using Engram.Vocabulary;
+
+namespace Engram.Cli.Commands;
+
+/// <summary>Which addressing meets which corpus: a model or a configuration with a tokenizer, prepared data or text.</summary>
+internal sealed class TableStatsInput : IDisposable
+{
+    private readonly PreparedCorpus? _prepared;
+    private readonly CorpusSource? _source;
+    private readonly Tokenizer _tokenizer;
+    private readonly CanonicalMap _map;
+    private readonly ModelConfiguration _configuration;
+
+    /// <summary>Opens what the options name.</summary>
+    /// <param name="model">A model folder, a preset or a config.json.</param>
+    /// <param name="corpus">A folder of prepared data, or what <c>engram data prepare</c> takes.</param>
+    /// <param name="tokenizer">A tokenizer.json or a folder that holds one; null for that of the model folder or of the prepared data.</param>
+    /// <param name="field">Field of a .jsonl line.</param>
+    public TableStatsInput(string model, string corpus, string? tokenizer, string field)
+    {
+        _configuration = ModelSource.Load(model);
+        var engram = _configuration.Engram ?? throw new ArgumentException($"The model '{model}' has no memory, so there are no rows to count.");
+        if (engram.OneRow) throw new ArgumentException($"The tables of '{model}' have one row per head, which every n-gram reads: there is nothing to count.");
+        Engram = engram;
+        if (File.Exists(Path.Combine(corpus, CorpusSummary.FileName))) _prepared = PreparedCorpus.Open(corpus);
+        else _source = CorpusSource.Open(corpus, new CorpusOptions { TextField = field });
+        try
+        {
+            var ofModel = Path.Combine(model, ModelFolder.TokenizerFile);
+            _tokenizer = tokenizer is not null ? TokenizerInput.Open(tokenizer)
+                : File.Exists(ofModel) ? Tokenizer.Load(ofModel)
+                : _prepared?.Tokenizer
+                ?? throw new ArgumentException($"'{model}' has no tokenizer and the corpus is text: name one with --tokenizer, or give prepared data.");
+            _prepared?.RequireTokenizer(_tokenizer);
+            var stored = Path.Combine(model, ModelFolder.AddressingFile);
+            var addressing = File.Exists(stored) ? ModelAddressing.Load(stored, _tokenizer.Fingerprint) : null;
+            _map = addressing?.CanonicalMap ?? CanonicalMap.Build(_tokenizer);
+            Constants = addressing?.Constants ?? Derive(model, engram);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The memory's configuration.</summary>
+    public EngramConfiguration Engram { get; }
+
+    /// <summary>The hash constants.</summary>
+    public AddressingConstants Constants { get; }
+
+    /// <summary>Tokens of the corpus, null while that is unknown.</summary>
+    public long? Tokens => _prepared is null ? null : _prepared.Training.Count + _prepared.Validation.Count;
+
+    /// <summary>Canonical ids and document starts, piece by piece; the starts are empty where the memory does not begin anew at documents.</summary>
+    public IEnumerable<(int[] CanonicalIds, ReadOnlyMemory<bool> DocumentStarts)> Read(CancellationToken cancellation)
+    {
+        var pieces = _prepared is not null ? CorpusTokens.Read(_prepared) : CorpusTokens.Read(_source!, _tokenizer, BeforeDocument, cancellation);
+        foreach (var piece in pieces)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            var ids = piece.Ids.ToArray();
+            for (var i = 0; i < ids.Length; i++) ids[i] = _map[ids[i]];
+            yield return (ids, Engram.ResetAtDocuments ? piece.DocumentStarts : default);
+        }
+    }
+
+    public void Dispose() => _prepared?.Dispose();
+
+    // As in generation.
+    private int BeforeDocument => _configuration.BosTokenId ?? _configuration.EosTokenId ?? 0;
+
+    private AddressingConstants Derive(string model, EngramConfiguration engram)
+    {
+        var canonical = _map.CanonicalVocabularySize;
+        if (engram.CompressedVocabularySize != 0 && engram.CompressedVocabularySize != canonical)
+            throw new ArgumentException($"engram_compressed_vocab_size of '{model}' is {engram.CompressedVocabularySize}, but the tokenizer compresses to {canonical} canonical ids: name the model's own tokenizer, or set it to 0 in a config.json.");
+        if (engram.PadTokenId >= _map.VocabularySize)
+            throw new ArgumentException($"engram_pad_token_id of '{model}' is {engram.PadTokenId}, but the tokenizer defines the ids 0 to {_map.VocabularySize - 1}.");
+        return AddressingConstants.Derive((engram with { CompressedVocabularySize = canonical }).Addressing(_map[engram.PadTokenId]));
+    }
+}
