@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using Engram.Models.Configuration;
 using Engram.Models.Generation;
 using Engram.Models.Inspection;
@@ -20,6 +21,7 @@ public sealed class EngramTransformer : IDisposable
 {
     private readonly RotaryEmbedding _rotary;
     private readonly TransformerBlock[] _blocks;
+    private readonly FrozenSet<int> _dead;
     private readonly Parameter _embedding;
     private readonly Parameter _finalGain;
     private readonly Parameter _head;
@@ -31,6 +33,7 @@ public sealed class EngramTransformer : IDisposable
     public EngramTransformer(ModelConfiguration configuration, Device? device = null, ScalarType type = ScalarType.Float32)
     {
         Configuration = configuration.Validated();
+        _dead = (configuration.Engram?.DeadTokenIds ?? []).ToFrozenSet();
         Parameters = new ModelParameters(device ?? CPU, type);
         var std = InitialValue.Normal(configuration.InitializerRange);
         long[] vocabulary = [configuration.VocabularySize, configuration.HiddenSize];
@@ -97,7 +100,7 @@ public sealed class EngramTransformer : IDisposable
         var pass = new ForwardPass
         {
             Training = training,
-            Ages = DocumentAges.Compute(documentStarts, sequences, length, state, Configuration.Engram?.ResetAtDocuments ?? true),
+            Ages = DocumentAges.Compute(documentStarts, sequences, length, state, Configuration.Engram?.ResetAtDocuments ?? true, ids, _dead),
             AttentionMask = DocumentAges.AttentionMask(documentStarts, sequences, length, state, Configuration.AttentionDocumentMask, Parameters.Device),
             AbsorbedAttention = absorbed ?? offset > 0,
             Gathered = memory,

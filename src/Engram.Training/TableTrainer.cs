@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
+using Engram.Addressing;
 using Engram.Models.Folders;
 using Engram.Models.Memory;
 using Engram.Tables;
@@ -63,6 +64,10 @@ internal sealed class TableTrainer : IDisposable
                 var sum = layer.Gradients.AsSpan(inverse[i] * width, width);
                 TensorPrimitives.Add(sum, values.Slice(i * width, width), sum);
             }
+
+            // Dead positions read no row: what reaches their zeros is nobody's gradient and must not count in the norm.
+            if (layer.Unique.Rows.IndexOf(NgramAddresser.NoRow) is var dead and >= 0)
+                layer.Gradients.AsSpan(dead * width, width).Clear();
         }
     }
 

@@ -52,7 +52,7 @@ public sealed class Trainer : IDisposable
             ? LanguageModel.Load(folder.Checkpoint(newest), setup.Device)
             : LanguageModel.Create(setup.Configuration, setup.Corpus.Tokenizer, _options.Seed, setup.Device);
         _optimizer = new DenseOptimizer(_model.Transformer.Parameters.All, _options.DenseOptimizer);
-        if (_model.Memory is { } memory && _options.TableLearningRateMultiplier > 0)
+        if (_model.Memory is { } memory && _options.TableLearningRateMultiplier > 0 && _model.Configuration.Engram!.Tables == EngramTables.Trained)
             _tables = new TableTrainer(memory);
         if (newest > 0)
             (_step, _time) = (newest, Checkpoint.Load(folder.Checkpoint(newest), newest, _optimizer, _tables));

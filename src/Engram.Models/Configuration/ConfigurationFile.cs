@@ -15,6 +15,8 @@ internal static class ConfigurationFile
     public const int MostBytes = 1 << 20;
 
     private const string MemoryRows = "engram_num_embeddings";
+    private const string SlotsPerOrder = "engram_slots_per_order";
+    private const string OneSlotCount = "engram_vocab_size";
 
     /// <summary>Standard Hugging Face keys that say nothing about the arithmetic, or what the tensor files themselves state.</summary>
     internal static readonly IReadOnlyList<string> Ignored =
@@ -69,9 +71,10 @@ internal static class ConfigurationFile
 
     private static ModelConfiguration Read(JsonObject keys)
     {
-        JsonNode? rows = Take(keys, MemoryRows);
+        JsonNode? rows = Take(keys, MemoryRows), slots = Take(keys, OneSlotCount);
         foreach (string key in Ignored) keys.Remove(key);
         AcceptNewerNames(keys);
+        if (slots is not null && !keys.ContainsKey(SlotsPerOrder)) keys[SlotsPerOrder] = SlotsOfAllOrders(slots, keys);
         JsonObject settled = TakeSettled(keys);
         JsonObject memory = [];
         foreach (string key in keys.Select(pair => pair.Key).ToArray())
@@ -90,6 +93,7 @@ internal static class ConfigurationFile
         ModelConfiguration model = Deserialize(keys).Validated();
         CheckSettled(settled, model);
         if (rows is not null) CheckRows(rows, model);
+        if (slots is not null) CheckSlots(slots, model);
         return model;
     }
 
@@ -104,6 +108,7 @@ internal static class ConfigurationFile
         {
             MoveAll(memory, keys);
             keys[MemoryRows] = Rows(model);
+            if (model.Engram!.SlotsPerOrder.Distinct().ToArray() is [var slots]) keys[OneSlotCount] = slots;
         }
         using MemoryStream utf8 = new();
         using (Utf8JsonWriter writer = new(utf8, Readable)) keys.WriteTo(writer);
@@ -159,9 +164,11 @@ internal static class ConfigurationFile
         type == typeof(int) || type == typeof(long) ? "a whole number"
         : type == typeof(int?) ? "a whole number or null"
         : type == typeof(double) ? "a number"
+        : type == typeof(double?) ? "a number or null"
         : type == typeof(bool) ? "true or false"
         : type == typeof(ScoringFunction) ? "sigmoid, softmax or sqrtsoftplus"
-        : type == typeof(EngramGate) ? "signed_sqrt, sigmoid or none"
+        : type == typeof(EngramGate) ? "signed_sqrt, copysign_sqrt, sigmoid or none"
+        : type == typeof(EngramTables) ? "trained or frozen"
         : type == typeof(RopeScaling) ? "an object or null"
         : "a list of whole numbers";
 
@@ -231,7 +238,7 @@ internal static class ConfigurationFile
 
     private static JsonArray Rows(ModelConfiguration model) => new([.. model.Engram!.NumEmbeddings.Select(rows => (JsonNode)rows)]);
 
-    /// <summary>rope_parameters is what newer transformers writes; engram_vocab_size is the one base of all orders of DeepSeek-V4.1.</summary>
+    /// <summary>rope_parameters is what newer transformers writes.</summary>
     private static void AcceptNewerNames(JsonObject keys)
     {
         if (Take(keys, "rope_parameters") is { } parameters)
@@ -247,11 +254,20 @@ internal static class ConfigurationFile
             scaling.Remove("type");
             if (type?.ToString() != "yarn") throw new ArgumentException($"rope_scaling.type is {Shortened(type)}; only yarn is supported.");
         }
-        if (Take(keys, "engram_vocab_size") is JsonValue slots && !keys.ContainsKey("engram_slots_per_order"))
-        {
-            int orders = keys["engram_max_ngram_size"] is JsonValue size && size.TryGetValue(out int largest) && largest is >= 2 and <= 8 ? largest - 1 : 1;
-            keys["engram_slots_per_order"] = new JsonArray([.. Enumerable.Range(0, orders).Select(_ => slots.DeepClone())]);
-        }
+    }
+
+    /// <summary>One count for all orders, as DeepSeek-V4.1 writes it.</summary>
+    private static JsonArray SlotsOfAllOrders(JsonNode slots, JsonObject keys)
+    {
+        int orders = keys["engram_max_ngram_size"] is JsonValue size && size.TryGetValue(out int largest) && largest is >= 2 and <= 8 ? largest - 1 : 1;
+        return new JsonArray([.. Enumerable.Range(0, orders).Select(_ => slots.DeepClone())]);
+    }
+
+    private static void CheckSlots(JsonNode stated, ModelConfiguration model)
+    {
+        if (model.Engram is not { } memory) throw new ArgumentException($"{OneSlotCount} is {Shortened(stated)}, but there are no other engram_ keys; remove it.");
+        if (memory.SlotsPerOrder.Any(slots => !JsonNode.DeepEquals(stated, slots)))
+            throw new ArgumentException($"{OneSlotCount} is {Shortened(stated)}, but {SlotsPerOrder} is [{string.Join(", ", memory.SlotsPerOrder)}]; remove one of them.");
     }
 
     private static JsonNode? Take(JsonObject keys, string key) => keys.Remove(key, out JsonNode? value) ? value : null;

@@ -11,7 +11,8 @@ namespace Engram.Models.Configuration;
         typeof(PointedNumber),
         typeof(JsonStringEnumConverter<ScoringFunction>),
         typeof(JsonStringEnumConverter<ResidualConnection>),
-        typeof(JsonStringEnumConverter<EngramGate>)])]
+        typeof(JsonStringEnumConverter<EngramGate>),
+        typeof(JsonStringEnumConverter<EngramTables>)])]
 [JsonSerializable(typeof(ModelConfiguration))]
 [JsonSerializable(typeof(EngramConfiguration))]
 [JsonSerializable(typeof(RopeScaling))]

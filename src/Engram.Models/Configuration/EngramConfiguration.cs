@@ -63,13 +63,27 @@ public sealed record EngramConfiguration
     [JsonPropertyName("engram_reset_at_documents")]
     public bool ResetAtDocuments { get; init; } = true;
 
-    /// <summary>ε of the gate's norms; never the backbone's 1e-20, which explodes on the zero keys of untrained rows.</summary>
+    /// <summary>
+    /// ε of the gate's norms; null = the backbone's <c>rms_norm_eps</c>, as DeepSeek-V4.1 has it. Never as small as 1e-20, which explodes on the zero
+    /// keys of untrained rows.
+    /// </summary>
     [JsonPropertyName("engram_norm_eps")]
-    public double NormEps { get; init; } = 1e-6;
+    public double? NormEps { get; init; } = 1e-6;
 
     /// <summary>Standard deviation of the initial rows; 0 = all zero.</summary>
     [JsonPropertyName("engram_table_init_std")]
     public double TableInitStd { get; init; }
+
+    /// <summary>What training does with the tables.</summary>
+    [JsonPropertyName("engram_tables")]
+    public EngramTables Tables { get; init; }
+
+    /// <summary>
+    /// Token ids of dead positions: placeholders of images, padding. They read no row, nothing is added to their streams, and n-gram windows and the
+    /// convolution begin anew behind them.
+    /// </summary>
+    [JsonPropertyName("engram_dead_token_ids")]
+    public IReadOnlyList<int> DeadTokenIds { get; init; } = [];
 
     /// <summary>The capacity-one control: every n-gram of a head reads the same single row.</summary>
     [JsonPropertyName("engram_one_row")]
@@ -109,6 +123,8 @@ public sealed record EngramConfiguration
     /// <summary>Most table segments (layers × orders × heads) of one model; every one needs a prime of its own.</summary>
     internal const int MostSegments = 1024;
 
+    private const double LeastNormEps = 1e-12;
+
     internal void Check(ModelConfiguration model)
     {
         Bounds.Range("engram_max_ngram_size", MaxNgramSize, 2, 8);
@@ -126,11 +142,15 @@ public sealed record EngramConfiguration
         Bounds.Range("engram_pad_token_id", PadTokenId, 0, model.VocabularySize - 1);
         Bounds.Range("engram_compressed_vocab_size", CompressedVocabularySize, 0, model.VocabularySize);
         Bounds.Range("engram_seed", Seed, 0, long.MaxValue >> 1);
-        Bounds.That(Enum.IsDefined(Gate), "engram_gate", Gate, "use signed_sqrt, sigmoid or none");
+        Bounds.That(Enum.IsDefined(Gate), "engram_gate", Gate, "use signed_sqrt, copysign_sqrt, sigmoid or none");
         Bounds.Range("engram_conv_kernel", ConvKernel, 0, 64);
         Bounds.Range("engram_conv_dilation", ConvDilation, 1, 1024);
-        Bounds.Range("engram_norm_eps", NormEps, 1e-12, 0.1);
+        if (NormEps is { } epsilon) Bounds.Range("engram_norm_eps", epsilon, LeastNormEps, 0.1);
+        else Bounds.That(model.RmsNormEps >= LeastNormEps, "engram_norm_eps", "null", FormattableString.Invariant($"rms_norm_eps, {model.RmsNormEps}, is too small to stand in for it: name a number of at least {LeastNormEps}"));
         Bounds.Range("engram_table_init_std", TableInitStd, 0.0, 100.0);
+        Bounds.That(Enum.IsDefined(Tables), "engram_tables", Tables, "use trained or frozen");
+        Bounds.That(Tables == EngramTables.Trained || TableInitStd > 0, "engram_table_init_std", TableInitStd, "frozen tables of zeros would never add anything: make it greater");
+        foreach (int id in DeadTokenIds) Bounds.Range("engram_dead_token_ids", id, 0, model.VocabularySize - 1);
     }
 
     /// <summary>Equality of every value, lists by their elements.</summary>

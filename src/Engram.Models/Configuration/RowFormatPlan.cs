@@ -1,7 +1,9 @@
+using Engram.Tables;
+
 namespace Engram.Models.Configuration;
 
 /// <summary>What the tables of a model take in one number format.</summary>
-/// <param name="Format">Name of the format.</param>
+/// <param name="Format">Name of the format, as <see cref="RowFormat.Parse"/> reads it.</param>
 /// <param name="RowBytes">Bytes of one row, scales included.</param>
 /// <param name="TableBytes">Bytes of all tables.</param>
 /// <param name="BytesPerToken">Bytes that one token reads from all tables.</param>
@@ -9,20 +11,12 @@ public sealed record RowFormatPlan(string Format, long RowBytes, long TableBytes
 {
     internal static IReadOnlyList<RowFormatPlan> Of(EngramConfiguration memory, IReadOnlyList<long> tableRows)
     {
-        long width = memory.HeadDim, groups = width / GroupLength(memory.HeadDim);
-        return
-        [
-            Format("float32", 4 * width),
-            Format("bfloat16", 2 * width),
-            Format("fp8_e4m3", width + groups),
-            Format("int8", width + (2 * groups)),
-            Format("int4", ((width + 1) / 2) + (2 * groups)),
-        ];
-
-        RowFormatPlan Format(string name, long rowBytes) => checked(
-            new(name, rowBytes, tableRows.Sum() * rowBytes, (long)memory.LayerIds.Count * memory.RowsPerToken * rowBytes));
+        // Half bytes come in pairs.
+        RowFormat[] formats = [RowFormat.Float32, RowFormat.BFloat16, RowFormat.Float8(), RowFormat.Int8(), .. memory.HeadDim % 2 == 0 ? [RowFormat.Int4()] : Array.Empty<RowFormat>()];
+        return [.. formats.Select(format =>
+        {
+            long rowBytes = format.RowBytes(memory.HeadDim);
+            return checked(new RowFormatPlan(format.ToString(), rowBytes, tableRows.Sum() * rowBytes, (long)memory.LayerIds.Count * memory.RowsPerToken * rowBytes));
+        })];
     }
-
-    /// <summary>Elements that share one scale: 32, or 16, or the whole row, whichever divides its width.</summary>
-    internal static int GroupLength(int width) => width % 32 == 0 ? 32 : width % 16 == 0 ? 16 : width;
 }

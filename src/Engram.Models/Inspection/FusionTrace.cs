@@ -40,7 +40,7 @@ public sealed class LayerTrace : IDisposable
     /// <summary>Gathered rows, order-major heads side by side, [B, T, d_mem].</summary>
     public Tensor Memory => _memory ?? throw new InvalidOperationException("No forward pass has been traced.");
 
-    /// <summary>Gate α per stream, [B, T, S], in (0, 1); 1 where the model has no gate.</summary>
+    /// <summary>Gate α per stream, [B, T, S], in (0, 1); 1 where the model has no gate, 0 at dead positions.</summary>
     public Tensor Gate => _gate ?? throw new InvalidOperationException("No forward pass has been traced.");
 
     /// <summary>What was added to the streams, [B, T, S, D].</summary>

@@ -8,10 +8,10 @@ namespace Engram.Models.Inspection;
 
 /// <summary>What one memory layer did at every position of a text. Arrays are row-major.</summary>
 /// <param name="Layer">0-based block index.</param>
-/// <param name="Rows">Table rows read, [T, H], order-major heads, offsets included.</param>
+/// <param name="Rows">Table rows read, [T, H], order-major heads, offsets included; −1 at dead positions.</param>
 /// <param name="Memory">Gathered rows side by side, [T, d_mem].</param>
 /// <param name="HiddenIn">Residual streams at the entry of the block, [T, S, D].</param>
-/// <param name="Gate">Gate per stream, [T, S].</param>
+/// <param name="Gate">Gate per stream, [T, S]; 0 at dead positions.</param>
 /// <param name="Output">What was added to the streams, [T, S, D].</param>
 public sealed record InspectedLayer(int Layer, long[] Rows, float[] Memory, float[] HiddenIn, float[] Gate, float[] Output);
 
@@ -26,7 +26,7 @@ public sealed class MemoryInspection
     /// <summary>Token ids, [T]; the first is the document start.</summary>
     public IReadOnlyList<int> TokenIds { get; }
 
-    /// <summary>Canonical ids, [T].</summary>
+    /// <summary>Canonical ids, [T]; −1 at dead positions.</summary>
     public IReadOnlyList<int> CanonicalIds { get; }
 
     /// <summary>One record per memory layer, ascending.</summary>
@@ -78,11 +78,16 @@ public sealed class MemoryInspection
     /// <summary>Text of one token as the tokenizer decodes it alone.</summary>
     public string TokenText(int position) => _model.Tokenizer.Decode([TokenIds[position]]);
 
-    /// <summary>The tokens of the suffix n-gram that ends at a position, oldest first; null where the window ends before the text.</summary>
+    /// <summary>The tokens of the suffix n-gram that ends at a position, oldest first; null before the text and at dead positions and whatever precedes them.</summary>
     /// <param name="position">From 0.</param>
     /// <param name="order">2 to <see cref="MaxOrder"/>.</param>
-    public IReadOnlyList<string?> Ngram(int position, int order) =>
-        [.. Enumerable.Range(position - order + 1, order).Select(t => t < 0 ? null : TokenText(t))];
+    public IReadOnlyList<string?> Ngram(int position, int order)
+    {
+        var tokens = new string?[order];
+        for (var t = position; t >= 0 && t > position - order && CanonicalIds[t] >= 0; t--)
+            tokens[t - position + order - 1] = TokenText(t);
+        return tokens;
+    }
 
     /// <summary>The gates of a position, one per stream.</summary>
     /// <param name="layer">One of <see cref="Layers"/>.</param>

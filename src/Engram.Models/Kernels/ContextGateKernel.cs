@@ -1,3 +1,4 @@
+using Engram.Models.Configuration;
 using static TorchSharp.torch;
 using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
@@ -12,15 +13,15 @@ internal sealed class ContextGateKernel : autograd.SingleTensorFunction<ContextG
     private const float RootFloor = 1e-6f;
     private const int Kept = 4;   // per token and stream: 1/rms of the query, 1/rms of the key, score, gate
 
-    private sealed record Options(double Epsilon, bool SignedRoot);
+    private sealed record Options(double Epsilon, EngramGate Gate);
 
     public override string Name => nameof(ContextGateKernel);
 
     public static bool Handles(Tensor streams) => HostTensor.Handles(streams);
 
     /// <summary>streams [B, T, M, D], keyValue [B, T, (M + 1)·D], gains [M, D] → gated value [B, T, M, D].</summary>
-    public static Tensor Apply(Tensor streams, Tensor keyValue, Tensor queryGain, Tensor keyGain, double epsilon, bool signedRoot) =>
-        apply(streams, keyValue, queryGain, keyGain, new Options(epsilon, signedRoot));
+    public static Tensor Apply(Tensor streams, Tensor keyValue, Tensor queryGain, Tensor keyGain, double epsilon, EngramGate gate) =>
+        apply(streams, keyValue, queryGain, keyGain, new Options(epsilon, gate));
 
     public override unsafe Tensor forward(autograd.AutogradContext ctx, params object[] vars)
     {
@@ -47,7 +48,7 @@ internal sealed class ContextGateKernel : autograd.SingleTensorFunction<ContextG
                     var rk = (float)(1 / Math.Sqrt(TensorPrimitives.SumOfSquares(key) / d + options.Epsilon));
                     TensorPrimitives.Multiply(query, key, product);
                     var score = TensorPrimitives.Dot(product, new ReadOnlySpan<float>(pg + s * d, d)) * rq * rk / MathF.Sqrt(d);
-                    var g = options.SignedRoot ? SignedRoot(score) : score;
+                    var g = Logit(options.Gate, score);
                     var alpha = 1 / (1 + MathF.Exp(-g));
                     var keep = pk + ((long)t * m + s) * Kept;
                     (keep[0], keep[1], keep[2], keep[3]) = (rq, rk, score, alpha);
@@ -65,7 +66,7 @@ internal sealed class ContextGateKernel : autograd.SingleTensorFunction<ContextG
         using var scope = NewDisposeScope();
         var saved = ctx.get_saved_variables();
         var (h, kv, queryGain, keyGain, kept) = (saved[0], saved[1], saved[2], saved[3], saved[4]);
-        var signedRoot = ((Options)ctx.get_data(nameof(Options))).SignedRoot;
+        var root = ((Options)ctx.get_data(nameof(Options))).Gate is EngramGate.SignedSqrt or EngramGate.CopySignSqrt;
         var dOutput = gradient.contiguous();
         var (m, d) = ((int)queryGain.size(0), (int)queryGain.size(1));
         var tokens = (int)(h.numel() / (m * d));
@@ -96,7 +97,7 @@ internal sealed class ContextGateKernel : autograd.SingleTensorFunction<ContextG
 
                     TensorPrimitives.MultiplyAdd(du, alpha, dValue, dValue);
                     var dScore = TensorPrimitives.Dot(du, value) * alpha * (1 - alpha);
-                    if (signedRoot)
+                    if (root)
                         dScore = MathF.Abs(score) < RootFloor ? 0 : dScore / (2 * MathF.Sqrt(MathF.Abs(score)));
 
                     // score = <query ⊙ gain, key>·rq·rk/√d, and d(1/rms)/dx = −rms⁻³·x/d on either side.
@@ -121,7 +122,8 @@ internal sealed class ContextGateKernel : autograd.SingleTensorFunction<ContextG
         ];
     }
 
-    /// <summary>sign(s) · √max(|s|, floor), 0 at 0. Not a number stays one (MathF.Sign would throw), so that a diverged run reports its loss.</summary>
-    private static float SignedRoot(float score) =>
-        score == 0 ? 0 : MathF.CopySign(MathF.Sqrt(MathF.Max(MathF.Abs(score), RootFloor)), score);
+    /// <summary>± √max(|s|, floor) for the roots, and 0 for 0 where the sign function says so. Not a number stays one (MathF.Sign would throw), so that a diverged run reports its loss.</summary>
+    private static float Logit(EngramGate gate, float score) =>
+        gate == EngramGate.Sigmoid || (gate == EngramGate.SignedSqrt && score == 0) ? score
+        : MathF.CopySign(MathF.Sqrt(MathF.Max(MathF.Abs(score), RootFloor)), score);
 }

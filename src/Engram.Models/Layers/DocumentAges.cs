@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using Engram.Models.Generation;
 using static TorchSharp.torch;
 
@@ -6,13 +7,18 @@ namespace Engram.Models.Layers;
 /// <summary>Where documents begin inside packed sequences, in the two forms that layers ask for.</summary>
 internal static class DocumentAges
 {
-    /// <summary>For every position, row-major [B, T], how many positions of its document precede it; continues from a decode state and updates it.</summary>
+    /// <summary>
+    /// For every position, row-major [B, T], how many positions before it the memory may look back to: those of its document since the last dead
+    /// position, as in the n-gram window. −1 at a dead position. Continues from a decode state and updates it.
+    /// </summary>
     /// <param name="starts">True at the first token of each document, or empty.</param>
     /// <param name="sequences">B.</param>
     /// <param name="length">T.</param>
     /// <param name="state">Decode state, or null for whole sequences.</param>
     /// <param name="reset">False counts from the start of the sequence, whatever the documents.</param>
-    public static int[] Compute(ReadOnlySpan<bool> starts, int sequences, int length, DecodeState? state, bool reset)
+    /// <param name="ids">Token ids [B, T]; not needed without dead ones.</param>
+    /// <param name="dead">Token ids of dead positions, or null.</param>
+    public static int[] Compute(ReadOnlySpan<bool> starts, int sequences, int length, DecodeState? state, bool reset, ReadOnlySpan<int> ids = default, FrozenSet<int>? dead = null)
     {
         var ages = new int[sequences * length];
         for (var b = 0; b < sequences; b++)
@@ -21,7 +27,7 @@ internal static class DocumentAges
             for (var t = 0; t < length; t++)
             {
                 var at = b * length + t;
-                age = reset && starts.Length > 0 && starts[at] ? 0 : age + 1;
+                age = dead?.Count > 0 && dead.Contains(ids[at]) ? -1 : reset && starts.Length > 0 && starts[at] ? 0 : age + 1;
                 ages[at] = age;
             }
 

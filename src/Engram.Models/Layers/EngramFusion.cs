@@ -19,6 +19,7 @@ internal sealed class EngramFusion
     private readonly EngramConfiguration _engram;
     private readonly int _streams;
     private readonly int _hidden;
+    private readonly double _epsilon;
     private readonly Parameter _keyValue;
     private readonly Parameter? _queryGain;
     private readonly Parameter? _keyGain;
@@ -27,7 +28,7 @@ internal sealed class EngramFusion
     public EngramFusion(ModelConfiguration configuration, string prefix, ModelParameters parameters)
     {
         _engram = configuration.Engram!;
-        (_streams, _hidden) = (configuration.HcMult, configuration.HiddenSize);
+        (_streams, _hidden, _epsilon) = (configuration.HcMult, configuration.HiddenSize, _engram.NormEps ?? configuration.RmsNormEps);
         var keys = _engram.Gate == EngramGate.None ? 0 : _streams;
         var blocks = Enumerable.Repeat(_hidden, keys + 1).ToArray();
         _keyValue = parameters.Add($"{prefix}.wkv.weight", [(keys + 1) * _hidden, _engram.MemoryWidth], ParameterRole.Matrix,
@@ -47,8 +48,8 @@ internal sealed class EngramFusion
 
     /// <summary>What to add to the streams. streams [B, T, M, D], memory [B, T, E] → [B, T, M, D].</summary>
     /// <param name="streams">The raw residual streams at the entry of the block.</param>
-    /// <param name="memory">Gathered rows, all orders and heads side by side.</param>
-    /// <param name="ages">Positions of the same document before each position, row-major [B, T].</param>
+    /// <param name="memory">Gathered rows, all orders and heads side by side; zero at dead positions, so that exactly nothing is added there.</param>
+    /// <param name="ages">Positions before each position that it may look back to, row-major [B, T]; −1 at dead positions (<see cref="DocumentAges"/>).</param>
     /// <param name="history">Convolution state while decoding; null in training.</param>
     /// <param name="trace">Receives memory, hidden state, gate and output when inspection asks for them.</param>
     public Tensor Forward(Tensor streams, Tensor memory, int[] ages, ConvolutionHistory? history, LayerTrace? trace)
@@ -58,16 +59,16 @@ internal sealed class EngramFusion
         if (_queryGain is null)
         {
             gated = keyValue.unsqueeze(2).expand_as(streams).contiguous();
-            trace?.SetGate(ones([streams.size(0), streams.size(1), _streams], dtype: streams.dtype));
+            trace?.SetGate(ClosedWhereDead(ones([streams.size(0), streams.size(1), _streams], dtype: streams.dtype, device: streams.device), ages));
         }
         else if (trace is null && ContextGateKernel.Handles(streams))
         {
-            gated = ContextGateKernel.Apply(streams, keyValue, _queryGain, _keyGain!, _engram.NormEps, _engram.Gate == EngramGate.SignedSqrt);
+            gated = ContextGateKernel.Apply(streams, keyValue, _queryGain, _keyGain!, _epsilon, _engram.Gate);
         }
         else
         {
             (gated, var gate) = GateComposed(streams, keyValue);
-            trace?.SetGate(gate);
+            trace?.SetGate(ClosedWhereDead(gate, ages));
         }
 
         var output = _convolution is null ? gated : _convolution.Forward(gated, ages, history);
@@ -80,13 +81,19 @@ internal sealed class EngramFusion
     {
         var (batch, length) = (streams.size(0), streams.size(1));
         var slices = keyValue.view(batch, length, _streams + 1, _hidden);   // keys of stream 1 … M, value last
-        var q = RmsNorm.Unit(streams, _engram.NormEps) * _queryGain!;
-        var k = RmsNorm.Unit(slices.narrow(2, 0, _streams), _engram.NormEps) * _keyGain!;
+        var q = RmsNorm.Unit(streams, _epsilon) * _queryGain!;
+        var k = RmsNorm.Unit(slices.narrow(2, 0, _streams), _epsilon) * _keyGain!;
         // Both sides have norm √D at unit gains, so |score| ≤ √D however large the residual streams grow.
         var score = (q * k).sum(-1, keepdim: true) * (1 / Math.Sqrt(_hidden));
-        if (_engram.Gate == EngramGate.SignedSqrt)
-            score = score.sign() * score.abs().clamp_min(RootFloor).sqrt();
-        var alpha = score.sigmoid();
+        var alpha = (_engram.Gate switch
+        {
+            EngramGate.SignedSqrt => score.sign() * score.abs().clamp_min(RootFloor).sqrt(),
+            EngramGate.CopySignSqrt => score.abs().clamp_min(RootFloor).sqrt().copysign(score),
+            _ => score,
+        }).sigmoid();
         return (alpha * slices.narrow(2, _streams, 1), alpha.squeeze(-1));
     }
+
+    private static Tensor ClosedWhereDead(Tensor gate, int[] ages) =>
+        ages.Contains(-1) ? gate * tensor(ages, [gate.size(0), gate.size(1), 1], ScalarType.Int32, gate.device).ge(0).to(gate.dtype) : gate;
 }

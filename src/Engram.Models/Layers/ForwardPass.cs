@@ -11,7 +11,7 @@ internal sealed class ForwardPass
     /// <summary>Whether expert load counts and auxiliary losses are wanted.</summary>
     public required bool Training { get; init; }
 
-    /// <summary>For every position, row-major [B, T], how many positions of its document precede it.</summary>
+    /// <summary>For every position, row-major [B, T], how many positions before it the memory may look back to; −1 at dead positions.</summary>
     public required int[] Ages { get; init; }
 
     /// <summary>True where position t may see position u, [B, 1, T, U]; null for plain causal attention.</summary>

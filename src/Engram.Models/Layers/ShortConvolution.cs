@@ -9,7 +9,7 @@ namespace Engram.Models.Layers;
 
 /// <summary>
 /// The memory's short convolution (paper Eq. 5): Y = u + SiLU(Conv(RMSNorm(u))), depthwise, causal, dilated by the largest order. Taps that
-/// fall before the start of their document read zero. Zero taps make it the identity.
+/// fall before the start of their document, or on a dead position or before it, read zero. Zero taps make it the identity.
 /// </summary>
 internal sealed class ShortConvolution
 {
@@ -33,7 +33,7 @@ internal sealed class ShortConvolution
 
     /// <summary>u [B, T, M, D] → [B, T, M, D].</summary>
     /// <param name="u">Gated values.</param>
-    /// <param name="ages">For every position (row-major [B, T]) how many positions of its document precede it.</param>
+    /// <param name="ages">For every position (row-major [B, T]) how many positions before it the taps may read; −1 at a dead position, where u is zero.</param>
     /// <param name="history">Normalised values of the R positions before, [B, R, M, D]; replaced by those of the last R positions. Null in training.</param>
     public Tensor Forward(Tensor u, int[] ages, ConvolutionHistory? history)
     {

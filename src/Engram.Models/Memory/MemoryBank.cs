@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Runtime.InteropServices;
 using Engram.Addressing;
 using Engram.Models.Configuration;
@@ -20,10 +21,11 @@ public sealed class MemoryBank : IDisposable
 
     private readonly EngramConfiguration _engram;
     private readonly IRowStore[] _stores;
+    private readonly FrozenSet<int> _dead;
 
     internal MemoryBank(EngramConfiguration engram, CanonicalMap map, AddressingConstants constants, string tokenizerFingerprint, IRowStore[] stores)
     {
-        _engram = engram;
+        (_engram, _dead) = (engram, engram.DeadTokenIds.ToFrozenSet());
         Map = map;
         Addresser = new NgramAddresser(constants, engram.OneRow);
         TokenizerFingerprint = tokenizerFingerprint;
@@ -201,6 +203,6 @@ public sealed class MemoryBank : IDisposable
     {
         rows.Resize(tokenIds.Length, Columns, _stores.Length);
         for (var i = 0; i < tokenIds.Length; i++)
-            rows.CanonicalIds[i] = Map[tokenIds[i]];
+            rows.CanonicalIds[i] = _dead.Count > 0 && _dead.Contains(tokenIds[i]) ? -1 : Map[tokenIds[i]];
     }
 }

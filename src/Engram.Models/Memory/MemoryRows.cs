@@ -14,7 +14,7 @@ public sealed class MemoryRows
     /// <summary>Rows that one position reads in one layer, H.</summary>
     public int Columns { get; private set; }
 
-    /// <summary>Canonical id of every position.</summary>
+    /// <summary>Canonical id of every position; −1 at dead ones.</summary>
     public Span<int> CanonicalIds => _canonical.AsSpan(0, Tokens);
 
     /// <summary>Rows of one memory layer, [N, H], order-major columns; −1 reads nothing.</summary>

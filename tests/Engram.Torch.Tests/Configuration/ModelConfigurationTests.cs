@@ -73,8 +73,12 @@ public sealed class ModelConfigurationTests
     {
         JsonObject keys = JsonNode.Parse(Presets.Load("tiny-engram").ToJson())!.AsObject();
         keys.Remove("engram_slots_per_order");
-        keys["engram_vocab_size"] = 61;
+        Assert.Equal(61, (int)keys["engram_vocab_size"]!);
         Assert.Equal(Presets.Load("tiny-engram"), Read(keys.ToJsonString()));
+        ModelConfiguration unequal = Presets.Load("tiny-engram");
+        unequal = unequal with { Engram = unequal.Engram! with { SlotsPerOrder = [61, 67] } };
+        Assert.DoesNotContain("engram_vocab_size", unequal.ToJson());
+        Assert.Equal(unequal, Read(unequal.ToJson()));
     }
 
     [Theory]
@@ -98,7 +102,11 @@ public sealed class ModelConfigurationTests
     [InlineData("embedding_scale", "[]", "embedding_scale is []; it must be a number.")]
     [InlineData("rope_scaling", "5", "rope_scaling is 5; it must be an object or null.")]
     [InlineData("rope_parameters", "5", "rope_parameters is 5; it must be an object.")]
-    [InlineData("engram_gate", "null", "engram_gate is null; it must be signed_sqrt, sigmoid or none.")]
+    [InlineData("engram_gate", "null", "engram_gate is null; it must be signed_sqrt, copysign_sqrt, sigmoid or none.")]
+    [InlineData("engram_norm_eps", "\"tiny\"", "engram_norm_eps is \"tiny\"; it must be a number or null.")]
+    [InlineData("engram_tables", "\"thawed\"", "engram_tables is \"thawed\"; it must be trained or frozen.")]
+    [InlineData("engram_dead_token_ids", "7", "engram_dead_token_ids is 7; it must be a list of whole numbers.")]
+    [InlineData("engram_vocab_size", "62", "engram_vocab_size is 62, but engram_slots_per_order is [61, 61]; remove one of them.")]
     [InlineData("engram_seed", "-0.5", "engram_seed is -0.5; it must be a whole number.")]
     [InlineData("engram_slots_per_order", """["a", 1]""", "engram_slots_per_order is [\"a\",1]; it must be a list of whole numbers.")]
     [InlineData("rms_norm_eps", "1e999", "rms_norm_eps")]
@@ -128,6 +136,7 @@ public sealed class ModelConfigurationTests
     public void MissingKey_IsNamed(string key)
     {
         JsonObject keys = JsonNode.Parse(Presets.Load("tiny-engram").ToJson())!.AsObject();
+        keys.Remove("engram_vocab_size");   // says the same as the slots per order
         keys.Remove(key);
         Assert.Contains(key, Assert.Throws<InvalidDataException>(() => Read(keys.ToJsonString())).Message);
     }

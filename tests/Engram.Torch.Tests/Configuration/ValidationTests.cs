@@ -42,6 +42,10 @@ public sealed class ValidationTests
         { "engram_gate", "7", model => model with { Engram = model.Engram! with { Gate = (EngramGate)7 } } },
         { "engram_conv_dilation", "0", model => model with { Engram = model.Engram! with { ConvDilation = 0 } } },
         { "engram_norm_eps", "1E-20", model => model with { Engram = model.Engram! with { NormEps = 1e-20 } } },
+        { "engram_norm_eps", "null", model => model with { RmsNormEps = 1e-20, Engram = model.Engram! with { NormEps = null } } },
+        { "engram_tables", "2", model => model with { Engram = model.Engram! with { Tables = (EngramTables)2 } } },
+        { "engram_table_init_std", "0", model => model with { Engram = model.Engram! with { Tables = EngramTables.Frozen } } },
+        { "engram_dead_token_ids", "512", model => model with { Engram = model.Engram! with { DeadTokenIds = [3, 512] } } },
         { "engram_table_init_std", "-1", model => model with { Engram = model.Engram! with { TableInitStd = -1 } } },
     };
 

@@ -22,7 +22,7 @@ public sealed class ModelFolderTests : IDisposable
 
     private string Folder => _folder.File("model");
 
-    public static TheoryData<string> Models => ["memory", "dense", "tied, low-rank query, one stream", "one row", "no gate, no convolution"];
+    public static TheoryData<string> Models => ["memory", "dense", "tied, low-rank query, one stream", "one row", "no gate, no convolution", "the V4.1 variant"];
 
     [Theory, MemberData(nameof(Models))]
     public void Loaded_model_computes_the_same_bits(string name)
@@ -255,6 +255,7 @@ public sealed class ModelFolderTests : IDisposable
         "tied, low-rank query, one stream" => TinyRun.Configuration with { TieWordEmbeddings = true, QLoraRank = 12, HcMult = 1 },
         "one row" => TinyRun.WithMemory(memory => memory with { OneRow = true }),
         "no gate, no convolution" => TinyRun.WithMemory(memory => memory with { Gate = EngramGate.None, ConvKernel = 0 }),
+        "the V4.1 variant" => TinyRun.V41(5, 299, 400),
         _ => throw new ArgumentOutOfRangeException(nameof(name)),
     };
 

@@ -19,7 +19,7 @@ public sealed class TextGeneratorTests
         get
         {
             var data = new TheoryData<string, bool>();
-            foreach (var name in new[] { "memory, 4 streams", "memory, 2 streams", "memory, 1 stream", "memory, no convolution", "one row", "experts", "dense" })
+            foreach (var name in new[] { "memory, 4 streams", "memory, 2 streams", "memory, 1 stream", "memory, no convolution", "memory, V4.1", "memory, dead positions", "one row", "experts", "dense" })
             {
                 data.Add(name, true);
                 if (name.StartsWith("memory", StringComparison.Ordinal))
@@ -170,6 +170,9 @@ public sealed class TextGeneratorTests
     private static string Text(LanguageModel model, string prompt, SamplingOptions options) =>
         new TextGenerator(model).Stream(prompt, options).Aggregate(new StringBuilder(), (text, piece) => text.Append(piece)).ToString();
 
+    // Every tenth id: in the prompt and in what is generated.
+    private static int[] Dead { get; } = [.. Enumerable.Range(0, 30).Select(i => 10 * i + 3)];
+
     private static int[] Prompt(LanguageModel model) => [new TextGenerator(model).StartOfText, .. model.Tokenizer.Encode("kalo mine tu ra sovi")];
 
     private static float[] Decode(LanguageModel model, int[] ids, MemoryWindows? windows, DecodeState state)
@@ -198,6 +201,8 @@ public sealed class TextGeneratorTests
         "memory, 2 streams" => TinyRun.Configuration with { HcMult = 2 },
         "memory, 1 stream" => TinyRun.Configuration with { HcMult = 1 },
         "memory, no convolution" => TinyRun.WithMemory(memory => memory with { ConvKernel = 0 }),
+        "memory, V4.1" => TinyRun.V41(Dead),
+        "memory, dead positions" => TinyRun.WithMemory(memory => memory with { DeadTokenIds = Dead }),
         "one row" => TinyRun.WithMemory(memory => memory with { OneRow = true }),
         "experts" => TinyRun.Configuration with { Engram = null },
         "dense" => Presets.Load("tiny-dense"),

@@ -13,6 +13,7 @@ internal sealed class FusionOracle
     private readonly EngramConfiguration _engram;
     private readonly int _streams;
     private readonly int _hidden;
+    private readonly double _epsilon;
     private readonly double[] _keyValue;
     private readonly double[] _queryGain;
     private readonly double[] _keyGain;
@@ -24,6 +25,7 @@ internal sealed class FusionOracle
     {
         var configuration = ModelConfiguration.Load(Path.Combine(modelFolder, "config.json"));
         (_engram, _streams, _hidden) = (configuration.Engram!, configuration.HcMult, configuration.HiddenSize);
+        _epsilon = _engram.NormEps ?? configuration.RmsNormEps;
         using var weights = SafetensorsFile.Open(Path.Combine(modelFolder, "model.safetensors"));
         double[] Weight(string name) => weights.Tensors.ContainsKey($"model.layers.{layer}.engram.{name}")
             ? [.. Values<float>(weights, $"model.layers.{layer}.engram.{name}").Select(value => (double)value)] : [];
@@ -39,11 +41,11 @@ internal sealed class FusionOracle
         return values;
     }
 
-    /// <summary>Rows [T, H] → the table's rows side by side [T, H·w].</summary>
-    public float[] Memory(long[] rows) => [.. rows.SelectMany(row => _table.Skip((int)row * _engram.HeadDim).Take(_engram.HeadDim))];
+    /// <summary>Rows [T, H] → the table's rows side by side [T, H·w]; zeros for −1.</summary>
+    public float[] Memory(long[] rows) => [.. rows.SelectMany(row => row < 0 ? new float[_engram.HeadDim] : _table.Skip((int)row * _engram.HeadDim).Take(_engram.HeadDim))];
 
-    /// <summary>Memory [T, E] and streams [T, S, D] → gates [T, S] and outputs [T, S, D] of one document.</summary>
-    public (double[] Gate, double[] Output) Fuse(float[] memory, float[] hiddenIn)
+    /// <summary>Memory [T, E] and streams [T, S, D] → gates [T, S] and outputs [T, S, D] of one document, some of whose positions are dead [T].</summary>
+    public (double[] Gate, double[] Output) Fuse(float[] memory, float[] hiddenIn, bool[] dead)
     {
         var width = _engram.MemoryWidth;
         var length = memory.Length / width;
@@ -55,28 +57,29 @@ internal sealed class FusionOracle
             var value = Product(_engram.Gate == EngramGate.None ? 0 : _streams);
             for (var s = 0; s < _streams; s++)
             {
-                gates[t * _streams + s] = _engram.Gate == EngramGate.None ? 1 : Gate(Query(t, s), Product(s), s);
+                gates[t * _streams + s] = dead[t] ? 0 : _engram.Gate == EngramGate.None ? 1 : Gate(Query(t, s), Product(s), s);
                 for (var d = 0; d < _hidden; d++)
                     gated[(t * _streams + s) * _hidden + d] = gates[t * _streams + s] * value[d];
             }
         }
 
-        return (gates, _engram.ConvKernel == 0 ? gated : Convolved(gated, length));
+        return (gates, _engram.ConvKernel == 0 ? gated : Convolved(gated, dead));
 
         double[] Query(int t, int s) => [.. hiddenIn.Skip((t * _streams + s) * _hidden).Take(_hidden).Select(value => (double)value)];
     }
 
     private double Gate(double[] query, double[] key, int stream)
     {
-        var (q, k) = (Normed(query, _engram.NormEps), Normed(key, _engram.NormEps));
+        var (q, k) = (Normed(query, _epsilon), Normed(key, _epsilon));
         var score = Enumerable.Range(0, _hidden).Sum(d => q[d] * _queryGain[stream * _hidden + d] * k[d] * _keyGain[stream * _hidden + d]) / Math.Sqrt(_hidden);
-        if (_engram.Gate == EngramGate.SignedSqrt)
+        if (_engram.Gate is EngramGate.SignedSqrt or EngramGate.CopySignSqrt)
             score = Math.Sign(score) * Math.Sqrt(Math.Max(Math.Abs(score), 1e-6));
         return 1 / (1 + Math.Exp(-score));
     }
 
-    private double[] Convolved(double[] gated, int length)
+    private double[] Convolved(double[] gated, bool[] dead)
     {
+        var length = dead.Length;
         var normed = new double[gated.Length];
         for (var at = 0; at < gated.Length; at += _hidden)
         {
@@ -92,7 +95,7 @@ internal sealed class FusionOracle
             {
                 var sum = 0.0;
                 for (var j = 0; j < _engram.ConvKernel; j++)
-                    if (t - (_engram.ConvKernel - 1 - j) * _engram.ConvDilation is >= 0 and var from)
+                    if (t - (_engram.ConvKernel - 1 - j) * _engram.ConvDilation is >= 0 and var from && !dead[from..(t + 1)].Contains(true))
                         sum += _taps[c * _engram.ConvKernel + j] * normed[from * channels + c];
                 output[t * channels + c] = gated[t * channels + c] + sum / (1 + Math.Exp(-sum));
             }

@@ -1,5 +1,6 @@
 using Engram.Models.Configuration;
 using Engram.Models.Inspection;
+using Engram.Models.Memory;
 using Engram.Storage;
 using Engram.Tests.Storage;
 using Engram.Torch.Tests.Memory;
@@ -15,7 +16,7 @@ public sealed class MemoryInspectionTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    public static TheoryData<string> Models => ["signed root", "sigmoid", "no gate", "no convolution", "one stream, four orders", "one row"];
+    public static TheoryData<string> Models => ["signed root", "sigmoid", "no gate", "no convolution", "one stream, four orders", "one row", "dead positions", "the V4.1 variant"];
 
     [Theory, MemberData(nameof(Models))]
     public void Dump_is_recomputed_from_the_model_folder_in_plain_arithmetic(string name)
@@ -34,7 +35,9 @@ public sealed class MemoryInspectionTests : IDisposable
             float[] Dumped(string tensor) => FusionOracle.Values<float>(file, $"layer.{layer}.{tensor}");
             var memory = oracle.Memory(FusionOracle.Values<long>(file, $"layer.{layer}.rows"));
             Assert.Equal(memory, Dumped("memory"));
-            var (gate, output) = oracle.Fuse(memory, Dumped("hidden_in"));
+            var dead = FusionOracle.Values<long>(file, $"layer.{layer}.canonical_ids").Select(id => id < 0).ToArray();
+            Assert.Equal(name is "dead positions" or "the V4.1 variant", dead.Contains(true));
+            var (gate, output) = oracle.Fuse(memory, Dumped("hidden_in"), dead);
             // Some dozen float32 roundings of values around 1; the signed root steepens those of small scores.
             AssertClose(gate, Dumped("gate"), 2e-5);
             AssertClose(output, Dumped("output"), 2e-5 * output.Max(Math.Abs));
@@ -82,6 +85,41 @@ public sealed class MemoryInspectionTests : IDisposable
     }
 
     [Fact]
+    public void Dead_positions_read_nothing_add_nothing_and_end_windows()
+    {
+        using var model = RandomModel.Create(Named("dead positions"));
+        var inspection = MemoryInspection.Run(model, Text);
+        var at = inspection.CanonicalIds.ToList().IndexOf(-1);
+        Assert.Equal(Dead[0], inspection.TokenIds[at]);
+        Assert.Equal([null, null, null], inspection.Ngram(at, 3));
+        Assert.Equal([null, null, inspection.TokenText(at + 1)], inspection.Ngram(at + 1, 3));
+        foreach (var layer in inspection.Layers)
+        {
+            Assert.All(layer.Rows[(at * 4)..(at * 4 + 4)], row => Assert.Equal(-1, row));
+            Assert.All(layer.Memory[(at * 32)..(at * 32 + 32)], value => Assert.Equal(0, value));
+            Assert.All(layer.Gate[(at * 4)..(at * 4 + 4)], value => Assert.Equal(0, value));
+            Assert.All(layer.Output[(at * 256)..(at * 256 + 256)], value => Assert.Equal(0, value));
+            Assert.All(layer.Output[(at * 256 + 256)..(at * 256 + 260)], value => Assert.NotEqual(0, value));
+        }
+    }
+
+    [Fact]
+    public void Controls_show_what_they_read()
+    {
+        using var model = RandomModel.Create(TinyRun.Configuration);
+        var on = MemoryInspection.Run(model, Text);
+        foreach (var use in new[] { MemoryUse.ShuffledRows, MemoryUse.RandomRows })
+        {
+            var control = MemoryInspection.Run(model, Text, use);
+            Assert.Equal(on.Layers[0].Rows, control.Layers[0].Rows);
+            Assert.NotEqual(on.Layers[0].Memory, control.Layers[0].Memory);
+            Assert.Equal(control.Layers[0].Memory, MemoryInspection.Run(model, Text, use).Layers[0].Memory);
+        }
+
+        Assert.Contains("off", Assert.Throws<ArgumentException>(() => MemoryInspection.Run(model, Text, MemoryUse.Off)).Message);
+    }
+
+    [Fact]
     public void Dump_holds_the_documented_tensors()
     {
         using var model = RandomModel.Create(TinyRun.Configuration);
@@ -126,6 +164,8 @@ public sealed class MemoryInspectionTests : IDisposable
         Assert.Contains("context holds 8", Assert.Throws<ArgumentException>(() => MemoryInspection.Run(narrow, Text)).Message);
     }
 
+    private static int[] Dead { get; } = [.. TinyCorpus.Shared.Tokenizer.Encode(Text).Skip(5).Take(1)];
+
     private static void AssertClose(double[] expected, float[] actual, double tolerance)
     {
         Assert.Equal(expected.Length, actual.Length);
@@ -137,6 +177,8 @@ public sealed class MemoryInspectionTests : IDisposable
     {
         "signed root" => TinyRun.Configuration,
         "sigmoid" => TinyRun.WithMemory(memory => memory with { Gate = EngramGate.Sigmoid }),
+        "dead positions" => TinyRun.WithMemory(memory => memory with { DeadTokenIds = Dead }),
+        "the V4.1 variant" => TinyRun.V41(Dead),
         "no gate" => TinyRun.WithMemory(memory => memory with { Gate = EngramGate.None }),
         "no convolution" => TinyRun.WithMemory(memory => memory with { ConvKernel = 0 }),
         "one stream, four orders" => TinyRun.WithMemory(memory => memory with { MaxNgramSize = 5, SlotsPerOrder = [31, 37, 41, 43] }) with { HcMult = 1 },

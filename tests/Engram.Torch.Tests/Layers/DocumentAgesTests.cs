@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using Engram.Models.Generation;
 using Engram.Models.Layers;
 using static TorchSharp.torch;
@@ -30,6 +31,18 @@ public class DocumentAgesTests
         }
 
         Assert.Equal(whole, parts);
+    }
+
+    [Theory, InlineData(true), InlineData(false)]
+    public void Ages_begin_anew_behind_dead_positions(bool reset)
+    {
+        var dead = new[] { 7, 9 }.ToFrozenSet();
+        int[] ids = [1, 7, 1, 1, 9, /* second sequence */ 7, 9, 1, 1, 1];
+        int[] expected = reset ? [0, -1, 0, 1, -1, -1, -1, 0, 0, 1] : [0, -1, 0, 1, -1, -1, -1, 0, 1, 2];
+        Assert.Equal(expected, DocumentAges.Compute(Starts, 2, 5, null, reset, ids, dead));
+        using var state = new DecodeState(1, [new LatentCache()], []);
+        for (var t = 5; t < 10; t++)
+            Assert.Equal([expected[t]], DocumentAges.Compute(Starts.AsSpan(t, 1), 1, 1, state, reset, ids.AsSpan(t, 1), dead));
     }
 
     [Fact]

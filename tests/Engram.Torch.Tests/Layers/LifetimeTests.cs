@@ -1,4 +1,5 @@
 using Engram.Models;
+using Engram.Models.Configuration;
 using Engram.Models.Generation;
 using Engram.Models.Kernels;
 using Engram.Models.Layers;
@@ -58,7 +59,7 @@ public class LifetimeTests
     {
         ["norm"] = () => RmsNormKernel.Apply(Leaf(Rows, Width), Leaf(Width), 1e-6),
         ["feed-forward"] = () => SwiGluKernel.Apply(Leaf(Rows, Width)),
-        ["gate"] = () => ContextGateKernel.Apply(Leaf(1, Rows / 2, 2, Width), Leaf(1, Rows / 2, 3 * Width), Leaf(2, Width), Leaf(2, Width), 1e-6, true),
+        ["gate"] = () => ContextGateKernel.Apply(Leaf(1, Rows / 2, 2, Width), Leaf(1, Rows / 2, 3 * Width), Leaf(2, Width), Leaf(2, Width), 1e-6, EngramGate.SignedSqrt),
         ["convolution"] = () => ShortConvolutionKernel.Apply(Leaf(64, Rows / 128, 2, Width), Leaf(2 * Width, 1, 4), Leaf(2, Width),
             DocumentAges.Compute([], 64, Rows / 128, null, true), 4, 3, 1e-5),
         ["hyper-connection"] = () =>

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using Engram.Models;
+using Engram.Models.Configuration;
 using Engram.Models.Memory;
 using Engram.Storage;
 using Engram.Tables;
@@ -118,6 +119,39 @@ public sealed class TableTrainerTests : IDisposable
         for (var position = 0; position < 2; position++)
             Assert.True(Values(before.Memory!.Table(position)).SequenceEqual(Values(after.Memory!.Table(position))));
         Assert.False(before.Transformer.Parameters["model.layers.1.engram.wkv.weight"].Tensor.bytes.SequenceEqual(after.Transformer.Parameters["model.layers.1.engram.wkv.weight"].Tensor.bytes));
+    }
+
+    [Fact]
+    public void Frozen_by_configuration_they_are_random_and_cost_no_state()
+    {
+        var configuration = TinyRun.WithMemory(memory => memory with { TableInitStd = 0.02, Tables = EngramTables.Frozen });
+        var options = TinyRun.Options with { Steps = 4 };
+        TinyRun.Train(TinyRun.Setup(_folder.File("run"), options) with { Configuration = configuration }, stop: 3);
+        var checkpoint = Path.Combine(_folder.File("run"), "checkpoints");
+        Assert.NotEmpty(Directory.GetFiles(checkpoint, "optimizer.safetensors", SearchOption.AllDirectories));
+        Assert.Empty(Directory.GetFiles(checkpoint, "table-*", SearchOption.AllDirectories));
+        var result = TinyRun.Train(TinyRun.Setup(_folder.File("run"), options, resume: true) with { Configuration = configuration })!;
+        using var before = LanguageModel.Create(configuration, TinyCorpus.Shared.Tokenizer, options.Seed);
+        using var after = LanguageModel.Load(result.ModelFolder);
+        Assert.Contains(Values(before.Memory!.Table(0)).ToArray(), value => value != 0);
+        for (var position = 0; position < 2; position++)
+            Assert.True(Values(before.Memory.Table(position)).SequenceEqual(Values(after.Memory!.Table(position))));
+        Assert.False(before.Transformer.Parameters["model.layers.1.engram.wkv.weight"].Tensor.bytes.SequenceEqual(after.Transformer.Parameters["model.layers.1.engram.wkv.weight"].Tensor.bytes));
+    }
+
+    [Fact]
+    public void Dead_positions_train_no_row_and_count_in_no_norm()
+    {
+        using var scope = NewDisposeScope();
+        int[] dead = [.. Enumerable.Range(0, 300).Where(id => id % 3 == 0)];
+        using var model = RandomModel.Create(TinyRun.WithMemory(memory => memory with { DeadTokenIds = dead }));
+        var batch = Batch(model);
+        Assert.Contains(batch.Inputs, id => id % 3 == 0);
+        using var trainer = Accumulated(model, batch, parts: 2);
+        var norm = trainer.SumOfSquares();
+        var rows = Gradients(trainer, model);
+        Assert.All(rows, table => Assert.All(table.Keys, row => Assert.True(row >= 0)));
+        Assert.Equal(norm, rows.Sum(table => table.Values.Sum(row => row.Sum(value => (double)value * value))), 1e-4 * norm);
     }
 
     [Fact]

@@ -28,6 +28,13 @@ internal static class TinyRun
         return preset with { HcSinkhornIters = 4, Engram = change(preset.Engram! with { CompressedVocabularySize = 0 }) };
     }
 
+    /// <summary>The V4.1 variant: orders 2 to 4, no convolution, the copysign gate, ε of the backbone, dead positions.</summary>
+    public static ModelConfiguration V41(params int[] deadTokenIds)
+    {
+        var preset = Presets.Load("tiny-v41");
+        return preset with { HcSinkhornIters = 4, Engram = preset.Engram! with { DeadTokenIds = deadTokenIds, TableInitStd = 0.02 } };
+    }
+
     public static TrainingSetup Setup(string folder, TrainingOptions? options = null, bool resume = false) =>
         new(Configuration, TinyCorpus.Shared, options ?? Options, folder, CPU, resume);
 
