@@ -35,7 +35,7 @@ public static unsafe class GatherBenchmark
     private const int BatchRows = 1 << 16;
     private const int Batches = 16;
     private const int BlockRows = 1 << 10;
-    private static readonly (int Distance, bool SecondLevel)[] Prefetches = [(8, false), (24, false), (24, true), (48, true), (96, true)];
+    private static readonly (int Distance, bool SecondLevel)[] Prefetches = [(8, false), (24, false), (24, true), (48, true), (96, true), (160, true)];
 
     /// <summary>Runs the benchmark. Needs twice <paramref name="tableBytes"/> of memory.</summary>
     /// <param name="tableBytes">Size of every table; 4 GiB is far beyond the caches.</param>

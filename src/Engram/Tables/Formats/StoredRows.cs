@@ -11,8 +11,8 @@ namespace Engram.Tables.Formats;
 internal readonly unsafe struct StoredRows(byte* values, byte* scales, int width, RowFormat format)
 {
     // Rows ahead that the gather asks memory for. They are asked into the second-level cache, which holds them all and has more requests in flight than the first
-    // (bench/results/gather.md: 1.5 times the rows of a prefetch into the first level, whatever its distance); from 24 to 96 makes no difference.
-    private const int PrefetchDistance = 48;
+    // (bench/results/gather.md: up to 1.5 times the rows of a prefetch into the first level, whatever its distance). The busier the memory, the more a long distance helps.
+    private const int PrefetchDistance = 96;
     private const int CacheLine = 64;
 
     private readonly int _valueBytes = format.ValueBytes(width);
