@@ -51,6 +51,21 @@ public sealed class LineChartTests
     }
 
     [Fact]
+    public void LogarithmicAxes_HaveATickAtEveryPowerOfTen_AndStraightPowerLaws()
+    {
+        double[] x = [1, 10, 100, 1000];
+        var chart = new LineChart("traffic", "rank", "reads", [new ChartLine("law", "#D55E00", x, [.. x.Select(rank => 1000 / rank)])]) { LogX = true, LogY = true };
+        var svg = XElement.Parse(chart.Svg());
+        var texts = svg.Descendants().Where(element => element.Name.LocalName == "text").ToList();
+        foreach (var power in new[] { "1", "10", "100", "1,000" }) Assert.Equal(2, texts.Count(text => text.Value == power));
+
+        // Labels of one axis are equally far apart.
+        var below = texts.Where(text => (string?)text.Attribute("text-anchor") == "middle" && double.TryParse(text.Value, out _)).Select(text => (double)text.Attribute("x")!).Order().ToList();
+        Assert.Equal(4, below.Count);
+        Assert.Equal(below[1] - below[0], below[3] - below[2], 0.2);
+    }
+
+    [Fact]
     public void Png_IsAPicture_WhereThereAreFonts()
     {
         var path = Path.Combine(Directory.CreateTempSubdirectory("engram-chart-").FullName, "chart.png");
