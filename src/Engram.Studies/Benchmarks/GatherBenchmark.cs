@@ -34,7 +34,6 @@ public static unsafe class GatherBenchmark
 {
     private const int BatchRows = 1 << 16;
     private const int Batches = 16;
-    private const int BlockRows = 1 << 10;
     private static readonly (int Distance, bool SecondLevel)[] Prefetches = [(8, false), (24, false), (24, true), (48, true), (96, true), (160, true)];
 
     /// <summary>Runs the benchmark. Needs twice <paramref name="tableBytes"/> of memory.</summary>
@@ -47,7 +46,7 @@ public static unsafe class GatherBenchmark
     public static GatherMeasurement Run(long tableBytes = 4L << 30, int width = 64, int threads = 2, int rounds = 5, Action<string>? progress = null, CancellationToken cancellation = default)
     {
         progress?.Invoke("filling a float32 table");
-        using var table = Filled(tableBytes, width, RowFormat.Float32);
+        using var table = Filled(RowFormat.Float32);
         var rows = RandomRows(table.Rows);
         var destination = GC.AllocateUninitializedArray<float>(BatchRows * width, pinned: true);
 
@@ -72,13 +71,15 @@ public static unsafe class GatherBenchmark
         var formats = new[] { RowFormat.BFloat16, RowFormat.Float8(), RowFormat.Int8(), RowFormat.Int4() }.Select(format =>
         {
             progress?.Invoke($"{format} and float32, in turns");
-            using var other = Filled(tableBytes, width, format);
+            using var other = Filled(format);
             var otherRows = RandomRows(other.Rows);
             var speeds = InTurns([batch => table.Gather(rows[batch], destination, threads), batch => other.Gather(otherRows[batch], destination, threads)], rounds, cancellation);
             // As a share of float32 in the same turns, so that a drift of the machine does not favour a format.
             return gathered * speeds[1] / speeds[0];
         }).ToArray();
         return new GatherMeasurement(threads, table.Bytes, width, table.HugePageBytes, gathered, limit, selected, formats[0], formats[1], formats[2], formats[3]);
+
+        EngramTable Filled(RowFormat format) => RandomTable.Filled(tableBytes / format.RowBytes(width), width, format);
     }
 
     /// <summary>Rows per second of each contestant. They take turns batch by batch, because a shared machine drifts within seconds; the median batch counts.</summary>
@@ -98,20 +99,6 @@ public static unsafe class GatherBenchmark
                 }
             }
         return [.. seconds.Select(times => BatchRows / times.Order().ElementAt(times.Count / 2))];
-    }
-
-    private static EngramTable Filled(long bytes, int width, RowFormat format)
-    {
-        var table = new EngramTable(bytes / format.RowBytes(width), width, format);
-        using var block = new EngramTable(BlockRows, width);
-        block.FillNormal(1, 1);
-        var values = (nint)block.Pointer;
-        Parallel.For(0, (table.Rows + BlockRows - 1) / BlockRows, i =>
-        {
-            var count = (int)Math.Min(BlockRows, table.Rows - i * BlockRows);
-            table.Write(i * BlockRows, new ReadOnlySpan<float>((float*)values, count * width));
-        });
-        return table;
     }
 
     private static long[][] RandomRows(long tableRows)
