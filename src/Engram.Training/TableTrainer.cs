@@ -4,6 +4,7 @@ using Engram.Addressing;
 using Engram.Models.Folders;
 using Engram.Models.Memory;
 using Engram.Tables;
+using Engram.Tables.Training;
 
 namespace Engram.Training;
 

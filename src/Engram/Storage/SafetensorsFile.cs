@@ -14,6 +14,7 @@ public sealed unsafe class SafetensorsFile : IDisposable
     private readonly MemoryMappedViewAccessor _view;
     private readonly SafetensorsHeader _header;
     private byte* _start;
+    private PageReservations? _reservations;
 
     private SafetensorsFile(string path, MemoryMappedFile map, long length, long headerLength, bool lenient, bool writable)
     {
@@ -177,11 +178,21 @@ public sealed unsafe class SafetensorsFile : IDisposable
         _view.Flush();
     }
 
+    /// <summary>Makes sure that bytes of a writable file can be stored through the mapping: on a full device a store into a hole of a sparse file would end the process.</summary>
+    /// <exception cref="IOException">The device is full; nothing has been changed.</exception>
+    internal void Reserve(void* address, long bytes)
+    {
+        ObjectDisposedException.ThrowIf(_start is null, this);
+        _reservations ??= new PageReservations(Path, _start, (long)_view.Capacity);
+        _reservations.Reserve(address, bytes);
+    }
+
     /// <summary>Ends the mapping. Views and pointers handed out must not be used any more.</summary>
     public void Dispose()
     {
         if (_start is null) return;
         _start = null;
+        _reservations?.Dispose();
         _view.SafeMemoryMappedViewHandle.ReleasePointer();
         _view.Dispose();
         _map.Dispose();

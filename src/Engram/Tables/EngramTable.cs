@@ -325,6 +325,9 @@ public sealed unsafe class EngramTable : IRowStore
             _file.Flush();
     }
 
+    /// <summary>Makes sure that a row of a mapped table can be written: see <see cref="SafetensorsFile.Reserve"/>.</summary>
+    internal void Reserve(long row) => _file?.Reserve(_stored.ValuesOf(row), _stored.ValueBytes);
+
     /// <summary>The first row with a value that is not finite, or null. Reads the whole table.</summary>
     public long? FirstRowNotFinite()
     {

@@ -1,9 +1,10 @@
 using CsCheck;
 using Engram.Storage;
 using Engram.Tables;
+using Engram.Tables.Training;
 using Engram.Tests.Storage;
 
-namespace Engram.Tests.Tables;
+namespace Engram.Tests.Tables.Training;
 
 public sealed class RowAdamTests : IDisposable
 {

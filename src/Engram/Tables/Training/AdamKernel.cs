@@ -2,7 +2,7 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
-namespace Engram.Tables;
+namespace Engram.Tables.Training;
 
 /// <summary>
 /// One Adam update of a few values with fixed factors. Each value sees the same correctly rounded operations in the same order, in vectors and alone, so both forms give the same bits;

@@ -1,0 +1,149 @@
+using Engram.Storage;
+
+namespace Engram.Tables.Training;
+
+/// <summary>
+/// Updates the rows of a float32 table from the summed gradients of the rows that were read. State and table lie in memory, or both in mapped files; the arithmetic is the same to the bit,
+/// whatever the vector width and number of threads. Not thread-safe. Must be disposed; the table is not disposed with it.
+/// </summary>
+public abstract unsafe class RowOptimizer : IDisposable
+{
+    private protected RowOptimizer(EngramTable table, string? stateFile, params StateArray[] arrays)
+    {
+        ArgumentNullException.ThrowIfNull(table);
+        if (table.Format.Encoding != RowEncoding.Float32 || !table.IsWritable)
+            throw new ArgumentException($"A table is trained with rows of float32 that can be written; this one has rows of {table.Format}{(table.IsWritable ? "" : " and is open for reading")}.", nameof(table));
+        if (stateFile is not null && !table.IsMapped)
+            throw new ArgumentException("A state file belongs to a table that is mapped for writing; this one is in memory.", nameof(stateFile));
+        Table = table;
+        State = new RowState(table.Rows, stateFile, arrays);
+        if (stateFile is not null)
+            Journal = new UndoJournal(table, State);
+    }
+
+    /// <summary>The table that is trained.</summary>
+    public EngramTable Table { get; }
+
+    /// <summary>Remembers what rows were at the last checkpoint; for a state in a mapped file, else null.</summary>
+    public UndoJournal? Journal { get; }
+
+    internal RowState State { get; }
+
+    private protected StateRows Rows => State.Rows;
+
+    /// <summary>Updates the rows of one step.</summary>
+    /// <param name="uniqueRows">Rows [u], each at most once (<see cref="UniqueRows.Rows"/>): a repeated row is not noticed and ends with undefined values. −1, the row of dead positions, is passed over.</param>
+    /// <param name="gradients">Gradients [u, w], summed over all reads of a row and all micro-batches. A value that is not finite spoils its row for good: check the norm before.</param>
+    /// <param name="learningRate">Not negative, finite.</param>
+    /// <param name="gradientScale">Factor on every gradient, for clipping and averaging; finite.</param>
+    /// <param name="threads">Most threads to use; all processors if null. The result does not depend on it.</param>
+    /// <exception cref="ArgumentException">A row does not exist, a length is wrong or a number is out of range; nothing has been changed.</exception>
+    /// <exception cref="IOException">The device of a mapped table is full; no row has been changed.</exception>
+    public void Step(ReadOnlySpan<long> uniqueRows, ReadOnlySpan<float> gradients, double learningRate, float gradientScale = 1, int? threads = null)
+    {
+        Check(uniqueRows, gradients.Length, learningRate, gradientScale);
+        Update(uniqueRows, gradients, learningRate, gradientScale, Math.Max(1, threads ?? Environment.ProcessorCount));
+    }
+
+    /// <summary>The twin of <see cref="Step"/>: one value after the other. Tests compare both bit for bit.</summary>
+    internal void StepScalar(ReadOnlySpan<long> uniqueRows, ReadOnlySpan<float> gradients, double learningRate, float gradientScale = 1)
+    {
+        Check(uniqueRows, gradients.Length, learningRate, gradientScale);
+        UpdateScalar(uniqueRows, gradients, learningRate, gradientScale);
+    }
+
+    private protected abstract void Update(ReadOnlySpan<long> rows, ReadOnlySpan<float> gradients, double learningRate, float gradientScale, int threads);
+
+    private protected abstract void UpdateScalar(ReadOnlySpan<long> rows, ReadOnlySpan<float> gradients, double learningRate, float gradientScale);
+
+    /// <summary>Called with the rows that are about to be changed, before any is.</summary>
+    private protected void BeforeChange(ReadOnlySpan<long> rows) => Journal?.Record(rows);
+
+    /// <summary>
+    /// Writes the state as a safetensors file that lists the rows with state, n of them, ascending: <c>NAME.rows</c> I64 [n], then the arrays of the optimizer; R in the metadata as
+    /// <c>NAME.table_rows</c>. For a mapped state, which stays where it is, only what is not kept per row.
+    /// </summary>
+    /// <param name="path">The file; its folder exists.</param>
+    /// <param name="name">Name of the table's tensor.</param>
+    /// <exception cref="IOException">The file cannot be written; one that was there before is intact.</exception>
+    public void Save(string path, string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        if (State.IsMapped)
+        {
+            var writer = State.NewWriter(name);
+            SaveMore(writer, name);
+            writer.Write(path);
+            return;
+        }
+        var touched = new List<long>();
+        for (var row = 0L; row < Table.Rows; row++)
+            if (HasState(row))
+                touched.Add(row);
+        State.Save(path, name, touched, writer => SaveMore(writer, name));
+    }
+
+    /// <summary>Replaces the state by that of a file. For a mapped state the rows must be those of the file's moment: see <see cref="UndoJournal"/>.</summary>
+    /// <param name="path">A file of <see cref="Save"/>, for a table of the same rows and width.</param>
+    /// <param name="name">Name of the table's tensor.</param>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="InvalidDataException">The file is damaged or belongs to another table or optimizer; the state is as it was.</exception>
+    public void Load(string path, string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        using var file = SafetensorsFile.Open(path);
+        if (State.IsMapped)
+            State.RequireTable(file, name);
+        var apply = LoadMore(file, name);
+        if (!State.IsMapped)
+            State.Load(file, name, Flaw);
+        apply();
+    }
+
+    /// <summary>Writes a mapped table and its state to the device and waits for it; nothing for others.</summary>
+    /// <exception cref="IOException">The device cannot take them.</exception>
+    public void Flush()
+    {
+        Table.Flush();
+        State.Flush();
+        Journal?.Flush();
+    }
+
+    /// <summary>Whether a row's state differs from that of a row that was never updated.</summary>
+    private protected abstract bool HasState(long row);
+
+    /// <summary>Why state cannot be right, or null.</summary>
+    private protected abstract string? Flaw(StateRows rows, long row);
+
+    /// <summary>Adds what is not kept per row.</summary>
+    private protected virtual void SaveMore(SafetensorsWriter writer, string name)
+    {
+    }
+
+    /// <summary>Reads and checks what <see cref="SaveMore"/> wrote; what it returns takes effect once the rows have been read.</summary>
+    private protected virtual Action LoadMore(SafetensorsFile file, string name) => () => { };
+
+    private void Check(ReadOnlySpan<long> rows, int gradients, double learningRate, float gradientScale)
+    {
+        if (gradients != (long)rows.Length * Table.Width)
+            throw new ArgumentException($"{rows.Length} rows of width {Table.Width} need {(long)rows.Length * Table.Width} gradients; {gradients} are given.", nameof(gradients));
+        Require(learningRate is >= 0 and < double.PositiveInfinity, learningRate, nameof(learningRate));
+        Require(float.IsFinite(gradientScale), gradientScale, nameof(gradientScale));
+        if (rows.IndexOfAnyExceptInRange(-1, Table.Rows - 1) is var wrong and >= 0)
+            throw new ArgumentOutOfRangeException(nameof(rows), rows[wrong], $"Row {rows[wrong]} at position {wrong}: the table has the rows 0 to {Table.Rows - 1}; -1 is passed over.");
+    }
+
+    private protected static void Require<T>(bool condition, T value, string name)
+    {
+        if (!condition)
+            throw new ArgumentOutOfRangeException(name, value, $"{name} {value} is out of range.");
+    }
+
+    /// <summary>Frees the state.</summary>
+    public void Dispose()
+    {
+        Journal?.Dispose();
+        State.Dispose();
+        GC.SuppressFinalize(this);
+    }
+}
