@@ -1,5 +1,6 @@
 using System.Globalization;
 using Engram.Benchmarks;
+using Engram.Models.Native;
 
 // dotnet run -c Release --project bench/Engram.Benchmarks -- BENCHMARK
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
@@ -13,7 +14,18 @@ switch (args)
     case ["addressing", .. var rest] when rest.Length <= 1:
         AddressingComparison.Run(python: rest.Length > 0 ? rest[0] : "python3");
         return 0;
+    case ["gather", .. var rest] when rest.Length <= 2:
+        LibTorch.EnsureLoaded();
+        Malloc.Tune();
+        TableComparison.Gather(rest.Length > 0 ? double.Parse(rest[0]) : 4, rest.Length > 1 ? int.Parse(rest[1]) : Environment.ProcessorCount);
+        return 0;
+    case ["sizes"]:
+        TableComparison.Sizes();
+        return 0;
+    case ["disk", var folder]:
+        TableComparison.Disk(folder, Environment.ProcessorCount);
+        return 0;
     default:
-        Console.Error.WriteLine("usage: dotnet run -c Release --project bench/Engram.Benchmarks -- training [threads] [steps] | addressing [python]");
+        Console.Error.WriteLine("usage: dotnet run -c Release --project bench/Engram.Benchmarks -- training [threads] [steps] | addressing [python] | gather [GiB] [threads] | sizes | disk FOLDER");
         return 2;
 }

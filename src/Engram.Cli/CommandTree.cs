@@ -20,7 +20,7 @@ internal static class CommandTree
                 new AddressCommand(),
                 Group("tokenizer", "Train a tokenizer, and see what it does to a text.",
                     new TokenizerTrainCommand(), new TokenizerEncodeCommand(), new TokenizerDecodeCommand(), new TokenizerInspectCommand()),
-                Group("table", "Look at the tables of a memory.", new TableStatsCommand()),
+                Group("table", "Look at the tables of a memory.", new TableStatsCommand(), new TableBenchCommand()),
                 Group("data", "Turn text into training data.", new DataPrepareCommand()),
                 new TrainCommand(),
                 new GenerateCommand(),
