@@ -13,9 +13,6 @@ namespace Engram.Tables;
 /// </summary>
 public sealed unsafe class EngramTable : IRowStore
 {
-    // Fewer rows are gathered before another thread has woken up.
-    private const int RowsPerThread = 1 << 10;
-
     private readonly IDisposable[] _owners;
     private readonly SafetensorsFile? _file;
     private readonly NativeBuffer<byte>? _memory;
@@ -110,13 +107,7 @@ public sealed unsafe class EngramTable : IRowStore
             MappedPages.StartReadingAbsent(_stored, rows);
         fixed (long* first = rows)
         fixed (float* target = destination)
-        {
-            var parts = Math.Clamp(rows.Length / RowsPerThread, 1, threads);
-            if (parts == 1)
-                _stored.Gather(first, rows.Length, target);
-            else
-                GatherParallel(parts, first, rows.Length, target);
-        }
+            _stored.Gather(first, rows.Length, target, threads);
     }
 
     /// <inheritdoc/>
@@ -141,16 +132,6 @@ public sealed unsafe class EngramTable : IRowStore
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (IsMapped)
             MappedPages.StartReadingAbsent(_stored, rows, Rows);
-    }
-
-    private void GatherParallel(int parts, long* rows, int count, float* destination)
-    {
-        var (stored, width) = (_stored, Width);
-        Parallel.For(0, parts, new ParallelOptions { MaxDegreeOfParallelism = parts }, part =>
-        {
-            var (from, to) = ((int)((long)count * part / parts), (int)((long)count * (part + 1) / parts));
-            stored.Gather(rows + from, to - from, destination + (long)from * width);
-        });
     }
 
     /// <summary>Encodes a run of rows.</summary>

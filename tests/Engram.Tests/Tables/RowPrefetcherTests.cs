@@ -254,6 +254,12 @@ public sealed class RowPrefetcherTests : IDisposable
     {
         int[] ids = [.. Enumerable.Range(0, 40)];
         var rows = Addresses([5], []);
+        // As many buffers, and as long, as ever will be in flight: those of the read before may still be with the reading thread.
+        foreach (var read in Enumerable.Range(0, 8).Select(_ => _prefetcher.Start(ids, [], Token)).ToList())
+        {
+            _ = read.Wait(1);
+            read.Dispose();
+        }
         Step(100);
         var (caller, reader) = (GC.GetAllocatedBytesForCurrentThread(), _stores[0].BytesAllocatedByReader);
         Step(200);

@@ -15,6 +15,9 @@ internal readonly unsafe struct StoredRows(byte* values, byte* scales, int width
     private const int PrefetchDistance = 96;
     private const int CacheLine = 64;
 
+    // Fewer rows are gathered before another thread has woken up.
+    private const int RowsPerThread = 1 << 10;
+
     private readonly int _valueBytes = format.ValueBytes(width);
     private readonly int _scaleBytes = format.ScaleBytes(width);
 
@@ -37,6 +40,16 @@ internal readonly unsafe struct StoredRows(byte* values, byte* scales, int width
         }
     }
 
+    /// <summary>Decodes rows that exist, in several threads if there are many; −1 is answered with zeros.</summary>
+    public void Gather(long* rows, int count, float* destination, int threads)
+    {
+        var parts = Math.Clamp(count / RowsPerThread, 1, threads);
+        if (parts == 1)
+            Gather(rows, count, destination);
+        else
+            GatherParallel(parts, rows, count, destination);
+    }
+
     /// <summary>Encodes a run of rows from float32.</summary>
     public void Encode(long firstRow, int count, float* source)
     {
@@ -48,6 +61,17 @@ internal readonly unsafe struct StoredRows(byte* values, byte* scales, int width
             case RowEncoding.Int8: Encode<Int8Codec>(firstRow, count, source); break;
             default: Encode<Int4Codec>(firstRow, count, source); break;
         }
+    }
+
+    // Apart from the others, because what a closure needs is allocated where the method begins.
+    private void GatherParallel(int parts, long* rows, int count, float* destination)
+    {
+        var (stored, rowWidth) = (this, width);
+        Parallel.For(0, parts, new ParallelOptions { MaxDegreeOfParallelism = parts }, part =>
+        {
+            var (from, to) = ((int)((long)count * part / parts), (int)((long)count * (part + 1) / parts));
+            stored.Gather(rows + from, to - from, destination + (long)from * rowWidth);
+        });
     }
 
     private void Gather<TCodec>(long* rows, int count, float* destination) where TCodec : struct, IRowCodec
