@@ -115,7 +115,8 @@ public sealed class EngramTransformer : IDisposable
         foreach (var block in _blocks)
             x = block.Forward(x, pass);
         x = Configuration.HcMult > 1 ? x.mean([2L]) : x.squeeze(2);
-        return (RmsNorm.Apply(x.reshape(ids.Length, hidden), _finalGain, Configuration.RmsNormEps), pass.AuxiliaryLoss);
+        using var auxiliary = pass.AuxiliaryLoss;
+        return (RmsNorm.Apply(x.reshape(ids.Length, hidden), _finalGain, Configuration.RmsNormEps), auxiliary?.alias());
     }
 
     /// <summary>Read-out: hidden [N, D] → logits [N, V].</summary>

@@ -8,7 +8,7 @@ namespace Engram.Models.Kernels;
 /// The memory gate (paper Eq. 4 and 6): norms, scaled dot product, optional signed root, sigmoid and product with the value, one pass each
 /// way. Reference: <see cref="Layers.EngramFusion.GateComposed"/>.
 /// </summary>
-internal sealed class ContextGateKernel : autograd.SingleTensorFunction<ContextGateKernel>
+internal sealed class ContextGateKernel : HostFunction<ContextGateKernel>
 {
     private const float RootFloor = 1e-6f;
     private const int Kept = 4;   // per token and stream: 1/rms of the query, 1/rms of the key, score, gate
@@ -61,13 +61,10 @@ internal sealed class ContextGateKernel : autograd.SingleTensorFunction<ContextG
         return output;
     }
 
-    public override unsafe List<Tensor> backward(autograd.AutogradContext ctx, Tensor gradient)
+    protected override unsafe List<Tensor> Backward(autograd.AutogradContext ctx, List<Tensor> saved, Tensor dOutput)
     {
-        using var scope = NewDisposeScope();
-        var saved = ctx.get_saved_variables();
         var (h, kv, queryGain, keyGain, kept) = (saved[0], saved[1], saved[2], saved[3], saved[4]);
         var root = ((Options)ctx.get_data(nameof(Options))).Gate is EngramGate.SignedSqrt or EngramGate.CopySignSqrt;
-        var dOutput = gradient.contiguous();
         var (m, d) = ((int)queryGain.size(0), (int)queryGain.size(1));
         var tokens = (int)(h.numel() / (m * d));
         var gains = queryGain * keyGain;
@@ -115,11 +112,7 @@ internal sealed class ContextGateKernel : autograd.SingleTensorFunction<ContextG
             }
         });
         var dGains = dGainParts.sum([0L]);
-        return
-        [
-            dh.MoveToOuterDisposeScope(), dkv.MoveToOuterDisposeScope(),
-            (dGains * keyGain).MoveToOuterDisposeScope(), (dGains * queryGain).MoveToOuterDisposeScope(), null!,
-        ];
+        return [dh, dkv, dGains * keyGain, dGains * queryGain, null!];
     }
 
     /// <summary>± √max(|s|, floor) for the roots, and 0 for 0 where the sign function says so. Not a number stays one (MathF.Sign would throw), so that a diverged run reports its loss.</summary>

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Engram.Models.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -35,7 +36,7 @@ internal static class HostTensor
         if (parts == 1)
             body(0, 0, count);
         else
-            Parallel.For(0, parts, part => body(part, (int)((long)count * part / parts), (int)((long)count * (part + 1) / parts)));
+            OpenMp.For(parts, part => body(part, (int)((long)count * part / parts), (int)((long)count * (part + 1) / parts)));
         return parts;
     }
 

@@ -25,7 +25,7 @@ internal static class HyperConnectionKernel
 
     private sealed record CoefficientOptions(int Rounds, float Epsilon, double NormEpsilon);
 
-    private sealed class CoefficientsFunction : autograd.SingleTensorFunction<CoefficientsFunction>
+    private sealed class CoefficientsFunction : HostFunction<CoefficientsFunction>
     {
         public override string Name => "HyperConnectionCoefficients";
 
@@ -72,13 +72,10 @@ internal static class HyperConnectionKernel
             return result;
         }
 
-        public override unsafe List<Tensor> backward(autograd.AutogradContext ctx, Tensor gradient)
+        protected override unsafe List<Tensor> Backward(autograd.AutogradContext ctx, List<Tensor> saved, Tensor d)
         {
-            using var scope = NewDisposeScope();
-            var saved = ctx.get_saved_variables();
             var (x, fn, bias, scale, z, rms) = (saved[0], saved[1], saved[2], saved[3], saved[4], saved[5]);
             var options = (CoefficientOptions)ctx.get_data(nameof(CoefficientOptions));
-            var d = gradient.contiguous();
             var (tokens, n) = ((int)x.size(0), (int)x.size(1));
             var width = n * (int)x.size(2);
             var c = Layers.HyperConnection.Coefficients(n);
@@ -125,11 +122,7 @@ internal static class HyperConnectionKernel
             });
             var flat = x.view(tokens, width);
             var dx = dRaw.mm(fn).addcmul_(flat, along.unsqueeze(1), 1);
-            return
-            [
-                dx.view(x.shape).MoveToOuterDisposeScope(), dRaw.t().mm(flat).MoveToOuterDisposeScope(),
-                dBiasParts.sum([0L]).MoveToOuterDisposeScope(), dScaleParts.sum([0L]).MoveToOuterDisposeScope(), null!,
-            ];
+            return [dx.view(x.shape), dRaw.t().mm(flat), dBiasParts.sum([0L]), dScaleParts.sum([0L]), null!];
         }
 
         private static int Group(int k, int n) => k < n ? 0 : k < 2 * n ? 1 : 2;
@@ -137,7 +130,7 @@ internal static class HyperConnectionKernel
         private static float Sigmoid(float x) => 1 / (1 + MathF.Exp(-x));
     }
 
-    private sealed class ReadFunction : autograd.SingleTensorFunction<ReadFunction>
+    private sealed class ReadFunction : HostFunction<ReadFunction>
     {
         public override string Name => "HyperConnectionRead";
 
@@ -161,11 +154,9 @@ internal static class HyperConnectionKernel
             return u;
         }
 
-        public override unsafe List<Tensor> backward(autograd.AutogradContext ctx, Tensor gradient)
+        protected override unsafe List<Tensor> Backward(autograd.AutogradContext ctx, List<Tensor> saved, Tensor du)
         {
-            using var scope = NewDisposeScope();
-            var saved = ctx.get_saved_variables();
-            var (x, coefficients, du) = (saved[0], saved[1], gradient.contiguous());
+            var (x, coefficients) = (saved[0], saved[1]);
             var (tokens, n, d, c) = ((int)x.size(0), (int)x.size(1), (int)x.size(2), (int)coefficients.size(1));
             var dx = empty_like(x);
             var dc = zeros_like(coefficients);
@@ -183,11 +174,11 @@ internal static class HyperConnectionKernel
                     }
                 }
             });
-            return [dx.MoveToOuterDisposeScope(), dc.MoveToOuterDisposeScope()];
+            return [dx, dc];
         }
     }
 
-    private sealed class WriteFunction : autograd.SingleTensorFunction<WriteFunction>
+    private sealed class WriteFunction : HostFunction<WriteFunction>
     {
         public override string Name => "HyperConnectionWrite";
 
@@ -216,11 +207,9 @@ internal static class HyperConnectionKernel
             return result;
         }
 
-        public override unsafe List<Tensor> backward(autograd.AutogradContext ctx, Tensor gradient)
+        protected override unsafe List<Tensor> Backward(autograd.AutogradContext ctx, List<Tensor> saved, Tensor g)
         {
-            using var scope = NewDisposeScope();
-            var saved = ctx.get_saved_variables();
-            var (x, y, coefficients, g) = (saved[0], saved[1], saved[2], gradient.contiguous());
+            var (x, y, coefficients) = (saved[0], saved[1], saved[2]);
             var (tokens, n, d, c) = ((int)x.size(0), (int)x.size(1), (int)x.size(2), (int)coefficients.size(1));
             var (dx, dy, dc) = (empty_like(x), empty_like(y), zeros_like(coefficients));
             float* px = HostTensor.Pointer(x), py = HostTensor.Pointer(y), pc = HostTensor.Pointer(coefficients), pg = HostTensor.Pointer(g);
@@ -254,7 +243,7 @@ internal static class HyperConnectionKernel
                     }
                 }
             });
-            return [dx.MoveToOuterDisposeScope(), dy.MoveToOuterDisposeScope(), dc.MoveToOuterDisposeScope()];
+            return [dx, dy, dc];
         }
     }
 }

@@ -6,7 +6,7 @@ namespace Engram.Models.Kernels;
 /// Mean cross-entropy of a linear read-out in chunks of rows, so that logits stay in the cache instead of crossing memory several times.
 /// Both gradients are made while the chunk's probabilities are at hand. Reference: <c>cross_entropy(h · Wᵀ)</c>.
 /// </summary>
-internal sealed class LinearCrossEntropyKernel : autograd.SingleTensorFunction<LinearCrossEntropyKernel>
+internal sealed class LinearCrossEntropyKernel : HostFunction<LinearCrossEntropyKernel>
 {
     // Logits of a chunk share one core's second-level cache (1 to 2 MiB) with the read-out matrix.
     private const int ChunkBytes = 1 << 19;
@@ -68,9 +68,8 @@ internal sealed class LinearCrossEntropyKernel : autograd.SingleTensorFunction<L
         return tensor((float)(total / rows)).MoveToOuterDisposeScope();
     }
 
-    public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor gradient)
+    protected override List<Tensor> Backward(autograd.AutogradContext ctx, List<Tensor> saved, Tensor gradient)
     {
-        var saved = ctx.get_saved_variables();
         return [saved[0] * gradient, saved[1] * gradient, null!, null!];
     }
 }

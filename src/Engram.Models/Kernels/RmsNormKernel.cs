@@ -4,7 +4,7 @@ using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 namespace Engram.Models.Kernels;
 
 /// <summary>RMSNorm with one gain vector, forward and backward in one pass each. Reference: <see cref="Layers.RmsNorm.Composed"/>.</summary>
-internal sealed class RmsNormKernel : autograd.SingleTensorFunction<RmsNormKernel>
+internal sealed class RmsNormKernel : HostFunction<RmsNormKernel>
 {
     public override string Name => nameof(RmsNormKernel);
 
@@ -38,11 +38,9 @@ internal sealed class RmsNormKernel : autograd.SingleTensorFunction<RmsNormKerne
         return y;
     }
 
-    public override unsafe List<Tensor> backward(autograd.AutogradContext ctx, Tensor gradient)
+    protected override unsafe List<Tensor> Backward(autograd.AutogradContext ctx, List<Tensor> saved, Tensor dy)
     {
-        using var scope = NewDisposeScope();
-        var saved = ctx.get_saved_variables();
-        var (x, gain, scale, dy) = (saved[0], saved[1], saved[2], gradient.contiguous());
+        var (x, gain, scale) = (saved[0], saved[1], saved[2]);
         var width = (int)gain.numel();
         var rows = (int)(x.numel() / width);
         var dx = empty_like(x);
@@ -70,6 +68,6 @@ internal sealed class RmsNormKernel : autograd.SingleTensorFunction<RmsNormKerne
                 TensorPrimitives.MultiplyAdd(xi, -dot * s * s * s / width, dxi, dxi);
             }
         });
-        return [dx.MoveToOuterDisposeScope(), gainParts.sum([0L]).MoveToOuterDisposeScope(), null!];
+        return [dx, gainParts.sum([0L]), null!];
     }
 }

@@ -7,7 +7,7 @@ namespace Engram.Models.Kernels;
 /// The memory's short convolution with its norm, activation and residual, one pass each way; sequences are independent. Reference:
 /// <see cref="Layers.ShortConvolution.Composed"/>.
 /// </summary>
-internal sealed class ShortConvolutionKernel : autograd.SingleTensorFunction<ShortConvolutionKernel>
+internal sealed class ShortConvolutionKernel : HostFunction<ShortConvolutionKernel>
 {
     private const int LeastSequences = 2;
 
@@ -67,13 +67,10 @@ internal sealed class ShortConvolutionKernel : autograd.SingleTensorFunction<Sho
         return y;
     }
 
-    public override unsafe List<Tensor> backward(autograd.AutogradContext ctx, Tensor gradient)
+    protected override unsafe List<Tensor> Backward(autograd.AutogradContext ctx, List<Tensor> saved, Tensor dy)
     {
-        using var scope = NewDisposeScope();
-        var saved = ctx.get_saved_variables();
         var (u, taps, gain, normed, mixed, scale) = (saved[0], saved[1], saved[2], saved[3], saved[4], saved[5]);
         var options = (Options)ctx.get_data(nameof(Options));
-        var dy = gradient.contiguous();
         var (batch, length) = ((int)u.size(0), (int)u.size(1));
         var (m, d) = ((int)gain.size(0), (int)gain.size(1));
         var c = m * d;
@@ -131,11 +128,6 @@ internal sealed class ShortConvolutionKernel : autograd.SingleTensorFunction<Sho
                     TensorPrimitives.MultiplyAdd(x, -dot * r * r * r / d, dx, dx);
                 }
         }, LeastSequences);
-        return
-        [
-            du.MoveToOuterDisposeScope(),
-            dTapParts.sum([0L]).t().reshape(c, 1, options.Kernel).MoveToOuterDisposeScope(),
-            dGainParts.sum([0L]).view(m, d).MoveToOuterDisposeScope(), null!,
-        ];
+        return [du, dTapParts.sum([0L]).t().reshape(c, 1, options.Kernel), dGainParts.sum([0L]).view(m, d), null!];
     }
 }

@@ -4,7 +4,7 @@ using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 namespace Engram.Models.Kernels;
 
 /// <summary>silu(gate) ⊙ up on rows [gate | up], one pass each way. Reference: <see cref="Layers.SwiGlu.Composed"/>.</summary>
-internal sealed class SwiGluKernel : autograd.SingleTensorFunction<SwiGluKernel>
+internal sealed class SwiGluKernel : HostFunction<SwiGluKernel>
 {
     public override string Name => nameof(SwiGluKernel);
 
@@ -41,11 +41,9 @@ internal sealed class SwiGluKernel : autograd.SingleTensorFunction<SwiGluKernel>
         return y;
     }
 
-    public override unsafe List<Tensor> backward(autograd.AutogradContext ctx, Tensor gradient)
+    protected override unsafe List<Tensor> Backward(autograd.AutogradContext ctx, List<Tensor> saved, Tensor dy)
     {
-        using var scope = NewDisposeScope();
-        var x = ctx.get_saved_variables()[0];
-        var dy = gradient.contiguous();
+        var x = saved[0];
         var width = (int)(x.size(-1) / 2);
         var rows = (int)(x.numel() / (2 * width));
         var dx = empty_like(x);
@@ -74,6 +72,6 @@ internal sealed class SwiGluKernel : autograd.SingleTensorFunction<SwiGluKernel>
             });
         }
 
-        return [dx.MoveToOuterDisposeScope()];
+        return [dx];
     }
 }

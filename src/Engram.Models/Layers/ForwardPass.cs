@@ -29,7 +29,7 @@ internal sealed class ForwardPass
     /// <summary>Receives the memory's inner values when inspection asks for them.</summary>
     public required FusionTrace? Trace { get; init; }
 
-    /// <summary>Sum of the experts' balance losses, or null.</summary>
+    /// <summary>Sum of the experts' balance losses, or null. In no dispose scope: it outlives those of the layers.</summary>
     public Tensor? AuxiliaryLoss { get; private set; }
 
     /// <summary>Memory of a block, [B, T, E], or null when it is off.</summary>
@@ -38,7 +38,9 @@ internal sealed class ForwardPass
     /// <summary>Adds a layer's balance loss.</summary>
     public void AddAuxiliaryLoss(Tensor? loss)
     {
-        if (loss is not null)
-            AuxiliaryLoss = AuxiliaryLoss is null ? loss : AuxiliaryLoss + loss;
+        if (loss is null)
+            return;
+        using var before = AuxiliaryLoss;
+        AuxiliaryLoss = (before is null ? loss.alias() : before + loss).DetachFromDisposeScope();
     }
 }

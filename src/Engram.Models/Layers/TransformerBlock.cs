@@ -54,6 +54,8 @@ internal sealed class TransformerBlock
     /// <summary>Streams [B, T, n, D] → streams.</summary>
     public Tensor Forward(Tensor streams, ForwardPass pass)
     {
+        // What the backward pass needs belongs to the graph, and the rest is in nobody's way: handles would keep it all until the step ends.
+        using var scope = NewDisposeScope();
         if (Engram is not null && pass.Memory(Layer) is { } memory)
             streams = streams + Engram.Forward(streams, memory, pass.Ages, pass.State?.Convolution(Layer), pass.Trace?.Layer(Layer));
 
@@ -74,14 +76,15 @@ internal sealed class TransformerBlock
             pass.AddAuxiliaryLoss(auxiliary);
             return output;
         });
-        return x.view(shape);
+        return x.view(shape).MoveToOuterDisposeScope();
     }
 
     private static Tensor Wrap(Tensor x, HyperConnection? connection, Func<Tensor, Tensor> subLayer)
     {
+        using var scope = NewDisposeScope();
         if (connection is null)
-            return x + subLayer(x.squeeze(1)).unsqueeze(1);
+            return (x + subLayer(x.squeeze(1)).unsqueeze(1)).MoveToOuterDisposeScope();
         var (input, coefficients) = connection.Read(x);
-        return connection.Write(x, subLayer(input), coefficients);
+        return connection.Write(x, subLayer(input), coefficients).MoveToOuterDisposeScope();
     }
 }

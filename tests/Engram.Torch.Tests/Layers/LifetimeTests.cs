@@ -49,6 +49,32 @@ public class LifetimeTests
         StaysWithin(48, warmUp: 6, steps: 14, () => Step(model, sequences: 4, length: 64));
     }
 
+    [Fact]
+    public void A_backward_pass_keeps_no_gradients()
+    {
+        using var scope = NewDisposeScope();
+        var (y, gain) = (Leaf(8, 16), Leaf(16));
+        for (var i = 0; i < 32; i++)
+            y = RmsNormKernel.Apply(y, gain, 1e-6);
+        var loss = y.sum();
+        var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+        loss.backward();
+        // What the last function returned waits for the next one: two gradients.
+        Assert.InRange(DisposeScopeManager.Statistics.ThreadTotalLiveCount - before, -32, 2);
+    }
+
+    [Fact]
+    public void A_forward_pass_keeps_handles_of_the_streams_only()
+    {
+        using var model = TinyModels.Build(TinyModels.Full);
+        using var run = new TransformerRun(model.Configuration, 2, 8);
+        using var scope = NewDisposeScope();
+        var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+        model.Forward(run.Ids, run.Starts, 2, run.Memory, training: true);
+        // One per block, and a dozen of the embedding and the last norm; a block makes some hundred on its way.
+        Assert.InRange(DisposeScopeManager.Statistics.ThreadTotalLiveCount - before, 1, model.Configuration.NumHiddenLayers + 16);
+    }
+
     public static TheoryData<string> Kernels => [.. KernelRuns.Keys];
 
     // One million values: every input, output and saved tensor is 4 MB or more.
