@@ -1,12 +1,11 @@
-using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Engram.Models;
 using Engram.Models.Folders;
+using Engram.Models.Kernels;
 using Engram.Storage;
 using Engram.Training.Optimizers;
 using static TorchSharp.torch;
-using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace Engram.Training;
 
@@ -36,7 +35,7 @@ internal static class Checkpoint
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
     };
 
-    private sealed record TrainerState(long Step, TrainingClock Clock);
+    private sealed record TrainerState(long Step, TrainingClock Clock, int? Threads = null);
 
     /// <summary>Writes a checkpoint; the folder appears under its name only when complete.</summary>
     public static void Save(string folder, LanguageModel model, DenseOptimizer optimizer, TableTrainer? tables, long step, TrainingClock clock) =>
@@ -46,7 +45,7 @@ internal static class Checkpoint
             var training = Directory.CreateDirectory(Path.Combine(temporary, "training")).FullName;
             SaveMoments(optimizer, Path.Combine(training, Optimizer));
             tables?.Save(training);
-            AtomicFile.WriteAllText(Path.Combine(training, Trainer), JsonSerializer.Serialize(new TrainerState(step, clock), Json));
+            AtomicFile.WriteAllText(Path.Combine(training, Trainer), JsonSerializer.Serialize(new TrainerState(step, clock, get_num_threads()), Json));
         });
 
     /// <summary>Reads the training state beside a model.</summary>
@@ -66,6 +65,11 @@ internal static class Checkpoint
             : throw new InvalidDataException($"{Path.Combine(training, Trainer)} is of update {state.Step}, but its folder of update {step}.");
     }
 
+    /// <summary>Threads of one tensor operation in the process that wrote a checkpoint; null if it does not say.</summary>
+    /// <exception cref="FileNotFoundException">The checkpoint is incomplete.</exception>
+    /// <exception cref="InvalidDataException">It is damaged.</exception>
+    public static int? Threads(string folder) => ReadState(Path.Combine(folder, "training", Trainer)).Threads;
+
     private static TrainerState ReadState(string path)
     {
         try
@@ -78,20 +82,18 @@ internal static class Checkpoint
         }
     }
 
-    private static void SaveMoments(DenseOptimizer optimizer, string path)
+    private static unsafe void SaveMoments(DenseOptimizer optimizer, string path)
     {
         using var scope = NewDisposeScope();
         var writer = new SafetensorsWriter();
+        // The writer reads the tensors where they are, so they live until the file is written.
         foreach (var (name, value) in optimizer.State())
-        {
-            using (value)
-                writer.Add(name, DType.F32, Values(value.cpu().contiguous()), value.shape);
-        }
+            writer.Add(name, DType.F32, HostTensor.Pointer(value.cpu().contiguous()), value.shape);
 
         writer.Write(path);
     }
 
-    private static void LoadMoments(DenseOptimizer optimizer, string path)
+    private static unsafe void LoadMoments(DenseOptimizer optimizer, string path)
     {
         using var scope = NewDisposeScope();
         using var file = SafetensorsFile.Open(path);
@@ -99,9 +101,7 @@ internal static class Checkpoint
         foreach (var info in file.Tensors.Values)
         {
             var tensor = empty(info.Shape, ScalarType.Float32);
-            file.CopyTo(info.Name, Values(tensor), info.Shape);
-            if (!TensorPrimitives.IsFiniteAll<float>(Values(tensor)))
-                throw new InvalidDataException($"{path}: tensor '{info.Name}' holds a value that is not finite.");
+            DenseWeights.Read(file, info.Name, HostTensor.Pointer(tensor), info.Shape);
             state.Add(info.Name, tensor);
         }
 
@@ -114,6 +114,4 @@ internal static class Checkpoint
             throw new InvalidDataException($"{path}: {e.Message}", e);
         }
     }
-
-    private static Span<float> Values(Tensor host) => MemoryMarshal.Cast<byte, float>(host.bytes);
 }

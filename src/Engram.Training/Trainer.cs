@@ -74,6 +74,19 @@ public sealed class Trainer : IDisposable
             folder.Begin(configuration, options.Validated());
     }
 
+    /// <summary>
+    /// Threads of one tensor operation when the newest checkpoint of a run was written, or null without one. Continued with another number, the
+    /// run may end with other last bits than undisturbed.
+    /// </summary>
+    /// <param name="runFolder">The folder of a run.</param>
+    /// <exception cref="FileNotFoundException">The checkpoint is incomplete.</exception>
+    /// <exception cref="InvalidDataException">It is damaged.</exception>
+    public static int? ThreadsBefore(string runFolder)
+    {
+        using var folder = RunFolder.Open(runFolder);
+        return folder.CheckpointSteps() is [.., var newest] ? Checkpoint.Threads(folder.Checkpoint(newest)) : null;
+    }
+
     /// <summary>Trains to the end, or until cancelled: then a checkpoint is written first.</summary>
     /// <param name="setup">What to do.</param>
     /// <param name="progress">Told after every update.</param>

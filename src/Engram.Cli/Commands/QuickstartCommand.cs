@@ -13,7 +13,7 @@ internal sealed class QuickstartCommand : CliCommand
 
     private readonly Option<string> _output = new("--output") { Description = "The folder for data, models, results.json and report.html; what is finished there is reused", HelpName = "FOLDER", DefaultValueFactory = _ => Path.Combine("runs", "quickstart") };
     private readonly Option<string> _source = new("--source") { Description = "The text: a file, a folder of .txt, .md and .jsonl files, or dotnet-docs for the documentation in the installed .NET SDK", HelpName = "SOURCE", DefaultValueFactory = _ => Defaults.Source };
-    private readonly Option<string> _seeds = new("--seeds") { Description = "Seeds, divided by commas; every arm is trained with each of them", HelpName = "LIST", DefaultValueFactory = _ => "1" };
+    private readonly Option<string?> _seeds = new("--seeds") { Description = "Seeds, divided by commas; every arm is trained with each of them [default: those of the results that are there, or 1]", HelpName = "LIST" };
     private readonly Option<bool> _json = CommonOptions.Json();
 
     public QuickstartCommand() : base("quickstart",
@@ -34,7 +34,7 @@ internal sealed class QuickstartCommand : CliCommand
     {
         var study = Defaults with { Source = parsed.GetRequiredValue(_source) };
         var runner = new QuickstartRunner(study, parsed.GetRequiredValue(_output), EngramCommand.OfThisProgram());
-        var seeds = Seeds(parsed.GetRequiredValue(_seeds));
+        var seeds = parsed.GetValue(_seeds) is { } list ? Seeds(list) : SeedsReported(runner);
         QuickstartOutcome outcome;
         try
         {
@@ -47,6 +47,14 @@ internal sealed class QuickstartCommand : CliCommand
         }
         if (parsed.GetValue(_json)) Terminal.Json(outcome.Results);
         else Write(study, outcome);
+    }
+
+    /// <summary>Without --seeds a report keeps the seeds it has: one of three seeds must not become one of one.</summary>
+    private static IReadOnlyList<long> SeedsReported(QuickstartRunner runner)
+    {
+        if (runner.SeedsReported() is not { } seeds) return [1];
+        if (seeds.Count > 1) Terminal.Note($"The results there have the seeds {string.Join(", ", seeds)}: all of them are reported again. Give --seeds for others.");
+        return seeds;
     }
 
     private static long[] Seeds(string list) => [.. list.Split(',', StringSplitOptions.TrimEntries).Select(word =>

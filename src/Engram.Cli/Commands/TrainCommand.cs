@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using Engram.Models.Configuration;
+using Engram.Models.Native;
 using Engram.Training;
 using Engram.Training.Corpora;
 
@@ -59,6 +60,8 @@ internal sealed class TrainCommand : CliCommand
         var configuration = ConfigurationOf(parsed, begun ? Path.Combine(run, "config.json") : null);
         using var corpus = PreparedCorpus.Open(parsed.GetRequiredValue(_data));
         var device = CommonOptions.OpenDevice(parsed, _device, _threads);
+        if (begun && Trainer.ThreadsBefore(run) is { } before && before != ThreadSettings.IntraOperation)
+            Terminal.Note($"The run was trained with --threads {before} so far, and goes on with {ThreadSettings.IntraOperation}: its last bits may differ from those of an undisturbed run.");
         TrainingResult result;
         double? validation = null;
         using (var line = new ProgressLine<TrainingProgress>(Describe, progress => progress.ValidationLoss is not null))

@@ -1,5 +1,5 @@
-using System.Runtime.InteropServices;
 using Engram.Models.Configuration;
+using Engram.Models.Kernels;
 using Engram.Storage;
 using static TorchSharp.torch;
 using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
@@ -7,8 +7,10 @@ using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 namespace Engram.Models.Folders;
 
 /// <summary>Dense weights and balancing biases as one safetensors file, float32.</summary>
-internal static class DenseWeights
+internal static unsafe class DenseWeights
 {
+    private const int PieceLength = 1 << 24;
+
     /// <summary>Writes all parameters of a model, whole or not at all.</summary>
     public static void Save(EngramTransformer model, string path)
     {
@@ -22,7 +24,7 @@ internal static class DenseWeights
                 var values = parameter.Tensor.detach().to(ScalarType.Float32).cpu().contiguous().DetachFromDisposeScope();
                 host.Add(values);
                 foreach (var slice in TensorNames.Slices(parameter))
-                    writer.Add(slice.Name, DType.F32, Values(values).Slice((int)slice.Offset, (int)slice.Count), slice.Shape);
+                    writer.Add(slice.Name, DType.F32, HostTensor.Pointer(values) + slice.Offset, slice.Shape);
             }
 
             foreach (var (name, bias) in model.RouterBiases)
@@ -67,22 +69,35 @@ internal static class DenseWeights
             using var scope = NewDisposeScope();
             var values = empty(parameter.Tensor.shape, ScalarType.Float32);
             foreach (var slice in TensorNames.Slices(parameter))
-                Read(file, slice.Name, Values(values).Slice((int)slice.Offset, (int)slice.Count), slice.Shape);
+                Read(file, slice.Name, HostTensor.Pointer(values) + slice.Offset, slice.Shape);
             parameter.Tensor.copy_(values);
         }
 
         foreach (var (name, bias) in model.RouterBiases)
-            Read(file, name, bias.Span, bias.Length);
+        {
+            using var pinned = bias.Pin();
+            Read(file, name, (float*)pinned.Pointer, bias.Length);
+        }
     }
 
-    private static void Read(SafetensorsFile file, string name, Span<float> values, params ReadOnlySpan<long> shape)
+    /// <summary>Copies a tensor of finite values out of a file, in pieces: it may be longer than a span.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="name">The tensor, F32.</param>
+    /// <param name="values">Receives its elements, row-major.</param>
+    /// <param name="shape">The shape it must have.</param>
+    /// <exception cref="InvalidDataException">It is missing, has another shape or type, or holds a value that is not finite.</exception>
+    public static void Read(SafetensorsFile file, string name, float* values, params ReadOnlySpan<long> shape)
     {
-        file.CopyTo(name, values, shape);
-        if (!TensorPrimitives.IsFiniteAll<float>(values))
-            throw new InvalidDataException($"{file.Path}: tensor '{name}' holds a value that is not finite.");
+        var count = file.Require(name, DType.F32, shape).ByteLength / sizeof(float);
+        var source = (float*)file.Pointer(name);
+        for (var done = 0L; done < count; done += PieceLength)
+        {
+            var piece = new ReadOnlySpan<float>(source + done, (int)Math.Min(PieceLength, count - done));
+            if (!TensorPrimitives.IsFiniteAll(piece))
+                throw new InvalidDataException($"{file.Path}: tensor '{name}' holds a value that is not finite.");
+            piece.CopyTo(new Span<float>(values + done, piece.Length));
+        }
     }
-
-    private static Span<float> Values(Tensor host) => MemoryMarshal.Cast<byte, float>(host.bytes);
 
     private static string Listing(string what, List<string> names) => names.Count switch
     {

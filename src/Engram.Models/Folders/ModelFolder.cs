@@ -56,6 +56,7 @@ public static class ModelFolder
     /// <inheritdoc cref="LanguageModel.Load"/>
     public static LanguageModel Load(string folder, Device? device, MemoryOptions? options)
     {
+        RequireNoRun(folder);
         var configuration = ModelConfiguration.Load(Path.Combine(folder, ConfigurationFile));
         var tokenizer = Tokenizer.Load(Path.Combine(folder, TokenizerFile));
         if (tokenizer.VocabularySize > configuration.VocabularySize)
@@ -119,6 +120,17 @@ public static class ModelFolder
         foreach (var suffix in (string[])[UnfinishedSuffix, ReplacedSuffix])
             foreach (var left in Directory.GetDirectories(parent, $"{name}.*{suffix}"))
                 Directory.Delete(left, recursive: true);
+    }
+
+    /// <summary>The folder of a training run has a configuration too, so what is wrong with it would be told as a missing tokenizer.</summary>
+    private static void RequireNoRun(string folder)
+    {
+        if (File.Exists(Path.Combine(folder, TokenizerFile)) || !File.Exists(Path.Combine(folder, "train.json")))
+            return;
+        var model = Path.Combine(folder, "model");
+        throw new InvalidDataException(Directory.Exists(model)
+            ? $"{folder} is the folder of a training run: use its model, {model}."
+            : $"{folder} is the folder of a training run that has not finished: resume it, or use one of its {Path.Combine(folder, "checkpoints")}.");
     }
 
     private static MemoryBank LoadMemory(string folder, EngramConfiguration engram, Tokenizer tokenizer, MemoryOptions options)

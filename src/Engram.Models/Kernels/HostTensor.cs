@@ -7,20 +7,33 @@ using static TorchSharp.torch;
 namespace Engram.Models.Kernels;
 
 /// <summary>Direct access to the storage of contiguous float32 tensors in host memory, for managed kernels.</summary>
-internal static class HostTensor
+internal static unsafe class HostTensor
 {
     private const int LeastRows = 64;
 
     /// <summary>Whether a managed kernel can work on the tensor (after making it contiguous).</summary>
     public static bool Handles(Tensor tensor) => tensor.dtype == ScalarType.Float32 && tensor.device_type == DeviceType.CPU;
 
-    /// <summary>First element of a contiguous tensor. Valid while the tensor lives.</summary>
-    public static unsafe float* Pointer(Tensor tensor)
+    /// <summary>First element of a contiguous tensor of any size, null if it has none. Valid while the tensor lives.</summary>
+    public static float* Pointer(Tensor tensor) => Pointer(tensor, int.MaxValue / sizeof(float));
+
+    /// <inheritdoc cref="Pointer(Tensor)"/>
+    /// <param name="tensor">The tensor.</param>
+    /// <param name="longestSpan">Elements that a span of the whole tensor may have.</param>
+    internal static float* Pointer(Tensor tensor, int longestSpan)
     {
         if (!tensor.is_contiguous() || !Handles(tensor))
             throw new ArgumentException("The kernel needs a contiguous float32 tensor in host memory.", nameof(tensor));
-        return (float*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(tensor.bytes));
+        if (tensor.numel() == 0)
+            return null;
+        if (tensor.numel() <= longestSpan)
+            return First(tensor);
+        using var flat = tensor.view(-1);
+        using var first = flat.narrow(0, 0, 1);
+        return First(first);
     }
+
+    private static float* First(Tensor tensor) => (float*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(tensor.bytes));
 
     /// <summary>
     /// Runs <paramref name="body"/> over [0, count) in as many consecutive parts as libtorch uses threads. The parts depend on the count and

@@ -32,6 +32,10 @@ public sealed class QuickstartRunner(QuickstartStudy study, string root, EngramC
 
     private readonly QuickstartFolder _folder = new(root);
 
+    /// <summary>The seeds of the results that are there, or null if there are none.</summary>
+    /// <exception cref="InvalidDataException">The results are damaged.</exception>
+    public IReadOnlyList<long>? SeedsReported() => QuickstartResults.Read(_folder.Results) is { } results ? [.. results.Seeds.Select(seed => seed.Seed)] : null;
+
     /// <summary>Runs what is not yet done.</summary>
     /// <param name="seeds">Seeds, at least one, each once. The first one's figures are the ones at the top of the results.</param>
     /// <param name="progress">Told about twice a second.</param>

@@ -38,9 +38,17 @@ public sealed class TrainTests(TrainedRun trained)
     public async Task Interruption_WritesACheckpoint_AndSaysHowToGoOn()
     {
         var run = trained["interrupted"];
-        var first = await Interrupt(run, trained.Train(run, "--steps", "100000"));
-        var second = await Interrupt(run, "train", "--data", trained.Data, "--run", run, "--threads", "1", "--resume");
+        var (first, _) = await Interrupt(run, trained.Train(run, "--steps", "100000"));
+        var (second, quiet) = await Interrupt(run, "train", "--data", trained.Data, "--run", run, "--threads", "1", "--resume");
         Assert.True(second > first, $"resumed at {first}, ended at {second}");
+        Assert.DoesNotContain("last bits", quiet);
+        var (third, told) = await Interrupt(run, "train", "--data", trained.Data, "--run", run, "--threads", "2", "--resume");
+        Assert.True(third > second, $"resumed at {second}, ended at {third}");
+        Assert.Contains("--threads 1 so far, and goes on with 2", told);
+
+        var unfinished = await CliProcess.Run("generate", "--model", run, "--prompt", "The mare");
+        Assert.Equal(1, unfinished.ExitCode);
+        Assert.Contains("has not finished", unfinished.ErrorLine);
     }
 
     /// <summary>Tokens are rounded up to whole updates: 300 are three of 128.</summary>
@@ -90,8 +98,8 @@ public sealed class TrainTests(TrainedRun trained)
         Assert.False(Directory.Exists(run));
     }
 
-    /// <summary>Runs until two more updates are logged, presses Ctrl-C, and returns the update of the checkpoint.</summary>
-    private static async Task<long> Interrupt(string run, params string[] arguments)
+    /// <summary>Runs until two more updates are logged, presses Ctrl-C, and returns the update of the checkpoint and what stderr had.</summary>
+    private static async Task<(long Step, string Errors)> Interrupt(string run, params string[] arguments)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(120));
         using var process = CliProcess.Start(arguments);
@@ -108,6 +116,6 @@ public sealed class TrainTests(TrainedRun trained)
         Assert.Empty(result.Output);
         Assert.Contains($"engram train --data", result.Errors);
         Assert.EndsWith("--resume\n", result.Errors);
-        return Directory.GetDirectories(Path.Combine(run, "checkpoints")).Max(folder => long.Parse(Path.GetFileName(folder)));
+        return (Directory.GetDirectories(Path.Combine(run, "checkpoints")).Max(folder => long.Parse(Path.GetFileName(folder))), result.Errors);
     }
 }

@@ -66,6 +66,22 @@ public sealed class ModelFolderTests : IDisposable
     }
 
     [Fact]
+    public void The_folder_of_a_run_is_told_from_its_model()
+    {
+        var run = _folder.File("run");
+        Directory.CreateDirectory(run);
+        File.WriteAllText(Path.Combine(run, "train.json"), "{}");
+        TinyRun.Configuration.Save(Path.Combine(run, ModelFolder.ConfigurationFile));
+        var unfinished = Assert.Throws<InvalidDataException>(() => LanguageModel.Load(run));
+        Assert.Contains(Path.Combine(run, "checkpoints"), unfinished.Message);
+        using (var model = RandomModel.Create(TinyRun.Configuration))
+            model.Save(Path.Combine(run, "model"));
+        var finished = Assert.Throws<InvalidDataException>(() => LanguageModel.Load(run));
+        Assert.Contains($"use its model, {Path.Combine(run, "model")}", finished.Message);
+        LanguageModel.Load(Path.Combine(run, "model")).Dispose();
+    }
+
+    [Fact]
     public void Missing_file_is_named()
     {
         using (var model = RandomModel.Create(TinyRun.Configuration))

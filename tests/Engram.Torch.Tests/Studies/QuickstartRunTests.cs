@@ -74,6 +74,7 @@ public sealed class QuickstartRunTests : IDisposable
         Assert.Equal(first.Results.Arms, both.Results.Arms);
         Assert.Equal(first.Results.MemoryOffLoss, both.Results.MemoryOffLoss);
         Assert.NotEqual(both.Results.Seeds[0].Arms[0].ValidationLoss, both.Results.Seeds[1].Arms[0].ValidationLoss);
+        Assert.Equal([1L, 2L], new QuickstartRunner(_study, Output, Program).SeedsReported());
     }
 
     [Fact]
@@ -94,6 +95,7 @@ public sealed class QuickstartRunTests : IDisposable
     [Fact]
     public void Seeds_AreAtLeastOne_AndEachOnce()
     {
+        Assert.Null(new QuickstartRunner(_study, Output, Program).SeedsReported());
         Assert.Throws<ArgumentException>(() => Run([]));
         Assert.Throws<ArgumentException>(() => Run([1, 1]));
     }
