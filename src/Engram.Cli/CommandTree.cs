@@ -18,6 +18,7 @@ internal static class CommandTree
                 new QuickstartCommand(),
                 new PlanCommand(),
                 new AddressCommand(),
+                Group("table", "The tables of a memory, without a model.", new TableInfoCommand(), new TableVerifyCommand(), new TableConvertCommand()),
                 Group("tokenizer", "Train a tokenizer, and see what it does to a text.",
                     new TokenizerTrainCommand(), new TokenizerEncodeCommand(), new TokenizerDecodeCommand(), new TokenizerInspectCommand()),
                 Group("table", "Look at the tables of a memory.", new TableStatsCommand(), new TableBenchCommand()),

@@ -55,6 +55,19 @@ internal static unsafe partial class VirtualMemory
         return mincore((void*)((nuint)address & ~(nuint)(PageSize - 1)), (nuint)PageSize, &state) != 0 || (state & 1) == 1;
     }
 
+    /// <summary>The setting in brackets of a line such as <c>always [madvise] never</c>; null where there is none.</summary>
+    public static string? TransparentHugePages
+    {
+        get
+        {
+            const string setting = "/sys/kernel/mm/transparent_hugepage/enabled";
+            if (!OperatingSystem.IsLinux() || !File.Exists(setting)) return null;
+            var text = File.ReadAllText(setting);
+            var (open, close) = (text.IndexOf('[', StringComparison.Ordinal), text.IndexOf(']', StringComparison.Ordinal));
+            return open >= 0 && close > open ? text[(open + 1)..close] : null;
+        }
+    }
+
     /// <summary>Bytes of a range that lie in huge pages now; 0 where it is unknown.</summary>
     public static long HugePageBytes(void* start, long bytes)
     {

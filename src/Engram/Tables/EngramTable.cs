@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using Engram.Storage;
@@ -66,6 +65,9 @@ public sealed unsafe class EngramTable : IRowStore
 
     /// <summary>Whether rows can be written: in memory, or in a file opened with <see cref="MapWritable"/>.</summary>
     public bool IsWritable => _file is null || _file.IsWritable;
+
+    /// <summary>The kernel's setting for transparent huge pages: <c>always</c>, <c>madvise</c> (which suffices for tables in memory) or <c>never</c>; null where it is not known.</summary>
+    public static string? HugePageSetting => VirtualMemory.TransparentHugePages;
 
     /// <summary>Bytes of the values that lie in huge pages now; 0 for mapped files, and where the system does not tell.</summary>
     public long HugePageBytes => _memory?.HugePageBytes ?? 0;
@@ -312,30 +314,22 @@ public sealed unsafe class EngramTable : IRowStore
     /// <summary>The first row with a value that is not finite, or null. Reads the whole table.</summary>
     public long? FirstRowNotFinite()
     {
-        Span<long> numbers = stackalloc long[256];
-        var values = ArrayPool<float>.Shared.Rent(numbers.Length * Width);
-        try
+        long? found = null;
+        Scan((firstRow, values) =>
         {
-            for (var row = 0L; row < Rows; row += numbers.Length)
-            {
-                var count = (int)Math.Min(numbers.Length, Rows - row);
-                for (var i = 0; i < count; i++)
-                    numbers[i] = row + i;
-                var decoded = values.AsSpan(0, count * Width);
-                fixed (long* first = numbers)
-                fixed (float* target = decoded)
-                    _stored.Gather(first, count, target);
-                if (TensorPrimitives.IsFiniteAll<float>(decoded)) continue;
-                for (var i = 0; i < count; i++)
-                    if (!TensorPrimitives.IsFiniteAll<float>(decoded.Slice(i * Width, Width)))
-                        return row + i;
-            }
-            return null;
-        }
-        finally
-        {
-            ArrayPool<float>.Shared.Return(values);
-        }
+            if (found is not null || TensorPrimitives.IsFiniteAll(values)) return;
+            for (var i = 0; found is null; i++)
+                if (!float.IsFinite(values[i]))
+                    found = firstRow + i / Width;
+        });
+        return found;
+    }
+
+    /// <summary>Hands out all rows in order, decoded, in blocks; needs a few MiB of memory whatever the table's size.</summary>
+    internal void Scan(TableScan.Block block, CancellationToken cancellation = default)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        TableScan.Run(_stored, Rows, Width, IsMapped, block, cancellation);
     }
 
     /// <summary>Frees the memory or ends the mapping.</summary>

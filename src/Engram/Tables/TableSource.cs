@@ -23,7 +23,11 @@ public enum TableSourceKind
 /// <param name="TensorName">Name of the tensor of values.</param>
 /// <param name="Table">The table, mapped.</param>
 /// <param name="OpenTime">How long opening took.</param>
-public sealed record SourceTable(int? Layer, string File, string TensorName, EngramTable Table, TimeSpan OpenTime);
+public sealed record SourceTable(int? Layer, string File, string TensorName, EngramTable Table, TimeSpan OpenTime)
+{
+    /// <summary>Bytes of the disk that the file with the values occupies; fewer than its length where it has holes, null where it is not known.</summary>
+    public long? OccupiedBytes => FileIdentity.Of(File)?.OccupiedBytes;
+}
 
 /// <summary>
 /// The tables behind a path, whatever the path is: a table file, a model folder or a V4.1 checkpoint folder. All are mapped, none is read: opening takes milliseconds whatever their size.
