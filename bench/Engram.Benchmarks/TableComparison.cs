@@ -22,9 +22,9 @@ internal static class TableComparison
 
     public static void Sizes()
     {
-        Console.WriteLine($"{"rows",12} {"MB",8} {"ns/row",8} {"ns/token of 16 rows alone",26}");
-        foreach (var size in SizeBenchmark.Run([260_000, 1_000_000, 10_000_000, 100_000_000]))
-            Console.WriteLine($"{size.Rows,12:N0} {size.Bytes / 1e6,8:F0} {size.NanosecondsPerRow,8:F1} {size.NanosecondsOfOneToken,26:F0}");
+        Console.WriteLine($"{"rows",12} {"MB",8} {"huge",8} {"ns/row",8} {"ns/token of 16 rows alone",26}");
+        foreach (var size in SizeBenchmark.Run([260_000, 1_000_000, 10_000_000, 50_000_000, 100_000_000]))
+            Console.WriteLine($"{size.Rows,12:N0} {size.Bytes / 1e6,8:F0} {size.HugePageBytes / (double)size.Bytes,8:P0} {size.NanosecondsPerRow,8:F1} {size.NanosecondsOfOneToken,26:F0}");
     }
 
     public static void Disk(string folder, int threads)
