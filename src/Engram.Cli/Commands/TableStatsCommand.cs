@@ -12,7 +12,6 @@ namespace Engram.Cli.Commands;
 /// <summary>What the n-grams of a corpus do to the rows of a memory.</summary>
 internal sealed class TableStatsCommand : CliCommand
 {
-    private static readonly double[] DefaultCacheShares = [0.001, 0.01, 0.1];
     private const int RowsShown = 10;
 
     private readonly Option<string> _model = new("--model") { Description = "A model folder, a preset or a config.json: whose memory", HelpName = "MODEL", Required = true };
@@ -49,12 +48,14 @@ internal sealed class TableStatsCommand : CliCommand
         using var input = new TableStatsInput(model, corpus, parsed.GetValue(_tokenizer), parsed.GetRequiredValue(_field));
         var layers = LayerPositions(parsed.GetValue(_layers), input.Constants.Spec.Layers);
         var rowBytes = (long)input.Engram.HeadDim * sizeof(float);
-        var caches = CacheSizes(parsed.GetValue(_cacheRows) ?? [], parsed.GetValue(_cacheBytes) ?? [], rowBytes);
+        var sizes = CacheSizes(parsed.GetValue(_cacheRows) ?? [], parsed.GetValue(_cacheBytes) ?? [], rowBytes);
         using var census = new AddressingCensus(input.Constants, parsed.GetValue(_memory));
-        var statistics = Count(census, input, layers, cancellation);
+        using var simulated = new TableStatsCaches(input.Constants, layers, sizes);
+        var statistics = Count(census, simulated, input, layers, cancellation);
+        var caches = statistics.Layers.Select((layer, i) => simulated.Of(i, layer.Traffic, rowBytes)).ToList();
 
-        if (parsed.GetValue(_json)) Terminal.Json(Describe(model, corpus, statistics, caches, rowBytes));
-        else WriteTables(statistics, caches, rowBytes);
+        if (parsed.GetValue(_json)) Terminal.Json(Describe(model, corpus, statistics, caches));
+        else WriteTables(statistics, caches);
         if (parsed.GetValue(_html) is { } page)
         {
             AtomicFile.WriteAllText(page, AddressingReport.Page($"Rows of {model} read by {corpus}", statistics));
@@ -62,7 +63,7 @@ internal sealed class TableStatsCommand : CliCommand
         }
     }
 
-    private static AddressingStatistics Count(AddressingCensus census, TableStatsInput input, IReadOnlyList<int> layers, CancellationToken cancellation)
+    private static AddressingStatistics Count(AddressingCensus census, TableStatsCaches caches, TableStatsInput input, IReadOnlyList<int> layers, CancellationToken cancellation)
     {
         var begun = Stopwatch.GetTimestamp();
         using (var line = new ProgressLine<long>(tokens => $"counting n-grams: {tokens:N0} tokens{(input.Tokens is { } all ? $" of {all:N0}{TimeLeft(begun, (double)tokens / all)}" : "")}"))
@@ -71,6 +72,7 @@ internal sealed class TableStatsCommand : CliCommand
             foreach (var (ids, starts) in input.Read(cancellation))
             {
                 census.Add(ids, starts.Span);
+                caches.Add(ids, starts.Span);
                 line.Report(tokens += ids.Length);
             }
         }
@@ -102,18 +104,15 @@ internal sealed class TableStatsCommand : CliCommand
         return [.. rows.Concat(bytes.Select(size => size / rowBytes)).Distinct().Order()];
     }
 
-    private static IEnumerable<long> Caches(IReadOnlyList<long> sizes, LayerStatistics layer) =>
-        sizes.Count > 0 ? sizes : DefaultCacheShares.Select(share => Math.Max(1, (long)(share * layer.Rows)));
-
     private static IEnumerable<long> Ranks(LayerStatistics layer) => RowTraffic.LogSpaced(layer.Traffic.RowsTouched, 1);
 
-    private static object Describe(string model, string corpus, AddressingStatistics statistics, IReadOnlyList<long> caches, long rowBytes) => new
+    private static object Describe(string model, string corpus, AddressingStatistics statistics, IReadOnlyList<IReadOnlyList<CacheFigures>> caches) => new
     {
         Model = model,
         Corpus = corpus,
         statistics.Positions,
         statistics.Orders,
-        Layers = statistics.Layers.Select(layer => new
+        Layers = statistics.Layers.Select((layer, i) => new
         {
             layer.Layer,
             layer.Rows,
@@ -125,21 +124,21 @@ internal sealed class TableStatsCommand : CliCommand
             layer.Heads,
             Indistinguishable = layer.Orders,
             Traffic = Ranks(layer).Select(rank => new { Rank = rank, Reads = layer.Traffic.ReadsAtRank(rank), TopShare = layer.Traffic.TopShare(rank) }),
-            Caches = Caches(caches, layer).Select(rows => new { Rows = rows, Bytes = rows * rowBytes, FixedHitRate = layer.Traffic.TopShare(rows), LruHitRate = layer.Traffic.LruHitRate(rows) }),
+            Caches = caches[i],
         }),
     };
 
-    private static void WriteTables(AddressingStatistics statistics, IReadOnlyList<long> caches, long rowBytes)
+    private static void WriteTables(AddressingStatistics statistics, IReadOnlyList<IReadOnlyList<CacheFigures>> caches)
     {
         Console.Out.WriteLine($"{statistics.Positions:N0} positions");
         var orders = Columns("order", "distinct n-grams", "seen once");
         foreach (var order in statistics.Orders) orders.AddRow($"{order.Order}", $"{order.DistinctNgrams:N0}", $"{(double)order.NgramsSeenOnce / order.DistinctNgrams:P1}");
         Terminal.Answer.Write(orders);
-        foreach (var layer in statistics.Layers) WriteLayer(layer, caches, rowBytes);
+        foreach (var (layer, ofLayer) in statistics.Layers.Zip(caches)) WriteLayer(layer, ofLayer);
         Console.Out.WriteLine("Collision rate: share of distinct n-grams that share their row with another; deviations: by how many standard deviations n-grams are spread less evenly than by a random hash.");
     }
 
-    private static void WriteLayer(LayerStatistics layer, IReadOnlyList<long> caches, long rowBytes)
+    private static void WriteLayer(LayerStatistics layer, IReadOnlyList<CacheFigures> caches)
     {
         var traffic = layer.Traffic;
         Console.Out.WriteLine();
@@ -158,11 +157,11 @@ internal sealed class TableStatsCommand : CliCommand
         Terminal.Answer.Write(ranks);
         if (traffic.ZipfExponent is { } exponent) Console.Out.WriteLine($"Reads fall as rank^-{exponent:F2}.");
 
-        var predictions = Columns("cache of rows", "bytes", "share of the table", "hit rate, best fixed rows", "hit rate, least recently used");
-        foreach (var rows in Caches(caches, layer))
-            predictions.AddRow($"{rows:N0}", $"{rows * rowBytes:N0}", $"{(double)rows / layer.Rows:P2}", $"{traffic.TopShare(rows):P2}", $"{traffic.LruHitRate(rows):P2}");
+        var predictions = Columns("cache of rows", "bytes", "share of the table", "hit rate, simulated", "best fixed rows", "least recently used");
+        foreach (var cache in caches)
+            predictions.AddRow($"{cache.Rows:N0}", $"{cache.Bytes:N0}", $"{(double)cache.Rows / layer.Rows:P2}", $"{cache.SimulatedHitRate:P2}", $"{cache.FixedHitRate:P2}", $"{cache.LruHitRate:P2}");
         Terminal.Answer.Write(predictions);
-        Console.Out.WriteLine($"First reads, which miss in any cache that starts empty, are {traffic.FirstReadShare:P2} of the look-ups and not counted above.");
+        Console.Out.WriteLine($"First reads, which miss in any cache that starts empty, are {traffic.FirstReadShare:P2} of the look-ups; only the simulation counts them.");
     }
 
     private static Table Columns(string first, params IEnumerable<string> numbers) =>

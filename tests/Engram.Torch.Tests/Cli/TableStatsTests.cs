@@ -35,6 +35,9 @@ public sealed class TableStatsTests : IDisposable
         // 640 bytes are 20 rows of 8 values.
         Assert.Equal([5, 20, 50], layer.GetProperty("caches").EnumerateArray().Select(cache => cache.GetProperty("rows").GetInt64()));
         Assert.Equal(expected.Layers[0].Traffic.TopShare(20), layer.GetProperty("caches")[1].GetProperty("fixed_hit_rate").GetDouble(), 12);
+        // A cache of the whole table misses first reads alone.
+        var whole = (await CliProcess.Run("table", "stats", "--model", Preset, "--corpus", _folder.File("data"), "--cache-rows", "27690", "--json")).Ok().Json.GetProperty("layers")[0];
+        Assert.Equal(1 - expected.Layers[0].Traffic.FirstReadShare, whole.GetProperty("caches")[0].GetProperty("simulated_hit_rate").GetDouble(), 12);
         Assert.Equal(1, layer.GetProperty("traffic").EnumerateArray().Last().GetProperty("top_share").GetDouble());
     }
 
