@@ -32,10 +32,14 @@ internal sealed class TableBenchCommand : CliCommand
         Add(_disk);
         Add(_threads);
         Add(_json);
-        Validators.Add(given =>
+        // Of the options, not of the command: that one does not know defaults.
+        _size.Validators.Add(given =>
         {
-            if (given.GetValue(_size) is not (>= 0.01 and <= 1024)) given.AddError("--table-gib must be between 0.01 and 1024.");
-            if (given.GetValue(_threads) < 1) given.AddError("--threads must be at least 1.");
+            if (given.GetValueOrDefault<double>() is not (>= 0.01 and <= 1024)) given.AddError("--table-gib must be between 0.01 and 1024.");
+        });
+        _threads.Validators.Add(given =>
+        {
+            if (given.GetValueOrDefault<int?>() < 1) given.AddError("--threads must be at least 1.");
         });
     }
 
