@@ -24,7 +24,7 @@ internal sealed class TrainingSpeed : IDisposable
         Name = name;
         _model = LanguageModel.Create(configuration, corpus.Tokenizer, seed: 1);
         _optimizer = new DenseOptimizer(_model.Transformer.Parameters.All, new DenseOptimizerOptions());
-        _tables = _model.Memory is null ? null : new TableTrainer(_model.Memory);
+        _tables = _model.Memory is null ? null : new TableTrainer(_model.Memory, new TrainingOptions { Steps = 1, LearningRate = 1 }, working: null);
         _sampler = new BatchSampler(corpus, length, seed: 1);
         _batch = new TokenBatch(sequences, length);
         Plan = ModelPlan.Of(_model.Configuration, length);

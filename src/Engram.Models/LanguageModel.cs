@@ -1,6 +1,7 @@
 using Engram.Models.Configuration;
 using Engram.Models.Folders;
 using Engram.Models.Memory;
+using Engram.Tables;
 using Engram.Tokenization;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -31,7 +32,11 @@ public sealed class LanguageModel : IDisposable
     /// <param name="seed">Of all starting values; they depend on nothing else.</param>
     /// <param name="device">Where the dense part lives; host memory by default.</param>
     /// <exception cref="ArgumentException">Configuration and tokenizer do not fit.</exception>
-    public static LanguageModel Create(ModelConfiguration configuration, Tokenizer tokenizer, long seed, Device? device = null)
+    public static LanguageModel Create(ModelConfiguration configuration, Tokenizer tokenizer, long seed, Device? device = null) =>
+        Create(configuration, tokenizer, seed, device, (_, rows, width) => new EngramTable(rows, width));
+
+    /// <summary>A model whose tables are made of zeros from layer index, rows and width.</summary>
+    internal static LanguageModel Create(ModelConfiguration configuration, Tokenizer tokenizer, long seed, Device? device, Func<int, long, int, EngramTable> zeros)
     {
         if (tokenizer.VocabularySize > configuration.VocabularySize)
             throw new ArgumentException(
@@ -39,7 +44,7 @@ public sealed class LanguageModel : IDisposable
         MemoryBank? memory = null;
         if (configuration.Engram is { } engram)
         {
-            memory = MemoryBank.Create(configuration, tokenizer, seed);
+            memory = MemoryBank.Create(configuration, tokenizer, seed, zeros);
             var canonical = memory.Map.CanonicalVocabularySize;
             if (engram.CompressedVocabularySize != 0 && engram.CompressedVocabularySize != canonical)
                 throw new ArgumentException(
@@ -78,7 +83,7 @@ public sealed class LanguageModel : IDisposable
         return bank.Gather(rows, 0, sequences, ids.Length / sequences, Transformer.Parameters.Device, requiresGradient: false);
     }
 
-    /// <summary>Name of the first tensor that holds a value that is not finite, or null.</summary>
+    /// <summary>Name of the first tensor that holds a value that is not finite, or null. Mapped tables are not walked: whoever trains them looks at the rows it changes.</summary>
     internal string? FirstNonFinite()
     {
         using var scope = NewDisposeScope();
@@ -87,7 +92,7 @@ public sealed class LanguageModel : IDisposable
                 return parameter.Name;
         for (var position = 0; position < (Memory?.LayerIds.Count ?? 0); position++)
         {
-            if (Memory!.Table(position).FirstRowNotFinite() is not null)
+            if (Memory!.Table(position) is { IsMapped: false } table && table.FirstRowNotFinite() is not null)
                 return ModelFolder.TableTensor(Memory.LayerIds[position]);
         }
 

@@ -38,10 +38,20 @@ internal static class Checkpoint
     private sealed record TrainerState(long Step, TrainingClock Clock, int? Threads = null);
 
     /// <summary>Writes a checkpoint; the folder appears under its name only when complete.</summary>
-    public static void Save(string folder, LanguageModel model, DenseOptimizer optimizer, TableTrainer? tables, long step, TrainingClock clock) =>
+    /// <param name="folder">Its place.</param>
+    /// <param name="model">What is trained.</param>
+    /// <param name="optimizer">Of the dense parameters.</param>
+    /// <param name="tables">Of the tables, if they are trained.</param>
+    /// <param name="mapped">Whether the tables stay where they are.</param>
+    /// <param name="step">Updates done.</param>
+    /// <param name="clock">Time spent.</param>
+    public static void Save(string folder, LanguageModel model, DenseOptimizer optimizer, TableTrainer? tables, bool mapped, long step, TrainingClock clock) =>
         ModelFolder.ReplaceFolder(folder, temporary =>
         {
-            ModelFolder.WriteInto(model, temporary);
+            if (mapped)
+                ModelFolder.WriteWithoutTables(model, temporary);
+            else
+                ModelFolder.WriteInto(model, temporary);
             var training = Directory.CreateDirectory(Path.Combine(temporary, "training")).FullName;
             SaveMoments(optimizer, Path.Combine(training, Optimizer));
             tables?.Save(training);

@@ -9,7 +9,7 @@ namespace Engram.Training;
 
 /// <summary>
 /// The folder of one training run: <c>train.json</c> (options), <c>config.json</c>, <c>data.json</c> (the summary of the prepared data),
-/// <c>metrics.jsonl</c>, <c>tensorboard/</c>, <c>checkpoints/NNNNNNNN/</c>, <c>model/</c> and <c>result.json</c> when finished. One process at a
+/// <c>metrics.jsonl</c>, <c>tensorboard/</c>, <c>checkpoints/NNNNNNNN/</c>, <c>tables/</c> (mapped tables, while they are trained), <c>model/</c> and <c>result.json</c> when finished. One process at a
 /// time holds it.
 /// </summary>
 internal sealed class RunFolder : IDisposable
@@ -23,6 +23,8 @@ internal sealed class RunFolder : IDisposable
     public string ResultFile => System.IO.Path.Combine(Path, TrainingResult.FileName);
 
     public string Model => System.IO.Path.Combine(Path, "model");
+
+    public string Tables => System.IO.Path.Combine(Path, "tables");
 
     private string OptionsFile => System.IO.Path.Combine(Path, "train.json");
 
@@ -121,6 +123,8 @@ internal sealed class RunFolder : IDisposable
     private void RemoveLeftovers()
     {
         ModelFolder.RemoveLeftovers(Path, "model");
+        if (File.Exists(ResultFile))
+            new WorkingTables(Tables).Clear();
         if (Directory.Exists(Checkpoints))
             ModelFolder.RemoveLeftovers(Checkpoints, "*");
         foreach (var file in (string[])[OptionsFile, ConfigurationFile, DataFile, ResultFile, System.IO.Path.Combine(Path, MetricsLog.FileName)])

@@ -17,9 +17,11 @@ internal sealed class TableTrainer : IDisposable
     private readonly MemoryBank _memory;
     private readonly Layer[] _layers;
 
-    private sealed class Layer(EngramTable table)
+    private readonly WorkingTables? _working;
+
+    private sealed class Layer(RowOptimizer optimizer)
     {
-        public RowAdam Adam { get; } = new(table);
+        public RowOptimizer Optimizer { get; } = optimizer;
 
         public UniqueRows Unique { get; } = new();
 
@@ -27,10 +29,44 @@ internal sealed class TableTrainer : IDisposable
         public float[] Gradients = [];
     }
 
-    public TableTrainer(MemoryBank memory)
+    /// <param name="memory">Its tables must be float32 and writable.</param>
+    /// <param name="options">Optimizer and its moments.</param>
+    /// <param name="working">Where mapped tables live; null for tables in memory.</param>
+    public TableTrainer(MemoryBank memory, TrainingOptions options, WorkingTables? working)
     {
-        _memory = memory;
-        _layers = [.. memory.LayerIds.Select((_, position) => new Layer(memory.Table(position)))];
+        (_memory, _working) = (memory, working);
+        _layers = [.. memory.LayerIds.Select((layer, position) => new Layer(NewOptimizer(memory.Table(position), options, working?.StateFile(layer))))];
+    }
+
+    private static RowOptimizer NewOptimizer(EngramTable table, TrainingOptions options, string? stateFile) => options.TableOptimizer switch
+    {
+        TableOptimizer.Adagrad => new RowAdagrad(table, stateFile: stateFile),
+        TableOptimizer.Sinkhorn => new RowSinkhorn(table, moments: options.TableMoments, stateFile: stateFile),
+        _ => new RowAdam(table, moments: options.TableMoments, stateFile: stateFile),
+    };
+
+    /// <summary>Returns mapped tables and their state to what they were after an update; its checkpoint is loaded next.</summary>
+    public void ReturnTo(long step) => ForJournals((layer, journal) => _working!.Return(layer, journal, step));
+
+    /// <summary>Lets mapped tables return to what they are now, after this update.</summary>
+    public void BeginJournals(long step) => ForJournals((layer, journal) => _working!.Begin(layer, journal, step));
+
+    private void ForJournals(Action<int, UndoJournal> action)
+    {
+        for (var position = 0; position < _layers.Length; position++)
+            if (_layers[position].Optimizer.Journal is { } journal)
+                action(_memory.LayerIds[position], journal);
+    }
+
+    /// <summary>Name of the first mapped table with a changed row that is not finite, or null.</summary>
+    public string? FirstNonFinite() =>
+        Enumerable.Range(0, _layers.Length).Where(position => _layers[position].Optimizer.Journal?.FirstChangedRowNotFinite() is not null).Select(TensorName).FirstOrDefault();
+
+    /// <summary>Waits until mapped tables, their state and journals are on the disk.</summary>
+    public void Flush()
+    {
+        foreach (var layer in _layers)
+            layer.Optimizer.Flush();
     }
 
     /// <summary>Starts an update that reads these rows.</summary>
@@ -89,29 +125,29 @@ internal sealed class TableTrainer : IDisposable
         for (var position = 0; position < _layers.Length; position++)
         {
             var layer = _layers[position];
-            layer.Adam.Step(layer.Unique.Rows, layer.Gradients.AsSpan(0, layer.Unique.Count * _memory.Table(position).Width), learningRate, (float)scale, TorchSharp.torch.get_num_threads());
+            layer.Optimizer.Step(layer.Unique.Rows, layer.Gradients.AsSpan(0, layer.Unique.Count * _memory.Table(position).Width), learningRate, (float)scale, TorchSharp.torch.get_num_threads());
         }
     }
 
-    /// <summary>Writes <c>table-NN.safetensors</c> with moments and step counts of each table.</summary>
+    /// <summary>Writes <c>table-NN.safetensors</c> with the optimizer's state of each table; of mapped tables what is not kept per row.</summary>
     public void Save(string folder)
     {
         for (var position = 0; position < _layers.Length; position++)
-            _layers[position].Adam.Save(Path.Combine(folder, FileName(position)), TensorName(position));
+            _layers[position].Optimizer.Save(Path.Combine(folder, FileName(position)), TensorName(position));
     }
 
     /// <summary>Reads what <see cref="Save"/> wrote.</summary>
     public void Load(string folder)
     {
         for (var position = 0; position < _layers.Length; position++)
-            _layers[position].Adam.Load(Path.Combine(folder, FileName(position)), TensorName(position));
+            _layers[position].Optimizer.Load(Path.Combine(folder, FileName(position)), TensorName(position));
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
         foreach (var layer in _layers)
-            layer.Adam.Dispose();
+            layer.Optimizer.Dispose();
     }
 
     private string TensorName(int position) => ModelFolder.TableTensor(_memory.LayerIds[position]);

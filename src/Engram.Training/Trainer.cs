@@ -1,6 +1,9 @@
 using System.Diagnostics;
 using Engram.Models;
 using Engram.Models.Configuration;
+using Engram.Models.Folders;
+using Engram.Models.Memory;
+using Engram.Tables;
 using Engram.Training.Corpora;
 using Engram.Training.Optimizers;
 using TorchSharp;
@@ -38,6 +41,7 @@ public sealed class Trainer : IDisposable
     private readonly LanguageModel _model;
     private readonly DenseOptimizer _optimizer;
     private readonly TableTrainer? _tables;
+    private readonly WorkingTables? _working;
     private readonly double _flopsPerToken;
     private readonly double _matmulPeak;
     private readonly Stopwatch _clock = Stopwatch.StartNew();
@@ -48,14 +52,21 @@ public sealed class Trainer : IDisposable
     {
         (_setup, _options, _folder) = (setup, setup.Options, folder);
         var newest = folder.CheckpointSteps().LastOrDefault();
+        if (setup.Configuration.Engram is not null && _options.Tables == TableLocation.Mapped)
+            _working = Reopen(newest);
         _model = newest > 0
-            ? LanguageModel.Load(folder.Checkpoint(newest), setup.Device)
-            : LanguageModel.Create(setup.Configuration, setup.Corpus.Tokenizer, _options.Seed, setup.Device);
+            ? LanguageModel.Load(folder.Checkpoint(newest), setup.Device, new MemoryOptions { Open = _working is null ? null : _working.Open })
+            : LanguageModel.Create(setup.Configuration, setup.Corpus.Tokenizer, _options.Seed, setup.Device, _working is null ? (_, rows, width) => new EngramTable(rows, width) : _working.Create);
         _optimizer = new DenseOptimizer(_model.Transformer.Parameters.All, _options.DenseOptimizer);
         if (_model.Memory is { } memory && _options.TableLearningRateMultiplier > 0 && _model.Configuration.Engram!.Tables == EngramTables.Trained)
-            _tables = new TableTrainer(memory);
+            _tables = new TableTrainer(memory, _options, _working);
         if (newest > 0)
+        {
+            _tables?.ReturnTo(newest);
             (_step, _time) = (newest, Checkpoint.Load(folder.Checkpoint(newest), newest, _optimizer, _tables));
+            _tables?.BeginJournals(newest);
+        }
+
         _flopsPerToken = UsefulFlopsPerToken(_model.Configuration);
         _matmulPeak = MatmulPeak.Measure(setup.Device);
     }
@@ -110,9 +121,35 @@ public sealed class Trainer : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _tables?.Dispose();
-        _optimizer.Dispose();
-        _model.Dispose();
+        try
+        {
+            if (_working is not null && !File.Exists(_folder.ResultFile))
+            {
+                _tables?.Flush();
+                _working.Release();
+            }
+        }
+        finally
+        {
+            _tables?.Dispose();
+            _optimizer.Dispose();
+            _model.Dispose();
+        }
+        if (File.Exists(_folder.ResultFile))
+            _working?.Clear();
+    }
+
+    /// <summary>Takes hold of the mapped tables of an earlier process, or of none when the run begins anew.</summary>
+    private WorkingTables Reopen(long newest)
+    {
+        var working = new WorkingTables(_folder.Tables);
+        if (newest == 0)
+            working.Clear();
+        // An unfinished one would share its tables with those that are trained on.
+        if (Directory.Exists(_folder.Model))
+            Directory.Delete(_folder.Model, recursive: true);
+        working.Hold();
+        return working;
     }
 
     private static TrainingResult? Finished(TrainingSetup setup, RunFolder folder)
@@ -242,21 +279,39 @@ public sealed class Trainer : IDisposable
     /// <summary>Weights that are no numbers must not push out a checkpoint of some that are.</summary>
     private void RequireFinite()
     {
-        if (_model.FirstNonFinite() is { } culprit)
+        if ((_model.FirstNonFinite() ?? _tables?.FirstNonFinite()) is { } culprit)
             throw Diverged(_step, $"{culprit} holds a value that is not finite");
     }
 
     private void SaveCheckpoint()
     {
         RequireFinite();
-        Checkpoint.Save(_folder.Checkpoint(_step), _model, _optimizer, _tables, _step, _time with { WallSeconds = Elapsed.TotalSeconds });
+        // The journals first: whether this checkpoint or the one before is the newest is then decided by one rename.
+        _tables?.BeginJournals(_step);
+        Checkpoint.Save(_folder.Checkpoint(_step), _model, _optimizer, _tables, _working is not null, _step, _time with { WallSeconds = Elapsed.TotalSeconds });
         _folder.Prune(_options.KeepCheckpoints);
+        _working?.Prune(_folder.CheckpointSteps()[0]);
+    }
+
+    private void SaveModel()
+    {
+        if (_working is null)
+        {
+            _model.Save(_folder.Model);
+            return;
+        }
+        _tables?.Flush();
+        ModelFolder.ReplaceFolder(_folder.Model, temporary =>
+        {
+            ModelFolder.WriteWithoutTables(_model, temporary);
+            _working.LinkInto(temporary, _model.Memory!.LayerIds);
+        });
     }
 
     private TrainingResult Finish(LossMeasurement validation)
     {
         RequireFinite();
-        _model.Save(_folder.Model);
+        SaveModel();
         var speed = _time.TrainedTokens / _time.TrainingSeconds;
         var result = new TrainingResult(_step, _step * _options.TokensPerStep, validation.Nats, validation.BitsPerByte, speed, _matmulPeak,
             speed * _flopsPerToken / _matmulPeak, Elapsed.TotalSeconds, _folder.Model);

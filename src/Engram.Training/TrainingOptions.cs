@@ -1,5 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Engram.Models.Memory;
+using Engram.Tables.Training;
 using Engram.Training.Optimizers;
 
 namespace Engram.Training;
@@ -41,6 +43,18 @@ public sealed record TrainingOptions
     /// <summary>Tables learn at this multiple of the rate (paper §4.1).</summary>
     /// <value>Default 5; 0 freezes the tables.</value>
     public double TableLearningRateMultiplier { get; init; } = 5;
+
+    /// <summary>Optimizer of the tables.</summary>
+    /// <value>Default Adam.</value>
+    public TableOptimizer TableOptimizer { get; init; } = TableOptimizer.Adam;
+
+    /// <summary>How the moments of the tables are stored; row-wise Adagrad has none, but a number per row in float32.</summary>
+    /// <value>Default float32.</value>
+    public MomentFormat TableMoments { get; init; } = MomentFormat.Float32;
+
+    /// <summary>Where tables and their optimizer's state live while they are trained. Mapped, both may be larger than memory, and checkpoints do not copy them. The result is the same to the bit.</summary>
+    /// <value>Default memory.</value>
+    public TableLocation Tables { get; init; } = TableLocation.Memory;
 
     /// <summary>How the learning rate leaves its plateau.</summary>
     /// <value>Default <see cref="LearningRateDecay.Linear"/>: constant over the first half, then linear to 5 % of the peak.</value>
@@ -109,6 +123,7 @@ public sealed record TrainingOptions
         Check((Int128)Sequences * AccumulationSteps * Length <= Array.MaxLength, "Tokens per update", (Int128)Sequences * AccumulationSteps * Length, $"at most {Array.MaxLength}");
         Check(LearningRate is > 0 and <= LargestFactor, nameof(LearningRate), LearningRate, $"above 0 and at most {LargestFactor}");
         Check(TableLearningRateMultiplier >= 0 && double.IsFinite(TableLearningRateMultiplier), nameof(TableLearningRateMultiplier), TableLearningRateMultiplier, "finite and at least 0");
+        Check(TableOptimizer != TableOptimizer.Adagrad || TableMoments == MomentFormat.Float32, nameof(TableMoments), "bfloat16", "float32 for row-wise Adagrad, whose one number per row is never rounded");
         Check(WarmupSteps is null or >= 0, nameof(WarmupSteps), WarmupSteps, "at least 0");
         Check(WeightDecay >= 0 && WeightDecay * LearningRate <= LargestFactor, nameof(WeightDecay), WeightDecay, $"at least 0, and at most {LargestFactor} when multiplied by the learning rate");
         Check(ClipNorm > 0 && double.IsFinite(ClipNorm), nameof(ClipNorm), ClipNorm, "finite and above 0");

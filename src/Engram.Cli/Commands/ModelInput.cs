@@ -7,7 +7,8 @@ namespace Engram.Cli.Commands;
 /// <summary>What the commands that run a model share.</summary>
 internal sealed class ModelInput
 {
-    private static readonly Dictionary<string, TableLocation> Locations = new()
+    /// <summary>Names of the places where tables live, the default first.</summary>
+    public static readonly Dictionary<string, TableLocation> Locations = new()
     {
         ["memory"] = TableLocation.Memory, ["mapped"] = TableLocation.Mapped,
     };

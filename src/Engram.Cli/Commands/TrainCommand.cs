@@ -3,6 +3,7 @@ using System.CommandLine.Parsing;
 using System.Globalization;
 using Engram.Models.Configuration;
 using Engram.Models.Native;
+using Engram.Tables.Training;
 using Engram.Training;
 using Engram.Training.Corpora;
 
@@ -14,6 +15,13 @@ internal sealed class TrainCommand : CliCommand
     /// <summary>What a run has unless told otherwise. The number of updates has no default; the learning rate is the one tuned on small models.</summary>
     public static readonly TrainingOptions Defaults = new() { Steps = 1, LearningRate = 6e-3 };
 
+    private static readonly Dictionary<string, TableOptimizer> Optimizers = new()
+    {
+        ["adam"] = TableOptimizer.Adam, ["adagrad"] = TableOptimizer.Adagrad, ["sinkhorn"] = TableOptimizer.Sinkhorn,
+    };
+
+    private static readonly Dictionary<string, MomentFormat> Moments = new() { ["float32"] = MomentFormat.Float32, ["bfloat16"] = MomentFormat.BFloat16 };
+
     private readonly Option<string?> _preset = new("--preset") { Description = $"The model: {string.Join(", ", Presets.Names)}", HelpName = "NAME" };
     private readonly Option<string?> _config = new("--config") { Description = "The model: a config.json", HelpName = "FILE" };
     private readonly Option<string> _data = CorpusInput.Prepared();
@@ -24,6 +32,9 @@ internal sealed class TrainCommand : CliCommand
     private readonly Option<int?> _length = Number<int>("--length", "Tokens of one sequence", Defaults.Length);
     private readonly Option<int?> _accumulation = Number<int>("--accumulation", "Micro-batches per update", Defaults.AccumulationSteps);
     private readonly Option<double?> _learningRate = Number<double>("--learning-rate", "Peak learning rate; small models like much higher ones than the 4e-4 of the published ones", Defaults.LearningRate);
+    private readonly Option<string?> _tableOptimizer = Choice("--table-optimizer", "Optimizer of the tables", Optimizers);
+    private readonly Option<string?> _tableMoments = Choice("--table-moments", "How the moments of the tables are stored; adagrad has none", Moments);
+    private readonly Option<string?> _tables = Choice("--tables", "Where the tables live while they are trained: mapped files may be larger than memory. The results are the same", ModelInput.Locations);
     private readonly Option<long?> _seed = Number<long>("--seed", "Seed of starting values and data order", Defaults.Seed);
     private readonly Option<long?> _validateEvery = Number<long>("--validate-every", "Updates between validations; 0 validates at the end only", Defaults.ValidateEvery);
     private readonly Option<int?> _validationSequences = Number<int>("--validation-sequences", "Sequences of one validation", Defaults.ValidationSequences);
@@ -38,7 +49,7 @@ internal sealed class TrainCommand : CliCommand
         "engram train --config config.json --data data --run run --tokens 10000000 --validate-every 200 --checkpoint-every 200",
         "engram train --data data --run run --resume")
     {
-        foreach (var option in (Option[])[_preset, _config, _data, _run, _steps, _tokens, _sequences, _length, _accumulation, _learningRate, _seed,
+        foreach (var option in (Option[])[_preset, _config, _data, _run, _steps, _tokens, _sequences, _length, _accumulation, _learningRate, _tableOptimizer, _tableMoments, _tables, _seed,
             _validateEvery, _validationSequences, _checkpointEvery, _resume, _device, _threads, _json]) Add(option);
         Validators.Add(CheckAlternatives);
     }
@@ -86,6 +97,9 @@ internal sealed class TrainCommand : CliCommand
             Length = parsed.GetValue(_length) ?? options.Length,
             AccumulationSteps = parsed.GetValue(_accumulation) ?? options.AccumulationSteps,
             LearningRate = parsed.GetValue(_learningRate) ?? options.LearningRate,
+            TableOptimizer = parsed.GetValue(_tableOptimizer) is { } optimizer ? Optimizers[optimizer] : options.TableOptimizer,
+            TableMoments = parsed.GetValue(_tableMoments) is { } moments ? Moments[moments] : options.TableMoments,
+            Tables = parsed.GetValue(_tables) is { } tables ? ModelInput.Locations[tables] : options.Tables,
             Seed = parsed.GetValue(_seed) ?? options.Seed,
             ValidateEvery = parsed.GetValue(_validateEvery) ?? options.ValidateEvery,
             ValidationSequences = parsed.GetValue(_validationSequences) ?? options.ValidationSequences,
@@ -117,6 +131,10 @@ internal sealed class TrainCommand : CliCommand
             if (one is null && other is null && !resume) given.AddError($"Give {first} or {second} (only --resume knows them from the run).");
         }
     }
+
+    /// <summary>An option of names, of which the first is the default.</summary>
+    private static Option<string?> Choice<T>(string name, string description, Dictionary<string, T> names) =>
+        new Option<string?>(name) { Description = $"{description} [default: {names.Keys.First()}]", HelpName = string.Join('|', names.Keys) }.AcceptOnlyFromAmong([.. names.Keys]);
 
     private static Option<T?> Number<T>(string name, string description, T @default) where T : struct, IFormattable =>
         new(name) { Description = $"{description} [default: {@default.ToString(null, CultureInfo.InvariantCulture)}]", HelpName = "N" };

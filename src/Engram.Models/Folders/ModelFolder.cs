@@ -42,6 +42,17 @@ public static class ModelFolder
     /// <summary>Writes the files of a model into an existing folder.</summary>
     public static void WriteInto(LanguageModel model, string folder)
     {
+        WriteWithoutTables(model, folder);
+        for (var position = 0; position < (model.Memory?.LayerIds.Count ?? 0); position++)
+        {
+            var layer = model.Memory!.LayerIds[position];
+            model.Memory.Table(position).Save(Path.Combine(folder, TableFile(layer)), TableTensor(layer));
+        }
+    }
+
+    /// <summary>Writes the files of a model whose tables lie elsewhere into an existing folder.</summary>
+    internal static void WriteWithoutTables(LanguageModel model, string folder)
+    {
         model.Configuration.Save(Path.Combine(folder, ConfigurationFile));
         model.Tokenizer.Save(Path.Combine(folder, TokenizerFile));
         DenseWeights.Save(model.Transformer, Path.Combine(folder, WeightsFile));
@@ -49,8 +60,6 @@ public static class ModelFolder
             return;
         Directory.CreateDirectory(Path.Combine(folder, "engram"));
         new ModelAddressing(memory.Addresser.Constants, memory.Map, memory.TokenizerFingerprint).Save(Path.Combine(folder, AddressingFile));
-        foreach (var (layer, position) in memory.LayerIds.Select((layer, position) => (layer, position)))
-            memory.Table(position).Save(Path.Combine(folder, TableFile(layer)), TableTensor(layer));
     }
 
     /// <inheritdoc cref="LanguageModel.Load"/>
@@ -152,7 +161,7 @@ public static class ModelFolder
             {
                 var layer = engram.LayerIds[position];
                 var (file, rows) = (Path.Combine(folder, TableFile(layer)), MemoryBank.TableRows(engram, constants, position));
-                var table = options.Tables == TableLocation.Memory ? EngramTable.Load(file, TableTensor(layer)) : EngramTable.Map(file, TableTensor(layer));
+                var table = options.Open is { } open ? open(layer) : options.Tables == TableLocation.Memory ? EngramTable.Load(file, TableTensor(layer)) : EngramTable.Map(file, TableTensor(layer));
                 stores.Add(table);
                 if (table.Rows != rows || table.Width != engram.HeadDim)
                     throw new InvalidDataException($"{file}: the table has {table.Rows} rows of {table.Width} values, but {ConfigurationFile} makes it {rows} of {engram.HeadDim}.");

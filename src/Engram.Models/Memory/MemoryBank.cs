@@ -62,7 +62,10 @@ public sealed class MemoryBank : IDisposable
     /// <param name="tokenizer">Decides the canonical map.</param>
     /// <param name="seed">Of the tables.</param>
     /// <exception cref="ArgumentException">The configuration has no memory, or a pad token that the tokenizer lacks.</exception>
-    public static MemoryBank Create(ModelConfiguration configuration, Tokenizer tokenizer, long seed)
+    public static MemoryBank Create(ModelConfiguration configuration, Tokenizer tokenizer, long seed) => Create(configuration, tokenizer, seed, (_, rows, width) => new EngramTable(rows, width));
+
+    /// <summary>Fresh tables, each made of zeros from layer index, rows and width.</summary>
+    internal static MemoryBank Create(ModelConfiguration configuration, Tokenizer tokenizer, long seed, Func<int, long, int, EngramTable> zeros)
     {
         var engram = configuration.Engram ?? throw new ArgumentException("The configuration has no memory.", nameof(configuration));
         var map = CanonicalMap.Build(tokenizer);
@@ -72,7 +75,7 @@ public sealed class MemoryBank : IDisposable
         var constants = AddressingConstants.Derive(spec);
         IRowStore[] tables = [.. engram.LayerIds.Select((layer, position) =>
         {
-            var table = new EngramTable(TableRows(engram, constants, position), engram.HeadDim);
+            var table = zeros(layer, TableRows(engram, constants, position), engram.HeadDim);
             if (engram.TableInitStd > 0)
                 table.FillNormal(ModelParameters.SeedFor(seed, $"engram/layer-{layer}"), (float)engram.TableInitStd);
             return table;

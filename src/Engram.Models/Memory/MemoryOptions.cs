@@ -1,3 +1,5 @@
+using Engram.Tables;
+
 namespace Engram.Models.Memory;
 
 /// <summary>Where the tables of a loaded model live. Results are the same, to the bit, whichever it is.</summary>
@@ -15,4 +17,7 @@ public sealed record MemoryOptions
 {
     /// <summary>Where rows come from.</summary>
     public TableLocation Tables { get; init; } = TableLocation.Memory;
+
+    /// <summary>Opens the table of a layer that does not lie in the model folder; null for those that do.</summary>
+    internal Func<int, EngramTable>? Open { get; init; }
 }

@@ -172,6 +172,7 @@ public sealed unsafe class EngramTable : IRowStore
         if (!(standardDeviation >= 0 && float.IsFinite(standardDeviation)))
             throw new ArgumentOutOfRangeException(nameof(standardDeviation), standardDeviation, "A standard deviation is a finite number of at least 0.");
         RequireWritable();
+        _file?.Reserve(Pointer, Rows * Width * sizeof(float));
         const long block = 1 << 16;
         var random = new SplitMix64(seed);
         var (start, length) = ((nint)Pointer, Rows * Width);

@@ -201,7 +201,7 @@ public sealed class TableTrainerTests : IDisposable
         if (clearFirst)
             foreach (var parameter in model.Transformer.Parameters.All)
                 parameter.Tensor.grad = null;
-        var trainer = new TableTrainer(model.Memory!);
+        var trainer = new TableTrainer(model.Memory!, TinyRun.Options, working: null);
         var rows = new MemoryRows();
         model.Memory!.Address(batch.Inputs, batch.DocumentStarts, Sequences, rows);
         trainer.Begin(rows);

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Engram.Tables.Training;
 
 /// <summary>
@@ -10,8 +12,10 @@ namespace Engram.Tables.Training;
 public enum MomentFormat
 {
     /// <summary>4 bytes a value.</summary>
+    [JsonStringEnumMemberName("float32")]
     Float32,
 
     /// <summary>2 bytes a value.</summary>
+    [JsonStringEnumMemberName("bfloat16")]
     BFloat16,
 }

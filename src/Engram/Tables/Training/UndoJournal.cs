@@ -134,9 +134,21 @@ public sealed unsafe class UndoJournal : IDisposable
         }
         catch (IOException e)
         {
-            // A record cut short must stay the last one.
+            CutBack();
+            throw new IOException($"{_file!.Name}: what the rows were cannot be kept, so they are not changed; the last checkpoint is intact. {e.Message}", e);
+        }
+    }
+
+    /// <summary>A record cut short must stay the last one: it goes, or nothing follows it.</summary>
+    private void CutBack()
+    {
+        try
+        {
             _file!.SetLength(_length);
-            throw new IOException($"{_file.Name}: what the rows were cannot be kept, so they are not changed; the last checkpoint is intact. {e.Message}", e);
+        }
+        catch (IOException)
+        {
+            _file!.Dispose();
         }
     }
 
