@@ -25,7 +25,11 @@ switch (args)
     case ["disk", var folder]:
         TableComparison.Disk(folder, Environment.ProcessorCount);
         return 0;
+    case ["cache", var folder]:
+        LibTorch.EnsureLoaded();
+        CacheComparison.Run(folder);
+        return 0;
     default:
-        Console.Error.WriteLine("usage: dotnet run -c Release --project bench/Engram.Benchmarks -- training [threads] [steps] | addressing [python] | gather [GiB] [threads] | sizes | disk FOLDER");
+        Console.Error.WriteLine("usage: dotnet run -c Release --project bench/Engram.Benchmarks -- training [threads] [steps] | addressing [python] | gather [GiB] [threads] | sizes | disk FOLDER | cache FOLDER");
         return 2;
 }

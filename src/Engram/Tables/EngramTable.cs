@@ -39,6 +39,7 @@ public sealed unsafe class EngramTable : IRowStore
     private EngramTable(SafetensorsFile values, SafetensorsFile? scales, string tensorName)
     {
         (Rows, Width, Format) = TableFile.Describe(values, scales, tensorName);
+        Name = tensorName;
         _file = values;
         _owners = scales is null || ReferenceEquals(values, scales) ? [values] : [values, scales];
         var scalePointer = Format.HasScales ? scales!.Pointer(TableFile.ScaleTensor(tensorName)) : null;
@@ -56,6 +57,9 @@ public sealed unsafe class EngramTable : IRowStore
 
     /// <inheritdoc/>
     public RowFormat Format { get; }
+
+    /// <summary>What the table is called in metrics: the tensor's name, or "memory" for a new one.</summary>
+    public string Name { get; set; } = "memory";
 
     /// <summary>Bytes of all rows, scales included.</summary>
     public long Bytes => Rows * Format.RowBytes(Width);
@@ -105,11 +109,13 @@ public sealed unsafe class EngramTable : IRowStore
             throw new ArgumentException($"{rows.Length} rows of width {Width} need {(long)rows.Length * Width} values; there is room for {destination.Length}.", nameof(destination));
         if (rows.IndexOfAnyExceptInRange(-1, Rows - 1) is var wrong and >= 0)
             throw NoSuchRow(rows[wrong], wrong);
+        var begun = TableMetrics.Begin();
         if (IsMapped)
             MappedPages.StartReadingAbsent(_stored, rows);
         fixed (long* first = rows)
         fixed (float* target = destination)
             _stored.Gather(first, rows.Length, target, threads);
+        TableMetrics.LookedUp(Name, rows, begun);
     }
 
     /// <inheritdoc/>
@@ -242,7 +248,7 @@ public sealed unsafe class EngramTable : IRowStore
     public static EngramTable Load(string path, string tensorName, long? rows = null, int? width = null)
     {
         using var mapped = Map(path, tensorName, rows, width);
-        var table = new EngramTable(mapped.Rows, mapped.Width, mapped.Format);
+        var table = new EngramTable(mapped.Rows, mapped.Width, mapped.Format) { Name = tensorName };
         try
         {
             mapped._stored.CopyAll(table._stored, table.Rows);

@@ -39,10 +39,13 @@ public sealed unsafe class CachedRowStore : IRowStore
     /// <summary>Makes an empty cache.</summary>
     /// <param name="slower">Where the rows are.</param>
     /// <param name="capacity">Rows that are kept at most, 1 to 2^31 − 1; no more than there are.</param>
+    /// <param name="name">What it is called in metrics.</param>
     /// <exception cref="OutOfMemoryException">There is not enough memory.</exception>
-    public CachedRowStore(IRowStore slower, long capacity)
+    public CachedRowStore(IRowStore slower, long capacity, string name = "cache")
     {
         ArgumentNullException.ThrowIfNull(slower);
+        ArgumentNullException.ThrowIfNull(name);
+        Name = name;
         ArgumentOutOfRangeException.ThrowIfLessThan(capacity, 1);
         capacity = Math.Min(capacity, slower.Rows);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(capacity, Array.MaxLength);
@@ -73,6 +76,9 @@ public sealed unsafe class CachedRowStore : IRowStore
 
     /// <inheritdoc/>
     public RowFormat Format => _slower.Format;
+
+    /// <summary>What it is called in metrics.</summary>
+    public string Name { get; }
 
     /// <summary>Rows that are kept at most.</summary>
     public int Capacity => _policy.Capacity;
@@ -146,19 +152,22 @@ public sealed unsafe class CachedRowStore : IRowStore
 
     private void LookUp(ReadOnlySpan<long> rows, in Destination destination)
     {
+        var begun = TableMetrics.Begin();
         var buffers = Rent();
         for (var done = 0; done < rows.Length; done += RowsPerPart)
         {
             var part = rows.Slice(done, Math.Min(RowsPerPart, rows.Length - done));
-            CopyKept(part, done, destination, buffers);
-            if (buffers.MissedCount > 0)
-                ReadMissed(done, destination, buffers);
+            var lookups = CopyKept(part, done, destination, buffers);
+            var (misses, evictions) = buffers.MissedCount > 0 ? ReadMissed(done, destination, buffers) : (0, 0);
+            TableMetrics.Cached(Name, lookups, misses, (long)misses * Format.RowBytes(Width), evictions);
         }
+        TableMetrics.LookedUp(Name, rows, begun);
         // Lost, not returned, if the slower store throws: a new one costs little, and errors are rare.
         Return(buffers);
     }
 
-    private void CopyKept(ReadOnlySpan<long> rows, int first, in Destination destination, LookupBuffers buffers)
+    // Rows asked for.
+    private int CopyKept(ReadOnlySpan<long> rows, int first, in Destination destination, LookupBuffers buffers)
     {
         buffers.Begin(rows.Length);
         var dead = 0;
@@ -188,9 +197,11 @@ public sealed unsafe class CachedRowStore : IRowStore
             }
         }
         Interlocked.Add(ref _lookups, rows.Length - dead);
+        return rows.Length - dead;
     }
 
-    private void ReadMissed(int first, in Destination destination, LookupBuffers buffers)
+    // Rows read from the slower store, and rows that had to leave.
+    private (int Misses, long Evictions) ReadMissed(int first, in Destination destination, LookupBuffers buffers)
     {
         buffers.Unique.Build(buffers.Missed);
         var distinct = buffers.Unique.Rows;
@@ -199,6 +210,7 @@ public sealed unsafe class CachedRowStore : IRowStore
         var (values, scales) = buffers.Staging(distinct.Length, _kept.ValueBytes, _kept.ScaleBytes);
         _slower.GatherStored(distinct, values.AsSpan(0, distinct.Length * _kept.ValueBytes), scales.AsSpan(0, distinct.Length * _kept.ScaleBytes));
         Interlocked.Add(ref _misses, distinct.Length);
+        var evictions = 0L;
         fixed (byte* valueStart = values, scaleStart = scales)
         {
             var read = new StoredRows(valueStart, scaleStart, Width, Format);
@@ -212,6 +224,7 @@ public sealed unsafe class CachedRowStore : IRowStore
                 _lock.EnterWriteLock();
                 try
                 {
+                    var before = _policy.Evictions;
                     for (var i = turn; i < Math.Min(turn + InsertionsPerTurn, at.Length); i++)
                     {
                         // Kept by now: repeated in this batch, or another thread was faster. Then it is one more reading of it.
@@ -220,6 +233,7 @@ public sealed unsafe class CachedRowStore : IRowStore
                         var staged = (long)inverse[i];
                         read.Copy(&staged, 1, _kept.ValuesOf(slot), _kept.ScalesOf(slot));
                     }
+                    evictions += _policy.Evictions - before;
                 }
                 finally
                 {
@@ -227,6 +241,7 @@ public sealed unsafe class CachedRowStore : IRowStore
                 }
             }
         }
+        return (distinct.Length, evictions);
     }
 
     private LookupBuffers Rent()
