@@ -17,44 +17,53 @@ public static class SizeBenchmark
     private const int Width = 64;
     private const int BatchRows = 1 << 16;
     private const int TokenRows = 16;
-    private const int WarmUpRounds = 3;
-    private const long CompilationRows = 1000;   // a first table, not reported: the code is compiled anew while it runs
+    private const int WarmUpRounds = 10;   // the code is compiled anew while it runs
 
-    /// <summary>Measures one size after the other; medians of the rounds.</summary>
+    /// <summary>Measures all sizes in turns, so that a drift of the machine meets all of them; medians of the rounds. The tables are in memory together.</summary>
     /// <param name="sizes">Rows of each table.</param>
-    /// <param name="rounds">Rounds for each.</param>
+    /// <param name="rounds">Rounds; in each every table is read once in a batch and once token by token.</param>
     /// <param name="cancellation">Ends the benchmark between rounds.</param>
-    public static IEnumerable<SizeMeasurement> Run(IEnumerable<long> sizes, int rounds = 9, CancellationToken cancellation = default)
+    public static IReadOnlyList<SizeMeasurement> Run(IReadOnlyList<long> sizes, int rounds = 31, CancellationToken cancellation = default)
     {
-        var destination = new float[BatchRows * Width];
-        foreach (var size in sizes.Prepend(CompilationRows))
+        var tables = sizes.Select(size => RandomTable.Filled(size, Width, RowFormat.Float8())).ToArray();
+        try
         {
-            using var table = RandomTable.Filled(size, Width, RowFormat.Float8());
+            var (batches, tokens) = (sizes.Select(_ => new List<double>()).ToArray(), sizes.Select(_ => new List<double>()).ToArray());
             var random = new Random(1);
-            var rows = Enumerable.Range(0, BatchRows).Select(_ => random.NextInt64(size)).ToArray();
-            var warmUp = size == CompilationRows ? 30 * WarmUpRounds : WarmUpRounds;
-            var (batch, token) = (new List<double>(), new List<double>());
-            for (var round = -warmUp; round < rounds; round++)
+            var (rows, destination) = (new long[BatchRows], new float[BatchRows * Width]);
+            for (var round = -WarmUpRounds; round < rounds; round++)
+                for (var i = 0; i < tables.Length; i++)
+                {
+                    cancellation.ThrowIfCancellationRequested();
+                    var batch = Seconds(() => tables[i].Gather(rows, destination), sizes[i]) / BatchRows;
+                    var token = Seconds(() => TokenByToken(tables[i]), sizes[i]) / (BatchRows / TokenRows);
+                    if (round < 0) continue;
+                    batches[i].Add(batch * 1e9);
+                    tokens[i].Add(token * 1e9);
+                }
+            return [.. tables.Select((table, i) => new SizeMeasurement(table.Rows, table.Bytes, table.HugePageBytes, Median(batches[i]), Median(tokens[i])))];
+
+            double Seconds(Action read, long size)
             {
-                cancellation.ThrowIfCancellationRequested();
-                random.Shuffle(rows);
-                for (var i = 0; i < rows.Length; i += 2)
+                for (var i = 0; i < rows.Length; i++)
                     rows[i] = random.NextInt64(size);   // others than the caches remember
                 var start = Stopwatch.GetTimestamp();
-                table.Gather(rows, destination);
-                var batchSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-                for (var i = 0; i < rows.Length; i++)
-                    rows[i] = random.NextInt64(size);
-                start = Stopwatch.GetTimestamp();
+                read();
+                return Stopwatch.GetElapsedTime(start).TotalSeconds;
+            }
+
+            void TokenByToken(EngramTable table)
+            {
                 for (var first = 0; first < rows.Length; first += TokenRows)
                     table.Gather(rows.AsSpan(first, TokenRows), destination.AsSpan(0, TokenRows * Width));
-                var tokenSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-                if (round < 0) continue;
-                batch.Add(batchSeconds / rows.Length * 1e9);
-                token.Add(tokenSeconds / (rows.Length / TokenRows) * 1e9);
             }
-            if (size != CompilationRows)
-                yield return new SizeMeasurement(size, table.Bytes, table.HugePageBytes, batch.Order().ElementAt(rounds / 2), token.Order().ElementAt(rounds / 2));
+        }
+        finally
+        {
+            foreach (var table in tables)
+                table.Dispose();
         }
     }
+
+    private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
 }
