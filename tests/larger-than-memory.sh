@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Trains a small model whose table and optimizer state are larger than the memory it may use: mapped, in a memory control group with a limit, and once more in memory without one.
 # The losses and the trained tables must be the same to the bit. Needs a built engram (dotnet build -c Release src/Engram.Cli), Linux, and the right to make a control group (root).
-# Usage: tests/larger-than-memory.sh [LIMIT in MiB, default 1024] [UPDATES, default 12] [FOLDER, default a temporary one]
+# Usage: tests/larger-than-memory.sh [LIMIT in MiB, default 1024] [UPDATES, default 4] [FOLDER, default a temporary one]
 set -eu
-limit=$(( ${1:-1024} << 20 )) updates=${2:-12}
+limit=$(( ${1:-1024} << 20 )) updates=${2:-4}
 root=$(cd "$(dirname "$0")/.." && pwd)
 engram=$root/artifacts/bin/Engram.Cli/release/engram
 [ -x "$engram" ] || { echo "$engram is missing: dotnet build -c Release src/Engram.Cli" >&2; exit 2; }
@@ -32,8 +32,17 @@ sed -e 's/"engram_layer_ids": .*/"engram_layer_ids": [1, 2],/' -e 's/"engram_n_h
 "$engram" data prepare "$work/text" --output "$work/data" --vocabulary-size 512 > /dev/null
 train() { echo train --config "$work/config.json" --data "$work/data" --run "$work/$1" --tables "$1" --steps "$updates" --sequences 16 --length 256 --checkpoint-every 5 --validation-sequences 8 --json; }
 
-# What the working tables take on the disk, while they are there.
-(while sleep 0.2; do [ ! -d "$work/mapped/tables" ] || { du -s -B1 "$work/mapped/tables" 2>/dev/null | cut -f1; du -s -B1 --apparent-size "$work/mapped/tables" 2>/dev/null | cut -f1; } | xargs > "$work/size.new" && [ -s "$work/size.new" ] && mv "$work/size.new" "$work/size"; done) 2>/dev/null & watcher=$!
+# The most that the working tables take on the disk: they are removed when the run has finished.
+watch() {
+  set +e
+  local most=0 now length
+  while sleep 0.5; do
+    now=$(du -s -B1 "$work/mapped/tables" 2>/dev/null | cut -f1)
+    length=$(du -s -B1 --apparent-size "$work/mapped/tables" 2>/dev/null | cut -f1)
+    [ "${now:-0}" -le "$most" ] || { most=$now; echo "$most $length" > "$work/size"; }
+  done
+}
+watch & watcher=$!
 sh -c 'echo $$ > "$1/cgroup.procs"; shift; exec "$@"' sh "$group" "$engram" $(train mapped) > "$work/mapped.json"
 kill "$watcher"; watcher=
 used=$(cat "$group/$peak")
@@ -43,7 +52,7 @@ losses() { sed 's/,"tokens_per_second":[^,}]*//' "$work/$1/metrics.jsonl"; }
 value() { sed -n "s/.*\"$2\": *\([^,]*\),*/\1/p" "$work/$1.json"; }
 read -r occupied length < "$work/size"
 echo "limit of the control group   $limit bytes; most used in it: $used"
-echo "tables, state and journals   $occupied bytes on the disk at the end of training (files of $length)"
+echo "tables, state and journals   $occupied bytes on the disk (files of $length), of which no more than the limit is in memory"
 echo "validation loss              $(value mapped validation_loss) mapped under the limit, $(value memory validation_loss) in memory without one"
 echo "tokens per second            $(value mapped tokens_per_second) mapped under the limit, $(value memory tokens_per_second) in memory without one"
 [ "$occupied" -gt "$limit" ] || { echo "the tables occupy less than the limit: raise the number of updates" >&2; exit 1; }
