@@ -1,6 +1,7 @@
 using System.Globalization;
 using Engram.Benchmarks;
 using Engram.Models.Native;
+using Engram.Tables;
 
 // dotnet run -c Release --project bench/Engram.Benchmarks -- BENCHMARK
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
@@ -29,7 +30,13 @@ switch (args)
         LibTorch.EnsureLoaded();
         CacheComparison.Run(folder);
         return 0;
+    case ["memory-cost", .. var rest] when rest.Length <= 3:
+        MemoryCost.Run(
+            preset: rest.Length > 0 ? rest[0] : "quickstart-engram",
+            format: RowFormat.Parse(rest.Length > 1 ? rest[1] : "float32"),
+            threads: rest.Length > 2 ? int.Parse(rest[2]) : 1);
+        return 0;
     default:
-        Console.Error.WriteLine("usage: dotnet run -c Release --project bench/Engram.Benchmarks -- training [threads] [steps] | addressing [python] | gather [GiB] [threads] | sizes | disk FOLDER | cache FOLDER");
+        Console.Error.WriteLine("usage: dotnet run -c Release --project bench/Engram.Benchmarks -- training [threads] [steps] | addressing [python] | gather [GiB] [threads] | sizes | disk FOLDER | cache FOLDER | memory-cost [preset] [format] [threads]");
         return 2;
 }

@@ -21,7 +21,7 @@ internal static class CommandTree
                 Group("tokenizer", "Train a tokenizer, and see what it does to a text.",
                     new TokenizerTrainCommand(), new TokenizerEncodeCommand(), new TokenizerDecodeCommand(), new TokenizerInspectCommand()),
                 Group("table", "Look at the tables of a memory, check and convert them.",
-                    new TableInfoCommand(), new TableVerifyCommand(), new TableConvertCommand(), new TableStatsCommand(), new TableBenchCommand()),
+                    new TableInfoCommand(), new TableVerifyCommand(), new TableConvertCommand(), new TableStatsCommand(), new TableBenchCommand(), new TableQualityCommand()),
                 Group("data", "Turn text into training data.", new DataPrepareCommand()),
                 new TrainCommand(),
                 new GenerateCommand(),

@@ -30,15 +30,28 @@ public static class ValidationLoss
     {
         if (memory != MemoryUse.On && model.Memory is null)
             throw new ArgumentException("The model has no memory to switch off, shuffle or randomise.", nameof(memory));
-        corpus.RequireTokenizer(model.Tokenizer);
         using var control = model.Memory?.Control(memory);
+        return Measure(model, corpus, length, sequences, memory == MemoryUse.Off ? null : control ?? model.Memory, cancellation);
+    }
+
+    /// <summary>Measures the loss with a memory that may be another than the model's own, for example one in another number format.</summary>
+    /// <inheritdoc cref="Measure(LanguageModel, PreparedCorpus, int, int, MemoryUse, CancellationToken)"/>
+    /// <param name="model">The model; its tokenizer must be the corpus's.</param>
+    /// <param name="corpus">Prepared data.</param>
+    /// <param name="length">Tokens per sequence.</param>
+    /// <param name="sequences">At most this many sequences, evenly spaced.</param>
+    /// <param name="memory">What is read; nothing if null.</param>
+    /// <param name="cancellation">Ends the measurement between two batches.</param>
+    public static LossMeasurement Measure(LanguageModel model, PreparedCorpus corpus, int length, int sequences, MemoryBank? memory, CancellationToken cancellation = default)
+    {
+        corpus.RequireTokenizer(model.Tokenizer);
         using var inference = inference_mode();
         var (nats, tokens, bytes) = (0.0, 0L, 0L);
         foreach (var batch in new ValidationBatches(corpus, sequences, SequencesPerBatch, length))
         {
             cancellation.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
-            using var gathered = memory == MemoryUse.Off ? null : model.GatherMemory(batch.Inputs, batch.DocumentStarts, batch.Sequences, control);
+            using var gathered = memory is null ? null : model.GatherMemory(batch.Inputs, batch.DocumentStarts, batch.Sequences, memory);
             var (hidden, _) = model.Transformer.Forward(batch.Inputs, batch.DocumentStarts, batch.Sequences, gathered);
             nats += model.Transformer.Loss(hidden, batch.Targets).ToDouble() * batch.Targets.Length;
             tokens += batch.Targets.Length;

@@ -163,6 +163,12 @@ public sealed class MemoryBank : IDisposable
     /// <param name="seed">Of the directions.</param>
     public MemoryBank WithRandomRows(ulong seed) => With(position => new RandomRows(_stores[position], seed + (ulong)position));
 
+    /// <summary>The same memory with its rows stored in another format, as copies in memory: what is lost by it.</summary>
+    /// <param name="format">Of all tables.</param>
+    /// <exception cref="ArgumentOutOfRangeException">Rows of this width cannot be stored so.</exception>
+    /// <exception cref="OutOfMemoryException">There is not enough memory for the copies.</exception>
+    public MemoryBank InFormat(RowFormat format) => With(position => CopyOf(_stores[position], format));
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -172,6 +178,23 @@ public sealed class MemoryBank : IDisposable
 
     private MemoryBank With(Func<int, IRowStore> store) =>
         new(_engram, Map, Addresser.Constants, TokenizerFingerprint, [.. Enumerable.Range(0, _stores.Length).Select(store)]);
+
+    private static EngramTable CopyOf(IRowStore store, RowFormat format)
+    {
+        const int chunk = 4096;
+        var table = new EngramTable(store.Rows, store.Width, format);
+        var (rows, values) = (new long[chunk], new float[chunk * store.Width]);
+        for (var first = 0L; first < store.Rows; first += chunk)
+        {
+            var count = (int)Math.Min(chunk, store.Rows - first);
+            for (var i = 0; i < count; i++)
+                rows[i] = first + i;
+            store.Gather(rows.AsSpan(0, count), values.AsSpan(0, count * store.Width), get_num_threads());
+            table.Write(first, values.AsSpan(0, count * store.Width));
+        }
+
+        return table;
+    }
 
     private Tensor ToTensor(IRowStore store, ReadOnlySpan<long> rows, int sequences, int length, Device device, bool requiresGradient)
     {
