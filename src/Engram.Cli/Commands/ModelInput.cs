@@ -10,7 +10,7 @@ internal sealed class ModelInput
     /// <summary>Names of the places where tables live, the default first.</summary>
     public static readonly Dictionary<string, TableLocation> Locations = new()
     {
-        ["memory"] = TableLocation.Memory, ["mapped"] = TableLocation.Mapped,
+        ["memory"] = TableLocation.Memory, ["mapped"] = TableLocation.Mapped, ["cached"] = TableLocation.Cached,
     };
 
     private static readonly Dictionary<string, (MemoryUse Use, string Meaning)> Uses = new()
@@ -24,9 +24,10 @@ internal sealed class ModelInput
     private readonly Option<string> _folder = new("--model") { Description = "The model folder, for example run/model", HelpName = "FOLDER", Required = true };
     private readonly Option<string> _tables = new Option<string>("--tables")
     {
-        Description = "Where the tables live: memory, or mapped (read from their files as needed). The results are the same",
+        Description = "Where the tables live: memory, mapped (read from their files as needed), or cached (mapped, behind a cache of rows). The results are the same",
         HelpName = "PLACE", DefaultValueFactory = _ => "memory",
     }.AcceptOnlyFromAmong([.. Locations.Keys]);
+    private readonly Option<long?> _rowCache = ByteSize.Option("--row-cache", "Memory of the row caches of --tables cached [default: 64MiB]");
     private readonly Option<string> _device = CommonOptions.Device();
     private readonly Option<int?> _threads = CommonOptions.Threads();
 
@@ -48,6 +49,12 @@ internal sealed class ModelInput
     public void AddSettingsTo(Command command)
     {
         command.Add(_tables);
+        command.Add(_rowCache);
+        command.Validators.Add(given =>
+        {
+            if (given.GetResult(_rowCache) is not null && given.GetResult(_tables)?.Tokens is not [{ Value: "cached" }])
+                given.AddError("--row-cache needs --tables cached.");
+        });
         command.Add(_device);
         command.Add(_threads);
     }
@@ -58,6 +65,7 @@ internal sealed class ModelInput
         // Loading libtorch takes longer than telling that the folder is not there.
         if (!Directory.Exists(folder)) throw new DirectoryNotFoundException($"There is no model folder '{folder}'; engram train writes one to RUN/model.");
         var memory = new MemoryOptions { Tables = Locations[parsed.GetRequiredValue(_tables)] };
+        if (parsed.GetValue(_rowCache) is { } bytes) memory = memory with { RowCacheBytes = bytes };
         return LanguageModel.Load(folder, CommonOptions.OpenDevice(parsed, _device, _threads), memory);
     }
 }

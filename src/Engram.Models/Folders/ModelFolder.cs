@@ -2,6 +2,7 @@ using Engram.Addressing;
 using Engram.Models.Configuration;
 using Engram.Models.Memory;
 using Engram.Tables;
+using Engram.Tables.Cache;
 using Engram.Tokenization;
 using static TorchSharp.torch;
 
@@ -165,6 +166,8 @@ public static class ModelFolder
                 stores.Add(table);
                 if (table.Rows != rows || table.Width != engram.HeadDim)
                     throw new InvalidDataException($"{file}: the table has {table.Rows} rows of {table.Width} values, but {ConfigurationFile} makes it {rows} of {engram.HeadDim}.");
+                if (options.Tables == TableLocation.Cached)
+                    stores[^1] = new CachedRowStore(table, Math.Max(1, CachedRowStore.RowsWithin(options.RowCacheBytes / engram.LayerIds.Count, table.Format, table.Width)));
             }
         }
         catch

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using Engram.Addressing;
 using Engram.Models.Configuration;
 using Engram.Tables;
+using Engram.Tables.Cache;
 using Engram.Tokenization;
 using Engram.Vocabulary;
 using TorchSharp;
@@ -54,7 +55,7 @@ public sealed class MemoryBank : IDisposable
     /// <summary>The table of a memory layer itself, to be trained or saved.</summary>
     /// <param name="position">Position in <see cref="LayerIds"/>.</param>
     /// <exception cref="InvalidOperationException">Rows come from something else, for example a control.</exception>
-    public EngramTable Table(int position) => _stores[position] as EngramTable
+    public EngramTable Table(int position) => ((_stores[position] as CachedRowStore)?.Slower ?? _stores[position]) as EngramTable
         ?? throw new InvalidOperationException($"The rows of layer {LayerIds[position]} come from a {_stores[position].GetType().Name}, which cannot be trained or saved.");
 
     /// <summary>Fresh tables for a model: zero, or normal with the configured standard deviation.</summary>

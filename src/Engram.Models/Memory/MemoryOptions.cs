@@ -10,6 +10,9 @@ public enum TableLocation
 
     /// <summary>Left in their files, which are mapped: opened in milliseconds whatever their size, and the system keeps in memory what is read often.</summary>
     Mapped,
+
+    /// <summary>Mapped, behind a bounded cache of rows.</summary>
+    Cached,
 }
 
 /// <summary>How the tables of a model are opened.</summary>
@@ -20,4 +23,8 @@ public sealed record MemoryOptions
 
     /// <summary>Opens the table of a layer that does not lie in the model folder; null for those that do.</summary>
     internal Func<int, EngramTable>? Open { get; init; }
+
+    /// <summary>Bytes of the row caches of all tables together, shared equally, at least one row each; for <see cref="TableLocation.Cached"/> only.</summary>
+    /// <value>Default 64 MiB.</value>
+    public long RowCacheBytes { get; init; } = 64 << 20;
 }

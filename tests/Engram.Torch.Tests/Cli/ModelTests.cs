@@ -63,8 +63,35 @@ public sealed class ModelTests(TrainedRun trained)
         var losses = new[] { on, off, shuffled, random }.Select(loss => loss.GetProperty("nats").GetDouble()).ToArray();
         Assert.Equal(4, losses.Distinct().Count());
         Assert.Equal(losses[0], (await Loss("on", "--tables", "mapped")).GetProperty("nats").GetDouble());
+        Assert.Equal(losses[0], (await Loss("on", "--tables", "cached", "--row-cache", "2KiB")).GetProperty("nats").GetDouble());
         Assert.Equal(trained.Result.GetProperty("validation_loss").GetDouble(), losses[0], 1e-5);
         Assert.Equal(Math.Exp(losses[0]), on.GetProperty("perplexity").GetDouble(), 1e-9);
+    }
+
+    [Theory]
+    [InlineData("'64 apples'", "--tables", "cached", "--row-cache", "64 apples")]
+    [InlineData("'0'", "--tables", "cached", "--row-cache", "0")]
+    [InlineData("needs --tables cached", "--row-cache", "64MiB")]
+    [InlineData("'attic'", "--tables", "attic")]
+    public async Task Tables_WrongPlaceOrSize_IsNamed(string named, params string[] arguments)
+    {
+        var result = await CliProcess.Run(["generate", "--model", trained.Model, "--prompt", "x", .. arguments]);
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains(named, result.ErrorLine);
+    }
+
+    [Fact]
+    public async Task TableQuality_ComparesFormats()
+    {
+        var json = (await CliProcess.Run("table", "quality", "--model", trained.Model, "--data", trained.Data, "--sequences", "4", "--length", "32", "--threads", "1",
+            "--format", "float32", "--format", "int4/4", "--json")).Ok().Json.EnumerateArray().ToArray();
+        Assert.Equal(["float32", "int4/4"], json.Select(format => format.GetProperty("format").GetString()));
+        Assert.Equal(0, json[0].GetProperty("difference").GetDouble());
+        Assert.Equal([32, 8], json.Select(format => format.GetProperty("row_bytes").GetInt32()));
+        Assert.Equal(trained.Result.GetProperty("validation_loss").GetDouble(), json[0].GetProperty("nats").GetDouble(), 1e-5);
+        var wrong = await CliProcess.Run("table", "quality", "--model", trained.Model, "--data", trained.Data, "--format", "int5");
+        Assert.Equal(2, wrong.ExitCode);
+        Assert.Contains("'int5'", wrong.ErrorLine);
     }
 
     [Fact]

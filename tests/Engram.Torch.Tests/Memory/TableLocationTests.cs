@@ -1,6 +1,9 @@
 using Engram.Models;
+using Engram.Models.Folders;
 using Engram.Models.Generation;
 using Engram.Models.Memory;
+using Engram.Tables;
+using Engram.Tables.Cache;
 using Engram.Tests.Storage;
 using Engram.Torch.Tests.Training;
 using Engram.Training;
@@ -29,6 +32,9 @@ public sealed class TableLocationTests : IDisposable
     private static Dictionary<string, MemoryOptions> Places { get; } = new()
     {
         ["mapped"] = new() { Tables = TableLocation.Mapped },
+        ["cached, all rows fit"] = new() { Tables = TableLocation.Cached },
+        ["cached, few rows fit"] = new() { Tables = TableLocation.Cached, RowCacheBytes = 4096 },
+        ["cached, one row fits"] = new() { Tables = TableLocation.Cached, RowCacheBytes = 1 },
     };
 
     [Theory, MemberData(nameof(Cases))]
@@ -44,6 +50,63 @@ public sealed class TableLocationTests : IDisposable
             Assert.Equal(Loss(model, use), Loss(elsewhere, use));
             Assert.Equal(Tokens(model, use), Tokens(elsewhere, use));
         }
+    }
+
+    [Fact]
+    public void A_cache_serves_what_was_read_before()
+    {
+        using (var made = RandomModel.Create(TinyRun.Configuration))
+            made.Save(_folder.File("model"));
+        using var model = LanguageModel.Load(_folder.File("model"), memory: Places["cached, all rows fit"]);
+        var cache = Assert.IsType<CachedRowStore>(model.Memory!.Store(0));
+        _ = Logits(model);
+        var first = cache.Counts;
+        Assert.True(first.Misses > 0);
+        _ = Logits(model);
+        Assert.Equal(first.Misses, cache.Counts.Misses);
+        Assert.True(cache.Counts.Lookups > first.Lookups);
+        Assert.True(model.Memory.Table(0).IsMapped);
+    }
+
+    [Theory]
+    [InlineData("bfloat16", 1e-2)]
+    [InlineData("fp8", 0.2)]
+    [InlineData("int8", 2e-2)]
+    [InlineData("int4", 0.3)]
+    public void Tables_of_other_formats_are_read_wherever_they_live(string name, double tolerance)
+    {
+        var (folder, format) = (_folder.File("model"), RowFormat.Parse(name));
+        using var model = RandomModel.Create(TinyRun.Configuration);
+        model.Save(folder);
+        using var converted = model.Memory!.InFormat(format);
+        for (var position = 0; position < 2; position++)
+            converted.Table(position).Save(Path.Combine(folder, ModelFolder.TableFile(model.Memory.LayerIds[position])), ModelFolder.TableTensor(model.Memory.LayerIds[position]));
+        var expected = ValidationLoss.Measure(model, TinyCorpus.Shared, 16, 5, converted).Nats;
+        var exact = Loss(model, MemoryUse.On);
+        Assert.NotEqual(exact, expected);
+        Assert.Equal(exact, expected, tolerance);
+        foreach (var place in Places.Values.Prepend(new MemoryOptions()))
+        {
+            using var loaded = LanguageModel.Load(folder, memory: place);
+            Assert.Equal(format, loaded.Memory!.Store(0).Format);
+            Assert.Equal(expected, Loss(loaded, MemoryUse.On));
+        }
+    }
+
+    [Fact]
+    public void Quality_is_the_loss_with_converted_tables()
+    {
+        using var model = RandomModel.Create(TinyRun.Configuration);
+        var measured = TableQuality.Measure(model, TinyCorpus.Shared, 16, 5, TableQuality.Formats).ToList();
+        Assert.Equal(["float32", "bfloat16", "fp8", "int8", "int4"], measured.Select(quality => quality.Format.ToString()));
+        Assert.Equal(Loss(model, MemoryUse.On), measured[0].Loss.Nats);
+        Assert.Equal(0, measured[0].Difference);
+        Assert.Equal([32, 16, 9, 10, 6], measured.Select(quality => quality.RowBytes));
+        var rows = model.Memory!.Store(0).Rows + model.Memory.Store(1).Rows;
+        Assert.All(measured, quality => Assert.Equal(rows * quality.RowBytes, quality.TableBytes));
+        Assert.Equal(5, measured.Select(quality => quality.Loss.Nats).Distinct().Count());
+        using var dense = RandomModel.Create(TinyRun.Configuration with { Engram = null });
+        Assert.Throws<ArgumentException>(() => TableQuality.Measure(dense, TinyCorpus.Shared, 16, 5, TableQuality.Formats).ToList());
     }
 
     [Fact]

@@ -68,6 +68,9 @@ public sealed unsafe class CachedRowStore : IRowStore
         return (long)(bytes / (format.RowBytes(width) + S3Fifo.BytesPerRow));
     }
 
+    /// <summary>Where the rows are.</summary>
+    public IRowStore Slower => _slower;
+
     /// <inheritdoc/>
     public long Rows => _slower.Rows;
 
