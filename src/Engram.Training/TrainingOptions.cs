@@ -124,6 +124,7 @@ public sealed record TrainingOptions
         Check(LearningRate is > 0 and <= LargestFactor, nameof(LearningRate), LearningRate, $"above 0 and at most {LargestFactor}");
         Check(TableLearningRateMultiplier >= 0 && double.IsFinite(TableLearningRateMultiplier), nameof(TableLearningRateMultiplier), TableLearningRateMultiplier, "finite and at least 0");
         Check(TableOptimizer != TableOptimizer.Adagrad || TableMoments == MomentFormat.Float32, nameof(TableMoments), "bfloat16", "float32 for row-wise Adagrad, whose one number per row is never rounded");
+        Check(Tables is TableLocation.Memory or TableLocation.Mapped, nameof(Tables), Tables, "Memory or Mapped: a cache of rows would not see what is trained");
         Check(WarmupSteps is null or >= 0, nameof(WarmupSteps), WarmupSteps, "at least 0");
         Check(WeightDecay >= 0 && WeightDecay * LearningRate <= LargestFactor, nameof(WeightDecay), WeightDecay, $"at least 0, and at most {LargestFactor} when multiplied by the learning rate");
         Check(ClipNorm > 0 && double.IsFinite(ClipNorm), nameof(ClipNorm), ClipNorm, "finite and above 0");

@@ -8,7 +8,7 @@ namespace Engram.Cli.Commands;
 internal sealed class ModelInput
 {
     /// <summary>Names of the places where tables live, the default first.</summary>
-    public static readonly Dictionary<string, TableLocation> Locations = new()
+    private static readonly Dictionary<string, TableLocation> Locations = new()
     {
         ["memory"] = TableLocation.Memory, ["mapped"] = TableLocation.Mapped, ["cached"] = TableLocation.Cached,
     };

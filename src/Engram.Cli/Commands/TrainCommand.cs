@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using Engram.Models.Configuration;
+using Engram.Models.Memory;
 using Engram.Models.Native;
 using Engram.Tables.Training;
 using Engram.Training;
@@ -22,6 +23,8 @@ internal sealed class TrainCommand : CliCommand
 
     private static readonly Dictionary<string, MomentFormat> Moments = new() { ["float32"] = MomentFormat.Float32, ["bfloat16"] = MomentFormat.BFloat16 };
 
+    private static readonly Dictionary<string, TableLocation> Locations = new() { ["memory"] = TableLocation.Memory, ["mapped"] = TableLocation.Mapped };
+
     private readonly Option<string?> _preset = new("--preset") { Description = $"The model: {string.Join(", ", Presets.Names)}", HelpName = "NAME" };
     private readonly Option<string?> _config = new("--config") { Description = "The model: a config.json", HelpName = "FILE" };
     private readonly Option<string> _data = CorpusInput.Prepared();
@@ -34,7 +37,7 @@ internal sealed class TrainCommand : CliCommand
     private readonly Option<double?> _learningRate = Number<double>("--learning-rate", "Peak learning rate; small models like much higher ones than the 4e-4 of the published ones", Defaults.LearningRate);
     private readonly Option<string?> _tableOptimizer = Choice("--table-optimizer", "Optimizer of the tables", Optimizers);
     private readonly Option<string?> _tableMoments = Choice("--table-moments", "How the moments of the tables are stored; adagrad has none", Moments);
-    private readonly Option<string?> _tables = Choice("--tables", "Where the tables live while they are trained: mapped files may be larger than memory. The results are the same", ModelInput.Locations);
+    private readonly Option<string?> _tables = Choice("--tables", "Where the tables live while they are trained: mapped files may be larger than memory. The results are the same", Locations);
     private readonly Option<long?> _seed = Number<long>("--seed", "Seed of starting values and data order", Defaults.Seed);
     private readonly Option<long?> _validateEvery = Number<long>("--validate-every", "Updates between validations; 0 validates at the end only", Defaults.ValidateEvery);
     private readonly Option<int?> _validationSequences = Number<int>("--validation-sequences", "Sequences of one validation", Defaults.ValidationSequences);
@@ -99,7 +102,7 @@ internal sealed class TrainCommand : CliCommand
             LearningRate = parsed.GetValue(_learningRate) ?? options.LearningRate,
             TableOptimizer = parsed.GetValue(_tableOptimizer) is { } optimizer ? Optimizers[optimizer] : options.TableOptimizer,
             TableMoments = parsed.GetValue(_tableMoments) is { } moments ? Moments[moments] : options.TableMoments,
-            Tables = parsed.GetValue(_tables) is { } tables ? ModelInput.Locations[tables] : options.Tables,
+            Tables = parsed.GetValue(_tables) is { } tables ? Locations[tables] : options.Tables,
             Seed = parsed.GetValue(_seed) ?? options.Seed,
             ValidateEvery = parsed.GetValue(_validateEvery) ?? options.ValidateEvery,
             ValidationSequences = parsed.GetValue(_validationSequences) ?? options.ValidationSequences,

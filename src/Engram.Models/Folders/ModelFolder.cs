@@ -167,7 +167,7 @@ public static class ModelFolder
                 if (table.Rows != rows || table.Width != engram.HeadDim)
                     throw new InvalidDataException($"{file}: the table has {table.Rows} rows of {table.Width} values, but {ConfigurationFile} makes it {rows} of {engram.HeadDim}.");
                 if (options.Tables == TableLocation.Cached)
-                    stores[^1] = new CachedRowStore(table, Math.Max(1, CachedRowStore.RowsWithin(options.RowCacheBytes / engram.LayerIds.Count, table.Format, table.Width)));
+                    stores[^1] = new CachedRowStore(table, Math.Max(1, CachedRowStore.RowsWithin(options.RowCacheBytes / engram.LayerIds.Count, table.Format, table.Width)), $"layer {layer}");
             }
         }
         catch
