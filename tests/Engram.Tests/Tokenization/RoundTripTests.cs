@@ -67,7 +67,8 @@ public sealed class RoundTripTests
         var ids = new List<int>(1000);
         // Code that is not yet optimised boxes what optimised code does not, so the steady state is what counts.
         var least = long.MaxValue;
-        for (var round = 0; round < 50 && least > 0; round++, Thread.Sleep(20))
+        // Beside other tests the compiler takes seconds to get there.
+        for (var round = 0; round < 1000 && least > 0; round++, Thread.Sleep(20))
         {
             ids.Clear();
             var before = GC.GetAllocatedBytesForCurrentThread();
