@@ -86,7 +86,7 @@ public static class DiskBenchmark
             cold.Add(Gather(mapped));
             warm.Add(Gather(mapped));
         }
-        return new DiskMeasurement(table.Rows, table.Bytes, Median(open), memory.Max(), rows.Length, pages.Length, Median(cold), Median(warm), Median(device), Median(oneByOne));
+        return new DiskMeasurement(table.Rows, table.Bytes, AddressingBenchmark.Median(open), memory.Max(), rows.Length, pages.Length, AddressingBenchmark.Median(cold), AddressingBenchmark.Median(warm), AddressingBenchmark.Median(device), AddressingBenchmark.Median(oneByOne));
 
         double Gather(EngramTable from)
         {
@@ -148,6 +148,4 @@ public static class DiskBenchmark
             pages.Add((offset + bytes.Length - 1) / DeviceReads.PageSize);
         }
     }
-
-    private static T Median<T>(IEnumerable<T> values) => values.Order().ElementAt(values.Count() / 2);
 }

@@ -41,7 +41,7 @@ public static class SizeBenchmark
                     batches[i].Add(batch * 1e9);
                     tokens[i].Add(token * 1e9);
                 }
-            return [.. tables.Select((table, i) => new SizeMeasurement(table.Rows, table.Bytes, table.HugePageBytes, Median(batches[i]), Median(tokens[i])))];
+            return [.. tables.Select((table, i) => new SizeMeasurement(table.Rows, table.Bytes, table.HugePageBytes, AddressingBenchmark.Median(batches[i]), AddressingBenchmark.Median(tokens[i])))];
 
             double Seconds(Action read, long size)
             {
@@ -64,6 +64,4 @@ public static class SizeBenchmark
                 table.Dispose();
         }
     }
-
-    private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
 }

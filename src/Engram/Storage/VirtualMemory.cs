@@ -68,6 +68,23 @@ internal static unsafe partial class VirtualMemory
         }
     }
 
+    /// <summary>
+    /// Whether <see cref="IsResident"/> tells the truth about a mapped file. Of files that the user may not write, Linux claims that all pages are in memory,
+    /// so that nobody learns from them what others read.
+    /// </summary>
+    public static bool TellsResidency(string path)
+    {
+        try
+        {
+            using var handle = File.OpenHandle(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete);
+            return true;
+        }
+        catch (Exception e) when (e is UnauthorizedAccessException or IOException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Bytes of a range that lie in huge pages now; 0 where it is unknown.</summary>
     public static long HugePageBytes(void* start, long bytes)
     {

@@ -14,6 +14,7 @@ public sealed unsafe class EngramTable : IRowStore
 {
     private readonly IDisposable[] _owners;
     private readonly SafetensorsFile? _file;
+    private readonly bool _residencyTold;
     private readonly NativeBuffer<byte>? _memory;
     private readonly StoredRows _stored;
     private bool _disposed;
@@ -41,6 +42,7 @@ public sealed unsafe class EngramTable : IRowStore
         (Rows, Width, Format) = TableFile.Describe(values, scales, tensorName);
         Name = tensorName;
         _file = values;
+        _residencyTold = VirtualMemory.TellsResidency(values.Path);
         _owners = scales is null || ReferenceEquals(values, scales) ? [values] : [values, scales];
         var scalePointer = Format.HasScales ? scales!.Pointer(TableFile.ScaleTensor(tensorName)) : null;
         _stored = new StoredRows(values.Pointer(tensorName), scalePointer, Width, Format);
@@ -111,7 +113,7 @@ public sealed unsafe class EngramTable : IRowStore
             throw NoSuchRow(rows[wrong], wrong);
         var begun = TableMetrics.Begin();
         if (IsMapped)
-            MappedPages.StartReadingAbsent(_stored, rows);
+            MappedPages.StartReadingAbsent(_stored, rows, Rows, _residencyTold);
         fixed (long* first = rows)
         fixed (float* target = destination)
             _stored.Gather(first, rows.Length, target, threads);
@@ -128,7 +130,7 @@ public sealed unsafe class EngramTable : IRowStore
         if (rows.IndexOfAnyExceptInRange(0, Rows - 1) is var wrong and >= 0)
             throw NoSuchRow(rows[wrong], wrong);
         if (IsMapped)
-            MappedPages.StartReadingAbsent(_stored, rows);
+            MappedPages.StartReadingAbsent(_stored, rows, Rows, _residencyTold);
         fixed (long* first = rows)
         fixed (byte* valueTarget = values, scaleTarget = scales)
             _stored.Copy(first, rows.Length, valueTarget, scaleTarget);
@@ -139,7 +141,7 @@ public sealed unsafe class EngramTable : IRowStore
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (IsMapped)
-            MappedPages.StartReadingAbsent(_stored, rows, Rows);
+            MappedPages.StartReadingAbsent(_stored, rows, Rows, _residencyTold);
     }
 
     /// <summary>Encodes a run of rows.</summary>

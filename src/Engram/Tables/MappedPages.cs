@@ -10,16 +10,19 @@ namespace Engram.Tables;
 /// </summary>
 internal static unsafe class MappedPages
 {
-    // Pages looked at before the system is told of all: a batch whose sample is in memory costs nothing more.
-    private const int Sample = 64;
+    // Pages looked at before the system is told of all: a batch whose sample is in memory costs nothing more. About a microsecond each, so a decoded token has few.
+    private const int LeastSample = 4;
+    private const int LargestSample = 64;
+    private const int RowsPerSample = 16;
 
     /// <summary>Starts reading the pages of rows, if a sample of them is not all in memory.</summary>
     /// <param name="stored">The table.</param>
     /// <param name="rows">Row numbers; negative ones are passed over.</param>
     /// <param name="tableRows">Rows from this number on are passed over.</param>
-    public static void StartReadingAbsent(in StoredRows stored, ReadOnlySpan<long> rows, long tableRows = long.MaxValue)
+    /// <param name="residencyTold">Whether the system tells which pages are in memory; if not, all are asked for.</param>
+    public static void StartReadingAbsent(in StoredRows stored, ReadOnlySpan<long> rows, long tableRows, bool residencyTold)
     {
-        if (rows.Length < 2 || AllSampledResident(stored, rows, tableRows)) return;
+        if (rows.Length < 2 || (residencyTold && AllSampledResident(stored, rows, tableRows))) return;
         var perRow = stored.ScaleBytes > 0 ? 2 : 1;
         var pages = ArrayPool<ulong>.Shared.Rent(rows.Length * perRow * 2);
         try
@@ -66,7 +69,7 @@ internal static unsafe class MappedPages
 
     private static bool AllSampledResident(in StoredRows stored, ReadOnlySpan<long> rows, long tableRows)
     {
-        var step = Math.Max(1, rows.Length / Sample);
+        var step = Math.Max(1, rows.Length / Math.Clamp(rows.Length / RowsPerSample, LeastSample, LargestSample));
         for (var i = 0; i < rows.Length; i += step)
             if (rows[i] >= 0 && rows[i] < tableRows && !VirtualMemory.IsResident(stored.ValuesOf(rows[i])))
                 return false;

@@ -126,6 +126,25 @@ public sealed class MappedTableTests : IDisposable
         mapped.Warm([10, -5, long.MaxValue, long.MinValue]);
     }
 
+    /// <summary>A file that may not be written does not say which of its pages are in memory; root may write everything.</summary>
+    [Fact]
+    public void A_table_in_a_file_that_cannot_be_written_is_read_all_the_same()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Unix permissions are relied on.");
+        SaveRandom(5000, 64);
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(Path, UnixFileMode.UserRead);
+        Assert.Equal(Environment.IsPrivilegedProcess, VirtualMemory.TellsResidency(Path));
+        Assert.False(VirtualMemory.TellsResidency(_folder.File("none")));
+        using var loaded = EngramTable.Load(Path, Name);
+        using var mapped = EngramTable.Map(Path, Name);
+        long[] rows = [.. Enumerable.Range(0, 5000).Select(i => (long)(i * 7919L % 5000)), -1];
+        var (expected, found) = (new float[rows.Length * 64], new float[rows.Length * 64]);
+        loaded.Gather(rows, expected);
+        mapped.Gather(rows, found);
+        Assert.Equal(expected, found);
+    }
+
     [Fact]
     public void Threads_change_nothing()
     {
