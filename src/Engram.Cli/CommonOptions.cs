@@ -24,12 +24,15 @@ internal static class CommonOptions
         {
             Description = "Threads of one tensor operation; results may differ in the last bits with another number [default: one per core]", HelpName = "N",
         };
-        threads.Validators.Add(given =>
-        {
-            if (given.GetValueOrDefault<int?>() < 1) given.AddError("--threads must be at least 1.");
-        });
+        AtLeastOne(threads);
         return threads;
     }
+
+    /// <summary>Refuses numbers below one. What is no number has been refused before, and has no value to ask for.</summary>
+    public static void AtLeastOne(Option<int?> option) => option.Validators.Add(given =>
+    {
+        if (int.TryParse(given.Tokens.FirstOrDefault()?.Value, out var number) && number < 1) given.AddError($"{option.Name} must be at least 1.");
+    });
 
     /// <summary>Sets the number of threads and opens the device. Loads libtorch: call it after everything that can fail without.</summary>
     public static torch.Device OpenDevice(ParseResult parsed, Option<string> device, Option<int?> threads)

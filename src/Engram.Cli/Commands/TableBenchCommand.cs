@@ -32,20 +32,14 @@ internal sealed class TableBenchCommand : CliCommand
         Add(_disk);
         Add(_threads);
         Add(_json);
-        // Of the options, not of the command: that one does not know defaults.
-        _size.Validators.Add(given =>
-        {
-            if (given.GetValueOrDefault<double>() is not (>= 0.01 and <= 1024)) given.AddError("--table-gib must be between 0.01 and 1024.");
-        });
-        _threads.Validators.Add(given =>
-        {
-            if (given.GetValueOrDefault<int?>() < 1) given.AddError("--threads must be at least 1.");
-        });
+        CommonOptions.AtLeastOne(_threads);
     }
 
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
     {
         var threads = parsed.GetValue(_threads) ?? Environment.ProcessorCount;
+        if (parsed.GetValue(_size) is not (>= 0.01 and <= 1024) and var size)
+            throw new ArgumentException($"--table-gib {size} must be between 0.01 and 1024.");
         var bytes = (long)(parsed.GetValue(_size) * Gibibyte);
         var available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
         if (2 * bytes > available)

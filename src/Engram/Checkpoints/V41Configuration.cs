@@ -102,7 +102,7 @@ public sealed record V41Configuration
             throw new InvalidDataException($"{path}: the configuration is not a JSON object.");
         var nested = root.TryGetProperty("text_config", out var text) && text.ValueKind == JsonValueKind.Object && text.TryGetProperty(LayerIdsField, out _);
         if (nested == root.TryGetProperty(LayerIdsField, out _))
-            throw new InvalidDataException($"{path}: '{LayerIdsField}' {(nested ? "stands both at the top and inside 'text_config'" : "is missing")}.");
+            throw new InvalidDataException($"{path}: '{LayerIdsField}' {(nested ? "stands both at the top and inside 'text_config'." : "is missing: a model without memory has no tables.")}");
         var fields = nested ? text : root;
         var layers = List(path, fields, LayerIdsField, int.MaxValue);
         var rows = List(path, fields, RowsField, long.MaxValue);

@@ -37,6 +37,9 @@ public sealed class FailureTests
     [Theory]
     [InlineData("'tokenise'", "tokenise")]
     [InlineData("'--tokenizer' is required", "tokenizer", "encode", "text")]
+    [InlineData("'abc'", "table", "bench", "--table-gib", "abc")]
+    [InlineData("--threads must be at least 1", "table", "bench", "--threads", "0")]
+    [InlineData("'abc'", "eval", "loss", "--model", "m", "--data", "d", "--threads", "abc")]
     [InlineData("'--speed'", "tokenizer", "inspect", "--tokenizer", "tokenizer.json", "text", "--speed")]
     public async Task WrongUsage_IsOneLine_WithExitCode2(string named, params string[] arguments)
     {
