@@ -55,7 +55,7 @@ public sealed unsafe class SafetensorsFile : IDisposable
     /// <exception cref="InvalidDataException">Not a valid safetensors file; the message names file, tensor and value.</exception>
     public static SafetensorsFile Open(string path, bool lenient = false) => Open(path, lenient, writable: false);
 
-    /// <summary>Opens a file whose tensors are changed in place: <see cref="Pointer"/> may be written through. Nobody else can write it meanwhile.</summary>
+    /// <summary>Opens a file whose tensors are changed in place: <see cref="Pointer"/> may be written through. Nobody else may write it meanwhile; not every system prevents it.</summary>
     /// <inheritdoc cref="Open(string, bool)"/>
     internal static SafetensorsFile OpenWritable(string path) => Open(path, lenient: false, writable: true);
 

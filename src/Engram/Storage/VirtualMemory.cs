@@ -11,8 +11,8 @@ internal static unsafe partial class VirtualMemory
     // Numbers of Linux's <sys/mman.h>.
     private const int ReadWrite = 0x1 | 0x2;
     private const int PrivateAnonymous = 0x02 | 0x20;
-    private const int NoReserve = 0x4000;
     private const int AdviseRandom = 1;
+    private const int AdviseSequential = 2;
     private const int AdviseWillNeed = 3;
     private const int AdviseDontNeed = 4;
     private const int AdviseHugePage = 14;
@@ -27,7 +27,7 @@ internal static unsafe partial class VirtualMemory
         blockBytes = 0;
         if (!OperatingSystem.IsLinux() || bytes > long.MaxValue - 2 * HugePageSize) return null;
         blockBytes = (nuint)((bytes + 2 * HugePageSize - 1) & ~(HugePageSize - 1));
-        var mapped = mmap(null, blockBytes, ReadWrite, PrivateAnonymous | NoReserve, -1, 0);
+        var mapped = mmap(null, blockBytes, ReadWrite, PrivateAnonymous, -1, 0);
         if (mapped == (void*)-1) return null;
         block = mapped;
         var start = (byte*)(((nuint)mapped + HugePageSize - 1) & ~(nuint)(HugePageSize - 1));
@@ -40,6 +40,9 @@ internal static unsafe partial class VirtualMemory
 
     /// <summary>Says that a mapped file will be read at random, so that a fault reads its page and no neighbours.</summary>
     public static void ExpectRandomReads(void* start, long bytes) => Advise(start, bytes, AdviseRandom);
+
+    /// <summary>Says that a mapped file will be read from its start to its end, so that a fault reads far ahead.</summary>
+    public static void ExpectSequentialReads(void* start, long bytes) => Advise(start, bytes, AdviseSequential);
 
     /// <summary>Starts reading pages of a mapped file from the device and does not wait for them.</summary>
     public static void StartReading(void* start, long bytes) => Advise(start, bytes, AdviseWillNeed);

@@ -149,6 +149,7 @@ public sealed unsafe class EngramTable : IRowStore
     /// <param name="source">Values [n, w], finite.</param>
     /// <exception cref="ArgumentException">The source holds no whole rows, a value that is not finite, or more rows than there are.</exception>
     /// <exception cref="InvalidOperationException">The table is not <see cref="IsWritable"/>.</exception>
+    /// <exception cref="IOException">The device of a mapped table is full; no row has been changed.</exception>
     public void Write(long firstRow, ReadOnlySpan<float> source)
     {
         RequireWritable();
@@ -159,14 +160,17 @@ public sealed unsafe class EngramTable : IRowStore
             throw NoSuchRow(firstRow < 0 ? firstRow : firstRow + count - 1, 0);
         if (!TensorPrimitives.IsFiniteAll(source))
             throw new ArgumentException($"The rows from {firstRow} hold a value that is not finite.", nameof(source));
+        _file?.Reserve(_stored.ValuesOf(firstRow), (long)count * _stored.ValueBytes);
         fixed (float* first = source)
             _stored.Encode(firstRow, count, first);
     }
 
     /// <summary>Sets every value to zero.</summary>
+    /// <exception cref="IOException">The device of a mapped table is full; no row has been changed.</exception>
     public void FillZero()
     {
         RequireWritable();
+        _file?.Reserve(_stored.ValuesOf(0), Rows * _stored.ValueBytes);
         NativeMemory.Clear(_stored.ValuesOf(0), (nuint)(Rows * _stored.ValueBytes));
         if (Format.HasScales)
             NativeMemory.Clear(_stored.ScalesOf(0), (nuint)(Rows * _stored.ScaleBytes));
@@ -253,6 +257,9 @@ public sealed unsafe class EngramTable : IRowStore
         var table = new EngramTable(mapped.Rows, mapped.Width, mapped.Format) { Name = tensorName };
         try
         {
+            VirtualMemory.ExpectSequentialReads(mapped._stored.ValuesOf(0), mapped.Rows * mapped._stored.ValueBytes);
+            if (mapped.Format.HasScales)
+                VirtualMemory.ExpectSequentialReads(mapped._stored.ScalesOf(0), mapped.Rows * mapped._stored.ScaleBytes);
             mapped._stored.CopyAll(table._stored, table.Rows);
             if (table.FirstRowNotFinite() is { } row)
                 throw new InvalidDataException($"{path}: row {row} of tensor '{tensorName}' holds a value that is not finite.");

@@ -53,6 +53,15 @@ public sealed class EngramTableTests : IDisposable
         Assert.Contains("GiB", Assert.Throws<OutOfMemoryException>(() => new EngramTable(1L << 52, 1)).Message, StringComparison.Ordinal);
     }
 
+    /// <summary>A table that no memory holds is refused when it is made, not when it is filled.</summary>
+    [Fact]
+    public void More_memory_than_there_is_is_refused()
+    {
+        const string setting = "/proc/sys/vm/overcommit_memory";
+        Assert.SkipUnless(File.Exists(setting) && File.ReadAllText(setting).Trim() != "1", "The system promises memory that it does not have.");
+        Assert.Contains("GiB", Assert.Throws<OutOfMemoryException>(() => new EngramTable(1L << 35, 256)).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public unsafe void Rows_begin_at_a_cache_line_and_follow_each_other()
     {

@@ -22,7 +22,8 @@ public sealed unsafe class CachedRowStore : IRowStore
     private const int InsertionsPerTurn = 256;
 
     // A batch beyond this is served in parts, which bounds the room for missing rows; enough of them for any device's queue.
-    private const int RowsPerPart = 1 << 16;
+    private const int MostRowsPerPart = 1 << 16;
+    private const int BytesPerPart = 1 << 26;
     private const int PrefetchDistance = 16;
 
     private readonly IRowStore _slower;
@@ -30,6 +31,7 @@ public sealed unsafe class CachedRowStore : IRowStore
     private readonly NativeBuffer<byte> _values;
     private readonly NativeBuffer<byte>? _scales;
     private readonly StoredRows _kept;
+    private readonly int _rowsPerPart;
     private readonly ReaderWriterLockSlim _lock = new(LockRecursionPolicy.NoRecursion);
     private readonly Stack<LookupBuffers> _buffers = new();   // guarded by itself
     private long _lookups;
@@ -54,6 +56,7 @@ public sealed unsafe class CachedRowStore : IRowStore
         _values = new NativeBuffer<byte>(capacity * Format.ValueBytes(Width));
         _scales = Format.HasScales ? new NativeBuffer<byte>(capacity * Format.ScaleBytes(Width)) : null;
         _kept = new StoredRows(_values.Pointer, _scales is null ? null : _scales.Pointer, Width, Format);
+        _rowsPerPart = Math.Clamp(BytesPerPart / Format.RowBytes(Width), 1, MostRowsPerPart);
     }
 
     /// <summary>Rows that fit into an amount of memory, with what the cache needs to find them: about 45 bytes a row.</summary>
@@ -157,9 +160,9 @@ public sealed unsafe class CachedRowStore : IRowStore
     {
         var begun = TableMetrics.Begin();
         var buffers = Rent();
-        for (var done = 0; done < rows.Length; done += RowsPerPart)
+        for (var done = 0; done < rows.Length; done += _rowsPerPart)
         {
-            var part = rows.Slice(done, Math.Min(RowsPerPart, rows.Length - done));
+            var part = rows.Slice(done, Math.Min(_rowsPerPart, rows.Length - done));
             var lookups = CopyKept(part, done, destination, buffers);
             var (misses, evictions) = buffers.MissedCount > 0 ? ReadMissed(done, destination, buffers) : (0, 0);
             TableMetrics.Cached(Name, lookups, misses, (long)misses * Format.RowBytes(Width), evictions);

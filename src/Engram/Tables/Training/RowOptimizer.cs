@@ -57,7 +57,15 @@ public abstract unsafe class RowOptimizer : IDisposable
     private protected abstract void UpdateScalar(ReadOnlySpan<long> rows, ReadOnlySpan<float> gradients, double learningRate, float gradientScale);
 
     /// <summary>Called with the rows that are about to be changed, before any is.</summary>
-    private protected void BeforeChange(ReadOnlySpan<long> rows) => Journal?.Record(rows);
+    private protected void BeforeChange(ReadOnlySpan<long> rows)
+    {
+        if (Journal is not null)
+            Journal.Record(rows);
+        else if (Table.IsMapped)
+            foreach (var row in rows)
+                if (row >= 0)
+                    Table.Reserve(row);
+    }
 
     /// <summary>
     /// Writes the state as a safetensors file that lists the rows with state, n of them, ascending: <c>NAME.rows</c> I64 [n], then the arrays of the optimizer; R in the metadata as

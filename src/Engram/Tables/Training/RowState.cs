@@ -64,7 +64,7 @@ internal sealed unsafe class RowState : IDisposable
     public void Warm(ReadOnlySpan<long> rows)
     {
         for (var i = 0; _file is not null && i < Rows.Arrays.Length; i++)
-            MappedPages.StartReadingAbsent(new StoredRows(Rows.At(i, 0), null, Rows.Arrays[i].Bytes, RowFormat.Int8()), rows, long.MaxValue, residencyTold: true);
+            MappedPages.StartReadingAbsent(new StoredRows(Rows.At(i, 0), null, Rows.Arrays[i].Bytes / sizeof(ushort), RowFormat.BFloat16), rows, _rows, residencyTold: true);
     }
 
     /// <summary>Copies a row of every array, one behind the other.</summary>

@@ -35,6 +35,22 @@ public class CachedRowStoreTests
         }, iter: 100);
     }
 
+    /// <summary>A batch of the widest rows is served in many parts.</summary>
+    [Fact]
+    public void Wide_rows_are_served_in_parts()
+    {
+        const int width = RowFormat.MaxWidth;
+        var table = new EngramTable(700, width);
+        for (var row = 0; row < table.Rows; row++)
+            table.Row(row).Fill(row + 1);
+        using var cache = new CachedRowStore(table, 3);
+        long[] batch = [.. Enumerable.Range(0, 600).Select(i => (long)(i * 7 % 700))];
+        var gathered = new float[batch.Length * width];
+        cache.Gather(batch, gathered);
+        for (var i = 0; i < batch.Length; i++)
+            Assert.False(gathered.AsSpan(i * width, width).ContainsAnyExcept(batch[i] + 1f));
+    }
+
     /// <summary>Counts against a model: a row is missed when the policy does not keep it, once in a batch; every look-up is counted.</summary>
     [Fact]
     public void Counts_say_what_the_slower_store_was_asked_for()
