@@ -11,6 +11,10 @@ internal sealed class LinearCrossEntropyKernel : HostFunction<LinearCrossEntropy
     // Logits of a chunk share one core's second-level cache (1 to 2 MiB) with the read-out matrix.
     private const int ChunkBytes = 1 << 19;
 
+    // Some matrix products add all terms of an element one after the other, and every term after the target's large one is rounded to its last place.
+    // In parts of this length a vocabulary of thousands loses no more digits than one of hundreds.
+    private const int SummedTerms = 512;
+
     public override string Name => nameof(LinearCrossEntropyKernel);
 
     public static bool Handles(Tensor hidden) => HostTensor.Handles(hidden);
@@ -29,7 +33,7 @@ internal sealed class LinearCrossEntropyKernel : HostFunction<LinearCrossEntropy
         var chunk = Math.Clamp(Math.Max(ChunkBytes * HostTensor.Parts(rows) / (4 * vocabulary), (int)weight.size(1)), 16, Math.Max(16, rows));
         var losses = new double[rows];
         var weightT = weight.t();
-        var dHidden = wantsGradient ? empty_like(hidden) : null;
+        var dHidden = wantsGradient ? zeros_like(hidden) : null;
         var dWeight = wantsGradient ? zeros_like(weight) : null;
         for (var begin = 0; begin < rows; begin += chunk)
         {
@@ -56,7 +60,7 @@ internal sealed class LinearCrossEntropyKernel : HostFunction<LinearCrossEntropy
             });
             if (!wantsGradient)
                 continue;
-            dHidden!.narrow(0, begin, count).copy_(logits.mm(weight));
+            AddProduct(dHidden!.narrow(0, begin, count), logits, weight);
             dWeight!.addmm_(logits.t(), h);
         }
 
@@ -66,6 +70,17 @@ internal sealed class LinearCrossEntropyKernel : HostFunction<LinearCrossEntropy
         if (wantsGradient)
             ctx.save_for_backward([dHidden!.MoveToOuterDisposeScope(), dWeight!.MoveToOuterDisposeScope()]);
         return tensor((float)(total / rows)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>sum [N, D] += a [N, V] · b [V, D], in parts of V.</summary>
+    private static void AddProduct(Tensor sum, Tensor a, Tensor b)
+    {
+        for (var from = 0L; from < b.size(0); from += SummedTerms)
+        {
+            using var scope = NewDisposeScope();
+            var terms = Math.Min(SummedTerms, b.size(0) - from);
+            sum.add_(a.narrow(1, from, terms).mm(b.narrow(0, from, terms)));   // addmm would go on from the sum so far, term by term
+        }
     }
 
     protected override List<Tensor> Backward(autograd.AutogradContext ctx, List<Tensor> saved, Tensor gradient)
