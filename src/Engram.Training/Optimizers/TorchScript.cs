@@ -74,24 +74,40 @@ internal static class TorchScript
     /// <summary>One AdamW update of a list of tensors, in place: decoupled decay, bias correction by the 0-dimensional float32 <paramref name="step"/> (already counted up).</summary>
     public static void AdamW(Tensor[] parameters, Tensor[] gradients, Tensor[] means, Tensor[] squares, Tensor step,
         double learningRate, double beta1, double beta2, double decay, double epsilon) =>
-        Unit.Value.invoke("adamw", (object)parameters, gradients, means, squares, step, learningRate, beta1, beta2, decay, epsilon);
+        Invoke("adamw", (object)parameters, gradients, means, squares, step, learningRate, beta1, beta2, decay, epsilon);
 
     /// <summary>The Euclidean norm of every tensor, as one vector of the tensors' type.</summary>
-    public static Tensor Norms(Tensor[] tensors) => (Tensor)Unit.Value.invoke("norms", (object)tensors)!;
+    public static Tensor Norms(Tensor[] tensors) => (Tensor)Invoke("norms", (object)tensors)!;
 
     /// <summary>Multiplies every tensor by a factor, in place.</summary>
-    public static void Scale(Tensor[] tensors, double factor) => Unit.Value.invoke("scale", tensors, factor);
+    public static void Scale(Tensor[] tensors, double factor) => Invoke("scale", tensors, factor);
 
     /// <summary>Brings the singular values of each matrix of a [N, rows, columns] stack towards 1 (Newton–Schulz), in a new tensor.</summary>
     public static Tensor Orthogonalize(Tensor stack, NewtonSchulz scheme) =>
-        (Tensor)Unit.Value.invoke("orthogonalize", [stack, .. Arguments(stack, scheme)])!;
+        (Tensor)Invoke("orthogonalize", [stack, .. Arguments(stack, scheme)])!;
 
     /// <summary>
     /// One Muon update of equal-shaped matrices, in place. <paramref name="parameters"/> and <paramref name="gradients"/> are stacks [k, rows, columns];
     /// <paramref name="momentum"/> holds all of them, one after the other, [sum of k, rows, columns].
     /// </summary>
     public static void Muon(Tensor[] parameters, Tensor[] gradients, Tensor momentum, double beta, bool nesterov, double shrink, double rate, NewtonSchulz scheme) =>
-        Unit.Value.invoke("muon", [parameters, gradients, momentum, beta, nesterov, shrink, rate, .. Arguments(momentum, scheme)]);
+        Invoke("muon", [parameters, gradients, momentum, beta, nesterov, shrink, rate, .. Arguments(momentum, scheme)]);
+
+    private static object? Invoke(string function, params object[] arguments)
+    {
+        // TorchSharp turns a long or a double into a Scalar that nothing refers to while libtorch reads it, and a garbage collection frees it
+        // under the call. The Scalars made here, and the tensors, live until the call has ended.
+        object[] held = [.. arguments.Select(argument => argument switch { long n => n.ToScalar(), double x => x.ToScalar(), _ => argument })];
+        try
+        {
+            return Unit.Value.invoke(function, held);
+        }
+        finally
+        {
+            foreach (var scalar in held.OfType<Scalar>())
+                scalar.Dispose();
+        }
+    }
 
     private static object[] Arguments(Tensor stack, NewtonSchulz scheme) =>
     [

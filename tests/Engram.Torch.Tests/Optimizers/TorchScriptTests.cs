@@ -25,4 +25,44 @@ public class TorchScriptTests
         TorchScript.Muon([p], [g], m, 0.95, true, 1, 0.1, NewtonSchulz.Jordan);
         Assert.Equal([1L, 2, 2], TorchScript.Orthogonalize(p, NewtonSchulz.Hybrid).shape);
     }
+
+    // Collections at every moment are no company for other tests of the process; unoptimised code holds its arguments longer.
+    [Fact]
+    public Task Arguments_outlive_garbage_collections_during_a_call() =>
+        ChildProcess.Passes(typeof(TorchScriptTests), nameof(Call_during_collections), ("DOTNET_TieredCompilation", "0"));
+
+    [Fact(Explicit = true)]
+    public void Call_during_collections()
+    {
+        using var scope = torch.NewDisposeScope();
+        using var noGrad = torch.no_grad();
+        var (p, m) = (torch.ones(1, 2, 2), torch.zeros(1, 2, 2));
+        TorchScript.Compile();
+        using var ended = new CancellationTokenSource();
+        var collector = new Thread(() =>
+        {
+            while (!ended.IsCancellationRequested)
+            {
+                GC.Collect(0);
+                Thread.SpinWait(20_000);
+            }
+        });
+        collector.Start();
+        try
+        {
+            for (var i = 0; i < 3_000; i++)
+            {
+                TorchScript.Scale([p], 2);
+                TorchScript.Scale([p], 0.5);
+                TorchScript.Muon([p], [p], m, 0.95, nesterov: true, shrink: 1, rate: 0, NewtonSchulz.Jordan);
+            }
+        }
+        finally
+        {
+            ended.Cancel();
+            collector.Join();
+        }
+
+        Assert.Equal([1, 1, 1, 1], p.data<float>().ToArray());
+    }
 }
