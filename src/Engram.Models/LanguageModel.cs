@@ -3,7 +3,6 @@ using Engram.Models.Folders;
 using Engram.Models.Memory;
 using Engram.Tables;
 using Engram.Tokenization;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Engram.Models;
@@ -88,7 +87,7 @@ public sealed class LanguageModel : IDisposable
     {
         using var scope = NewDisposeScope();
         foreach (var parameter in Transformer.Parameters.All)
-            if (!parameter.Tensor.isfinite().all().ToBoolean())
+            if (!parameter.Tensor.isfinite().all().item<bool>())
                 return parameter.Name;
         for (var position = 0; position < (Memory?.LayerIds.Count ?? 0); position++)
         {

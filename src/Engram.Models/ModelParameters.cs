@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
+using Engram.Models.Native;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -103,11 +104,11 @@ public sealed class ModelParameters
             var shape = parameter.Tensor.shape;
             var values = parameter.Initial.Values;
             if (values.Length == 1)
-                parameter.Tensor.fill_(values[0]);
+                parameter.Tensor.Fill(values[0]);
             else if (values.Length > 1)
                 parameter.Tensor.copy_(tensor(values, shape));
             else
-                parameter.Tensor.copy_(randn(shape, generator: Seeded(seed, parameter.Name)) * parameter.Initial.Std);
+                parameter.Tensor.copy_(randn(shape, generator: Seeded(seed, parameter.Name)).Times(parameter.Initial.Std));
         }
     }
 

@@ -3,10 +3,10 @@ using Engram.Models;
 using Engram.Models.Configuration;
 using Engram.Models.Folders;
 using Engram.Models.Memory;
+using Engram.Models.Native;
 using Engram.Tables;
 using Engram.Training.Corpora;
 using Engram.Training.Optimizers;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Engram.Training;
@@ -256,13 +256,13 @@ public sealed class Trainer : IDisposable
         var transformer = _model.Transformer;
         var (hidden, auxiliary) = transformer.Forward(batch.Tokens.Inputs.AsSpan(range), batch.Tokens.DocumentStarts.AsSpan(range), sequences, memory, training: true);
         var loss = transformer.Loss(hidden, _options.AccumulationSteps == 1 ? batch.Tokens.Targets : batch.Tokens.Targets[range]);
-        var objective = auxiliary is null ? loss : loss + auxiliary;
+        var objective = auxiliary is null ? loss : loss.Plus(auxiliary);
         if (_options.AccumulationSteps > 1)
-            objective = objective / _options.AccumulationSteps;
+            objective = objective.Times(1.0 / _options.AccumulationSteps);
         objective.backward();
         if (memory is not null)
             _tables?.Accumulate(memory, part * tokens, tokens);
-        return loss.ToDouble();
+        return loss.Value();
     }
 
     private TimeSpan Elapsed => TimeSpan.FromSeconds(_time.WallSeconds + _clock.Elapsed.TotalSeconds);

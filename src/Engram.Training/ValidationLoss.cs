@@ -1,7 +1,7 @@
 using Engram.Models;
 using Engram.Models.Memory;
+using Engram.Models.Native;
 using Engram.Training.Corpora;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Engram.Training;
@@ -53,7 +53,7 @@ public static class ValidationLoss
             using var scope = NewDisposeScope();
             using var gathered = memory is null ? null : model.GatherMemory(batch.Inputs, batch.DocumentStarts, batch.Sequences, memory);
             var (hidden, _) = model.Transformer.Forward(batch.Inputs, batch.DocumentStarts, batch.Sequences, gathered);
-            nats += model.Transformer.Loss(hidden, batch.Targets).ToDouble() * batch.Targets.Length;
+            nats += model.Transformer.Loss(hidden, batch.Targets).Value() * batch.Targets.Length;
             tokens += batch.Targets.Length;
             bytes += batch.TargetBytes;
         }

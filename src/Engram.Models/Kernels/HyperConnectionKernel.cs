@@ -1,3 +1,4 @@
+using Engram.Models.Native;
 using static TorchSharp.torch;
 using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
@@ -121,7 +122,7 @@ internal static class HyperConnectionKernel
                     }
             });
             var flat = x.view(tokens, width);
-            var dx = dRaw.mm(fn).addcmul_(flat, along.unsqueeze(1), 1);
+            var dx = dRaw.mm(fn).Accumulate(flat, along.unsqueeze(1));
             return [dx.view(x.shape), dRaw.t().mm(flat), dBiasParts.sum([0L]), dScaleParts.sum([0L]), null!];
         }
 

@@ -1,3 +1,4 @@
+using Engram.Models.Native;
 using static TorchSharp.torch;
 
 namespace Engram.Models.Kernels;
@@ -79,7 +80,7 @@ internal sealed class LinearCrossEntropyKernel : HostFunction<LinearCrossEntropy
         {
             using var scope = NewDisposeScope();
             var terms = Math.Min(SummedTerms, b.size(0) - from);
-            sum.add_(a.narrow(1, from, terms).mm(b.narrow(0, from, terms)));   // addmm would go on from the sum so far, term by term
+            sum.Accumulate(a.narrow(1, from, terms).mm(b.narrow(0, from, terms)));   // addmm would go on from the sum so far, term by term
         }
     }
 

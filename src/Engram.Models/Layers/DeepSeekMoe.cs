@@ -1,4 +1,5 @@
 using Engram.Models.Configuration;
+using Engram.Models.Native;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -43,8 +44,8 @@ internal sealed class DeepSeekMoe
         // Gates come from the unbiased affinities: the bias only selects.
         var gatesNK = affinities.gather(1, chosenNK);
         if (_configuration.NormTopkProb)
-            gatesNK = gatesNK / (gatesNK.sum(-1, keepdim: true) + 1e-20);
-        gatesNK = gatesNK * _configuration.RoutedScalingFactor;
+            gatesNK = gatesNK / gatesNK.sum(-1, keepdim: true).Plus(1e-20);
+        gatesNK = gatesNK.Times(_configuration.RoutedScalingFactor);
 
         var (order, position, ends) = SortByExpert(chosen, _configuration.NRoutedExperts);
         var slots = tensor(order, ScalarType.Int64, x.device);
@@ -54,7 +55,7 @@ internal sealed class DeepSeekMoe
         var perSlot = expert.index_select(0, tensor(position, ScalarType.Int64, x.device)).view(tokens, perToken, x.size(1));
         var output = (perSlot * gatesNK.unsqueeze(-1)).sum(1);
         if (_shared is not null)
-            output = output + _shared.Forward(x);
+            output = output.Plus(_shared.Forward(x));
 
         var auxiliary = training && _configuration.SequenceAuxiliaryLossAlpha > 0 ? SequenceLoss(affinities, chosenNK, sequences) : null;
         return (output, auxiliary);
@@ -67,8 +68,8 @@ internal sealed class DeepSeekMoe
         var share = affinities / affinities.sum(-1, keepdim: true);
         var probability = share.view(sequences, length, experts).mean([1L]);
         var selected = zeros_like(affinities).scatter(1, chosen, ones_like(affinities)).detach().view(sequences, length, experts);
-        var frequency = selected.sum(1) * ((double)experts / (_configuration.NumExpertsPerToken * length));
-        return (frequency * probability).sum(-1).mean() * _configuration.SequenceAuxiliaryLossAlpha;
+        var frequency = selected.sum(1).Times((double)experts / (_configuration.NumExpertsPerToken * length));
+        return (frequency * probability).sum(-1).mean().Times(_configuration.SequenceAuxiliaryLossAlpha);
     }
 
     /// <summary>Stable counting sort of the slots (token · K + k) by expert.</summary>

@@ -1,3 +1,4 @@
+using Engram.Models.Native;
 using static TorchSharp.torch;
 
 namespace Engram.Models.Layers;
@@ -9,6 +10,6 @@ internal static class EmbeddingLookup
     public static Tensor Apply(Tensor weight, long[] ids, double scale)
     {
         var rows = weight.index_select(0, tensor(ids, ScalarType.Int64, weight.device));
-        return scale == 1 ? rows : rows * scale;
+        return scale == 1 ? rows : rows.Times(scale);
     }
 }

@@ -1,6 +1,7 @@
 using Engram.Models.Configuration;
 using Engram.Models.Inspection;
 using Engram.Models.Kernels;
+using Engram.Models.Native;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -84,16 +85,16 @@ internal sealed class EngramFusion
         var q = RmsNorm.Unit(streams, _epsilon) * _queryGain!;
         var k = RmsNorm.Unit(slices.narrow(2, 0, _streams), _epsilon) * _keyGain!;
         // Both sides have norm √D at unit gains, so |score| ≤ √D however large the residual streams grow.
-        var score = (q * k).sum(-1, keepdim: true) * (1 / Math.Sqrt(_hidden));
+        var score = (q * k).sum(-1, keepdim: true).Times(1 / Math.Sqrt(_hidden));
         var alpha = (_engram.Gate switch
         {
-            EngramGate.SignedSqrt => score.sign() * score.abs().clamp_min(RootFloor).sqrt(),
-            EngramGate.CopySignSqrt => score.abs().clamp_min(RootFloor).sqrt().copysign(score),
+            EngramGate.SignedSqrt => score.sign() * score.abs().AtLeast(RootFloor).sqrt(),
+            EngramGate.CopySignSqrt => score.abs().AtLeast(RootFloor).sqrt().copysign(score),
             _ => score,
         }).sigmoid();
         return (alpha * slices.narrow(2, _streams, 1), alpha.squeeze(-1));
     }
 
     private static Tensor ClosedWhereDead(Tensor gate, int[] ages) =>
-        ages.Contains(-1) ? gate * tensor(ages, [gate.size(0), gate.size(1), 1], ScalarType.Int32, gate.device).ge(0).to(gate.dtype) : gate;
+        ages.Contains(-1) ? gate * tensor(ages, [gate.size(0), gate.size(1), 1], ScalarType.Int32, gate.device).IsAtLeast(0).to(gate.dtype) : gate;
 }

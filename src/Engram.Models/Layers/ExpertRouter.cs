@@ -43,7 +43,7 @@ internal sealed class ExpertRouter
         {
             ScoringFunction.Sigmoid => logits.sigmoid(),
             ScoringFunction.Softmax => logits.softmax(-1),
-            ScoringFunction.SqrtSoftplus => nn.functional.softplus(logits).sqrt(),
+            ScoringFunction.SqrtSoftplus => nn.functional.logsigmoid(logits.neg()).neg().sqrt(),
             var other => throw new InvalidOperationException($"Unknown scoring function {other}."),
         };
     }

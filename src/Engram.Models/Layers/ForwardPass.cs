@@ -1,6 +1,7 @@
 using Engram.Models.Generation;
 using Engram.Models.Inspection;
 using Engram.Models.Memory;
+using Engram.Models.Native;
 using static TorchSharp.torch;
 
 namespace Engram.Models.Layers;
@@ -41,6 +42,6 @@ internal sealed class ForwardPass
         if (loss is null)
             return;
         using var before = AuxiliaryLoss;
-        AuxiliaryLoss = (before is null ? loss.alias() : before + loss).DetachFromDisposeScope();
+        AuxiliaryLoss = (before is null ? loss.alias() : before.Plus(loss)).DetachFromDisposeScope();
     }
 }

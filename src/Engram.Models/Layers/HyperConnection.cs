@@ -1,5 +1,6 @@
 using Engram.Models.Configuration;
 using Engram.Models.Kernels;
+using Engram.Models.Native;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -72,10 +73,10 @@ internal sealed class HyperConnection
     {
         var n = _streams;
         var flat = streams.flatten(1);
-        var z = flat.matmul(_fn.t()) * (flat.square().mean([-1L], keepdim: true) + _normEpsilon).rsqrt();
-        var w = z * Expand(_scale, n) + _base;
-        var pre = w.narrow(1, 0, n).sigmoid() + _epsilon;
-        var post = w.narrow(1, n, n).sigmoid() * 2;
+        var z = flat.matmul(_fn.t()) * (flat * flat).mean([-1L], keepdim: true).Plus(_normEpsilon).rsqrt();
+        var w = (z * Expand(_scale, n)).Plus(_base);
+        var pre = w.narrow(1, 0, n).sigmoid().Plus(_epsilon);
+        var post = w.narrow(1, n, n).sigmoid().Times(2);
         var comb = Sinkhorn(w.narrow(1, 2 * n, n * n).view(-1, n, n), _rounds, _epsilon);
         return ((pre.unsqueeze(-1) * streams).sum(1), cat([pre, post, comb.flatten(1)], 1));
     }
@@ -86,7 +87,7 @@ internal sealed class HyperConnection
         var n = streams.size(1);
         var post = coefficients.narrow(1, n, n);
         var comb = coefficients.narrow(1, 2 * n, n * n).view(-1, n, n);   // [N, source, destination]
-        return post.unsqueeze(-1) * output.unsqueeze(1) + comb.transpose(1, 2).matmul(streams);
+        return (post.unsqueeze(-1) * output.unsqueeze(1)).Plus(comb.transpose(1, 2).matmul(streams));
     }
 
     /// <summary>
@@ -98,12 +99,12 @@ internal sealed class HyperConnection
     /// <param name="epsilon">Added to every sum and to the softmax.</param>
     public static Tensor Sinkhorn(Tensor logits, int rounds, double epsilon)
     {
-        var m = logits.softmax(-1) + epsilon;
-        m = m / (m.sum(-2, keepdim: true) + epsilon);
+        var m = logits.softmax(-1).Plus(epsilon);
+        m = m / m.sum(-2, keepdim: true).Plus(epsilon);
         for (var round = 1; round < rounds; round++)
         {
-            m = m / (m.sum(-1, keepdim: true) + epsilon);
-            m = m / (m.sum(-2, keepdim: true) + epsilon);
+            m = m / m.sum(-1, keepdim: true).Plus(epsilon);
+            m = m / m.sum(-2, keepdim: true).Plus(epsilon);
         }
 
         return m;

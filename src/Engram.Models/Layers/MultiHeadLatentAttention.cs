@@ -1,5 +1,6 @@
 using Engram.Models.Configuration;
 using Engram.Models.Generation;
+using Engram.Models.Native;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -106,7 +107,7 @@ internal sealed class MultiHeadLatentAttention
 
         // The fused kernel wants values as wide as keys and scales by 1/√(key width) itself.
         if (_rotary.ScoreScale != 1)
-            q = q * _rotary.ScoreScale;
+            q = q.Times(_rotary.ScoreScale);
         if (_value < keyWidth)
             v = nn.functional.pad(v, [0, keyWidth - _value]);
         var o = nn.functional.scaled_dot_product_attention(q, k, v, mask, 0.0, is_casual: mask is null);
@@ -121,12 +122,12 @@ internal sealed class MultiHeadLatentAttention
         var keyUp = up.narrow(1, 0, _nope);             // [H, n, r]
         var valueUp = up.narrow(1, _nope, _value);      // [H, v, r]
         var q = einsum("bthn,hnr->bhtr", qNope, keyUp);
-        var scores = einsum("bhtr,bur->bhtu", q, latent) + einsum("bthp,bup->bhtu", qRope, kRope);
-        scores = scores * _scale;
+        var scores = einsum("bhtr,bur->bhtu", q, latent).Plus(einsum("bthp,bup->bhtu", qRope, kRope));
+        scores = scores.Times(_scale);
         mask ??= Causal(length, latent.size(1), scores.device);
-        scores = scores.masked_fill(mask.logical_not(), double.NegativeInfinity);
+        scores = scores.NegativeInfinityOutside(mask);
         // A query that sees nothing has weight nowhere, as in the fused kernel.
-        var weights = scores.softmax(-1).masked_fill(mask.logical_not(), 0.0);
+        var weights = scores.softmax(-1).ZeroOutside(mask);
         var mixed = einsum("bhtu,bur->bhtr", weights, latent);
         return einsum("bhtr,hvr->bthv", mixed, valueUp).reshape(batch, length, _heads * _value);
     }

@@ -1,3 +1,4 @@
+using Engram.Models.Native;
 using static TorchSharp.torch;
 
 namespace Engram.Models.Layers;
@@ -13,5 +14,5 @@ internal static class RmsNorm
     public static Tensor Composed(Tensor x, Tensor gain, double epsilon) => Unit(x, epsilon) * gain;
 
     /// <summary>x · rsqrt(mean(x²) + ε), without a gain.</summary>
-    public static Tensor Unit(Tensor x, double epsilon) => x * (x.square().mean([-1L], keepdim: true) + epsilon).rsqrt();
+    public static Tensor Unit(Tensor x, double epsilon) => x * (x * x).mean([-1L], keepdim: true).Plus(epsilon).rsqrt();
 }

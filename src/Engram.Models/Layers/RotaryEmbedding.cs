@@ -1,4 +1,5 @@
 using Engram.Models.Configuration;
+using Engram.Models.Native;
 using static TorchSharp.torch;
 
 namespace Engram.Models.Layers;
@@ -67,7 +68,7 @@ internal sealed class RotaryEmbedding : IDisposable
         var (cos, sin) = (cosSin.select(-1, 0), cosSin.select(-1, 1));
         var parts = x.unflatten(x.dim() - 1, pairs, 2);
         var (even, odd) = (parts.select(-1, 0), parts.select(-1, 1));
-        return stack([even * cos - odd * sin, even * sin + odd * cos], -1).flatten(x.dim() - 1);
+        return stack([even * cos - odd * sin, (even * sin).Plus(odd * cos)], -1).flatten(x.dim() - 1);
     }
 
     /// <inheritdoc/>

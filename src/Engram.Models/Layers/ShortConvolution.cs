@@ -1,5 +1,6 @@
 using Engram.Models.Configuration;
 using Engram.Models.Kernels;
+using Engram.Models.Native;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -60,11 +61,11 @@ internal sealed class ShortConvolution
             var back = (_kernel - 1 - j) * _dilation;
             var tap = flat.narrow(1, reach - back, length) * _taps.select(2, j).squeeze(-1);
             if (back > 0)
-                tap = tap * (age >= back).to(u.dtype);
-            sum = sum is null ? tap : sum + tap;
+                tap = tap * age.IsAtLeast(back).to(u.dtype);
+            sum = sum is null ? tap : sum.Plus(tap);
         }
 
-        return u + nn.functional.silu(sum!).view(u.shape);
+        return u.Plus(nn.functional.silu(sum!).view(u.shape));
     }
 }
 

@@ -1,4 +1,5 @@
 using Engram.Models.Configuration;
+using Engram.Models.Native;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -57,7 +58,7 @@ internal sealed class TransformerBlock
         // What the backward pass needs belongs to the graph, and the rest is in nobody's way: handles would keep it all until the step ends.
         using var scope = NewDisposeScope();
         if (Engram is not null && pass.Memory(Layer) is { } memory)
-            streams = streams + Engram.Forward(streams, memory, pass.Ages, pass.State?.Convolution(Layer), pass.Trace?.Layer(Layer));
+            streams = streams.Plus(Engram.Forward(streams, memory, pass.Ages, pass.State?.Convolution(Layer), pass.Trace?.Layer(Layer)));
 
         var shape = streams.shape;
         var (batch, length, hidden) = (shape[0], shape[1], shape[3]);
@@ -83,7 +84,7 @@ internal sealed class TransformerBlock
     {
         using var scope = NewDisposeScope();
         if (connection is null)
-            return (x + subLayer(x.squeeze(1)).unsqueeze(1)).MoveToOuterDisposeScope();
+            return x.Plus(subLayer(x.squeeze(1)).unsqueeze(1)).MoveToOuterDisposeScope();
         var (input, coefficients) = connection.Read(x);
         return connection.Write(x, subLayer(input), coefficients).MoveToOuterDisposeScope();
     }

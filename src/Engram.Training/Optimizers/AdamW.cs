@@ -1,3 +1,4 @@
+using Engram.Models.Native;
 using Engram.Models;
 using static TorchSharp.torch;
 
@@ -67,7 +68,7 @@ public sealed class AdamW : IDisposable
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         var (gradients, undecayedGradients) = (_decayed.Gradients(), _undecayed.Gradients());
-        _step.add_(1);
+        _step.Increment();
         Update(_decayed, gradients, _options.WeightDecay);
         Update(_undecayed, undecayedGradients, 0);
 
