@@ -1,5 +1,4 @@
 using System.Numerics.Tensors;
-using System.Runtime.InteropServices;
 using Engram.Storage;
 using Engram.Tables.Formats;
 
@@ -31,10 +30,9 @@ public sealed unsafe class EngramTable : IRowStore
         format.CheckWidth(width);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(rows, long.MaxValue / format.RowBytes(width));
         (Rows, Width, Format) = (rows, width, format);
-        _memory = new NativeBuffer<byte>(rows * format.ValueBytes(width));
-        var scales = format.HasScales ? new NativeBuffer<byte>(rows * format.ScaleBytes(width)) : null;
-        _owners = scales is null ? [_memory] : [_memory, scales];
-        _stored = new StoredRows(_memory.Pointer, scales is null ? null : scales.Pointer, width, format);
+        _memory = new NativeBuffer<byte>(rows * format.RowBytes(width));
+        _owners = [_memory];
+        _stored = new StoredRows(_memory.Pointer, width, format);
     }
 
     private EngramTable(SafetensorsFile values, SafetensorsFile? scales, string tensorName)
@@ -75,7 +73,7 @@ public sealed unsafe class EngramTable : IRowStore
     /// <summary>The kernel's setting for transparent huge pages: <c>always</c>, <c>madvise</c> (which suffices for tables in memory) or <c>never</c>; null where it is not known.</summary>
     public static string? HugePageSetting => VirtualMemory.TransparentHugePages;
 
-    /// <summary>Bytes of the values that lie in huge pages now; 0 for mapped files, and where the system does not tell.</summary>
+    /// <summary>Bytes of the rows that lie in huge pages now; 0 for mapped files, and where the system does not tell.</summary>
     public long HugePageBytes => _memory?.HugePageBytes ?? 0;
 
     /// <summary>First value of a float32 table; rows follow each other without gap, in memory the first is aligned to 64 bytes. Valid until disposal.</summary>
@@ -171,9 +169,7 @@ public sealed unsafe class EngramTable : IRowStore
     {
         RequireWritable();
         _file?.Reserve(_stored.ValuesOf(0), Rows * _stored.ValueBytes);
-        NativeMemory.Clear(_stored.ValuesOf(0), (nuint)(Rows * _stored.ValueBytes));
-        if (Format.HasScales)
-            NativeMemory.Clear(_stored.ScalesOf(0), (nuint)(Rows * _stored.ScaleBytes));
+        _stored.Clear(Rows);
     }
 
     /// <summary>Draws every value of a float32 table from a normal distribution around zero. The same seed gives the same values whatever the number of threads.</summary>
@@ -231,16 +227,8 @@ public sealed unsafe class EngramTable : IRowStore
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         var writer = TableFile.NewWriter(tensorName, Width, Format);
-        TableFile.Add(writer, tensorName, Rows, Width, Format,
-            stream => Copy(_stored.ValuesOf(0), Rows * _stored.ValueBytes, stream), stream => Copy(_stored.ScalesOf(0), Rows * _stored.ScaleBytes, stream));
+        TableFile.Add(writer, tensorName, Rows, Width, Format, stream => _stored.WriteValues(Rows, stream), stream => _stored.WriteScales(Rows, stream));
         writer.Write(path);
-
-        static void Copy(byte* start, long bytes, Stream stream)
-        {
-            const int chunk = 1 << 26;
-            for (var done = 0L; done < bytes; done += chunk)
-                stream.Write(new ReadOnlySpan<byte>(start + done, (int)Math.Min(chunk, bytes - done)));
-        }
     }
 
     /// <summary>Reads a table into memory.</summary>

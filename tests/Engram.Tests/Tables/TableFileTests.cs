@@ -38,6 +38,37 @@ public sealed class TableFileTests : IDisposable
             File.Delete(path);
         }, iter: 400, threads: 1);
 
+    /// <summary>Scales lie with their rows in memory and apart in files, which are written in blocks.</summary>
+    [Theory, InlineData("fp8/8"), InlineData("int8/2"), InlineData("int4/4"), InlineData("float32")]
+    public void Tables_of_many_blocks_survive_a_file_and_memory(string name)
+    {
+        const int rows = 70_001, width = 32;
+        var format = RowFormat.Parse(name);
+        using var table = new EngramTable(rows, width, format);
+        var random = new Random(5);
+        table.Write(0, [.. Enumerable.Range(0, rows * width).Select(_ => random.NextSingle() - 0.5f)]);
+        table.Save(Path, Name);
+        using var mapped = EngramTable.Map(Path, Name);
+        using var loaded = EngramTable.Load(Path, Name);
+        long[] all = [.. Enumerable.Range(0, rows).Select(row => (long)row)];
+        var expected = Stored(table);
+        foreach (var (values, scales) in new[] { Stored(mapped), Stored(loaded) })
+        {
+            Assert.Equal(expected.Values, values);
+            Assert.Equal(expected.Scales, scales);
+        }
+        loaded.FillZero();
+        Assert.All(Stored(loaded).Values, value => Assert.Equal(0, value));
+        Assert.All(Stored(loaded).Scales, scale => Assert.Equal(0, scale));
+
+        (byte[] Values, byte[] Scales) Stored(EngramTable from)
+        {
+            var (values, scales) = (new byte[rows * format.ValueBytes(width)], new byte[rows * format.ScaleBytes(width)]);
+            from.GatherStored(all, values, scales);
+            return (values, scales);
+        }
+    }
+
     [Fact]
     public void Group_sizes_that_do_not_fit_are_refused()
     {

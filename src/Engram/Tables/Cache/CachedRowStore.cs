@@ -28,8 +28,7 @@ public sealed unsafe class CachedRowStore : IRowStore
 
     private readonly IRowStore _slower;
     private readonly S3Fifo _policy;
-    private readonly NativeBuffer<byte> _values;
-    private readonly NativeBuffer<byte>? _scales;
+    private readonly NativeBuffer<byte> _memory;
     private readonly StoredRows _kept;
     private readonly int _rowsPerPart;
     private readonly ReaderWriterLockSlim _lock = new(LockRecursionPolicy.NoRecursion);
@@ -53,9 +52,8 @@ public sealed unsafe class CachedRowStore : IRowStore
         ArgumentOutOfRangeException.ThrowIfGreaterThan(capacity, Array.MaxLength);
         _slower = slower;
         _policy = new S3Fifo((int)capacity);
-        _values = new NativeBuffer<byte>(capacity * Format.ValueBytes(Width));
-        _scales = Format.HasScales ? new NativeBuffer<byte>(capacity * Format.ScaleBytes(Width)) : null;
-        _kept = new StoredRows(_values.Pointer, _scales is null ? null : _scales.Pointer, Width, Format);
+        _memory = new NativeBuffer<byte>(capacity * Format.RowBytes(Width));
+        _kept = new StoredRows(_memory.Pointer, Width, Format);
         _rowsPerPart = Math.Clamp(BytesPerPart / Format.RowBytes(Width), 1, MostRowsPerPart);
     }
 
@@ -150,8 +148,7 @@ public sealed unsafe class CachedRowStore : IRowStore
         if (_disposed) return;
         _disposed = true;
         _policy.Dispose();
-        _values.Dispose();
-        _scales?.Dispose();
+        _memory.Dispose();
         _lock.Dispose();
         _slower.Dispose();
     }

@@ -1,36 +1,65 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
 
 namespace Engram.Tables.Formats;
 
 /// <summary>The stored rows of a table, wherever they lie in the address space, and the loops over them.</summary>
-/// <param name="values">First value byte; rows follow each other without gap.</param>
-/// <param name="scales">First scale byte; null for formats without scales.</param>
-/// <param name="width">Width w in values.</param>
-/// <param name="format">How a row is stored.</param>
-internal readonly unsafe struct StoredRows(byte* values, byte* scales, int width, RowFormat format)
+internal readonly unsafe struct StoredRows
 {
     // Rows ahead that the gather asks memory for. They are asked into the second-level cache, which holds them all and has more requests in flight than the first
-    // (bench/results/gather.md: up to 1.5 times the rows of a prefetch into the first level, whatever its distance). The busier the memory, the more a long distance helps.
+    // (bench/results/tables.md: up to 1.5 times the rows of a prefetch into the first level, whatever its distance). The busier the memory, the more a long distance helps.
     private const int PrefetchDistance = 96;
     private const int CacheLine = 64;
 
     // Fewer rows are gathered before another thread has woken up.
     private const int RowsPerThread = 1 << 10;
 
-    private readonly int _valueBytes = format.ValueBytes(width);
-    private readonly int _scaleBytes = format.ScaleBytes(width);
+    private readonly byte* _values;
+    private readonly byte* _scales;
+    private readonly int _width;
+    private readonly RowFormat _format;
+    private readonly int _valueBytes;
+    private readonly int _scaleBytes;
+
+    // From one row to the next.
+    private readonly int _valueStride;
+    private readonly int _scaleStride;
+
+    /// <summary>Rows as files hold them: all values, and elsewhere all scales.</summary>
+    /// <param name="values">First value byte; rows follow each other without gap.</param>
+    /// <param name="scales">First scale byte; null for formats without scales.</param>
+    /// <param name="width">Width w in values.</param>
+    /// <param name="format">How a row is stored.</param>
+    public StoredRows(byte* values, byte* scales, int width, RowFormat format)
+    {
+        _values = values;
+        _scales = scales;
+        (_width, _format) = (width, format);
+        (_valueBytes, _scaleBytes) = (format.ValueBytes(width), format.ScaleBytes(width));
+        (_valueStride, _scaleStride) = (_valueBytes, _scaleBytes);
+    }
+
+    /// <summary>Rows as memory holds them: each followed by its scales, so that a random row costs one place in memory, not two.</summary>
+    /// <param name="rows">First byte; a row takes <see cref="RowFormat.RowBytes"/>.</param>
+    /// <param name="width">Width w in values.</param>
+    /// <param name="format">How a row is stored.</param>
+    public StoredRows(byte* rows, int width, RowFormat format) : this(rows, rows + format.ValueBytes(width), width, format) =>
+        _valueStride = _scaleStride = format.RowBytes(width);
 
     public int ValueBytes => _valueBytes;
     public int ScaleBytes => _scaleBytes;
 
-    public byte* ValuesOf(long row) => values + row * _valueBytes;
-    public byte* ScalesOf(long row) => scales + row * _scaleBytes;
+    public byte* ValuesOf(long row) => _values + row * _valueStride;
+    public byte* ScalesOf(long row) => _scales + row * _scaleStride;
+
+    // Scales lie with their row, or there are none.
+    private bool Together => _valueStride == _valueBytes + _scaleBytes;
 
     /// <summary>Decodes rows that exist; −1 is answered with zeros.</summary>
     public void Gather(long* rows, int count, float* destination)
     {
-        switch (format.Encoding)
+        switch (_format.Encoding)
         {
             case RowEncoding.Float32: Gather<Float32Codec>(rows, count, destination); break;
             case RowEncoding.BFloat16: Gather<BFloat16Codec>(rows, count, destination); break;
@@ -53,7 +82,7 @@ internal readonly unsafe struct StoredRows(byte* values, byte* scales, int width
     /// <summary>Encodes a run of rows from float32.</summary>
     public void Encode(long firstRow, int count, float* source)
     {
-        switch (format.Encoding)
+        switch (_format.Encoding)
         {
             case RowEncoding.Float32: Encode<Float32Codec>(firstRow, count, source); break;
             case RowEncoding.BFloat16: Encode<BFloat16Codec>(firstRow, count, source); break;
@@ -66,7 +95,7 @@ internal readonly unsafe struct StoredRows(byte* values, byte* scales, int width
     // Apart from the others, because what a closure needs is allocated where the method begins.
     private void GatherParallel(int parts, long* rows, int count, float* destination)
     {
-        var (stored, rowWidth) = (this, width);
+        var (stored, rowWidth) = (this, _width);
         Parallel.For(0, parts, new ParallelOptions { MaxDegreeOfParallelism = parts }, part =>
         {
             var (from, to) = ((int)((long)count * part / parts), (int)((long)count * (part + 1) / parts));
@@ -76,7 +105,7 @@ internal readonly unsafe struct StoredRows(byte* values, byte* scales, int width
 
     private void Gather<TCodec>(long* rows, int count, float* destination) where TCodec : struct, IRowCodec
     {
-        var (rowWidth, group) = (width, format.GroupSize);
+        var (rowWidth, group) = (_width, _format.GroupSize);
         for (var i = 0; i < Math.Min(PrefetchDistance, count); i++)
             PrefetchRow(rows[i]);
         for (var i = 0; i < count; i++)
@@ -95,7 +124,7 @@ internal readonly unsafe struct StoredRows(byte* values, byte* scales, int width
     private void Encode<TCodec>(long firstRow, int count, float* source) where TCodec : struct, IRowCodec
     {
         for (var i = 0; i < count; i++)
-            TCodec.Encode(source + (long)i * width, width, format.GroupSize, ValuesOf(firstRow + i), ScalesOf(firstRow + i));
+            TCodec.Encode(source + (long)i * _width, _width, _format.GroupSize, ValuesOf(firstRow + i), ScalesOf(firstRow + i));
     }
 
     /// <summary>Copies rows that exist, as they are stored, one after the other.</summary>
@@ -111,12 +140,57 @@ internal readonly unsafe struct StoredRows(byte* values, byte* scales, int width
         }
     }
 
-    /// <summary>Copies all rows to a table of the same shape and format.</summary>
+    /// <summary>Copies all rows to a table of the same shape and format, wherever its scales lie.</summary>
     public void CopyAll(in StoredRows target, long rows)
     {
-        Buffer.MemoryCopy(values, target.ValuesOf(0), rows * _valueBytes, rows * _valueBytes);
-        if (_scaleBytes > 0)
-            Buffer.MemoryCopy(scales, target.ScalesOf(0), rows * _scaleBytes, rows * _scaleBytes);
+        if (_valueStride == target._valueStride)
+        {
+            Buffer.MemoryCopy(_values, target._values, rows * _valueStride, rows * _valueStride);
+            if (!Together)
+                Buffer.MemoryCopy(_scales, target._scales, rows * _scaleStride, rows * _scaleStride);
+            return;
+        }
+
+        for (var row = 0L; row < rows; row++)
+        {
+            Unsafe.CopyBlockUnaligned(target.ValuesOf(row), ValuesOf(row), (uint)_valueBytes);
+            Unsafe.CopyBlockUnaligned(target.ScalesOf(row), ScalesOf(row), (uint)_scaleBytes);
+        }
+    }
+
+    /// <summary>Writes the values of all rows, one after the other.</summary>
+    public void WriteValues(long rows, Stream stream) => Write(_values, _valueBytes, _valueStride, rows, stream);
+
+    /// <summary>Writes the scales of all rows, one after the other.</summary>
+    public void WriteScales(long rows, Stream stream) => Write(_scales, _scaleBytes, _scaleStride, rows, stream);
+
+    /// <summary>Sets all rows to zero.</summary>
+    public void Clear(long rows)
+    {
+        NativeMemory.Clear(_values, checked((nuint)rows * (nuint)_valueStride));
+        if (!Together)
+            NativeMemory.Clear(_scales, checked((nuint)rows * (nuint)_scaleStride));
+    }
+
+    private static void Write(byte* start, int bytes, int stride, long rows, Stream stream)
+    {
+        const int chunk = 1 << 20;
+        if (bytes == stride)
+        {
+            for (var (done, all) = (0L, rows * bytes); done < all; done += chunk)
+                stream.Write(new ReadOnlySpan<byte>(start + done, (int)Math.Min(chunk, all - done)));
+            return;
+        }
+
+        var perChunk = Math.Max(1, chunk / bytes);
+        var buffer = new byte[(int)Math.Min(perChunk, rows) * bytes];
+        for (var row = 0L; row < rows; row += perChunk)
+        {
+            var count = (int)Math.Min(perChunk, rows - row);
+            for (var i = 0; i < count; i++)
+                new ReadOnlySpan<byte>(start + (row + i) * stride, bytes).CopyTo(buffer.AsSpan(i * bytes));
+            stream.Write(buffer, 0, count * bytes);
+        }
     }
 
     /// <summary>Exchanges two rows.</summary>
@@ -137,8 +211,8 @@ internal readonly unsafe struct StoredRows(byte* values, byte* scales, int width
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void PrefetchRow(long row)
     {
-        Prefetch(ValuesOf(row), (uint)_valueBytes);
-        if (_scaleBytes > 0)
+        Prefetch(ValuesOf(row), (uint)_valueStride);
+        if (!Together)
             Prefetch(ScalesOf(row), (uint)_scaleBytes);
     }
 
@@ -147,7 +221,8 @@ internal readonly unsafe struct StoredRows(byte* values, byte* scales, int width
     public static void Prefetch(void* address, uint bytes)
     {
         if (!Sse.IsSupported) return;
-        for (var line = 0u; line < bytes; line += CacheLine)
-            Sse.Prefetch1((byte*)address + line);
+        var end = (nuint)address + bytes;
+        for (var line = (nuint)address & ~(nuint)(CacheLine - 1); line < end; line += CacheLine)
+            Sse.Prefetch1((void*)line);
     }
 }
