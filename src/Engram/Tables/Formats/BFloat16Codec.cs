@@ -7,6 +7,8 @@ namespace Engram.Tables.Formats;
 /// <summary>Rows of bfloat16: the upper halves of singles.</summary>
 internal readonly unsafe struct BFloat16Codec : IRowCodec
 {
+    public static int Burst => 4;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Decode(byte* values, byte* scales, int width, int groupSize, float* destination)
     {

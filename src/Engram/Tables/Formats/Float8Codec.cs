@@ -11,6 +11,8 @@ namespace Engram.Tables.Formats;
 /// </summary>
 internal readonly unsafe struct Float8Codec : IRowCodec
 {
+    public static int Burst => 64;
+
     // A byte has at most 4 significant bits, so its value is a bfloat16: the upper half of a single, found in tables and never by arithmetic on denormal numbers, which some processors do slowly.
     private static readonly float[] Values = [.. Enumerable.Range(0, 256).Select(code => BFloat16Codec.ToSingle(UpperHalf((byte)code)))];
 

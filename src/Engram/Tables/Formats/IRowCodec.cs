@@ -5,6 +5,9 @@ namespace Engram.Tables.Formats;
 /// </summary>
 internal unsafe interface IRowCodec
 {
+    /// <summary>Rows that memory is asked for at once, 1 to 64.</summary>
+    static abstract int Burst { get; }
+
     /// <summary>Decodes a row, with the widest vectors the processor has.</summary>
     /// <param name="values">Value bytes of the row.</param>
     /// <param name="scales">Scale bytes of the row; not read by encodings without scales.</param>

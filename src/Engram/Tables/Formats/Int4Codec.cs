@@ -7,6 +7,8 @@ namespace Engram.Tables.Formats;
 /// <summary>Rows of half bytes with a bfloat16 scale per group: codes 0 to 15 stand for −8 to 7, the low half of a byte is the first of two values.</summary>
 internal readonly unsafe struct Int4Codec : IRowCodec
 {
+    public static int Burst => 64;
+
     private const int LargestCode = 7;
     private const int Zero = 8;
 

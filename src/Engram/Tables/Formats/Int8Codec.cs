@@ -7,6 +7,8 @@ namespace Engram.Tables.Formats;
 /// <summary>Rows of signed bytes −127 to 127 with a bfloat16 scale per group.</summary>
 internal readonly unsafe struct Int8Codec : IRowCodec
 {
+    public static int Burst => 64;
+
     private const int LargestCode = 127;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

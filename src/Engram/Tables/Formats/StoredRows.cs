@@ -7,9 +7,10 @@ namespace Engram.Tables.Formats;
 /// <summary>The stored rows of a table, wherever they lie in the address space, and the loops over them.</summary>
 internal readonly unsafe struct StoredRows
 {
-    // Rows ahead that the gather asks memory for. They are asked into the second-level cache, which holds them all and has more requests in flight than the first
-    // (bench/results/tables.md: up to 1.5 times the rows of a prefetch into the first level, whatever its distance). The busier the memory, the more a long distance helps.
-    private const int PrefetchDistance = 96;
+    // Rows that memory has been asked for and that are not decoded yet: enough requests in flight, and few enough for the second-level cache. They are asked into that one,
+    // which has more in flight than the first (bench/results/tables.md).
+    private const int WindowRows = 64;
+    private const int WindowBytes = 128 << 10;
     private const int CacheLine = 64;
 
     // Fewer rows are gathered before another thread has woken up.
@@ -55,6 +56,8 @@ internal readonly unsafe struct StoredRows
 
     // Scales lie with their row, or there are none.
     private bool Together => _valueStride == _valueBytes + _scaleBytes;
+
+    private int Window => Math.Clamp(WindowBytes / (_valueBytes + _scaleBytes), 1, WindowRows);
 
     /// <summary>Decodes rows that exist; −1 is answered with zeros.</summary>
     public void Gather(long* rows, int count, float* destination)
@@ -105,19 +108,23 @@ internal readonly unsafe struct StoredRows
 
     private void Gather<TCodec>(long* rows, int count, float* destination) where TCodec : struct, IRowCodec
     {
-        var (rowWidth, group) = (_width, _format.GroupSize);
-        for (var i = 0; i < Math.Min(PrefetchDistance, count); i++)
-            PrefetchRow(rows[i]);
-        for (var i = 0; i < count; i++)
+        // A prefetch leaves the processor's window of instructions only when the page of its address has been found, so what stands between prefetches decides how many
+        // pages are looked up at once. Therefore they come in bursts, the longer the more instructions a row needs.
+        var (stored, rowWidth, group, window) = (this, _width, _format.GroupSize, Window);
+        var burst = Math.Min(TCodec.Burst, window);
+        var prefetched = 0;
+        for (var i = 0; i < count;)
         {
-            if (i + PrefetchDistance < count)
-                PrefetchRow(rows[i + PrefetchDistance]);
-            var row = rows[i];
-            var target = destination + (long)i * rowWidth;
-            if (row >= 0)
-                TCodec.Decode(ValuesOf(row), ScalesOf(row), rowWidth, group, target);
-            else
-                Unsafe.InitBlockUnaligned(target, 0, (uint)rowWidth * sizeof(float));
+            for (var end = Math.Min(i + window, count); prefetched < end; prefetched++)
+                stored.PrefetchRow(rows[prefetched]);
+            for (var end = Math.Min(i + burst, count); i < end; i++)
+            {
+                if (rows[i] >= 0)
+                    TCodec.Decode(stored.ValuesOf(rows[i]), stored.ScalesOf(rows[i]), rowWidth, group, destination);
+                else
+                    Unsafe.InitBlockUnaligned(destination, 0, (uint)rowWidth * sizeof(float));
+                destination += rowWidth;
+            }
         }
     }
 
@@ -130,13 +137,17 @@ internal readonly unsafe struct StoredRows
     /// <summary>Copies rows that exist, as they are stored, one after the other.</summary>
     public void Copy(long* rows, int count, byte* valueTarget, byte* scaleTarget)
     {
-        for (var i = 0; i < count; i++)
+        for (var begin = 0; begin < count; begin += Window)
         {
-            if (i + PrefetchDistance < count)
-                PrefetchRow(rows[i + PrefetchDistance]);
-            Unsafe.CopyBlockUnaligned(valueTarget + (long)i * _valueBytes, ValuesOf(rows[i]), (uint)_valueBytes);
-            if (_scaleBytes > 0)
-                Unsafe.CopyBlockUnaligned(scaleTarget + (long)i * _scaleBytes, ScalesOf(rows[i]), (uint)_scaleBytes);
+            var end = Math.Min(begin + Window, count);
+            for (var i = begin; i < end; i++)
+                PrefetchRow(rows[i]);
+            for (var i = begin; i < end; i++)
+            {
+                Unsafe.CopyBlockUnaligned(valueTarget + (long)i * _valueBytes, ValuesOf(rows[i]), (uint)_valueBytes);
+                if (_scaleBytes > 0)
+                    Unsafe.CopyBlockUnaligned(scaleTarget + (long)i * _scaleBytes, ScalesOf(rows[i]), (uint)_scaleBytes);
+            }
         }
     }
 
@@ -221,8 +232,11 @@ internal readonly unsafe struct StoredRows
     public static void Prefetch(void* address, uint bytes)
     {
         if (!Sse.IsSupported) return;
-        var end = (nuint)address + bytes;
-        for (var line = (nuint)address & ~(nuint)(CacheLine - 1); line < end; line += CacheLine)
+        var last = (nuint)address + bytes - 1;
+        var line = (nuint)address;
+        for (; line < last; line += CacheLine)
             Sse.Prefetch1((void*)line);
+        if (((line ^ last) & ~(nuint)(CacheLine - 1)) == 0)
+            Sse.Prefetch1((void*)last);
     }
 }
