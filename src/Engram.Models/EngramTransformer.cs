@@ -96,6 +96,8 @@ public sealed class EngramTransformer : IDisposable
             wide[i] = (uint)ids[i] < (uint)Configuration.VocabularySize ? ids[i]
                 : throw new ArgumentOutOfRangeException(nameof(ids), ids[i], $"Token id {ids[i]} at position {i} is not below the vocabulary size {Configuration.VocabularySize}.");
 
+        // What libtorch works on belongs to this scope, whoever calls: the garbage collector frees what belongs to nobody while libtorch works on it.
+        using var scope = NewDisposeScope();
         var offset = state?.Length ?? 0;
         var pass = new ForwardPass
         {
@@ -116,7 +118,7 @@ public sealed class EngramTransformer : IDisposable
             x = block.Forward(x, pass);
         x = Configuration.HcMult > 1 ? x.mean([2L]) : x.squeeze(2);
         using var auxiliary = pass.AuxiliaryLoss;
-        return (RmsNorm.Apply(x.reshape(ids.Length, hidden), _finalGain, Configuration.RmsNormEps), auxiliary?.alias());
+        return (RmsNorm.Apply(x.reshape(ids.Length, hidden), _finalGain, Configuration.RmsNormEps).MoveToOuterDisposeScope(), auxiliary?.alias().MoveToOuterDisposeScope());
     }
 
     /// <summary>Read-out: hidden [N, D] → logits [N, V].</summary>
@@ -132,9 +134,11 @@ public sealed class EngramTransformer : IDisposable
         foreach (var target in targets)
             if ((uint)target >= (uint)Configuration.VocabularySize)
                 throw new ArgumentOutOfRangeException(nameof(targets), target, $"Target id {target} is not below the vocabulary size {Configuration.VocabularySize}.");
-        if (LinearCrossEntropyKernel.Handles(hidden))
-            return LinearCrossEntropyKernel.Apply(hidden, _head, targets);
-        return nn.functional.cross_entropy(Logits(hidden), tensor(targets, ScalarType.Int64, hidden.device));
+        using var scope = NewDisposeScope();
+        var loss = LinearCrossEntropyKernel.Handles(hidden)
+            ? LinearCrossEntropyKernel.Apply(hidden, _head, targets)
+            : nn.functional.cross_entropy(Logits(hidden), tensor(targets, ScalarType.Int64, hidden.device));
+        return loss.MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>

@@ -108,7 +108,10 @@ public sealed class ModelParameters
             else if (values.Length > 1)
                 parameter.Tensor.copy_(tensor(values, shape));
             else
-                parameter.Tensor.copy_(randn(shape, generator: Seeded(seed, parameter.Name)).Times(parameter.Initial.Std));
+            {
+                using var generator = new Generator(SeedFor(seed, parameter.Name), CPU);
+                parameter.Tensor.copy_(randn(shape, generator: generator).Times(parameter.Initial.Std));
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Engram.Models.Configuration;
+using Engram.Models.Native;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -43,7 +44,7 @@ internal sealed class ExpertRouter
         {
             ScoringFunction.Sigmoid => logits.sigmoid(),
             ScoringFunction.Softmax => logits.softmax(-1),
-            ScoringFunction.SqrtSoftplus => nn.functional.logsigmoid(logits.neg()).neg().sqrt(),
+            ScoringFunction.SqrtSoftplus => logits.Softplus().sqrt(),
             var other => throw new InvalidOperationException($"Unknown scoring function {other}."),
         };
     }

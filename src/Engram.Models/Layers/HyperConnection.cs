@@ -73,7 +73,7 @@ internal sealed class HyperConnection
     {
         var n = _streams;
         var flat = streams.flatten(1);
-        var z = flat.matmul(_fn.t()) * (flat * flat).mean([-1L], keepdim: true).Plus(_normEpsilon).rsqrt();
+        var z = flat.matmul(_fn.t()) * flat.Squared().mean([-1L], keepdim: true).Plus(_normEpsilon).rsqrt();
         var w = (z * Expand(_scale, n)).Plus(_base);
         var pre = w.narrow(1, 0, n).sigmoid().Plus(_epsilon);
         var post = w.narrow(1, n, n).sigmoid().Times(2);

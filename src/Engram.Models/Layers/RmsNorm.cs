@@ -14,5 +14,5 @@ internal static class RmsNorm
     public static Tensor Composed(Tensor x, Tensor gain, double epsilon) => Unit(x, epsilon) * gain;
 
     /// <summary>x · rsqrt(mean(x²) + ε), without a gain.</summary>
-    public static Tensor Unit(Tensor x, double epsilon) => x * (x * x).mean([-1L], keepdim: true).Plus(epsilon).rsqrt();
+    public static Tensor Unit(Tensor x, double epsilon) => x * x.Squared().mean([-1L], keepdim: true).Plus(epsilon).rsqrt();
 }

@@ -40,6 +40,12 @@ internal static class Arithmetic
         return a.mul(held);
     }
 
+    /// <summary>a².</summary>
+    public static Tensor Squared(this Tensor a) => a * a;
+
+    /// <summary>log(1 + exp(a)).</summary>
+    public static Tensor Softplus(this Tensor a) => nn.functional.logsigmoid(a.neg()).neg();
+
     /// <summary>The larger of each element and a number.</summary>
     public static Tensor AtLeast(this Tensor a, double number)
     {
@@ -70,7 +76,8 @@ internal static class Arithmetic
     /// <summary>The one element of a floating-point tensor.</summary>
     public static double Value(this Tensor a)
     {
-        using var copy = a.detach().to(ScalarType.Float64, CPU);
+        using var detached = a.detach();
+        using var copy = detached.to(ScalarType.Float64, CPU);
         return copy.item<double>();
     }
 }

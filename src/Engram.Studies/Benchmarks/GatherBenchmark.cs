@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 using System.Text.Json.Serialization;
@@ -27,14 +28,16 @@ public sealed record GatherMeasurement(
     [property: JsonPropertyName("int4_rows_per_second")] double Int4RowsPerSecond);
 
 /// <summary>
-/// How fast random rows come out of a table in memory, against a rival and against the limit. A batch is decoded into a buffer that is reused; all contestants read the same rows, in turns, never one after another,
+/// How fast random rows come out of a table in memory, against a rival and against the limit. A batch is decoded into a buffer that is reused; contestants take turns, those of float32 with the same batches, but each with another at a time,
 /// and each figure is that of the median batch.
 /// </summary>
-public static unsafe class GatherBenchmark
+public static unsafe partial class GatherBenchmark
 {
     private const int BatchRows = 1 << 16;
     private const int Batches = 16;
-    private static readonly (int Distance, bool SecondLevel)[] Prefetches = [(8, false), (24, false), (24, true), (48, true), (96, true), (160, true)];
+
+    // Ways to ask memory for rows: how many at a time, how many of them ahead, into which level.
+    private static readonly (int Burst, int Window, bool SecondLevel)[] Prefetches = [(1, 24, false), (1, 24, true), (1, 96, true), (4, 64, true), (16, 64, true), (64, 64, true)];
 
     /// <summary>Runs the benchmark. Needs twice <paramref name="tableBytes"/> of memory.</summary>
     /// <param name="tableBytes">Size of every table; 4 GiB is far beyond the caches.</param>
@@ -56,6 +59,7 @@ public static unsafe class GatherBenchmark
         {
             progress?.Invoke("copying it to a tensor");
             using var storage = tensor.storage<float>();
+            AskForHugePages((void*)storage.data_ptr(), table.Bytes);
             Buffer.MemoryCopy(table.Pointer, (void*)storage.data_ptr(), table.Bytes, table.Bytes);
             progress?.Invoke("float32, index_select and the limit, in turns");
             var indices = rows.Select(batch => torch.tensor(batch)).ToArray();
@@ -109,7 +113,7 @@ public static unsafe class GatherBenchmark
     }
 
     /// <summary>The least that a gather can do: no check, no format, no dead position.</summary>
-    private static void PlainCopy(float* table, int width, long[] rows, float[] destination, (int Distance, bool SecondLevel) prefetch, int threads)
+    private static void PlainCopy(float* table, int width, long[] rows, float[] destination, (int Burst, int Window, bool SecondLevel) prefetch, int threads)
     {
         fixed (long* numbers = rows)
         fixed (float* target = destination)
@@ -123,35 +127,52 @@ public static unsafe class GatherBenchmark
         }
     }
 
-    private static void Copy(float* table, int width, long* rows, int from, int to, float* destination, (int Distance, bool SecondLevel) prefetch)
+    private static void Copy(float* table, int width, long* rows, int from, int to, float* destination, (int Burst, int Window, bool SecondLevel) prefetch)
     {
         var bytes = (uint)width * sizeof(float);
-        for (var i = from; i < to; i++)
+        for (var (i, asked) = (from, from); i < to;)
         {
-            if (i + prefetch.Distance < to && Sse.IsSupported)
+            for (var end = Math.Min(i + prefetch.Window, to); asked < end; asked++)
             {
-                var ahead = (byte*)(table + rows[i + prefetch.Distance] * width);
+                if (!Sse.IsSupported) continue;
+                var ahead = (byte*)(table + rows[asked] * width);
                 for (var line = 0u; line < bytes; line += 64)
                     if (prefetch.SecondLevel)
                         Sse.Prefetch1(ahead + line);
                     else
                         Sse.Prefetch0(ahead + line);
             }
-            var source = table + rows[i] * width;
-            var target = destination + (long)i * width;
-            var column = 0;
-            if (Vector512.IsHardwareAccelerated)
-                for (; column + 4 * Vector512<float>.Count <= width; column += 4 * Vector512<float>.Count)
-                {
-                    Vector512.Store(Vector512.Load(source + column), target + column);
-                    Vector512.Store(Vector512.Load(source + column + Vector512<float>.Count), target + column + Vector512<float>.Count);
-                    Vector512.Store(Vector512.Load(source + column + 2 * Vector512<float>.Count), target + column + 2 * Vector512<float>.Count);
-                    Vector512.Store(Vector512.Load(source + column + 3 * Vector512<float>.Count), target + column + 3 * Vector512<float>.Count);
-                }
-            for (; column + Vector256<float>.Count <= width; column += Vector256<float>.Count)
-                Vector256.Store(Vector256.Load(source + column), target + column);
-            for (; column < width; column++)
-                target[column] = source[column];
+            for (var end = Math.Min(i + prefetch.Burst, to); i < end; i++)
+                Copy(table + rows[i] * width, destination + (long)i * width, width);
         }
     }
+
+    private static void Copy(float* source, float* target, int width)
+    {
+        var column = 0;
+        if (Vector512.IsHardwareAccelerated)
+            for (; column + 4 * Vector512<float>.Count <= width; column += 4 * Vector512<float>.Count)
+            {
+                Vector512.Store(Vector512.Load(source + column), target + column);
+                Vector512.Store(Vector512.Load(source + column + Vector512<float>.Count), target + column + Vector512<float>.Count);
+                Vector512.Store(Vector512.Load(source + column + 2 * Vector512<float>.Count), target + column + 2 * Vector512<float>.Count);
+                Vector512.Store(Vector512.Load(source + column + 3 * Vector512<float>.Count), target + column + 3 * Vector512<float>.Count);
+            }
+        for (; column + Vector256<float>.Count <= width; column += Vector256<float>.Count)
+            Vector256.Store(Vector256.Load(source + column), target + column);
+        for (; column < width; column++)
+            target[column] = source[column];
+    }
+
+    // libtorch leaves its memory in small pages; the comparison is one of gathers, not of pages.
+    private static void AskForHugePages(void* start, long bytes)
+    {
+        const int adviseHugePage = 14;
+        var first = ((nuint)start + (nuint)Environment.SystemPageSize - 1) & ~((nuint)Environment.SystemPageSize - 1);
+        if (OperatingSystem.IsLinux())
+            _ = madvise((void*)first, (nuint)start + (nuint)bytes - first, adviseHugePage);
+    }
+
+    [LibraryImport("libc")]
+    private static partial int madvise(void* start, nuint length, int advice);
 }

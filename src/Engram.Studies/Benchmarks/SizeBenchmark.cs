@@ -6,7 +6,7 @@ namespace Engram.Studies.Benchmarks;
 /// <summary>Time per row of gathers from a table of one size.</summary>
 /// <param name="Rows">Rows of the table.</param>
 /// <param name="Bytes">Bytes of the table.</param>
-/// <param name="HugePageBytes">Bytes of the values that lay in huge pages.</param>
+/// <param name="HugePageBytes">Bytes of the rows, scales included, that lay in huge pages.</param>
 /// <param name="NanosecondsPerRow">In batches of 65,536 random rows, one thread: the reads overlap.</param>
 /// <param name="NanosecondsOfOneToken">The 16 random rows of one token, gathered alone: little overlaps.</param>
 public sealed record SizeMeasurement(long Rows, long Bytes, long HugePageBytes, double NanosecondsPerRow, double NanosecondsOfOneToken);

@@ -1,5 +1,5 @@
-using Engram.Models.Native;
 using Engram.Models;
+using Engram.Models.Native;
 using static TorchSharp.torch;
 
 namespace Engram.Training.Optimizers;

@@ -97,7 +97,7 @@ internal static class TorchScript
     {
         // TorchSharp turns a long or a double into a Scalar that nothing refers to while libtorch reads it, and a garbage collection frees it
         // under the call. The Scalars made here, and the tensors, live until the call has ended.
-        object[] held = [.. arguments.Select(argument => argument switch { long n => n.ToScalar(), double x => x.ToScalar(), _ => argument })];
+        object[] held = [.. arguments.Select(argument => argument switch { long n => n.ToScalar(), double x => x.ToScalar(), float x => x.ToScalar(), _ => argument })];
         try
         {
             return Unit.Value.invoke(function, held);

@@ -167,6 +167,39 @@ public sealed class EngramTableTests : IDisposable
         Assert.Throws<ArgumentException>(() => table.Shuffled(1, [0, 60]));
     }
 
+    /// <summary>A row keeps its scales wherever it goes: rows of very different size, of an odd width.</summary>
+    [Theory, InlineData("fp8/8"), InlineData("int8/4"), InlineData("int8/row"), InlineData("bfloat16")]
+    public void Shuffling_moves_scales_with_their_rows(string name)
+    {
+        const int rows = 40, width = 33;
+        using var table = new EngramTable(rows, width, RowFormat.Parse(name));
+        table.Write(0, [.. Enumerable.Range(0, rows * width).Select(i => MathF.Pow(2, i / width - 20) * (1 + i % width / 64f))]);
+        using var shuffled = table.Shuffled(3, [0]);
+        var (before, after) = (Rows(table), Rows(shuffled));
+        Assert.NotEqual(before, after);
+        Assert.Equal(before, after.OrderBy(row => row[0]));
+
+        float[][] Rows(EngramTable from)
+        {
+            var values = new float[rows * width];
+            from.Gather([.. Enumerable.Range(0, rows).Select(row => (long)row)], values);
+            return [.. values.Chunk(width)];
+        }
+    }
+
+    /// <summary>Rows so wide that memory is asked for one at a time.</summary>
+    [Fact]
+    public void Widest_rows_are_gathered()
+    {
+        const int width = 1 << 16;
+        using var table = new EngramTable(5, width);
+        table.FillNormal(1, 1);
+        var found = new float[7 * width];
+        table.Gather([4, -1, 0, 4, 2, -1, 3], found);
+        foreach (var (row, i) in new[] { 4, -1, 0, 4, 2, -1, 3 }.Select((row, i) => (row, i)))
+            Assert.True(found.AsSpan(i * width, width).SequenceEqual(row < 0 ? new float[width] : table.Row(row)));
+    }
+
     /// <summary>All orders of three rows come up equally often.</summary>
     [Fact]
     public void Shuffling_is_uniform()

@@ -39,7 +39,7 @@ public sealed class TableFileTests : IDisposable
         }, iter: 400, threads: 1);
 
     /// <summary>Scales lie with their rows in memory and apart in files, which are written in blocks.</summary>
-    [Theory, InlineData("fp8/8"), InlineData("int8/2"), InlineData("int4/4"), InlineData("float32")]
+    [Theory, InlineData("fp8/1"), InlineData("int8/2"), InlineData("int4/2"), InlineData("float32")]
     public void Tables_of_many_blocks_survive_a_file_and_memory(string name)
     {
         const int rows = 70_001, width = 32;
@@ -52,14 +52,20 @@ public sealed class TableFileTests : IDisposable
         using var loaded = EngramTable.Load(Path, Name);
         long[] all = [.. Enumerable.Range(0, rows).Select(row => (long)row)];
         var expected = Stored(table);
+        using (var file = SafetensorsFile.Open(Path))
+        {
+            Assert.Equal(expected.Values, file.Bytes(Name).ToArray());
+            if (format.HasScales)
+                Assert.Equal(expected.Scales, file.Bytes(ScaleName).ToArray());
+        }
         foreach (var (values, scales) in new[] { Stored(mapped), Stored(loaded) })
         {
             Assert.Equal(expected.Values, values);
             Assert.Equal(expected.Scales, scales);
         }
         loaded.FillZero();
-        Assert.All(Stored(loaded).Values, value => Assert.Equal(0, value));
-        Assert.All(Stored(loaded).Scales, scale => Assert.Equal(0, scale));
+        Assert.Equal(-1, Stored(loaded).Values.AsSpan().IndexOfAnyExcept((byte)0));
+        Assert.Equal(-1, Stored(loaded).Scales.AsSpan().IndexOfAnyExcept((byte)0));
 
         (byte[] Values, byte[] Scales) Stored(EngramTable from)
         {

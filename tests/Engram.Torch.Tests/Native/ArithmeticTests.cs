@@ -1,3 +1,4 @@
+using Engram.Models.Layers;
 using Engram.Models.Native;
 using Engram.Training.Optimizers;
 using Mono.Cecil;
@@ -18,6 +19,8 @@ public class ArithmeticTests
         Same(addcmul(a, b, c, 1), a.clone().Accumulate(b, c));
         Same(a + 1, a.clone().Increment());
         Same(a * 0.7, a.Times(0.7));
+        Same(a.square(), a.Squared());
+        Assert.True(nn.functional.softplus(a * 20).allclose((a * 20).Softplus(), 1e-6, 1e-7));
         Same(a.clamp_min(0.2), a.AtLeast(0.2));
         Same(a.to(ScalarType.Int64).ge(-1), a.to(ScalarType.Int64).IsAtLeast(-1));
         Same(full([5, 3], 1.5f), a.clone().Fill(1.5));
@@ -32,45 +35,50 @@ public class ArithmeticTests
     public void No_number_reaches_libtorch_that_nothing_holds()
     {
         var careless = CarelessMethods(typeof(TorchSharp.torch).Assembly.Location);
-        Assert.Contains("TorchSharp.torch/Tensor TorchSharp.torch/Tensor::add(TorchSharp.torch/Tensor)", careless);
-        Assert.Contains("TorchSharp.torch/Tensor TorchSharp.torch/Tensor::op_Multiply(TorchSharp.torch/Tensor,System.Double)", careless);
-        string[] calls =
-        [
-            .. from name in new[] { "Engram.Models", "Engram.Training", "Engram.Studies", "Engram.Cli" }
-               from method in Methods(Path.Combine(AppContext.BaseDirectory, $"{name}.dll"))
-               where !Holders.Contains(method.DeclaringType.FullName)
-               from called in Calls(method)
-               where MakesScalar(called) || careless.Contains(called.FullName) || careless.Contains(called.GetElementMethod().FullName)
-               // All arguments of this script are tensors, which the dispose scope holds.
-               where !(called.Name == "invoke" && method.DeclaringType.Name == "GroupedMatmul")
-               select $"{method.FullName} calls {called.FullName}",
-        ];
-        Assert.Empty(calls);
+        string[] assemblies = ["Engram.Models", "Engram.Training", "Engram.Studies", "Engram.Cli"];
+        Assert.Empty(assemblies.SelectMany(name => CarelessCalls(Path.Combine(AppContext.BaseDirectory, $"{name}.dll"), careless)));
+        var here = CarelessCalls(typeof(ArithmeticTests).Assembly.Location, careless).Where(call => call.Contains(nameof(Careless), StringComparison.Ordinal));
+        Assert.Equal(["op_Addition", "op_Multiply", "square"], here.Select(call => call.Split("::")[^1].Split('(')[0]));
     }
 
-    private static readonly HashSet<string> Holders =
-    [
-        typeof(Arithmetic).FullName!, typeof(TorchScript).FullName!, $"{typeof(TorchScript).FullName}/<>c",
-    ];
+    private static Tensor Careless(Tensor a) => (a + a.mean()) * 0.5 * a.square();
+
+    private static IEnumerable<string> CarelessCalls(string path, HashSet<string> careless)
+    {
+        using var module = ModuleDefinition.ReadModule(path);
+        foreach (var method in Methods(module))
+            foreach (var called in Calls(method))
+                if ((MakesScalar(called) && !Holders.Contains(method.DeclaringType.FullName)) || (careless.Contains(called.GetElementMethod().FullName) && !HoldsArguments(method, called)))
+                    yield return $"{method.FullName} calls {called.FullName}";
+    }
+
+    // These keep the Scalars they make until the call has ended.
+    private static readonly HashSet<string> Holders = [typeof(Arithmetic).FullName!, typeof(TorchScript).FullName!, $"{typeof(TorchScript).FullName}/<>c"];
+
+    // Of TorchScript all arguments are held; of the grouped product all are tensors, which the dispose scope of the model holds.
+    private static bool HoldsArguments(MethodDefinition method, MethodReference called) =>
+        called.Name == "invoke" && (method.DeclaringType.FullName == typeof(TorchScript).FullName || method.DeclaringType.FullName == typeof(GroupedMatmul).FullName);
 
     // Methods that make a Scalar and do not return it, and the methods that call those.
     private static HashSet<string> CarelessMethods(string path)
     {
-        var methods = Methods(path).Where(method => !MakesScalar(method)).Select(method => (method.FullName, Calls: Calls(method).ToArray())).ToArray();
+        using var module = ModuleDefinition.ReadModule(path);
+        var methods = Methods(module).Where(method => !MakesScalar(method)).Select(method => (method.FullName, Calls: Calls(method).ToArray())).ToArray();
         HashSet<string> careless = [.. methods.Where(method => method.Calls.Any(MakesScalar)).Select(method => method.FullName)];
         for (var before = -1; before != careless.Count;)
         {
             before = careless.Count;
-            careless.UnionWith(methods.Where(method => method.Calls.Any(called => careless.Contains(called.FullName))).Select(method => method.FullName));
+            careless.UnionWith(methods.Where(method => method.Calls.Any(called => careless.Contains(called.GetElementMethod().FullName))).Select(method => method.FullName));
         }
 
         return careless;
     }
 
-    private static bool MakesScalar(MethodReference method) => method.Name == "ToScalar" || (method.Name == "op_Implicit" && method.DeclaringType.Name == "Scalar");
+    private static bool MakesScalar(MethodReference method) =>
+        method.Name is "ToScalar" or "ToBFloat16Scalar" || (method.Name == "op_Implicit" && method.DeclaringType.Name == "Scalar");
 
-    private static IEnumerable<MethodDefinition> Methods(string path) =>
-        ModuleDefinition.ReadModule(path).GetTypes().SelectMany(type => type.Methods).Where(method => method.HasBody);
+    private static IEnumerable<MethodDefinition> Methods(ModuleDefinition module) =>
+        module.GetTypes().SelectMany(type => type.Methods).Where(method => method.HasBody);
 
     private static IEnumerable<MethodReference> Calls(MethodDefinition method) =>
         method.Body.Instructions.Select(instruction => instruction.Operand).OfType<MethodReference>();

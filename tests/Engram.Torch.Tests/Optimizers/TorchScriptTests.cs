@@ -1,3 +1,4 @@
+using Engram.Models.Native;
 using Engram.Torch.Tests.Native;
 using Engram.Training.Optimizers;
 using TorchSharp;
@@ -36,8 +37,7 @@ public class TorchScriptTests
     {
         using var scope = torch.NewDisposeScope();
         using var noGrad = torch.no_grad();
-        var (p, m) = (torch.ones(1, 2, 2), torch.zeros(1, 2, 2));
-        TorchScript.Compile();
+        var expected = Updates();
         using var ended = new CancellationTokenSource();
         var collector = new Thread(() =>
         {
@@ -50,19 +50,28 @@ public class TorchScriptTests
         collector.Start();
         try
         {
-            for (var i = 0; i < 3_000; i++)
-            {
-                TorchScript.Scale([p], 2);
-                TorchScript.Scale([p], 0.5);
-                TorchScript.Muon([p], [p], m, 0.95, nesterov: true, shrink: 1, rate: 0, NewtonSchulz.Jordan);
-            }
+            for (var i = 0; i < 60; i++)
+                Assert.Equal(expected, Updates());
         }
         finally
         {
             ended.Cancel();
             collector.Join();
         }
+    }
 
-        Assert.Equal([1, 1, 1, 1], p.data<float>().ToArray());
+    // Every number of every script, and of the model's arithmetic, has a part in the result.
+    private static float[] Updates()
+    {
+        using var scope = torch.NewDisposeScope();
+        var (p, g, m, v, step) = (torch.ones(2, 2, 3), torch.arange(12, torch.ScalarType.Float32).reshape(2, 2, 3).sin(), torch.zeros(2, 2, 3), torch.zeros(2, 2, 3), torch.ones([]));
+        for (var i = 0; i < 50; i++)
+        {
+            TorchScript.Scale([g], 1.01);
+            TorchScript.AdamW([p], [g], [m], [v], step, 0.01, 0.9, 0.95, 0.1, 1e-8);
+            TorchScript.Muon([p], [g], m, 0.95, nesterov: true, shrink: 0.99, rate: 0.01, NewtonSchulz.Hybrid);
+            p.Accumulate(TorchScript.Orthogonalize(g, NewtonSchulz.Jordan).Times(0.01).Plus(0.001).Plus(m));
+        }
+        return [.. p.data<float>(), .. m.data<float>(), .. v.data<float>()];
     }
 }

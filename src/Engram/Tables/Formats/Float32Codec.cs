@@ -25,7 +25,7 @@ internal readonly unsafe struct Float32Codec : IRowCodec
         var i = 0;
         if (Vector512.IsHardwareAccelerated)
         {
-            // Rows of 64 values, the usual width, without a loop.
+            // Rows of 64 values, the usual width, in one turn.
             for (; i <= width - 4 * Vector512<float>.Count; i += 4 * Vector512<float>.Count)
             {
                 Vector512.Store(Vector512.Load(source + i), destination + i);

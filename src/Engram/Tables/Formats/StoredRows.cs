@@ -27,6 +27,8 @@ internal readonly unsafe struct StoredRows
     private readonly int _valueStride;
     private readonly int _scaleStride;
 
+    private readonly int _window;
+
     /// <summary>Rows as files hold them: all values, and elsewhere all scales.</summary>
     /// <param name="values">First value byte; rows follow each other without gap.</param>
     /// <param name="scales">First scale byte; null for formats without scales.</param>
@@ -39,6 +41,7 @@ internal readonly unsafe struct StoredRows
         (_width, _format) = (width, format);
         (_valueBytes, _scaleBytes) = (format.ValueBytes(width), format.ScaleBytes(width));
         (_valueStride, _scaleStride) = (_valueBytes, _scaleBytes);
+        _window = Math.Clamp(WindowBytes / format.RowBytes(width), 1, WindowRows);
     }
 
     /// <summary>Rows as memory holds them: each followed by its scales, so that a random row costs one place in memory, not two.</summary>
@@ -56,8 +59,6 @@ internal readonly unsafe struct StoredRows
 
     // Scales lie with their row, or there are none.
     private bool Together => _valueStride == _valueBytes + _scaleBytes;
-
-    private int Window => Math.Clamp(WindowBytes / (_valueBytes + _scaleBytes), 1, WindowRows);
 
     /// <summary>Decodes rows that exist; −1 is answered with zeros.</summary>
     public void Gather(long* rows, int count, float* destination)
@@ -110,14 +111,14 @@ internal readonly unsafe struct StoredRows
     {
         // A prefetch leaves the processor's window of instructions only when the page of its address has been found, so what stands between prefetches decides how many
         // pages are looked up at once. Therefore they come in bursts, the longer the more instructions a row needs.
-        var (stored, rowWidth, group, window) = (this, _width, _format.GroupSize, Window);
+        var (stored, rowWidth, group, window) = (this, _width, _format.GroupSize, _window);
         var burst = Math.Min(TCodec.Burst, window);
         var prefetched = 0;
         for (var i = 0; i < count;)
         {
-            for (var end = Math.Min(i + window, count); prefetched < end; prefetched++)
+            for (var end = i + Math.Min(window, count - i); prefetched < end; prefetched++)
                 stored.PrefetchRow(rows[prefetched]);
-            for (var end = Math.Min(i + burst, count); i < end; i++)
+            for (var end = i + Math.Min(burst, count - i); i < end; i++)
             {
                 if (rows[i] >= 0)
                     TCodec.Decode(stored.ValuesOf(rows[i]), stored.ScalesOf(rows[i]), rowWidth, group, destination);
@@ -137,12 +138,13 @@ internal readonly unsafe struct StoredRows
     /// <summary>Copies rows that exist, as they are stored, one after the other.</summary>
     public void Copy(long* rows, int count, byte* valueTarget, byte* scaleTarget)
     {
-        for (var begin = 0; begin < count; begin += Window)
+        for (var i = 0; i < count;)
         {
-            var end = Math.Min(begin + Window, count);
-            for (var i = begin; i < end; i++)
-                PrefetchRow(rows[i]);
-            for (var i = begin; i < end; i++)
+            var end = i + Math.Min(_window, count - i);
+            // A row that is copied at once gains nothing by being asked for first.
+            for (var ahead = i + 1; ahead < end; ahead++)
+                PrefetchRow(rows[ahead]);
+            for (; i < end; i++)
             {
                 Unsafe.CopyBlockUnaligned(valueTarget + (long)i * _valueBytes, ValuesOf(rows[i]), (uint)_valueBytes);
                 if (_scaleBytes > 0)
@@ -186,6 +188,7 @@ internal readonly unsafe struct StoredRows
     private static void Write(byte* start, int bytes, int stride, long rows, Stream stream)
     {
         const int chunk = 1 << 20;
+        if (bytes == 0) return;
         if (bytes == stride)
         {
             for (var (done, all) = (0L, rows * bytes); done < all; done += chunk)
