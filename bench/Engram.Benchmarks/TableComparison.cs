@@ -13,6 +13,7 @@ internal static class TableComparison
         Row("float32", measured.RowsPerSecond);
         Row("plain copies (limit)", measured.LimitRowsPerSecond);
         Row("index_select", measured.IndexSelectRowsPerSecond);
+        Row("index_select, huge pages", measured.IndexSelectHugePagesRowsPerSecond);
         Row("bfloat16", measured.BFloat16RowsPerSecond);
         Row("fp8", measured.Fp8RowsPerSecond);
         Row("int8", measured.Int8RowsPerSecond);

@@ -15,13 +15,15 @@ namespace Engram.Studies.Benchmarks;
 /// <param name="HugePageBytes">Bytes of the float32 table that lay in huge pages.</param>
 /// <param name="RowsPerSecond">Float32 rows from <see cref="EngramTable"/>.</param>
 /// <param name="LimitRowsPerSecond">The machine's limit: an unchecked copy with the best of several ways to prefetch, from the same huge pages.</param>
-/// <param name="IndexSelectRowsPerSecond">libtorch's index_select of the same rows from a tensor of the same size.</param>
+/// <param name="IndexSelectRowsPerSecond">libtorch's index_select of the same rows from a tensor of the same size, in the small pages that libtorch gives it.</param>
+/// <param name="IndexSelectHugePagesRowsPerSecond">The same from huge pages, which a program that uses libtorch would have to ask for itself.</param>
 /// <param name="BFloat16RowsPerSecond">Decoded rows of a bfloat16 table of the same bytes.</param>
 /// <param name="Fp8RowsPerSecond">Decoded rows of an FP8 table of the same bytes.</param>
 /// <param name="Int8RowsPerSecond">Decoded rows of an int8 table of the same bytes.</param>
 /// <param name="Int4RowsPerSecond">Decoded rows of an int4 table of the same bytes.</param>
 public sealed record GatherMeasurement(
     int Threads, long TableBytes, int Width, long HugePageBytes, double RowsPerSecond, double LimitRowsPerSecond, double IndexSelectRowsPerSecond,
+    double IndexSelectHugePagesRowsPerSecond,
     [property: JsonPropertyName("bf16_rows_per_second")] double BFloat16RowsPerSecond,
     [property: JsonPropertyName("fp8_rows_per_second")] double Fp8RowsPerSecond,
     [property: JsonPropertyName("int8_rows_per_second")] double Int8RowsPerSecond,
@@ -54,12 +56,11 @@ public static unsafe partial class GatherBenchmark
         var destination = GC.AllocateUninitializedArray<float>(BatchRows * width, pinned: true);
 
         torch.set_num_threads(threads);
-        double selected, limit, gathered;
+        double selected, selectedFromHugePages, limit, gathered;
         using (var tensor = torch.empty([table.Rows, width], torch.ScalarType.Float32))
         {
             progress?.Invoke("copying it to a tensor");
             using var storage = tensor.storage<float>();
-            AskForHugePages((void*)storage.data_ptr(), table.Bytes);
             Buffer.MemoryCopy(table.Pointer, (void*)storage.data_ptr(), table.Bytes, table.Bytes);
             progress?.Invoke("float32, index_select and the limit, in turns");
             var indices = rows.Select(batch => torch.tensor(batch)).ToArray();
@@ -68,6 +69,12 @@ public static unsafe partial class GatherBenchmark
             var speeds = InTurns(contestants, rounds, cancellation);
             (gathered, selected, limit) = (speeds[0], speeds[1], speeds[2..].Max());
             progress?.Invoke($"float32 {gathered / 1e6:F1}, index_select {selected / 1e6:F1}, plain copies {string.Join(' ', speeds[2..].Select(speed => $"{speed / 1e6:F1}"))} million rows/s");
+            progress?.Invoke("the same with index_select from huge pages");
+            MoveToHugePages((void*)storage.data_ptr(), table.Bytes);
+            Buffer.MemoryCopy(table.Pointer, (void*)storage.data_ptr(), table.Bytes, table.Bytes);
+            // With the plain copies in between: libtorch's threads spin on the cores for a while after their work.
+            speeds = InTurns(contestants, rounds, cancellation);
+            selectedFromHugePages = gathered * speeds[1] / speeds[0];
             foreach (var index in indices)
                 index.Dispose();
         }
@@ -81,7 +88,7 @@ public static unsafe partial class GatherBenchmark
             // As a share of float32 in the same turns, so that a drift of the machine does not favour a format.
             return gathered * speeds[1] / speeds[0];
         }).ToArray();
-        return new GatherMeasurement(threads, table.Bytes, width, table.HugePageBytes, gathered, limit, selected, formats[0], formats[1], formats[2], formats[3]);
+        return new GatherMeasurement(threads, table.Bytes, width, table.HugePageBytes, gathered, limit, selected, selectedFromHugePages, formats[0], formats[1], formats[2], formats[3]);
 
         EngramTable Filled(RowFormat format) => RandomTable.Filled(tableBytes / format.RowBytes(width), width, format);
     }
@@ -164,13 +171,15 @@ public static unsafe partial class GatherBenchmark
             target[column] = source[column];
     }
 
-    // libtorch leaves its memory in small pages; the comparison is one of gathers, not of pages.
-    private static void AskForHugePages(void* start, long bytes)
+    // Gives the pages back, so that the next writes get huge ones. Their content is lost.
+    private static void MoveToHugePages(void* start, long bytes)
     {
-        const int adviseHugePage = 14;
+        const int adviseDontNeed = 4, adviseHugePage = 14;
+        if (!OperatingSystem.IsLinux()) return;
         var first = ((nuint)start + (nuint)Environment.SystemPageSize - 1) & ~((nuint)Environment.SystemPageSize - 1);
-        if (OperatingSystem.IsLinux())
-            _ = madvise((void*)first, (nuint)start + (nuint)bytes - first, adviseHugePage);
+        var length = ((nuint)start + (nuint)bytes - first) & ~((nuint)Environment.SystemPageSize - 1);
+        if (madvise((void*)first, length, adviseHugePage) == 0)
+            _ = madvise((void*)first, length, adviseDontNeed);
     }
 
     [LibraryImport("libc")]
