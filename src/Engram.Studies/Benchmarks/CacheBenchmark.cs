@@ -45,6 +45,7 @@ public static class CacheBenchmark
     public static CacheMeasurements Run(PreparedCorpus corpus, string folder, int tokens = 500_000)
     {
         ArgumentNullException.ThrowIfNull(corpus);
+        Directory.CreateDirectory(folder);
         var path = Path.Combine(folder, $"engram-cache-benchmark-{Environment.ProcessId}.safetensors");
         try
         {
