@@ -12,6 +12,7 @@ internal static class TableComparison
         Console.WriteLine($"{"",-24} {"million rows/s",14}");
         Row("float32", measured.RowsPerSecond);
         Row("plain copies (limit)", measured.LimitRowsPerSecond);
+        Row("reading alone", measured.ReadOnlyRowsPerSecond);
         Row("index_select", measured.IndexSelectRowsPerSecond);
         Row("index_select, huge pages", measured.IndexSelectHugePagesRowsPerSecond);
         Row("bfloat16", measured.BFloat16RowsPerSecond);

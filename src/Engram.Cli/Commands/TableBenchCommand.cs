@@ -81,6 +81,7 @@ internal sealed class TableBenchCommand : CliCommand
         Row("one decoded token, 2 layers", $"{addressing.DecodeNanosecondsPerToken:N0} ns", $"{addressing.DecodeAllocatedBytes} bytes allocated");
         Rows("gather of float32 rows", gather.RowsPerSecond, $"{gather.RowsPerSecond / gather.LimitRowsPerSecond:P0} of plain copies, {gather.RowsPerSecond / gather.IndexSelectRowsPerSecond:F2} x index_select");
         Rows("  plain copies (the limit)", gather.LimitRowsPerSecond, "");
+        Rows("  reading alone", gather.ReadOnlyRowsPerSecond, "rows stored nowhere");
         Rows("  index_select of libtorch", gather.IndexSelectRowsPerSecond, "from the small pages that libtorch takes");
         Rows("  index_select, huge pages", gather.IndexSelectHugePagesRowsPerSecond, "from pages asked for on its behalf");
         Rows("  bfloat16 rows", gather.BFloat16RowsPerSecond, Share(gather.BFloat16RowsPerSecond));

@@ -15,6 +15,7 @@ namespace Engram.Studies.Benchmarks;
 /// <param name="HugePageBytes">Bytes of the float32 table that lay in huge pages.</param>
 /// <param name="RowsPerSecond">Float32 rows from <see cref="EngramTable"/>.</param>
 /// <param name="LimitRowsPerSecond">The machine's limit: an unchecked copy with the best of several ways to prefetch, from the same huge pages.</param>
+/// <param name="ReadOnlyRowsPerSecond">Rows read with the same prefetches and stored nowhere: what no gather can pass.</param>
 /// <param name="IndexSelectRowsPerSecond">libtorch's index_select of the same rows from a tensor of the same size, in the small pages that libtorch gives it.</param>
 /// <param name="IndexSelectHugePagesRowsPerSecond">The same from huge pages, which a program that uses libtorch would have to ask for itself.</param>
 /// <param name="BFloat16RowsPerSecond">Decoded rows of a bfloat16 table of the same bytes.</param>
@@ -22,7 +23,7 @@ namespace Engram.Studies.Benchmarks;
 /// <param name="Int8RowsPerSecond">Decoded rows of an int8 table of the same bytes.</param>
 /// <param name="Int4RowsPerSecond">Decoded rows of an int4 table of the same bytes.</param>
 public sealed record GatherMeasurement(
-    int Threads, long TableBytes, int Width, long HugePageBytes, double RowsPerSecond, double LimitRowsPerSecond, double IndexSelectRowsPerSecond,
+    int Threads, long TableBytes, int Width, long HugePageBytes, double RowsPerSecond, double LimitRowsPerSecond, double ReadOnlyRowsPerSecond, double IndexSelectRowsPerSecond,
     double IndexSelectHugePagesRowsPerSecond,
     [property: JsonPropertyName("bf16_rows_per_second")] double BFloat16RowsPerSecond,
     [property: JsonPropertyName("fp8_rows_per_second")] double Fp8RowsPerSecond,
@@ -56,7 +57,7 @@ public static unsafe partial class GatherBenchmark
         var destination = GC.AllocateUninitializedArray<float>(BatchRows * width, pinned: true);
 
         torch.set_num_threads(threads);
-        double selected, selectedFromHugePages, limit, gathered;
+        double selected, selectedFromHugePages, limit, readOnly, gathered;
         using (var tensor = torch.empty([table.Rows, width], torch.ScalarType.Float32))
         {
             progress?.Invoke("copying it to a tensor");
@@ -66,9 +67,11 @@ public static unsafe partial class GatherBenchmark
             var indices = rows.Select(batch => torch.tensor(batch)).ToArray();
             var contestants = new List<Action<int>> { batch => table.Gather(rows[batch], destination, threads), batch => tensor.index_select(0, indices[batch]).Dispose() };
             contestants.AddRange(Prefetches.Select(prefetch => (Action<int>)(batch => PlainCopy(table.Pointer, width, rows[batch], destination, prefetch, threads))));
+            contestants.AddRange(Prefetches.Select(prefetch => (Action<int>)(batch => PlainCopy(table.Pointer, width, rows[batch], null, prefetch, threads))));
             var speeds = InTurns(contestants, rounds, cancellation);
-            (gathered, selected, limit) = (speeds[0], speeds[1], speeds[2..].Max());
-            progress?.Invoke($"float32 {gathered / 1e6:F1}, index_select {selected / 1e6:F1}, plain copies {string.Join(' ', speeds[2..].Select(speed => $"{speed / 1e6:F1}"))} million rows/s");
+            var (copies, reads) = (speeds[2..(2 + Prefetches.Length)], speeds[(2 + Prefetches.Length)..]);
+            (gathered, selected, limit, readOnly) = (speeds[0], speeds[1], copies.Max(), reads.Max());
+            progress?.Invoke($"float32 {gathered / 1e6:F1}, index_select {selected / 1e6:F1}, plain copies {Millions(copies)}, reading alone {Millions(reads)} million rows/s");
             progress?.Invoke("the same with index_select from huge pages");
             MoveToHugePages((void*)storage.data_ptr(), table.Bytes);
             Buffer.MemoryCopy(table.Pointer, (void*)storage.data_ptr(), table.Bytes, table.Bytes);
@@ -88,8 +91,9 @@ public static unsafe partial class GatherBenchmark
             // As a share of float32 in the same turns, so that a drift of the machine does not favour a format.
             return gathered * speeds[1] / speeds[0];
         }).ToArray();
-        return new GatherMeasurement(threads, table.Bytes, width, table.HugePageBytes, gathered, limit, selected, selectedFromHugePages, formats[0], formats[1], formats[2], formats[3]);
+        return new GatherMeasurement(threads, table.Bytes, width, table.HugePageBytes, gathered, limit, readOnly, selected, selectedFromHugePages, formats[0], formats[1], formats[2], formats[3]);
 
+        static string Millions(double[] speeds) => string.Join(' ', speeds.Select(speed => $"{speed / 1e6:F1}"));
         EngramTable Filled(RowFormat format) => RandomTable.Filled(tableBytes / format.RowBytes(width), width, format);
     }
 
@@ -119,8 +123,8 @@ public static unsafe partial class GatherBenchmark
         return [.. Enumerable.Range(0, Batches).Select(_ => Enumerable.Range(0, BatchRows).Select(_ => random.NextInt64(tableRows)).ToArray())];
     }
 
-    /// <summary>The least that a gather can do: no check, no format, no dead position.</summary>
-    private static void PlainCopy(float* table, int width, long[] rows, float[] destination, (int Burst, int Window, bool SecondLevel) prefetch, int threads)
+    /// <summary>The least that a gather can do: no check, no format, no dead position; without a destination rows are read and stored nowhere.</summary>
+    private static void PlainCopy(float* table, int width, long[] rows, float[]? destination, (int Burst, int Window, bool SecondLevel) prefetch, int threads)
     {
         fixed (long* numbers = rows)
         fixed (float* target = destination)
@@ -137,6 +141,7 @@ public static unsafe partial class GatherBenchmark
     private static void Copy(float* table, int width, long* rows, int from, int to, float* destination, (int Burst, int Window, bool SecondLevel) prefetch)
     {
         var bytes = (uint)width * sizeof(float);
+        var read = Vector256<float>.Zero;
         for (var (i, asked) = (from, from); i < to;)
         {
             for (var end = Math.Min(i + prefetch.Window, to); asked < end; asked++)
@@ -150,8 +155,24 @@ public static unsafe partial class GatherBenchmark
                         Sse.Prefetch0(ahead + line);
             }
             for (var end = Math.Min(i + prefetch.Burst, to); i < end; i++)
-                Copy(table + rows[i] * width, destination + (long)i * width, width);
+                if (destination is not null)
+                    Copy(table + rows[i] * width, destination + (long)i * width, width);
+                else
+                    read += Sum(table + rows[i] * width, width);
         }
+        if (destination is null && float.IsNaN(read[0]))
+            throw new InvalidOperationException("The table of random finite rows holds a value that is none.");   // uses what was read, so that it is read
+    }
+
+    private static Vector256<float> Sum(float* source, int width)
+    {
+        var (even, odd) = (Vector256<float>.Zero, Vector256<float>.Zero);
+        var column = 0;
+        for (; column + 2 * Vector256<float>.Count <= width; column += 2 * Vector256<float>.Count)
+            (even, odd) = (even + Vector256.Load(source + column), odd + Vector256.Load(source + column + Vector256<float>.Count));
+        for (; column < width; column++)
+            even += Vector256.CreateScalar(source[column]);
+        return even + odd;
     }
 
     private static void Copy(float* source, float* target, int width)
