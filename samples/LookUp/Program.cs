@@ -24,7 +24,7 @@ try
         if (!Directory.Exists(folder))
             throw new DirectoryNotFoundException($"{args[0]}: there is no folder engram with tables in it; give the folder of a model with memory.");
         var tables = Directory.GetFiles(folder, "layer-*.safetensors").Order(StringComparer.Ordinal)
-            .Select(file => (int.Parse(Path.GetFileNameWithoutExtension(file)["layer-".Length..]), file));
+            .Select(file => (Layer: int.TryParse(Path.GetFileNameWithoutExtension(file)["layer-".Length..], out var layer) ? layer : -1, File: file)).Where(table => table.Layer >= 0);
         LookUp(Path.Combine(folder, "addressing.json"), Path.Combine(args[0], "tokenizer.json"), tables, args[1]);
     }
     return 0;

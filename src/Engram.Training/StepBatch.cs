@@ -14,7 +14,7 @@ internal sealed class StepBatch(int sequences, int length)
 }
 
 /// <summary>
-/// Reads and addresses the next update's data on another thread while the current update computes: addresses depend on token ids alone.
+/// Reads and addresses the next update's data on another thread while the current update computes, and starts reading its rows of mapped tables: addresses depend on token ids alone.
 /// </summary>
 internal sealed class StepBatches : IDisposable
 {
@@ -49,7 +49,11 @@ internal sealed class StepBatches : IDisposable
         var batch = _buffers[_turn];
         _turn = 1 - _turn;
         _sampler.Next(batch.Tokens);
-        _memory?.Address(batch.Tokens.Inputs, batch.Tokens.DocumentStarts, batch.Tokens.Sequences, batch.Rows);
+        if (_memory is not null)
+        {
+            _memory.Address(batch.Tokens.Inputs, batch.Tokens.DocumentStarts, batch.Tokens.Sequences, batch.Rows);
+            _memory.Warm(batch.Rows);
+        }
         return batch;
     }
 }

@@ -1,5 +1,6 @@
 using Engram.Addressing;
 using Engram.Addressing.Statistics;
+using Engram.Tables;
 using Engram.Tables.Cache;
 
 namespace Engram.Cli.Commands;
@@ -42,11 +43,11 @@ internal sealed class TableStatsCaches : IDisposable
     /// <summary>What is known about the caches of one layer.</summary>
     /// <param name="index">Of the layer among those looked at.</param>
     /// <param name="traffic">Of the layer.</param>
-    /// <param name="rowBytes">Bytes of one row.</param>
-    public IReadOnlyList<CacheFigures> Of(int index, RowTraffic traffic, long rowBytes)
+    /// <param name="width">Values of a row.</param>
+    public IReadOnlyList<CacheFigures> Of(int index, RowTraffic traffic, int width)
     {
         var simulated = _predictions[index].HitRates.ToArray();
-        return [.. _sizes[index].Select((rows, i) => new CacheFigures(rows, rows * rowBytes, traffic.TopShare(rows), traffic.LruHitRate(rows), simulated[i]))];
+        return [.. _sizes[index].Select((rows, i) => new CacheFigures(rows, CachedRowStore.BytesFor(rows, RowFormat.Float32, width), traffic.TopShare(rows), traffic.LruHitRate(rows), simulated[i]))];
     }
 
     public void Dispose()
@@ -59,7 +60,7 @@ internal sealed class TableStatsCaches : IDisposable
 
 /// <summary>Hit rates of one cache.</summary>
 /// <param name="Rows">Rows it holds.</param>
-/// <param name="Bytes">Their bytes.</param>
+/// <param name="Bytes">Bytes of the cache: float32 rows and what it needs to find them.</param>
 /// <param name="FixedHitRate">If it holds the most read rows all the time.</param>
 /// <param name="LruHitRate">If it evicts the least recently used row: Che's approximation of the steady state.</param>
 /// <param name="SimulatedHitRate">Of the row cache of this program on the corpus in its order, first reads counted as misses.</param>

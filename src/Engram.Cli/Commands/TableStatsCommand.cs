@@ -5,6 +5,8 @@ using System.Globalization;
 using Engram.Addressing.Statistics;
 using Engram.Storage;
 using Engram.Studies.Reports;
+using Engram.Tables;
+using Engram.Tables.Cache;
 using Spectre.Console;
 
 namespace Engram.Cli.Commands;
@@ -19,7 +21,7 @@ internal sealed class TableStatsCommand : CliCommand
     private readonly Option<string?> _tokenizer = new("--tokenizer") { Description = "A tokenizer.json, or a folder that holds one [default: that of the model folder or the prepared data]", HelpName = "PATH" };
     private readonly Option<string?> _layers = new("--layers") { Description = "Memory layers to look at, divided by commas, counted from 0 [default: all]", HelpName = "LIST" };
     private readonly Option<long[]> _cacheRows = new("--cache-rows") { Description = "Predict the hit rate of a cache of so many rows; may be repeated [default: 0.1, 1 and 10 % of the table]", HelpName = "N" };
-    private readonly Option<long[]> _cacheBytes = new("--cache-bytes") { Description = "The same for a cache of so many bytes of float32 rows", HelpName = "N" };
+    private readonly Option<long[]> _cacheBytes = new("--cache-bytes") { Description = "The same for a cache of so many bytes: float32 rows and what it needs to find them", HelpName = "N" };
     private readonly Option<long> _memory = new("--memory") { Description = "Bytes for counting; what does not fit goes to temporary files, the result is the same", HelpName = "BYTES", DefaultValueFactory = _ => AddressingCensus.DefaultMemory };
     private readonly Option<string?> _html = new("--html") { Description = "Also write a page with plots that any browser shows", HelpName = "FILE" };
     private readonly Option<string> _field = CorpusInput.Field();
@@ -47,12 +49,12 @@ internal sealed class TableStatsCommand : CliCommand
         var (model, corpus) = (parsed.GetRequiredValue(_model), parsed.GetRequiredValue(_corpus));
         using var input = new TableStatsInput(model, corpus, parsed.GetValue(_tokenizer), parsed.GetRequiredValue(_field));
         var layers = LayerPositions(parsed.GetValue(_layers), input.Constants.Spec.Layers);
-        var rowBytes = (long)input.Engram.HeadDim * sizeof(float);
-        var sizes = CacheSizes(parsed.GetValue(_cacheRows) ?? [], parsed.GetValue(_cacheBytes) ?? [], rowBytes);
+        var width = input.Engram.HeadDim;
+        var sizes = CacheSizes(parsed.GetValue(_cacheRows) ?? [], parsed.GetValue(_cacheBytes) ?? [], width);
         using var census = new AddressingCensus(input.Constants, parsed.GetValue(_memory));
         using var simulated = new TableStatsCaches(input.Constants, layers, sizes);
         var statistics = Count(census, simulated, input, layers, cancellation);
-        var caches = statistics.Layers.Select((layer, i) => simulated.Of(i, layer.Traffic, rowBytes)).ToList();
+        var caches = statistics.Layers.Select((layer, i) => simulated.Of(i, layer.Traffic, width)).ToList();
 
         if (parsed.GetValue(_json)) Terminal.Json(Describe(model, corpus, statistics, caches));
         else WriteTables(statistics, caches);
@@ -97,11 +99,15 @@ internal sealed class TableStatsCommand : CliCommand
     }
 
     /// <summary>Rows of the caches to predict; empty for shares of each table.</summary>
-    private static IReadOnlyList<long> CacheSizes(long[] rows, long[] bytes, long rowBytes)
+    private static IReadOnlyList<long> CacheSizes(long[] rows, long[] bytes, int width)
     {
-        foreach (var size in rows.Concat(bytes))
-            ArgumentOutOfRangeException.ThrowIfLessThan(size, 1, "a cache");
-        return [.. rows.Concat(bytes.Select(size => size / rowBytes)).Distinct().Order()];
+        foreach (var size in rows)
+            if (size < 1)
+                throw new ArgumentException($"--cache-rows {size}: a cache holds at least one row.");
+        foreach (var size in bytes)
+            if (size < 1 || CachedRowStore.RowsWithin(size, RowFormat.Float32, width) < 1)
+                throw new ArgumentException($"--cache-bytes {size}: not one float32 row of {width} values and what the cache needs to find it fit.");
+        return [.. rows.Concat(bytes.Select(size => CachedRowStore.RowsWithin(size, RowFormat.Float32, width))).Distinct().Order()];
     }
 
     private static IEnumerable<long> Ranks(LayerStatistics layer) => RowTraffic.LogSpaced(layer.Traffic.RowsTouched, 1);

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using Engram.Addressing;
 using Engram.Models.Configuration;
 using Engram.Models.Folders;
@@ -14,6 +15,7 @@ internal sealed class TableStatsInput : IDisposable
     private readonly CorpusSource? _source;
     private readonly Tokenizer _tokenizer;
     private readonly CanonicalMap _map;
+    private readonly FrozenSet<int> _dead;
     private readonly ModelConfiguration _configuration;
 
     /// <summary>Opens what the options name.</summary>
@@ -26,7 +28,7 @@ internal sealed class TableStatsInput : IDisposable
         _configuration = ModelSource.Load(model);
         var engram = _configuration.Engram ?? throw new ArgumentException($"The model '{model}' has no memory, so there are no rows to count.");
         if (engram.OneRow) throw new ArgumentException($"The tables of '{model}' have one row per head, which every n-gram reads: there is nothing to count.");
-        Engram = engram;
+        (Engram, _dead) = (engram, engram.DeadTokenIds.ToFrozenSet());
         if (File.Exists(Path.Combine(corpus, CorpusSummary.FileName))) _prepared = PreparedCorpus.Open(corpus);
         else _source = CorpusSource.Open(corpus, new CorpusOptions { TextField = field });
         try
@@ -58,7 +60,7 @@ internal sealed class TableStatsInput : IDisposable
     /// <summary>Tokens of the corpus, null while that is unknown.</summary>
     public long? Tokens => _prepared is null ? null : _prepared.Training.Count + _prepared.Validation.Count;
 
-    /// <summary>Canonical ids and document starts, piece by piece; the starts are empty where the memory does not begin anew at documents.</summary>
+    /// <summary>Canonical ids, −1 at dead positions, and document starts, piece by piece; the starts are empty where the memory does not begin anew at documents.</summary>
     public IEnumerable<(int[] CanonicalIds, ReadOnlyMemory<bool> DocumentStarts)> Read(CancellationToken cancellation)
     {
         var pieces = _prepared is not null ? CorpusTokens.Read(_prepared) : CorpusTokens.Read(_source!, _tokenizer, BeforeDocument, cancellation);
@@ -66,7 +68,7 @@ internal sealed class TableStatsInput : IDisposable
         {
             cancellation.ThrowIfCancellationRequested();
             var ids = piece.Ids.ToArray();
-            for (var i = 0; i < ids.Length; i++) ids[i] = _map[ids[i]];
+            for (var i = 0; i < ids.Length; i++) ids[i] = _dead.Contains(ids[i]) ? -1 : _map[ids[i]];
             yield return (ids, Engram.ResetAtDocuments ? piece.DocumentStarts : default);
         }
     }

@@ -108,6 +108,14 @@ public sealed class MemoryBank : IDisposable
         Addresser.AddressAllLayers(rows.CanonicalIds, rows.Starts, rows.All(_stores.Length), get_num_threads());
     }
 
+    /// <summary>Says that rows are needed soon: mapped tables start reading them and do not wait. Safe on another thread than the model's.</summary>
+    /// <param name="rows">Output of <see cref="Address"/>.</param>
+    public void Warm(MemoryRows rows)
+    {
+        for (var position = 0; position < _stores.Length; position++)
+            _stores[position].Warm(rows.Layer(position));
+    }
+
     /// <summary>Windows of <paramref name="sequences"/> sequences at the start of a document, for decoding.</summary>
     public MemoryWindows NewWindows(int sequences = 1) => new(this, [.. Enumerable.Range(0, sequences).Select(_ => Addresser.NewWindow())]);
 

@@ -47,7 +47,7 @@ internal static unsafe partial class VirtualMemory
     /// <summary>Starts reading pages of a mapped file from the device and does not wait for them.</summary>
     public static void StartReading(void* start, long bytes) => Advise(start, bytes, AdviseWillNeed);
 
-    /// <summary>Forgets the pages of this mapping; a file's content stays in the file and in the system's cache.</summary>
+    /// <summary>Forgets the pages of a mapping: a file's content stays in the file and in the system's cache, memory without a file is zero again.</summary>
     public static void Forget(void* start, long bytes) => Advise(start, bytes, AdviseDontNeed);
 
     /// <summary>Whether the page at an address is in memory, for a mapped file: in the system's cache. True where it cannot be asked.</summary>

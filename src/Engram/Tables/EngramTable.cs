@@ -77,6 +77,7 @@ public sealed unsafe class EngramTable : IRowStore
     public long HugePageBytes => _memory?.HugePageBytes ?? 0;
 
     /// <summary>First value of a float32 table; rows follow each other without gap, in memory the first is aligned to 64 bytes. Valid until disposal.</summary>
+    /// <remarks>What is written through it to a mapped table goes past the optimizer's journal and past the check for space: on a full disk the system ends the process.</remarks>
     /// <exception cref="InvalidOperationException">Rows have another format.</exception>
     public float* Pointer
     {
@@ -88,7 +89,7 @@ public sealed unsafe class EngramTable : IRowStore
         }
     }
 
-    /// <summary>One row of a float32 table, in place.</summary>
+    /// <summary>One row of a float32 table, in place; for writing, the remark of <see cref="Pointer"/> holds.</summary>
     /// <param name="row">0 to R − 1.</param>
     /// <returns>A view [w], valid until disposal; it must not be written if the table is not <see cref="IsWritable"/>.</returns>
     /// <exception cref="ArgumentOutOfRangeException">There is no such row.</exception>
@@ -110,11 +111,13 @@ public sealed unsafe class EngramTable : IRowStore
         if (rows.IndexOfAnyExceptInRange(-1, Rows - 1) is var wrong and >= 0)
             throw NoSuchRow(rows[wrong], wrong);
         var begun = TableMetrics.Begin();
-        if (IsMapped)
+        // One row alone is read by its page fault just as fast.
+        if (IsMapped && rows.Length > 1)
             MappedPages.StartReadingAbsent(_stored, rows, Rows, _residencyTold);
         fixed (long* first = rows)
         fixed (float* target = destination)
             _stored.Gather(first, rows.Length, target, threads);
+        TableMetrics.Read(Name, rows, Format.RowBytes(Width));
         TableMetrics.LookedUp(Name, rows, begun);
     }
 
@@ -127,11 +130,12 @@ public sealed unsafe class EngramTable : IRowStore
                 + $"{(long)rows.Length * _stored.ScaleBytes} of scales; there is room for {values.Length} and {scales.Length}.");
         if (rows.IndexOfAnyExceptInRange(0, Rows - 1) is var wrong and >= 0)
             throw NoSuchRow(rows[wrong], wrong);
-        if (IsMapped)
+        if (IsMapped && rows.Length > 1)
             MappedPages.StartReadingAbsent(_stored, rows, Rows, _residencyTold);
         fixed (long* first = rows)
         fixed (byte* valueTarget = values, scaleTarget = scales)
             _stored.Copy(first, rows.Length, valueTarget, scaleTarget);
+        TableMetrics.Read(Name, rows, Format.RowBytes(Width));
     }
 
     /// <inheritdoc/>
@@ -270,7 +274,10 @@ public sealed unsafe class EngramTable : IRowStore
     public static EngramTable Map(string path, string tensorName, long? rows = null, int? width = null) =>
         Open(SafetensorsFile.Open(path), tensorName, rows, width);
 
-    /// <summary>Opens a float32 table where it lies, to be trained in place. What is written reaches the file by and by; <see cref="Flush"/> waits for it.</summary>
+    /// <summary>
+    /// Opens a float32 table where it lies, to be trained in place. What is written reaches the file by and by; <see cref="Flush"/> waits for it. If the process dies meanwhile, the file holds some
+    /// rows as they were and others as they became, unless the optimizer keeps an <see cref="Training.UndoJournal"/>, which returns it to a checkpoint.
+    /// </summary>
     /// <inheritdoc cref="Map"/>
     public static EngramTable MapWritable(string path, string tensorName, long? rows = null, int? width = null)
     {

@@ -10,9 +10,10 @@ namespace Engram.Tables;
 /// </summary>
 internal static unsafe class MappedPages
 {
-    // Pages looked at before the system is told of all: a batch whose sample is in memory costs nothing more. About a microsecond each, so a decoded token has few.
-    private const int LeastSample = 4;
-    private const int LargestSample = 64;
+    // Rows looked at before the system is told of all: a batch whose sample is in memory costs nothing more. About a microsecond each, so a decoded token has few. With 256 the absent
+    // pages that a sample overlooks are at most so many that waiting for each costs a tenth of a microsecond per row of the batch.
+    private const int LeastSample = 8;
+    private const int LargestSample = 256;
     private const int RowsPerSample = 16;
 
     /// <summary>Starts reading the pages of rows, if a sample of them is not all in memory.</summary>
@@ -22,7 +23,7 @@ internal static unsafe class MappedPages
     /// <param name="residencyTold">Whether the system tells which pages are in memory; if not, all are asked for.</param>
     public static void StartReadingAbsent(in StoredRows stored, ReadOnlySpan<long> rows, long tableRows, bool residencyTold)
     {
-        if (rows.Length < 2 || (residencyTold && AllSampledResident(stored, rows, tableRows))) return;
+        if (residencyTold && AllSampledResident(stored, rows, tableRows)) return;
         var perRow = stored.ScaleBytes > 0 ? 2 : 1;
         var pages = ArrayPool<ulong>.Shared.Rent(rows.Length * perRow * 2);
         try
@@ -69,10 +70,29 @@ internal static unsafe class MappedPages
 
     private static bool AllSampledResident(in StoredRows stored, ReadOnlySpan<long> rows, long tableRows)
     {
-        var step = Math.Max(1, rows.Length / Math.Clamp(rows.Length / RowsPerSample, LeastSample, LargestSample));
-        for (var i = 0; i < rows.Length; i += step)
-            if (rows[i] >= 0 && rows[i] < tableRows && !VirtualMemory.IsResident(stored.ValuesOf(rows[i])))
+        var samples = SampleSize(rows.Length);
+        for (var sample = 0; sample < samples; sample++)
+        {
+            var row = rows[SamplePosition(sample, samples, rows)];
+            if (row < 0 || row >= tableRows) continue;
+            // Values and scales lie in different pages; fewer pages hold all scales, so they are the likelier to be in memory.
+            if (!VirtualMemory.IsResident(stored.ValuesOf(row)) || (stored.ScaleBytes > 0 && sample % 4 == 0 && !VirtualMemory.IsResident(stored.ScalesOf(row))))
                 return false;
+        }
         return true;
+    }
+
+    /// <summary>Rows of a batch that are looked at.</summary>
+    internal static int SampleSize(int rows) => Math.Min(rows, Math.Clamp(rows / RowsPerSample, LeastSample, LargestSample));
+
+    /// <summary>
+    /// Position of a sample within its share of the batch. Hashed, because rows come in an order: at equal distances all samples could be those of one head,
+    /// whose n-grams may be the frequent ones that are always in memory.
+    /// </summary>
+    internal static int SamplePosition(int sample, int samples, ReadOnlySpan<long> rows)
+    {
+        var (from, to) = ((int)((long)rows.Length * sample / samples), (int)((long)rows.Length * (sample + 1) / samples));
+        var hash = new SplitMix64((ulong)rows[from]).At((ulong)sample);
+        return from + (int)(hash % (ulong)(to - from));
     }
 }

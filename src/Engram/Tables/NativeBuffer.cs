@@ -59,7 +59,14 @@ internal sealed unsafe class NativeBuffer<T> : IDisposable where T : unmanaged
     /// <summary>Part of the buffer.</summary>
     public Span<T> Slice(long start, int length) => new(Pointer + start, length);
 
-    public void Clear() => NativeMemory.Clear(Pointer, (nuint)Length * (nuint)sizeof(T));
+    /// <summary>Sets everything to zero. Mapped pages are given back, so that those never written again cost no memory.</summary>
+    public void Clear()
+    {
+        if (_mappedBytes > 0)
+            VirtualMemory.Forget(Pointer, Length * sizeof(T));
+        else
+            NativeMemory.Clear(Pointer, (nuint)Length * (nuint)sizeof(T));
+    }
 
     public void Dispose()
     {

@@ -7,7 +7,7 @@ namespace Engram.Tables;
 /// <summary>Rewrites tables in another row format: row after row through a few MiB of memory, whatever the tables' size. The target appears complete or not at all.</summary>
 public static class TableConversion
 {
-    /// <summary>Converts a table file or all tables of a model folder, whose other files are copied. The target then holds what the source holds, a complete model folder for a model folder.</summary>
+    /// <summary>Converts a table file, whose other tensors and metadata are copied, or all tables of a model folder, whose other files are copied.</summary>
     /// <param name="source">A file or a model folder.</param>
     /// <param name="format">Format of the new rows.</param>
     /// <param name="target">The new file, which replaces one of that name, or the new folder, which does not exist or is empty; its parent exists. Never the source.</param>
@@ -118,6 +118,8 @@ public static class TableConversion
                 rowsDone(firstRow + count);
             }, cancellation);
         }, stream => stream.Position += rows * rowScales);
+        using var rest = SafetensorsFile.Open(source.File);
+        CopyRest(rest, source, writer, cancellation);
         writer.Write(target);
 
         static void Reserve(ref byte[] buffer, int bytes)
@@ -125,6 +127,25 @@ public static class TableConversion
             if (buffer.Length < bytes)
                 buffer = new byte[bytes];
         }
+    }
+
+    // What else the file holds stays with it.
+    private static void CopyRest(SafetensorsFile source, SourceTable table, SafetensorsWriter writer, CancellationToken cancellation)
+    {
+        const int chunk = 1 << 20;
+        foreach (var (key, value) in source.Metadata)
+            if (key != TableFile.GroupSizeKey(table.TensorName))
+                writer.Metadata[key] = value;
+        foreach (var (name, tensor) in source.Tensors)
+            if (name != table.TensorName && !(table.Table.Format.HasScales && name == TableFile.ScaleTensor(table.TensorName)))
+                writer.Add(name, tensor.DType, stream =>
+                {
+                    for (var done = 0L; done < tensor.ByteLength; done += chunk)
+                    {
+                        cancellation.ThrowIfCancellationRequested();
+                        stream.Write(source.Bytes(name, done, (int)Math.Min(chunk, tensor.ByteLength - done)));
+                    }
+                }, [.. tensor.Shape]);
     }
 
     private static void RequireWidth(SourceTable source, RowFormat format)

@@ -34,9 +34,10 @@ internal static unsafe class TableFile
         var (rows, columns) = (tensor.Shape[0], tensor.Shape[1]);
         if (tensor.ByteLength == 0)
             throw new InvalidDataException($"{values.Path}: tensor '{tensorName}' of {TensorInfo.Describe(tensor.DType, tensor.Shape)} is no table.");
-        if (columns > RowFormat.MaxWidth)
+        var packed = tensor.DType == DType.U8 ? 2 : 1;   // two values of int4 in a byte
+        if (columns > RowFormat.MaxWidth / packed)
             throw new InvalidDataException($"{values.Path}: tensor '{tensorName}' of {TensorInfo.Describe(tensor.DType, tensor.Shape)} is no table: a row has at most {RowFormat.MaxWidth} values.");
-        var width = (int)columns * (tensor.DType == DType.U8 ? 2 : 1);
+        var width = (int)columns * packed;
         if (tensor.DType is DType.F32 or DType.BF16)
             return (rows, width, tensor.DType == DType.F32 ? RowFormat.Float32 : RowFormat.BFloat16);
 
@@ -54,7 +55,7 @@ internal static unsafe class TableFile
         var writer = new SafetensorsWriter { KeepOrder = true, DataAlignment = PageSize };
         // Without it, a reader takes the scales of a row to cover equally many values.
         if (format.Groups(width) is > 1 and var groups && groups * (long)format.GroupSize != width)
-            writer.Metadata[tensorName + GroupSizeSuffix] = format.GroupSize.ToString(CultureInfo.InvariantCulture);
+            writer.Metadata[GroupSizeKey(tensorName)] = format.GroupSize.ToString(CultureInfo.InvariantCulture);
         return writer;
     }
 
@@ -66,13 +67,16 @@ internal static unsafe class TableFile
             writer.Add(ScaleTensor(tensorName), format.ScaleType, writeScales, rows, format.Groups(width));
     }
 
+    /// <summary>Key of the metadata that says how many values share a scale.</summary>
+    public static string GroupSizeKey(string valueTensor) => valueTensor + GroupSizeSuffix;
+
     private static RowFormat Grouped(SafetensorsFile file, string tensorName, DType type, int width, long groups)
     {
-        if (file.Metadata.TryGetValue(tensorName + GroupSizeSuffix, out var text))
+        if (file.Metadata.TryGetValue(GroupSizeKey(tensorName), out var text))
             return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var stated) && stated > 0 && (width + (long)stated - 1) / stated == groups ? Of(stated)
                 : throw new InvalidDataException($"{file.Path}: the metadata say {(text.Length <= 20 ? text : text[..20] + "…")} values per scale of '{tensorName}', but its rows of {width} values have {groups} scales.");
         if (groups < 1 || width % groups != 0)
-            throw new InvalidDataException($"{file.Path}: {groups} scales for the {width} values of a row of '{tensorName}'; a divisor is needed, or '{tensorName}{GroupSizeSuffix}' in the metadata.");
+            throw new InvalidDataException($"{file.Path}: {groups} scales for the {width} values of a row of '{tensorName}'; a divisor is needed, or '{GroupSizeKey(tensorName)}' in the metadata.");
         // Where one scale covers a row, the usual group may be longer than the row.
         var usual = Of(null);
         return groups > 1 ? Of((int)(width / groups)) : usual.Groups(width) == 1 ? usual : Of(int.MaxValue);

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using CsCheck;
 using Engram.Storage;
 using Engram.Tables;
@@ -5,7 +6,7 @@ using Engram.Tests.Storage;
 
 namespace Engram.Tests.Tables;
 
-public sealed class MappedTableTests : IDisposable
+public sealed partial class MappedTableTests : IDisposable
 {
     private const string Name = "model.layers.1.engram.embed.weight";
 
@@ -145,6 +146,64 @@ public sealed class MappedTableTests : IDisposable
         Assert.Equal(expected, found);
     }
 
+    /// <summary>
+    /// Rows come in an order: token after token, head after head. If the look at a batch fell on one head alone, whose rows happen to be in memory, every other row would be
+    /// waited for one at a time.
+    /// </summary>
+    [Theory]
+    [InlineData(512, 16)]
+    [InlineData(1024, 16)]
+    [InlineData(64, 24)]
+    [InlineData(4096, 24)]
+    [InlineData(8, 16)]
+    public void The_look_at_a_batch_falls_on_all_heads_alike(int tokens, int heads)
+    {
+        var seen = new int[heads];
+        var total = 0;
+        for (var batch = 0; batch < 50; batch++)
+        {
+            var random = new Random(batch);
+            long[] rows = [.. Enumerable.Range(0, tokens * heads).Select(_ => random.NextInt64(1_000_000))];
+            var samples = MappedPages.SampleSize(rows.Length);
+            for (var sample = 0; sample < samples; sample++, total++)
+                seen[MappedPages.SamplePosition(sample, samples, rows) % heads]++;
+        }
+        // Multinomial with equal shares: six standard deviations.
+        var expected = (double)total / heads;
+        Assert.All(seen, count => Assert.InRange(count, expected - 6 * Math.Sqrt(expected), expected + 6 * Math.Sqrt(expected)));
+    }
+
+    [Fact]
+    public void A_batch_whose_first_head_is_in_memory_waits_for_no_page_alone()
+    {
+        const int heads = 16, tokens = 512, width = 64;
+        const long rows = 1L << 18;
+        SaveRandom(rows, width);
+        using var table = EngramTable.Map(Path, Name);
+        var random = new Random(1);
+        long[] batch = [.. Enumerable.Range(0, tokens * heads).Select(_ => random.NextInt64(rows))];
+        DropFromSystemCache(Path);
+        long[] first = [.. Enumerable.Range(0, tokens).Select(t => batch[t * heads])];
+        table.Gather(first, new float[first.Length * width]);
+        var before = MajorFaults();
+        table.Gather(batch, new float[batch.Length * width]);
+        // Without being told, the system would wait for thousands.
+        Assert.InRange(MajorFaults() - before, 0, 100);
+    }
+
+    [Fact]
+    public void One_row_alone_can_be_warmed()
+    {
+        SaveRandom(1 << 16, 64);
+        using var table = EngramTable.Map(Path, Name);
+        DropFromSystemCache(Path);
+        table.Warm([40_000]);
+        Assert.True(SpinWait.SpinUntil(() => Resident(40_000), TimeSpan.FromSeconds(30)));
+        Assert.False(Resident(20_000));
+
+        unsafe bool Resident(long row) => VirtualMemory.IsResident(table.Pointer + row * 64);
+    }
+
     [Fact]
     public void Threads_change_nothing()
     {
@@ -170,4 +229,43 @@ public sealed class MappedTableTests : IDisposable
         table.Row(2_999_999)[15] = 2;
         Assert.Equal((1f, 2f, 0f), (table.Row(0)[0], table.Row(2_999_999)[15], table.Row(1_234_567)[3]));
     }
+
+    [Theory, InlineData(100), InlineData(70_000_001)]
+    public unsafe void A_buffer_that_is_cleared_is_zero_and_gives_its_pages_back(int bytes)
+    {
+        using var buffer = new NativeBuffer<byte>(bytes);
+        buffer.Slice(0, bytes).Fill(1);
+        buffer.Clear();
+        if (bytes > 64 << 20 && OperatingSystem.IsLinux())
+            Assert.False(VirtualMemory.IsResident(buffer.Pointer + bytes / 2));
+        Assert.False(buffer.Slice(0, bytes).ContainsAnyExcept((byte)0));
+        buffer.Slice(0, bytes).Fill(2);
+        Assert.Equal(2, buffer.Pointer[bytes - 1]);
+    }
+
+    private static void DropFromSystemCache(string path)
+    {
+        const int adviseDontNeed = 4;
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Only Linux is asked to forget a file.");
+        using var mapped = EngramTable.Map(path, Name);
+        using (var file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite))
+        {
+            RandomAccess.FlushToDisk(file);
+            Assert.Equal(0, posix_fadvise(file.DangerousGetHandle().ToInt32(), 0, 0, adviseDontNeed));
+        }
+        unsafe
+        {
+            Assert.SkipWhen(VirtualMemory.IsResident(mapped.Pointer + mapped.Rows / 2 * mapped.Width), "The system keeps the file in memory, as it does with one that lies there.");
+        }
+    }
+
+    // Of this thread: the 12th field, the 10th behind the program's name.
+    private static long MajorFaults()
+    {
+        var stat = File.ReadAllText("/proc/thread-self/stat");
+        return long.Parse(stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[9], System.Globalization.CultureInfo.InvariantCulture);
+    }
+
+    [LibraryImport("libc")]
+    private static partial int posix_fadvise(int file, nint offset, nint length, int advice);
 }

@@ -18,6 +18,32 @@ public sealed class TableConversionTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
+    [Fact]
+    public void Whatever_else_a_file_holds_stays_with_its_table()
+    {
+        var other = Enumerable.Range(0, 700_000).Select(i => (float)i).ToArray();   // more than one piece of the copy
+        var writer = new SafetensorsWriter { Metadata = { ["note"] = "kept" } };
+        writer.Add<float>(Name, DType.F32, [.. Enumerable.Range(0, 96).Select(i => i / 8f)], 3, 32);
+        writer.Add<float>("other.weight", DType.F32, other, 700, 1000);
+        writer.Add<long>("step", DType.I64, [7]);
+        writer.Write(Source);
+        using (var source = TableSource.Open(Source))
+            Convert(source, RowFormat.Float8(), Target);
+        using (var source = TableSource.Open(Target))
+            Convert(source, RowFormat.Float32, _folder.File("back.safetensors"));
+        foreach (var path in (string[])[Target, _folder.File("back.safetensors")])
+        {
+            using var file = SafetensorsFile.Open(path);
+            var (copied, step) = (new float[other.Length], new long[1]);
+            file.CopyTo<float>("other.weight", copied, 700, 1000);
+            file.CopyTo<long>("step", step);
+            Assert.Equal(other, copied);
+            Assert.Equal(7, step[0]);
+            Assert.Equal("kept", file.Metadata["note"]);
+            Assert.Equal(path == Target ? 4 : 3, file.Tensors.Count);
+        }
+    }
+
     /// <summary>As many rows as make several blocks, in every format and back; the converted file is what encoding the rows in memory gives.</summary>
     [Theory]
     [InlineData("bfloat16")]

@@ -100,6 +100,13 @@ public sealed class TableFileTests : IDisposable
         writer.Write(Path);
         Assert.Contains("at most 65536 values", Assert.Throws<InvalidDataException>(() => EngramTable.Map(Path, Name)).Message, StringComparison.Ordinal);
 
+        // Two values of int4 to a byte.
+        writer = new SafetensorsWriter();
+        writer.Add<byte>(Name, DType.U8, new byte[65536], 1, 65536);
+        writer.Add<ushort>(ScaleName, DType.BF16, new ushort[1], 1, 1);
+        writer.Write(Path);
+        Assert.Contains("at most 65536 values", Assert.Throws<InvalidDataException>(() => EngramTable.Load(Path, Name)).Message, StringComparison.Ordinal);
+
         var before = GC.GetAllocatedBytesForCurrentThread();
         writer = new SafetensorsWriter();
         writer.Add(Name, DType.F32, stream => Hole(stream, 4L * 16 * 1_000_000_000), 1_000_000_000, 16);

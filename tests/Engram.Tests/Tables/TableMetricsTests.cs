@@ -32,6 +32,9 @@ public class TableMetricsTests
         table.Gather([1, -1, 9], new float[12]);
         table.Gather([2], new float[4]);
         Assert.Equal(3, heard.Sums["engram.table.lookups"]);
+        Assert.Equal(3 * 16, heard.Sums["engram.table.io"]);
+        table.GatherStored([3, 3], new byte[32], []);
+        Assert.Equal(5 * 16, heard.Sums["engram.table.io"]);
         Assert.Equal(2, heard.Durations.Count);
         Assert.False(heard.Sums.ContainsKey("engram.table.cache.misses"));
     }
@@ -43,7 +46,7 @@ public class TableMetricsTests
         new EngramTable(1, 1).Gather([0], new float[1]);
         Assert.Equal(
             [
-                "engram.table.cache.evictions {row}", "engram.table.cache.hits {row}", "engram.table.cache.io By", "engram.table.cache.misses {row}",
+                "engram.table.cache.evictions {row}", "engram.table.cache.hits {row}", "engram.table.cache.io By", "engram.table.cache.misses {row}", "engram.table.io By",
                 "engram.table.lookup.duration s", "engram.table.lookups {row}", "process.paging.faults {fault}",
             ],
             heard.Instruments.Order(StringComparer.Ordinal));

@@ -69,6 +69,17 @@ public sealed unsafe class CachedRowStore : IRowStore
         return (long)(bytes / (format.RowBytes(width) + S3Fifo.BytesPerRow));
     }
 
+    /// <summary>Bytes of memory that a cache takes: the rows, and what it needs to find them.</summary>
+    /// <param name="capacity">Rows that are kept at most.</param>
+    /// <param name="format">How the rows are stored.</param>
+    /// <param name="width">Width w of a row in values.</param>
+    public static long BytesFor(long capacity, RowFormat format, int width)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(capacity);
+        ArgumentNullException.ThrowIfNull(format);
+        return (long)Math.Ceiling(capacity * (format.RowBytes(width) + S3Fifo.BytesPerRow));
+    }
+
     /// <summary>Where the rows are.</summary>
     public IRowStore Slower => _slower;
 
@@ -162,6 +173,9 @@ public sealed unsafe class CachedRowStore : IRowStore
             var part = rows.Slice(done, Math.Min(_rowsPerPart, rows.Length - done));
             var lookups = CopyKept(part, done, destination, buffers);
             var (misses, evictions) = buffers.MissedCount > 0 ? ReadMissed(done, destination, buffers) : (0, 0);
+            // Counted once answered: what an error left unanswered was no hit.
+            Interlocked.Add(ref _lookups, lookups);
+            Interlocked.Add(ref _misses, misses);
             TableMetrics.Cached(Name, lookups, misses, (long)misses * Format.RowBytes(Width), evictions);
         }
         TableMetrics.LookedUp(Name, rows, begun);
@@ -199,7 +213,6 @@ public sealed unsafe class CachedRowStore : IRowStore
                 _lock.ExitReadLock();
             }
         }
-        Interlocked.Add(ref _lookups, rows.Length - dead);
         return rows.Length - dead;
     }
 
@@ -212,7 +225,6 @@ public sealed unsafe class CachedRowStore : IRowStore
         var at = buffers.MissedAt;
         var (values, scales) = buffers.Staging(distinct.Length, _kept.ValueBytes, _kept.ScaleBytes);
         _slower.GatherStored(distinct, values.AsSpan(0, distinct.Length * _kept.ValueBytes), scales.AsSpan(0, distinct.Length * _kept.ScaleBytes));
-        Interlocked.Add(ref _misses, distinct.Length);
         var evictions = 0L;
         fixed (byte* valueStart = values, scaleStart = scales)
         {

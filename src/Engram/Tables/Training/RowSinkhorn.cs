@@ -48,6 +48,7 @@ public sealed unsafe class RowSinkhorn : RowOptimizer
 
     private long _updates;
     private long _updatesRead;
+    private bool _interrupted;
     private Followed[] _followed = [];
     private double _silentSum;
     private double _silentLargest;
@@ -109,11 +110,13 @@ public sealed unsafe class RowSinkhorn : RowOptimizer
 
     private void Update(ReadOnlySpan<long> uniqueRows, ReadOnlySpan<float> gradients, double learningRate, float gradientScale, int threads, bool vectors)
     {
+        if (_interrupted)
+            throw new InvalidOperationException("An update ended in an error after it had written momenta: load a checkpoint before the next one.");
         var now = checked((int)(_updates + 1));
         var (sum, largest) = (_silentSum * _beta, _silentLargest * _beta);
         var followed = WithRead(uniqueRows, now, ref sum);
         BeforeChange(Array.ConvertAll(followed, entry => entry.Row));
-        _updates = now;
+        (_updates, _interrupted) = (now, true);
         fixed (float* gradient = gradients)
         fixed (Followed* entries = followed)
         {
@@ -135,7 +138,7 @@ public sealed unsafe class RowSinkhorn : RowOptimizer
                 if (NormOf(entry, now) is var norm && norm <= below)
                     (sum, largest) = (sum + norm, Math.Max(largest, norm));
         }
-        (_silentSum, _silentLargest) = (sum, largest);
+        (_silentSum, _silentLargest, _interrupted) = (sum, largest, false);
     }
 
     private static double Sum(Followed[] followed)
@@ -241,7 +244,7 @@ public sealed unsafe class RowSinkhorn : RowOptimizer
         (_updatesRead, var (sum, largest)) = (updates[0], (silent[0], silent[1]));
         return () =>
         {
-            (_updates, _silentSum, _silentLargest) = (_updatesRead, sum, largest);
+            (_updates, _silentSum, _silentLargest, _interrupted) = (_updatesRead, sum, largest, false);
             _followed = Array.ConvertAll(followed, Stored);
         };
 

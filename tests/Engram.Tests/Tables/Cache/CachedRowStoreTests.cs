@@ -173,6 +173,7 @@ public class CachedRowStoreTests
         using var cache = new CachedRowStore(slow, 50);
         slow.Failure = new IOException("The device is gone.");
         Assert.Throws<IOException>(() => cache.Gather([1, 2], new float[8]));
+        Assert.Equal(0, cache.Counts.Lookups);
         slow.Failure = null;
         var (expected, actual) = (new float[8], new float[8]);
         cache.Gather([1, 2], actual);
