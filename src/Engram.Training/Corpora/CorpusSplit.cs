@@ -2,8 +2,7 @@ namespace Engram.Training.Corpora;
 
 /// <summary>
 /// Divides documents, as wholes, into training and validation. The documents whose salted hash is smallest go to validation, so that the share is exact
-/// even for a hundred documents, and the choice depends neither on the order of the source nor on names. Given the survivors of <see cref="NearDuplicates"/>,
-/// of which each stands for its cluster, no near-duplicate of a validation document lies in training.
+/// even for a hundred documents, and the choice depends neither on the order of the source nor on names.
 /// </summary>
 internal static class CorpusSplit
 {

@@ -11,7 +11,7 @@ public sealed record CorpusSummary
     public const string FileName = "data.json";
 
     // Raised when the same source and settings would give other ids.
-    internal const int CurrentVersion = 1;
+    internal const int CurrentVersion = 2;
 
     private static readonly JsonSerializerOptions Json = new()
     {

@@ -4,7 +4,7 @@ using Engram.Tokenization;
 namespace Engram.Training.Corpora;
 
 /// <summary>
-/// Turns a corpus into token shards: read, leave out duplicates, divide into training and validation, train the tokenizer on the training part
+/// Turns a corpus into token shards: read, leave out duplicates, divide into training and validation, leave out of training what is like validation, train the tokenizer on the training part
 /// (unless one is given), encode. The same corpus and options give the same bytes, on any number of cores. All text is held in memory meanwhile.
 /// </summary>
 public static class DataPreparation
@@ -79,11 +79,14 @@ public static class DataPreparation
             throw new InvalidDataException(
                 $"'{source.Spec}' has {kept.Count} of {read.Count} documents left without duplicates (texts that differ only in digits or punctuation count as one); "
                 + "training and validation need at least one each. Give more text.");
-        var (training, validation) = CorpusSplit.Divide(kept, options.ValidationFraction);
+        var (divided, validation) = CorpusSplit.Divide(kept, options.ValidationFraction);
+        var training = Decontamination.Remove(divided, validation, cancellation);
+        if (training.Count == 0)
+            throw new InvalidDataException($"'{source.Spec}': all {divided.Count} documents for training share half of their three-word sequences or more with one for validation. Give more varied text.");
 
         var tokenizer = options.Tokenizer ?? Train(training, options, progress, cancellation);
         tokenizer.Save(Path.Combine(folder, PreparedCorpus.TokenizerFileName));
-        var writer = new SplitWriter(folder, tokenizer, tokenizer.TokenToId(options.EndOfText)!.Value, kept.Count, progress, cancellation);
+        var writer = new SplitWriter(folder, tokenizer, tokenizer.TokenToId(options.EndOfText)!.Value, training.Count + validation.Count, progress, cancellation);
         new CorpusSummary
         {
             Version = CorpusSummary.CurrentVersion,
@@ -96,7 +99,7 @@ public static class DataPreparation
             EndOfText = options.EndOfText,
             EndOfTextId = tokenizer.TokenToId(options.EndOfText)!.Value,
             CutIntoParagraphGroups = cut,
-            Deduplication = duplicates,
+            Deduplication = duplicates with { NearValidation = divided.Count - training.Count },
             Training = writer.Write("train", training),
             Validation = writer.Write("validation", validation),
         }.Write(folder);

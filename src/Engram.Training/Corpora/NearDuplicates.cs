@@ -30,7 +30,7 @@ internal static class NearDuplicates
         var sorted = Sorted(documents, cancellation);
         var (distinct, exact, normalised) = DistinctLetters(sorted, cancellation);
         var kept = Dissimilar(distinct, cancellation);
-        return (kept, new DeduplicationStatistics(documents.Count, exact, normalised, distinct.Count - kept.Count));
+        return (kept, new DeduplicationStatistics(documents.Count, exact, normalised, distinct.Count - kept.Count, NearValidation: 0));
     }
 
     private static Document[] Sorted(IReadOnlyList<Document> documents, CancellationToken cancellation)
