@@ -42,6 +42,7 @@ static void LookUp(string addressingFile, string tokenizerFile, IEnumerable<(int
     var addressing = ModelAddressing.Load(addressingFile, tokenizer.Fingerprint);
     var addresser = new NgramAddresser(addressing.Constants);
 
+    // The text alone. A model reads it behind its start token (bos_token_id of its config.json): put that in front for the rows that the model reads at the first tokens.
     int[] tokens = [.. tokenizer.Encode(text)];
     int[] canonical = [.. tokens.Select(id => addressing.CanonicalMap[id])];
     foreach (var (layer, file) in tables)

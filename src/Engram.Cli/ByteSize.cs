@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Globalization;
 
 namespace Engram.Cli;
@@ -13,14 +14,23 @@ internal static class ByteSize
     {
         Description = description,
         HelpName = "SIZE",
-        CustomParser = given =>
-        {
-            var text = given.Tokens is [var only] ? only.Value : "";
-            if (Parse(text) is { } bytes) return bytes;
-            given.AddError($"{name}: '{text}' is no size; write for example 4096, 512KiB, 64MiB or 2GiB.");
-            return null;
-        },
+        CustomParser = given => Parse(given, name, given.Tokens is [var only] ? only.Value : ""),
     };
+
+    /// <summary>An option that may be given several times.</summary>
+    public static Option<long[]> Options(string name, string description) => new(name)
+    {
+        Description = description,
+        HelpName = "SIZE",
+        CustomParser = given => [.. given.Tokens.Select(token => Parse(given, name, token.Value) ?? 0)],
+    };
+
+    private static long? Parse(ArgumentResult given, string name, string text)
+    {
+        if (Parse(text) is { } bytes) return bytes;
+        given.AddError($"{name}: '{text}' is no size; write for example 4096, 512KiB, 64MiB or 2GiB.");
+        return null;
+    }
 
     /// <summary>The number of bytes, or null if the text is none.</summary>
     public static long? Parse(string text)

@@ -31,7 +31,21 @@ internal static class CommandTree
         };
         root.Options.OfType<HelpOption>().Single().Action = new HelpWithExamples(asked: true);
         root.Action = new HelpWithExamples(asked: false);
+        RefuseMistypedOptions(root);
         return root;
+    }
+
+    // The parser takes an option that it does not know for the value of an argument.
+    private static void RefuseMistypedOptions(Command command)
+    {
+        // A text may begin like an option.
+        foreach (var argument in command.Arguments.Where(argument => argument.Name != "TEXT"))
+            argument.Validators.Add(given =>
+            {
+                if (given.Tokens.FirstOrDefault(token => token.Value.StartsWith("--", StringComparison.Ordinal)) is { } token)
+                    given.AddError($"Unrecognized command or argument '{token.Value}'.");
+            });
+        foreach (var subcommand in command.Subcommands) RefuseMistypedOptions(subcommand);
     }
 
     private static Command Group(string name, string description, params IEnumerable<Command> commands)

@@ -18,7 +18,8 @@ internal static partial class Failure
     public static int ReportUsage(ParseResult parsed)
     {
         // A word that is not understood is often the reason why another one is missing.
-        var error = parsed.Errors.MinBy(error => error.Message.StartsWith("Unrecognized", StringComparison.Ordinal) ? 0 : 1)!;
+        var error = parsed.Errors.MinBy(error => error.Message.StartsWith("Unrecognized command or argument '-", StringComparison.Ordinal) ? 0
+            : error.Message.StartsWith("Unrecognized", StringComparison.Ordinal) ? 1 : 2)!;
         var name = NameOf(parsed.CommandResult);
         Terminal.Note($"{name}: {OneLine(TypeName().Replace(error.Message, match => match.Groups[1].Value == "Double" ? "as a number" : "as a whole number"))} See {name} --help.");
         return WrongUsage;
@@ -28,7 +29,7 @@ internal static partial class Failure
     public static int Report(ParseResult parsed, Exception error)
     {
         error = Innermost(error);
-        Terminal.Note($"{NameOf(parsed.CommandResult)}: {Sentence(error)}");
+        Terminal.Note($"{NameOf(parsed.CommandResult)}: {WithOptionName(Sentence(error), parsed.CommandResult.Command)}");
         if (parsed.GetValue(CommonOptions.Debug)) Terminal.Note(error.ToString());
         // The libraries judge the values given to them: what they refuse as an argument came from the command line.
         return error is ArgumentException ? WrongUsage : Failed;
@@ -36,9 +37,8 @@ internal static partial class Failure
 
     private static string Sentence(Exception error) => error switch
     {
-        ArgumentException argument => OneLine(argument.Message.Replace($" (Parameter '{argument.ParamName}')", "")),
-        IOException or InvalidDataException or UnauthorizedAccessException or LibTorchException or TrainingDivergedException or PlatformNotSupportedException
-            => OneLine(error.Message),
+        ArgumentException or IOException or InvalidDataException or UnauthorizedAccessException or LibTorchException or TrainingDivergedException or PlatformNotSupportedException
+            => OneLine(Parameter().Replace(error.Message, "")),
         OutOfMemoryException => "Not enough memory: use a smaller model, batch or length.",
         // libtorch appends its own stack trace.
         ExternalException => $"libtorch failed: {error.Message.Split('\n')[0].Trim()}",
@@ -51,6 +51,14 @@ internal static partial class Failure
         _ => error,
     };
 
+    // The libraries call a value by the property that holds it; the user knows the option.
+    private static string WithOptionName(string sentence, Command command)
+    {
+        var word = FirstWord().Match(sentence).Value;
+        var option = "--" + string.Concat(word.Select((letter, i) => char.IsUpper(letter) ? (i > 0 ? "-" : "") + char.ToLowerInvariant(letter) : $"{letter}"));
+        return word.Length > 0 && command.Options.Any(known => known.Name == option) ? option + sentence[word.Length..] : sentence;
+    }
+
     private static string OneLine(string text) => Whitespace().Replace(text, " ").Trim();
 
     private static string NameOf(CommandResult result) =>
@@ -58,6 +66,13 @@ internal static partial class Failure
 
     [GeneratedRegex(@"as expected type 'System\.(?:Nullable`1\[System\.)?(\w+)\]?'")]
     private static partial Regex TypeName();
+
+    // What exceptions of the runtime append to a sentence.
+    [GeneratedRegex(@"\s*\(Parameter '\w+'\)|\s*Actual value was .*$")]
+    private static partial Regex Parameter();
+
+    [GeneratedRegex(@"^[A-Z][a-z]+([A-Z][a-z]+)*\b")]
+    private static partial Regex FirstWord();
 
     [GeneratedRegex(@"\s+")]
     private static partial Regex Whitespace();

@@ -19,6 +19,7 @@ internal sealed class AddressCommand : CliCommand
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
     {
         var file = parsed.GetRequiredValue(_file);
+        if (Directory.Exists(file)) throw new InvalidDataException($"{file}: is a folder; give a JSON file.");
         var completed = AddressingCases.Complete(File.ReadAllBytes(file), file);
         using var output = Console.OpenStandardOutput();
         output.Write(completed);

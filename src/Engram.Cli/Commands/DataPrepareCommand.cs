@@ -71,7 +71,7 @@ internal sealed class DataPrepareCommand : CliCommand
         Terminal.Answer.Write(table);
         var duplicates = summary.Deduplication;
         Console.Out.WriteLine($"{duplicates.Read:N0} documents read{(summary.CutIntoParagraphGroups ? " (few, so cut into groups of paragraphs)" : "")}, {duplicates.Read - duplicates.Kept - duplicates.NearValidation:N0} duplicates and {duplicates.NearValidation:N0} for training that are like one for validation left out, {summary.VocabularySize:N0} token ids.");
-        Console.Out.WriteLine($"Next: engram train --preset quickstart-engram --data {folder} --run run");
+        Console.Out.WriteLine($"Next: engram train --preset quickstart-engram --data {folder} --run run --steps 1000 --threads 1");
     }
 
     private static TableColumn Number(string title) => new TableColumn(title).RightAligned();

@@ -32,17 +32,20 @@ internal sealed class InspectCommand : CliCommand
 
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
     {
+        var (page, dump) = (parsed.GetValue(_html), parsed.GetValue(_dump));
+        foreach (var output in (string?[])[page, dump])
+            if (output is not null) AtomicFile.RequireWritable(output);
         using var model = _model.Open(parsed);
         var text = parsed.GetRequiredValue(_text);
         var inspection = MemoryInspection.Run(model, text, ModelInput.UseOf(parsed.GetRequiredValue(_memory)));
         if (parsed.GetValue(_json)) WriteJson(inspection);
         else WriteText(inspection);
-        if (parsed.GetValue(_html) is { } page)
+        if (page is not null)
         {
             AtomicFile.WriteAllText(page, GateReport.Page("What the memory did", inspection));
             Terminal.Note($"Page: {page}");
         }
-        if (parsed.GetValue(_dump) is { } dump)
+        if (dump is not null)
         {
             inspection.Dump(dump);
             Terminal.Note($"Tensors: {dump}");

@@ -21,8 +21,8 @@ internal sealed class TableStatsCommand : CliCommand
     private readonly Option<string?> _tokenizer = new("--tokenizer") { Description = "A tokenizer.json, or a folder that holds one [default: that of the model folder or the prepared data]", HelpName = "PATH" };
     private readonly Option<string?> _layers = new("--layers") { Description = "Memory layers to look at, divided by commas, counted from 0 [default: all]", HelpName = "LIST" };
     private readonly Option<long[]> _cacheRows = new("--cache-rows") { Description = "Predict the hit rate of a cache of so many rows; may be repeated [default: 0.1, 1 and 10 % of the table]", HelpName = "N" };
-    private readonly Option<long[]> _cacheBytes = new("--cache-bytes") { Description = "The same for a cache of so many bytes: float32 rows and what it needs to find them", HelpName = "N" };
-    private readonly Option<long> _memory = new("--memory") { Description = "Bytes for counting; what does not fit goes to temporary files, the result is the same", HelpName = "BYTES", DefaultValueFactory = _ => AddressingCensus.DefaultMemory };
+    private readonly Option<long[]> _cacheBytes = ByteSize.Options("--cache-bytes", "The same for a cache of so much memory: float32 rows and what it needs to find them");
+    private readonly Option<long?> _memory = ByteSize.Option("--memory", "Memory for counting; what does not fit goes to temporary files, the result is the same [default: 1GiB]");
     private readonly Option<string?> _html = new("--html") { Description = "Also write a page with plots that any browser shows", HelpName = "FILE" };
     private readonly Option<string> _field = CorpusInput.Field();
     private readonly Option<bool> _json = CommonOptions.Json();
@@ -46,19 +46,21 @@ internal sealed class TableStatsCommand : CliCommand
 
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
     {
+        var page = parsed.GetValue(_html);
+        if (page is not null) AtomicFile.RequireWritable(page);
         var (model, corpus) = (parsed.GetRequiredValue(_model), parsed.GetRequiredValue(_corpus));
         using var input = new TableStatsInput(model, corpus, parsed.GetValue(_tokenizer), parsed.GetRequiredValue(_field));
         var layers = LayerPositions(parsed.GetValue(_layers), input.Constants.Spec.Layers);
         var width = input.Engram.HeadDim;
         var sizes = CacheSizes(parsed.GetValue(_cacheRows) ?? [], parsed.GetValue(_cacheBytes) ?? [], width);
-        using var census = new AddressingCensus(input.Constants, parsed.GetValue(_memory));
+        using var census = new AddressingCensus(input.Constants, parsed.GetValue(_memory) ?? AddressingCensus.DefaultMemory);
         using var simulated = new TableStatsCaches(input.Constants, layers, sizes);
         var statistics = Count(census, simulated, input, layers, cancellation);
         var caches = statistics.Layers.Select((layer, i) => simulated.Of(i, layer.Traffic, width)).ToList();
 
         if (parsed.GetValue(_json)) Terminal.Json(Describe(model, corpus, statistics, caches));
         else WriteTables(statistics, caches);
-        if (parsed.GetValue(_html) is { } page)
+        if (page is not null)
         {
             AtomicFile.WriteAllText(page, AddressingReport.Page($"Rows of {model} read by {corpus}", statistics));
             Terminal.Note($"Page: {page}");

@@ -45,7 +45,7 @@ internal sealed class TableVerifyCommand : CliCommand
             foreach (var problem in result.Problems)
                 Terminal.Note($"{table.File}: tensor '{table.TensorName}', {problem}.");
         if (found.Sum(table => table.Result.BadRows) is > 0 and var bad)
-            throw new InvalidDataException($"{source.Path}: {bad:N0} bad rows.");
+            throw new InvalidDataException($"{source.Path}: {(bad == 1 ? "one bad row" : $"{bad:N0} bad rows")}.");
     }
 
     /// <summary>The progress of one table among all.</summary>

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Engram.Storage;
 using Engram.Tokenization;
 using Engram.Training.Corpora;
 
@@ -36,6 +37,7 @@ internal sealed class TokenizerTrainCommand : CliCommand
         using (var line = new ProgressLine<BpeTrainingProgress>(Describe))
             tokenizer = trainer.Train(source.Read(cancellation).Select(document => document.Text), new Cancelling(line, cancellation));
         var output = parsed.GetRequiredValue(_output);
+        AtomicFile.RequireWritable(output);
         tokenizer.Save(output);
         if (parsed.GetValue(_json)) Terminal.Json(new { Output = output, tokenizer.VocabularySize, tokenizer.Fingerprint });
         else Console.Out.WriteLine($"{output}: {tokenizer.VocabularySize:N0} token ids.");

@@ -15,6 +15,8 @@ public static class AddressingCases
     /// <exception cref="InvalidDataException">Not such a file; the message names file and value.</exception>
     public static byte[] Complete(ReadOnlySpan<byte> json, string file)
     {
+        if (json.TrimStart(" \t\r\n"u8).IsEmpty)
+            throw new InvalidDataException($"{file}: the file is empty.");
         try
         {
             if (json.TrimStart(" \t\r\n"u8) is [(byte)'[', ..])

@@ -17,10 +17,10 @@ public static class AtomicFile
         ArgumentException.ThrowIfNullOrEmpty(path);
         ArgumentNullException.ThrowIfNull(write);
         var target = Path.GetFullPath(path);
-        var temporary = $"{target}.{Environment.ProcessId}-{Guid.NewGuid():N}.tmp";
+        var temporary = TemporaryFor(target);
         try
         {
-            using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, BufferSize))
+            using (var stream = Create(temporary, path))
             {
                 write(stream);
                 stream.Flush(flushToDisk: true);
@@ -34,6 +34,18 @@ public static class AtomicFile
         }
     }
 
+    /// <summary>Fails as <see cref="Write(string, Action{Stream})"/> would before its first byte: for programs that work long before they write.</summary>
+    /// <param name="path">The file to be written.</param>
+    /// <exception cref="IOException">The path is a folder, or its folder is missing or cannot be written.</exception>
+    /// <exception cref="UnauthorizedAccessException">The user may not write in the folder.</exception>
+    public static void RequireWritable(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        var temporary = TemporaryFor(Path.GetFullPath(path));
+        Create(temporary, path).Dispose();
+        DeleteQuietly(temporary);
+    }
+
     /// <summary>Writes a file of bytes.</summary>
     /// <inheritdoc cref="Write(string, Action{Stream})"/>
     /// <param name="path">The file; its folder exists.</param>
@@ -45,6 +57,31 @@ public static class AtomicFile
     /// <param name="path">The file; its folder exists.</param>
     /// <param name="content">The whole content.</param>
     public static void WriteAllText(string path, string content) => WriteAllBytes(path, System.Text.Encoding.UTF8.GetBytes(content));
+
+    private static string TemporaryFor(string target) => $"{target}.{Environment.ProcessId}-{Guid.NewGuid():N}.tmp";
+
+    // Errors name the file that was asked for, not the temporary one.
+    private static FileStream Create(string temporary, string path)
+    {
+        var folder = Path.GetDirectoryName(temporary)!;
+        if (Directory.Exists(path))
+            throw new IOException($"{path}: is a folder; give the name of a file.");
+        if (!Directory.Exists(folder))
+            throw new DirectoryNotFoundException($"{path}: there is no folder {folder}; make it first.");
+        try
+        {
+            return new FileStream(temporary, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, BufferSize);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new UnauthorizedAccessException($"{path}: this user may not write in {folder}.", e);
+        }
+        catch (FileNotFoundException e)
+        {
+            // What file systems that are no storage answer.
+            throw new IOException($"{path}: no file can be made in {folder}.", e);
+        }
+    }
 
     private static void DeleteQuietly(string temporary)
     {

@@ -55,6 +55,9 @@ public sealed partial class TableSource : IDisposable
     /// <summary>Where a model folder stores its addressing constants.</summary>
     public static string AddressingFile { get; } = System.IO.Path.Combine("engram", "addressing.json");
 
+    // Where a run folder has its model.
+    private const string ModelSubfolder = "model";
+
     /// <summary>Where a model folder stores a table.</summary>
     /// <param name="layer">0-based block index.</param>
     public static string LayerFile(int layer) => System.IO.Path.Combine("engram", $"layer-{layer:00}.safetensors");
@@ -74,6 +77,9 @@ public sealed partial class TableSource : IDisposable
         if (!Directory.Exists(path))
             throw new FileNotFoundException($"{path}: there is no such file or folder.", path);
         if (File.Exists(System.IO.Path.Combine(path, AddressingFile))) return OpenModelFolder(path);
+        // A folder around a model folder, as training writes it, may have a configuration too.
+        if (File.Exists(System.IO.Path.Combine(path, ModelSubfolder, AddressingFile)))
+            throw new FileNotFoundException($"{path}: the tables are those of the model in it: give {System.IO.Path.Combine(path, ModelSubfolder)}.", path);
         if (File.Exists(System.IO.Path.Combine(path, "config.json"))) return OpenCheckpoint(path);
         throw new FileNotFoundException($"{path}: neither a model folder with tables ({AddressingFile} is missing) nor a V4.1 checkpoint (config.json is missing).", path);
     }

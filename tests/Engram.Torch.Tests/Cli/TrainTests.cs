@@ -86,8 +86,8 @@ public sealed class TrainTests(TrainedRun trained)
     [InlineData("not both", "--preset", "tiny", "--steps", "1", "--tokens", "1")]
     [InlineData("'tinny'", "--preset", "tinny", "--steps", "1")]
     [InlineData("--threads", "--preset", "tiny", "--steps", "1", "--threads", "0")]
-    [InlineData("Steps is 0", "--preset", "tiny", "--steps", "0")]
-    [InlineData("Device 'tpu'", "--preset", "tiny-engram", "--steps", "1", "--device", "tpu")]
+    [InlineData("--steps is 0", "--preset", "tiny", "--steps", "0")]
+    [InlineData("--device 'tpu'", "--preset", "tiny-engram", "--steps", "1", "--device", "tpu")]
     [InlineData("holds no run", "--resume")]
     public async Task WrongUsage_IsOneLine_AndWritesNothing(string named, params string[] arguments)
     {
