@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Packs the library, uses the package from a program outside of this repository, compiles the sample ahead of time, and shows its size and what it prints.
+# tests/package.sh MODEL "TEXT"      MODEL is a model folder with memory, for example runs/quickstart/seed-1/engram/model
+set -euo pipefail
+[ $# -eq 2 ] || { sed -n '3s/^# /usage: /p' "$0" >&2; exit 2; }
+model=$(realpath "$1"); text=$2
+cd "$(dirname "$0")/.."
+work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
+export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
+
+dotnet pack -c Release src/Engram --output "$work/feed" -v quiet
+package=$(ls "$work"/feed/Engram.*.nupkg)
+for entry in lib/net10.0/Engram.dll lib/net10.0/Engram.xml README.md; do
+  grep -aqF "$entry" "$package" || { echo "$package lacks $entry" >&2; exit 1; }
+done
+echo "$(basename "$package"): $(stat -c %s "$package") bytes"
+
+# The program has the sample's source and the package; a package cache of its own, so that an older build of the same version is not taken.
+mkdir "$work/user"; cp samples/LookUp/Program.cs "$work/user/"
+version=$(basename "$package" .nupkg); version=${version#Engram.}
+cat > "$work/user/user.csproj" <<PROJECT
+<Project Sdk="Microsoft.NET.Sdk">
+  <PropertyGroup><OutputType>Exe</OutputType><TargetFramework>net10.0</TargetFramework><ImplicitUsings>enable</ImplicitUsings><Nullable>enable</Nullable></PropertyGroup>
+  <ItemGroup><PackageReference Include="Engram" Version="$version" /></ItemGroup>
+</Project>
+PROJECT
+NUGET_PACKAGES="$work/packages" dotnet run --project "$work/user" --property:RestoreAdditionalProjectSources="$work/feed" -- "$model" "$text" > "$work/from-package"
+
+dotnet publish -c Release samples/LookUp --output "$work/sample" -v quiet
+echo "LookUp, compiled ahead of time: $(stat -c %s "$work/sample/LookUp") bytes"
+"$work/sample/LookUp" "$model" "$text" > "$work/ahead-of-time"
+cmp "$work/from-package" "$work/ahead-of-time"
+head -5 "$work/ahead-of-time"
