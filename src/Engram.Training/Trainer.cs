@@ -178,11 +178,11 @@ public sealed class Trainer : IDisposable
     }
 
     /// <summary>
-    /// Useful arithmetic of training on one token: 6 × (active parameters + read-out). Attention scores, which depend on the length, and whatever
-    /// an implementation does besides are not counted.
+    /// Useful arithmetic of training on one token: the plan's <see cref="ModelPlan.TrainingFlopsPerToken"/> at a context of 0, which is 6 for each weight
+    /// that multiplies, the output matrix included. Attention scores, which depend on the length, values that are looked up, gains, and whatever an
+    /// implementation does besides are not counted.
     /// </summary>
-    public static double UsefulFlopsPerToken(ModelConfiguration configuration) =>
-        6.0 * ModelPlan.Of(configuration).ActiveWithOne;
+    public static double UsefulFlopsPerToken(ModelConfiguration configuration) => ModelPlan.Of(configuration, contextLength: 0).TrainingFlopsPerToken;
 
     private TrainingResult Train(IProgress<TrainingProgress>? progress, CancellationToken cancellation)
     {
