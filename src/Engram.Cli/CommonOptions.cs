@@ -18,11 +18,13 @@ internal static class CommonOptions
         Description = "Where tensors live: cpu, cuda or cuda:N", HelpName = "DEVICE", DefaultValueFactory = _ => "cpu",
     };
 
-    public static Option<int?> Threads()
+    /// <summary>How many threads libtorch takes for one operation.</summary>
+    /// <param name="otherwise">Where the number comes from if it is not given.</param>
+    public static Option<int?> Threads(string otherwise = "one per core")
     {
         var threads = new Option<int?>("--threads")
         {
-            Description = "Threads of one tensor operation; results may differ in the last bits with another number [default: one per core]", HelpName = "N",
+            Description = $"Threads of one tensor operation; results may differ in the last bits with another number [default: {otherwise}]", HelpName = "N",
         };
         AtLeastOne(threads);
         return threads;

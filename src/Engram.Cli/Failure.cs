@@ -51,12 +51,13 @@ internal static partial class Failure
         _ => error,
     };
 
-    // The libraries call a value by the property that holds it; the user knows the option.
+    // The libraries call a value by the property that holds it; the user knows the option, whose name may be shorter.
     private static string WithOptionName(string sentence, Command command)
     {
         var word = FirstWord().Match(sentence).Value;
-        var option = "--" + string.Concat(word.Select((letter, i) => char.IsUpper(letter) ? (i > 0 ? "-" : "") + char.ToLowerInvariant(letter) : $"{letter}"));
-        return word.Length > 0 && command.Options.Any(known => known.Name == option) ? option + sentence[word.Length..] : sentence;
+        var name = "--" + string.Concat(word.Replace("TableLearningRate", "TableLr").Select((letter, i) => char.IsUpper(letter) ? (i > 0 ? "-" : "") + char.ToLowerInvariant(letter) : $"{letter}"));
+        return word.Length > 0 && command.Options.FirstOrDefault(known => known.Name == name || name.StartsWith(known.Name + "-", StringComparison.Ordinal)) is { } option
+            ? option.Name + sentence[word.Length..] : sentence;
     }
 
     private static string OneLine(string text) => Whitespace().Replace(text, " ").Trim();

@@ -55,6 +55,10 @@ internal sealed class RunFolder : IDisposable
     /// <summary>Whether a run was begun here.</summary>
     public bool Begun => File.Exists(OptionsFile);
 
+    /// <summary>The options a run began with.</summary>
+    /// <exception cref="InvalidDataException">Their file is damaged.</exception>
+    public TrainingOptions Options => TrainingOptions.FromJson(File.ReadAllText(OptionsFile), OptionsFile);
+
     /// <summary>Folder of the checkpoint after an update.</summary>
     public string Checkpoint(long step) => System.IO.Path.Combine(Checkpoints, step.ToString("00000000", CultureInfo.InvariantCulture));
 
@@ -88,11 +92,11 @@ internal sealed class RunFolder : IDisposable
             AtomicFile.WriteAllBytes(DataFile, File.ReadAllBytes(System.IO.Path.Combine(corpus.Folder, CorpusSummary.FileName)));
     }
 
-    /// <summary>Makes sure that a run continues as what it began.</summary>
+    /// <summary>Makes sure that a run continues as what it began, on however many threads.</summary>
     /// <exception cref="InvalidDataException">Options or configuration differ; the message names both sides.</exception>
     public void RequireSame(ModelConfiguration configuration, TrainingOptions options)
     {
-        Same(OptionsFile, "options", TrainingOptions.FromJson(File.ReadAllText(OptionsFile), OptionsFile).ToJson(), options.ToJson());
+        Same(OptionsFile, "options", (Options with { Threads = null }).ToJson(), (options with { Threads = null }).ToJson());
         Same(ConfigurationFile, "configuration", ModelConfiguration.Load(ConfigurationFile).ToJson(), configuration.ToJson());
     }
 

@@ -86,16 +86,17 @@ public sealed class Trainer : IDisposable
     }
 
     /// <summary>
-    /// Threads of one tensor operation when the newest checkpoint of a run was written, or null without one. Continued with another number, the
-    /// run may end with other last bits than undisturbed.
+    /// Threads of one tensor operation that a run began with. Where that is not recorded: those of the newest checkpoint, or null without one.
+    /// Continued with another number, the run may end with other last bits than undisturbed.
     /// </summary>
     /// <param name="runFolder">The folder of a run.</param>
     /// <exception cref="FileNotFoundException">The checkpoint is incomplete.</exception>
-    /// <exception cref="InvalidDataException">It is damaged.</exception>
+    /// <exception cref="InvalidDataException">It is damaged, or the record of the options.</exception>
     public static int? ThreadsBefore(string runFolder)
     {
         using var folder = RunFolder.Open(runFolder);
-        return folder.CheckpointSteps() is [.., var newest] ? Checkpoint.Threads(folder.Checkpoint(newest)) : null;
+        return folder.Begun && folder.Options.Threads is { } threads ? threads
+            : folder.CheckpointSteps() is [.., var newest] ? Checkpoint.Threads(folder.Checkpoint(newest)) : null;
     }
 
     /// <summary>Trains to the end, or until cancelled: then a checkpoint is written first.</summary>
@@ -114,6 +115,8 @@ public sealed class Trainer : IDisposable
         using var folder = RunFolder.Open(setup.RunFolder);
         if (Finished(setup, folder) is { } finished)
             return finished;
+        if (setup.Options.Threads is { } threads)
+            ThreadSettings.IntraOperation = threads;
         using var trainer = new Trainer(setup, folder);
         return trainer.Train(progress, cancellation);
     }
@@ -175,17 +178,17 @@ public sealed class Trainer : IDisposable
     }
 
     /// <summary>
-    /// Useful arithmetic of training on one token: 6 × (active parameters + read-out). Attention scores, which depend on the length, and whatever
-    /// an implementation does besides are not counted.
+    /// Useful arithmetic of training on one token: the plan's <see cref="ModelPlan.TrainingFlopsPerToken"/> at a context of 0, which is 6 for each weight
+    /// that multiplies, the output matrix included. Attention scores, which depend on the length, values that are looked up, gains, and whatever an
+    /// implementation does besides are not counted.
     /// </summary>
-    public static double UsefulFlopsPerToken(ModelConfiguration configuration) =>
-        6.0 * ModelPlan.Of(configuration).ActiveWithOne;
+    public static double UsefulFlopsPerToken(ModelConfiguration configuration) => ModelPlan.Of(configuration, contextLength: 0).TrainingFlopsPerToken;
 
     private TrainingResult Train(IProgress<TrainingProgress>? progress, CancellationToken cancellation)
     {
         // What cannot work has failed before this point: not after hours of training, and with the folder free for another attempt.
         if (!_folder.Begun)
-            _folder.Begin(_setup.Configuration, _options);
+            _folder.Begin(_setup.Configuration, _options with { Threads = ThreadSettings.IntraOperation });
         _folder.Record(_setup.Corpus);
         using var batches = new StepBatches(_setup.Corpus, _options, _model.Memory, _step);
         using var metrics = new MetricsLog(_folder.Path, _step);

@@ -94,6 +94,11 @@ public sealed record TrainingOptions
     /// <value>At least 1. Default 2.</value>
     public int KeepCheckpoints { get; init; } = 2;
 
+    /// <summary>Threads of one tensor operation. Another number may end in other last bits, but a run may go on with it: this option alone is not held against the one it began with.</summary>
+    /// <value>At least 1. Default: as many as the process has; a run that begins records how many those are.</value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Threads { get; init; }
+
     /// <summary>Tokens of one update.</summary>
     [JsonIgnore]
     public long TokensPerStep => (long)Sequences * AccumulationSteps * Length;
@@ -132,6 +137,7 @@ public sealed record TrainingOptions
         Check(ValidationSequences >= 1, nameof(ValidationSequences), ValidationSequences, "at least 1");
         Check(CheckpointEvery >= 0, nameof(CheckpointEvery), CheckpointEvery, "at least 0");
         Check(KeepCheckpoints >= 1, nameof(KeepCheckpoints), KeepCheckpoints, "at least 1");
+        Check(Threads is null or >= 1, nameof(Threads), Threads, "at least 1");
         return this;
     }
 

@@ -64,7 +64,7 @@ internal sealed class QuickstartCommand : CliCommand
     {
         var results = outcome.Results;
         if (outcome.ResultsReused)
-            Console.Out.WriteLine("Everything was there already: nothing was trained or measured again. Another --output starts afresh.");
+            Console.Out.WriteLine($"Everything was there already: nothing was trained or measured again, and whether {study.Source} is still the same text was not looked at. Another --output starts afresh.");
         else if (outcome.ReusedRuns > 0)
             Console.Out.WriteLine($"{outcome.ReusedRuns} of {outcome.Runs} models were there already and have been reused.");
 

@@ -7,6 +7,7 @@ using Engram.Models.Native;
 using Engram.Tables.Training;
 using Engram.Training;
 using Engram.Training.Corpora;
+using Engram.Training.Optimizers;
 
 namespace Engram.Cli.Commands;
 
@@ -15,6 +16,10 @@ internal sealed class TrainCommand : CliCommand
 {
     /// <summary>What a run has unless told otherwise. The number of updates has no default; the learning rate is the one tuned on small models.</summary>
     public static readonly TrainingOptions Defaults = new() { Steps = 1, LearningRate = 6e-3 };
+
+    private static readonly Dictionary<string, LearningRateDecay> Decays = new() { ["linear"] = LearningRateDecay.Linear, ["steps"] = LearningRateDecay.Steps };
+
+    private static readonly Dictionary<string, MatrixOptimizer> MatrixOptimizers = new() { ["muon"] = MatrixOptimizer.Muon, ["adamw"] = MatrixOptimizer.AdamW };
 
     private static readonly Dictionary<string, TableOptimizer> Optimizers = new()
     {
@@ -35,6 +40,12 @@ internal sealed class TrainCommand : CliCommand
     private readonly Option<int?> _length = Number<int>("--length", "Tokens of one sequence", Defaults.Length);
     private readonly Option<int?> _accumulation = Number<int>("--accumulation", "Micro-batches per update", Defaults.AccumulationSteps);
     private readonly Option<double?> _learningRate = Number<double>("--learning-rate", "Peak learning rate; small models like much higher ones than the 4e-4 of the published ones", Defaults.LearningRate);
+    private readonly Option<long?> _warmup = new("--warmup") { Description = "Updates over which the learning rate rises to its peak [default: 5 % of all, at most 2000]", HelpName = "N" };
+    private readonly Option<string?> _decay = Choice("--decay", "How the learning rate falls: linearly over the second half to 5 %, or in steps to 31.6 % after 80 % of the updates and to 10 % after 90 %", Decays);
+    private readonly Option<string?> _matrixOptimizer = Choice("--matrix-optimizer", "Optimizer of the hidden matrices; vocabulary and vectors have AdamW", MatrixOptimizers);
+    private readonly Option<double?> _weightDecay = Number<double>("--weight-decay", "Decoupled weight decay of matrices and vocabulary", Defaults.WeightDecay);
+    private readonly Option<double?> _clip = Number<double>("--clip", "Largest global gradient norm, tables included", Defaults.ClipNorm);
+    private readonly Option<double?> _tableRate = Number<double>("--table-lr-multiplier", "Learning rate of the tables as a multiple of the others'; 0 freezes them", Defaults.TableLearningRateMultiplier);
     private readonly Option<string?> _tableOptimizer = Choice("--table-optimizer", "Optimizer of the tables", Optimizers);
     private readonly Option<string?> _tableMoments = Choice("--table-moments", "How the moments of the tables are stored; adagrad has none", Moments);
     private readonly Option<string?> _tables = Choice("--tables", "Where the tables live while they are trained: mapped files may be larger than memory. The results are the same", Locations);
@@ -42,25 +53,28 @@ internal sealed class TrainCommand : CliCommand
     private readonly Option<long?> _validateEvery = Number<long>("--validate-every", "Updates between validations; 0 validates at the end only", Defaults.ValidateEvery);
     private readonly Option<int?> _validationSequences = Number<int>("--validation-sequences", "Sequences of one validation", Defaults.ValidationSequences);
     private readonly Option<long?> _checkpointEvery = Number<long>("--checkpoint-every", "Updates between checkpoints; 0 writes one only when interrupted", Defaults.CheckpointEvery);
-    private readonly Option<bool> _resume = new("--resume") { Description = "Continue the run in the folder; everything but --run and --data may then be left out" };
+    private readonly Option<int?> _keepCheckpoints = Number<int>("--keep-checkpoints", "Newest checkpoints that are kept", Defaults.KeepCheckpoints);
+    private readonly Option<bool> _resume = new("--resume") { Description = "Continue the run in the folder; everything but --run, --data and --device may then be left out" };
     private readonly Option<string> _device = CommonOptions.Device();
-    private readonly Option<int?> _threads = CommonOptions.Threads();
+    private readonly Option<int?> _threads = CommonOptions.Threads("one per core; with --resume, what the run began with");
     private readonly Option<bool> _json = CommonOptions.Json();
 
     public TrainCommand() : base("train", "Train a model. Ctrl-C writes a checkpoint; --resume continues as if nothing had happened.",
         "engram train --preset quickstart-engram --data data --run run --steps 1000 --threads 1",
         "engram train --config config.json --data data --run run --tokens 10000000 --validate-every 200 --checkpoint-every 200",
+        "engram train --preset small-engram --data data --run run --steps 20000 --learning-rate 4e-4 --warmup 2000 --decay steps",
         "engram train --data data --run run --resume")
     {
-        foreach (var option in (Option[])[_preset, _config, _data, _run, _steps, _tokens, _sequences, _length, _accumulation, _learningRate, _tableOptimizer, _tableMoments, _tables, _seed,
-            _validateEvery, _validationSequences, _checkpointEvery, _resume, _device, _threads, _json]) Add(option);
+        foreach (var option in (Option[])[_preset, _config, _data, _run, _steps, _tokens, _sequences, _length, _accumulation, _learningRate, _warmup, _decay,
+            _matrixOptimizer, _weightDecay, _clip, _tableRate, _tableOptimizer, _tableMoments, _tables, _seed, _validateEvery, _validationSequences, _checkpointEvery, _keepCheckpoints, _resume, _device, _threads, _json]) Add(option);
         Validators.Add(CheckAlternatives);
     }
 
     public override string AfterInterruption(ParseResult parsed)
     {
         var device = parsed.GetValue(_device) is var name and not "cpu" ? $" --device {name}" : "";
-        var threads = parsed.GetValue(_threads) is { } count ? $" --threads {count}" : "";
+        // What a run begins with it records; what it goes on with it does not.
+        var threads = parsed.GetValue(_resume) && parsed.GetValue(_threads) is { } count ? $" --threads {count}" : "";
         return $"Continue with: engram train --data {parsed.GetValue(_data)} --run {parsed.GetValue(_run)}{device}{threads} --resume";
     }
 
@@ -70,12 +84,13 @@ internal sealed class TrainCommand : CliCommand
         var begun = File.Exists(Path.Combine(run, "train.json"));
         if (begun && !parsed.GetValue(_resume))
             throw new IOException($"{run} already holds a run: continue it with --resume, or choose another folder with --run.");
-        var options = TrainingOptionsOf(parsed, begun ? Path.Combine(run, "train.json") : null).Validated();
+        var before = begun ? Trainer.ThreadsBefore(run) : null;
+        var options = (TrainingOptionsOf(parsed, begun ? Path.Combine(run, "train.json") : null) with { Threads = parsed.GetValue(_threads) ?? before }).Validated();
         var configuration = ConfigurationOf(parsed, begun ? Path.Combine(run, "config.json") : null);
         using var corpus = PreparedCorpus.Open(parsed.GetRequiredValue(_data));
-        var device = CommonOptions.OpenDevice(parsed, _device, _threads);
-        if (begun && Trainer.ThreadsBefore(run) is { } before && before != ThreadSettings.IntraOperation)
-            Terminal.Note($"The run was trained with --threads {before} so far, and goes on with {ThreadSettings.IntraOperation}: its last bits may differ from those of an undisturbed run.");
+        var device = Devices.Parse(parsed.GetRequiredValue(_device));
+        if (before is not null && before != options.Threads && TrainingResult.Read(run) is null)
+            Terminal.Note($"The run was trained with --threads {before} so far, and goes on with {options.Threads}: its last bits may differ from those of an undisturbed run.");
         TrainingResult result;
         double? validation = null;
         using (var line = new ProgressLine<TrainingProgress>(Describe, progress => progress.ValidationLoss is not null))
@@ -100,6 +115,12 @@ internal sealed class TrainCommand : CliCommand
             Length = parsed.GetValue(_length) ?? options.Length,
             AccumulationSteps = parsed.GetValue(_accumulation) ?? options.AccumulationSteps,
             LearningRate = parsed.GetValue(_learningRate) ?? options.LearningRate,
+            WarmupSteps = parsed.GetValue(_warmup) ?? options.WarmupSteps,
+            Decay = parsed.GetValue(_decay) is { } decay ? Decays[decay] : options.Decay,
+            MatrixOptimizer = parsed.GetValue(_matrixOptimizer) is { } matrices ? MatrixOptimizers[matrices] : options.MatrixOptimizer,
+            WeightDecay = parsed.GetValue(_weightDecay) ?? options.WeightDecay,
+            ClipNorm = parsed.GetValue(_clip) ?? options.ClipNorm,
+            TableLearningRateMultiplier = parsed.GetValue(_tableRate) ?? options.TableLearningRateMultiplier,
             TableOptimizer = parsed.GetValue(_tableOptimizer) is { } optimizer ? Optimizers[optimizer] : options.TableOptimizer,
             TableMoments = parsed.GetValue(_tableMoments) is { } moments ? Moments[moments] : options.TableMoments,
             Tables = parsed.GetValue(_tables) is { } tables ? Locations[tables] : options.Tables,
@@ -107,6 +128,7 @@ internal sealed class TrainCommand : CliCommand
             ValidateEvery = parsed.GetValue(_validateEvery) ?? options.ValidateEvery,
             ValidationSequences = parsed.GetValue(_validationSequences) ?? options.ValidationSequences,
             CheckpointEvery = parsed.GetValue(_checkpointEvery) ?? options.CheckpointEvery,
+            KeepCheckpoints = parsed.GetValue(_keepCheckpoints) ?? options.KeepCheckpoints,
         };
         if (parsed.GetValue(_steps) is { } steps) return options with { Steps = steps };
         if (parsed.GetValue(_tokens) is { } tokens) return options with { Steps = (tokens + options.Validated().TokensPerStep - 1) / options.TokensPerStep };

@@ -59,7 +59,7 @@ internal sealed class ArmTraining(QuickstartStudy study, QuickstartFolder folder
 
     private async ValueTask TrainAsync(Run run, CancellationToken stop)
     {
-        Trainer.Begin(run.Arm.Configuration, study.Training with { Seed = run.Seed }, run.Folder);
+        Trainer.Begin(run.Arm.Configuration, study.Training with { Seed = run.Seed, Threads = 1 }, run.Folder);
         run.State = ArmState.Running;
         string[] arguments = ["train", "--resume", "--run", run.Folder, "--data", folder.Data, "--threads", "1"];
         await ChildProcess.RunAsync($"Training {run.Arm.Name} (seed {run.Seed})", command, arguments, folder.Log(run.Seed, run.Arm), stop);

@@ -20,9 +20,14 @@ internal sealed class QuickstartFolder(string root)
 
     public string Chart => Path.Combine(root, "chart.png");
 
-    public string Run(long seed, QuickstartArm arm) => Path.Combine(root, string.Create(CultureInfo.InvariantCulture, $"seed-{seed}"), arm.Name);
+    public string Run(long seed, QuickstartArm arm) => Run(seed, arm.Name);
+
+    /// <summary>Where the trained model of an arm lies.</summary>
+    public string Model(long seed, string arm) => Path.Combine(Run(seed, arm), "model");
 
     public string Log(long seed, QuickstartArm arm) => Path.Combine(Run(seed, arm), "train.log");
+
+    private string Run(long seed, string arm) => Path.Combine(root, string.Create(CultureInfo.InvariantCulture, $"seed-{seed}"), arm);
 
     private string Study => Path.Combine(root, "study.json");
 

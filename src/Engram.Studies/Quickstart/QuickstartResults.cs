@@ -106,6 +106,13 @@ public sealed record QuickstartResults
         }
     }
 
+    /// <summary>The same with the models where they lie for this call: the paths in a file begin with the output folder as the call that wrote it was given it.</summary>
+    internal QuickstartResults WithModelsIn(QuickstartFolder folder)
+    {
+        IReadOnlyList<SeedResult> seeds = [.. Seeds.Select(seed => seed with { Arms = [.. seed.Arms.Select(arm => arm with { Model = folder.Model(seed.Seed, arm.Name) })] })];
+        return this with { Seeds = seeds, Arms = seeds[0].Arms };
+    }
+
     internal void Write(string path) => AtomicFile.WriteAllText(path, ToJson() + "\n");
 }
 

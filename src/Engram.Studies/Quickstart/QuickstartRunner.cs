@@ -4,6 +4,7 @@ using Engram.Models.Inspection;
 using Engram.Models.Native;
 using Engram.Studies.Processes;
 using Engram.Studies.Reports;
+using Engram.Training;
 using Engram.Training.Corpora;
 
 namespace Engram.Studies.Quickstart;
@@ -21,7 +22,8 @@ public sealed record QuickstartOutcome(
 
 /// <summary>
 /// Runs the quickstart: corpus and tokenizer, all arms of all seeds, measurements, results, report. Whatever a call finds finished in the folder
-/// it uses; whatever interrupts it, the next call goes on from there.
+/// it uses; whatever interrupts it, the next call goes on from there. The text itself is looked at only while something has to be trained on it: a
+/// finished quickstart outlives an update of the .NET SDK whose documentation it was trained on.
 /// </summary>
 /// <param name="study">What to run.</param>
 /// <param name="root">The folder for everything.</param>
@@ -41,7 +43,7 @@ public sealed class QuickstartRunner(QuickstartStudy study, string root, EngramC
     /// <param name="progress">Told about twice a second.</param>
     /// <param name="cancellation">Ends everything, processes included; nothing finished is lost.</param>
     /// <exception cref="ArgumentException">No seed, or one twice.</exception>
-    /// <exception cref="IOException">The folder holds another study, or cannot be written.</exception>
+    /// <exception cref="IOException">The folder holds another study, or cannot be written; or models are missing, and the text is no longer the one the others were trained on.</exception>
     /// <exception cref="InvalidDataException">The corpus, or a file of an earlier call, is damaged.</exception>
     /// <exception cref="ChildProcessException">A training run failed.</exception>
     public QuickstartOutcome Run(IReadOnlyList<long> seeds, IProgress<QuickstartProgress>? progress = null, CancellationToken cancellation = default)
@@ -49,19 +51,13 @@ public sealed class QuickstartRunner(QuickstartStudy study, string root, EngramC
         if (seeds.Count == 0 || seeds.Distinct().Count() != seeds.Count)
             throw new ArgumentException($"Seeds are {string.Join(", ", seeds)}; give at least one, and each once.");
         var clock = Stopwatch.StartNew();
-        var source = CorpusSource.Open(study.Source, new CorpusOptions { MaxDocuments = study.MaxDocuments });
-        _folder.Claim(study);
-
-        using var corpus = DataPreparation.Prepare(source, _folder.Data, new PreparationOptions { VocabularySize = study.VocabularySize },
-            new PreparationReports(progress, clock), cancellation);
-        // The texts are garbage now. Nothing allocates here while the arms are trained, so without asking the memory would stay taken from them.
-        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive);
+        using var corpus = Trained(seeds) ? Reopen() : Prepare(clock, progress, cancellation);
         var reused = new ArmTraining(study, _folder, command).RunAsync(seeds, progress, cancellation).GetAwaiter().GetResult();
         var runs = seeds.Count * study.Arms.Count;
 
         var earlier = reused == runs ? QuickstartResults.Read(_folder.Results) : null;
         var resultsReused = earlier is not null && seeds.SequenceEqual(earlier.Seeds.Select(seed => seed.Seed));
-        var results = resultsReused ? earlier! : Measure(seeds, corpus, clock, progress, cancellation);
+        var results = resultsReused ? earlier!.WithModelsIn(_folder) : Measure(seeds, corpus, clock, progress, cancellation);
         var findings = QuickstartFindings.Of(results);
         if (!_folder.ReportIsCurrent)
         {
@@ -69,6 +65,26 @@ public sealed class QuickstartRunner(QuickstartStudy study, string root, EngramC
             new QuickstartReport(study, _folder, results, findings).Write(Gates(results, corpus));
         }
         return new QuickstartOutcome(results, findings, reused, runs, resultsReused, _folder.Results, _folder.Report);
+    }
+
+    private bool Trained(IReadOnlyList<long> seeds) => File.Exists(Path.Combine(_folder.Data, CorpusSummary.FileName))
+        && seeds.All(seed => study.Arms.All(arm => TrainingResult.Read(_folder.Run(seed, arm)) is not null));
+
+    private PreparedCorpus Reopen()
+    {
+        _folder.Claim(study);
+        return PreparedCorpus.Open(_folder.Data);
+    }
+
+    private PreparedCorpus Prepare(Stopwatch clock, IProgress<QuickstartProgress>? progress, CancellationToken cancellation)
+    {
+        var source = CorpusSource.Open(study.Source, new CorpusOptions { MaxDocuments = study.MaxDocuments });
+        _folder.Claim(study);
+        var corpus = DataPreparation.Prepare(source, _folder.Data, new PreparationOptions { VocabularySize = study.VocabularySize },
+            new PreparationReports(progress, clock), cancellation);
+        // The texts are garbage now. Nothing allocates here while the arms are trained, so without asking the memory would stay taken from them.
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive);
+        return corpus;
     }
 
     private QuickstartResults Measure(IReadOnlyList<long> seeds, PreparedCorpus corpus, Stopwatch clock,
@@ -93,7 +109,7 @@ public sealed class QuickstartRunner(QuickstartStudy study, string root, EngramC
 
     private static string Gates(QuickstartResults results, PreparedCorpus corpus)
     {
-        using var model = LanguageModel.Load(results.Arms.Single(arm => arm.Name == QuickstartStudy.Engram).Model);
+        using var model = LanguageModel.Load(results.Seeds[0].Arm(QuickstartStudy.Engram).Model);
         var inspection = MemoryInspection.Run(model, ValidationText.ProseOpening(corpus, GateTokens));
         return GateReport.Section(inspection);
     }

@@ -26,8 +26,8 @@ internal sealed class SeedMeasurement(QuickstartStudy study, QuickstartFolder fo
             cancellation.ThrowIfCancellationRequested();
             var run = folder.Run(seed, arm);
             var result = TrainingResult.Read(run) ?? throw new FileNotFoundException($"{run}: holds no finished run.", Path.Combine(run, TrainingResult.FileName));
-            // Beside its result: the path inside the result is one of the call that trained it.
-            var trained = Path.Combine(run, Path.GetFileName(result.ModelFolder));
+            // The path inside the result is one of the call that trained it.
+            var trained = folder.Model(seed, arm.Name);
             arms.Add(Describe(arm, result, trained));
             using var model = LanguageModel.Load(trained);
             samples.Add(new TextSample(arm.Name, string.Concat(new TextGenerator(model).Stream(prompt, study.Sampling, cancellation: cancellation))));

@@ -1,6 +1,10 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
+using Engram.Cli.Commands;
 using Engram.Models.Configuration;
+using Engram.Torch.Tests.Training;
+using Engram.Training;
+using Engram.Training.Optimizers;
 
 namespace Engram.Torch.Tests.Cli;
 
@@ -39,16 +43,52 @@ public sealed class TrainTests(TrainedRun trained)
     {
         var run = trained["interrupted"];
         var (first, _) = await Interrupt(run, trained.Train(run, "--steps", "100000"));
-        var (second, quiet) = await Interrupt(run, "train", "--data", trained.Data, "--run", run, "--threads", "1", "--resume");
+        var (second, quiet) = await Interrupt(run, "train", "--data", trained.Data, "--run", run, "--resume");
         Assert.True(second > first, $"resumed at {first}, ended at {second}");
         Assert.DoesNotContain("last bits", quiet);
+        Assert.Equal(1, Threads(run, second));
         var (third, told) = await Interrupt(run, "train", "--data", trained.Data, "--run", run, "--threads", "2", "--resume");
         Assert.True(third > second, $"resumed at {second}, ended at {third}");
         Assert.Contains("--threads 1 so far, and goes on with 2", told);
+        Assert.Equal(2, Threads(run, third));
 
         var unfinished = await CliProcess.Run("generate", "--model", run, "--prompt", "The mare");
         Assert.Equal(1, unfinished.ExitCode);
         Assert.Contains("has not finished", unfinished.ErrorLine);
+    }
+
+    /// <summary>A run under options that all differ from the defaults, stopped by Ctrl-C and continued without a word about them or the threads.</summary>
+    [Fact]
+    public async Task StoppedRun_GoesOnUnderItsOwnScheduleAndThreads_ToTheSameBits()
+    {
+        var (whole, stopped) = (trained["whole"], trained["stopped"]);
+        string[] recipe =
+        [
+            "--steps", "200", "--learning-rate", "0.002", "--warmup", "7", "--decay", "steps", "--matrix-optimizer", "adamw", "--weight-decay", "0.2", "--clip", "0.5",
+            "--table-lr-multiplier", "3", "--keep-checkpoints", "1",
+        ];
+        (await CliProcess.Run(trained.Train(whole, recipe))).Ok();
+        var (step, _) = await Interrupt(stopped, trained.Train(stopped, recipe));
+        Assert.InRange(step, 1, 199);
+        var other = await CliProcess.Run("train", "--data", trained.Data, "--run", stopped, "--resume", "--warmup", "8", "--decay", "linear", "--clip", "1");
+        Assert.Equal(1, other.ExitCode);
+        foreach (var named in (string[])["warmup_steps 7 is now 8", "decay \"steps\" is now \"linear\"", "clip_norm 0.5 is now 1"]) Assert.Contains(named, other.ErrorLine);
+        (await CliProcess.Run("train", "--data", trained.Data, "--run", stopped, "--resume")).Ok();
+
+        TinyRun.AssertSameFiles(Path.Combine(whole, "model"), Path.Combine(stopped, "model"));
+        Assert.Equal(TinyRun.Metrics(whole), TinyRun.Metrics(stopped));
+        var options = TrainingOptions.FromJson(File.ReadAllText(Path.Combine(stopped, "train.json")), "train.json");
+        Assert.Equal(
+            TrainCommand.Defaults with
+            {
+                Steps = 200, Sequences = 4, Length = 32, ValidationSequences = 4, LearningRate = 0.002, WarmupSteps = 7, Decay = LearningRateDecay.Steps,
+                MatrixOptimizer = MatrixOptimizer.AdamW, WeightDecay = 0.2, ClipNorm = 0.5, TableLearningRateMultiplier = 3, KeepCheckpoints = 1, Threads = 1,
+            }, options);
+        double[] rates = [.. TinyRun.Metrics(stopped).Select(line => JsonNode.Parse(line)!["learning_rate"]).OfType<JsonNode>().Select(rate => rate.GetValue<double>())];
+        Assert.Equal(200, rates.Length);
+        // Seven updates of warm-up; 0.316 from the 161st on, 0.1 from the 181st.
+        foreach (var (update, factor) in new[] { (1, 1 / 7.0), (6, 6 / 7.0), (7, 1), (160, 1), (161, 0.316), (180, 0.316), (181, 0.1), (200, 0.1) })
+            Assert.Equal(0.002 * factor, rates[update - 1], 12);
     }
 
     /// <summary>Tokens are rounded up to whole updates: 300 are three of 128.</summary>
@@ -87,6 +127,13 @@ public sealed class TrainTests(TrainedRun trained)
     [InlineData("'tinny'", "--preset", "tinny", "--steps", "1")]
     [InlineData("--threads", "--preset", "tiny", "--steps", "1", "--threads", "0")]
     [InlineData("--steps is 0", "--preset", "tiny", "--steps", "0")]
+    [InlineData("--warmup is -1", "--preset", "tiny", "--steps", "1", "--warmup", "-1")]
+    [InlineData("--weight-decay is -0.5", "--preset", "tiny", "--steps", "1", "--weight-decay", "-0.5")]
+    [InlineData("--clip is 0", "--preset", "tiny", "--steps", "1", "--clip", "0")]
+    [InlineData("--table-lr-multiplier is -1", "--preset", "tiny", "--steps", "1", "--table-lr-multiplier", "-1")]
+    [InlineData("--keep-checkpoints is 0", "--preset", "tiny", "--steps", "1", "--keep-checkpoints", "0")]
+    [InlineData("'cosine'", "--preset", "tiny", "--steps", "1", "--decay", "cosine")]
+    [InlineData("'sgd'", "--preset", "tiny", "--steps", "1", "--matrix-optimizer", "sgd")]
     [InlineData("--device 'tpu'", "--preset", "tiny-engram", "--steps", "1", "--device", "tpu")]
     [InlineData("holds no run", "--resume")]
     public async Task WrongUsage_IsOneLine_AndWritesNothing(string named, params string[] arguments)
@@ -97,6 +144,10 @@ public sealed class TrainTests(TrainedRun trained)
         Assert.Contains(named, result.ErrorLine);
         Assert.False(Directory.Exists(run));
     }
+
+    /// <summary>Threads of the process that wrote a checkpoint.</summary>
+    private static int Threads(string run, long step) =>
+        JsonNode.Parse(File.ReadAllText(Path.Combine(run, "checkpoints", $"{step:00000000}", "training", "trainer.json")))!["threads"]!.GetValue<int>();
 
     /// <summary>Runs until two more updates are logged, presses Ctrl-C, and returns the update of the checkpoint and what stderr had.</summary>
     private static async Task<(long Step, string Errors)> Interrupt(string run, params string[] arguments)

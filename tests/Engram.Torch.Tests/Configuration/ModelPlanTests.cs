@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Engram.Models.Configuration;
+using Engram.Training;
 
 namespace Engram.Torch.Tests.Configuration;
 
@@ -145,6 +146,8 @@ public sealed class ModelPlanTests
         Assert.Equal(2 * ((2 * (16 + 20 + 12 + 8 + 60)) + 40) + plan.AttentionFlopsPerToken, plan.FlopsPerToken);
         Assert.Equal(2 * 2 * (4 + 2) * 7, plan.AttentionFlopsPerToken);
         Assert.Equal(3 * plan.FlopsPerToken, plan.TrainingFlopsPerToken);
+        // What a trainer measures its speed in: the same without attention.
+        Assert.Equal(6 * ((2 * (16 + 20 + 12 + 8 + 60)) + 40), Trainer.UsefulFlopsPerToken(model));
         Assert.Equal((10, 20), (plan.KvCacheValuesPerToken, plan.KvCacheBytesPerToken));
         Assert.Throws<ArgumentException>(() => ModelPlan.Of(model, contextLength: 101));
     }

@@ -1,3 +1,4 @@
+using Engram.Models.Native;
 using Engram.Tests.Storage;
 using Engram.Training;
 
@@ -75,6 +76,35 @@ public sealed class RunFolderTests : IDisposable
         Assert.Throws<InvalidDataException>(() => TinyRun.Train(TinyRun.Setup(Run, resume: true) with { Corpus = TinyCorpus.Other }));
     }
 
+    /// <summary>Before the first checkpoint too, so that whatever ends the run, it can go on with the same number.</summary>
+    [Fact]
+    public void Threads_are_recorded_when_a_run_begins_and_may_be_others_later()
+    {
+        Begin();
+        Assert.Empty(Directory.GetDirectories(Path.Combine(Run, "checkpoints")));
+        var before = ThreadSettings.IntraOperation;
+        Assert.Equal(before, Trainer.ThreadsBefore(Run));
+        try
+        {
+            Assert.Null(TinyRun.Train(TinyRun.Setup(Run, TinyRun.Options with { Threads = before + 1 }, resume: true), stop: 1));
+            Assert.Equal(before + 1, ThreadSettings.IntraOperation);
+        }
+        finally
+        {
+            ThreadSettings.IntraOperation = before;
+        }
+        Assert.Equal(before, Trainer.ThreadsBefore(Run));
+    }
+
+    [Fact]
+    public void Threads_of_a_run_that_does_not_record_them_are_those_of_its_checkpoint()
+    {
+        Trainer.Begin(TinyRun.Configuration, TinyRun.Options, Run);
+        Assert.Null(Trainer.ThreadsBefore(Run));
+        Assert.Null(TinyRun.Train(TinyRun.Setup(Run, resume: true), stop: 1));
+        Assert.Equal(ThreadSettings.IntraOperation, Trainer.ThreadsBefore(Run));
+    }
+
     [Fact]
     public void Refused_setup_leaves_no_run_behind()
     {
@@ -138,7 +168,7 @@ public sealed class RunFolderTests : IDisposable
     [Fact]
     public void Options_survive_their_file_and_name_what_is_out_of_range()
     {
-        var options = TinyRun.Options with { WarmupSteps = 3, ClipNorm = 0.5, AccumulationSteps = 7 };
+        var options = TinyRun.Options with { WarmupSteps = 3, ClipNorm = 0.5, AccumulationSteps = 7, Threads = 3 };
         Assert.Equal(options, TrainingOptions.FromJson(options.ToJson(), "train.json"));
         foreach (var (wrong, name) in new (TrainingOptions, string)[]
         {
@@ -149,6 +179,7 @@ public sealed class RunFolderTests : IDisposable
             (options with { WeightDecay = double.PositiveInfinity }, "WeightDecay"), (options with { ClipNorm = double.PositiveInfinity }, "ClipNorm"),
             (options with { ValidateEvery = -1 }, "ValidateEvery"), (options with { ValidationSequences = 0 }, "ValidationSequences"),
             (options with { CheckpointEvery = -1 }, "CheckpointEvery"), (options with { KeepCheckpoints = 0 }, "KeepCheckpoints"),
+            (options with { Threads = 0 }, "Threads"),
         })
             Assert.StartsWith(name + " is ", Assert.ThrowsAny<ArgumentException>(wrong.Validated).Message);
         foreach (var json in new[] { "", "[]", "{}", "null", options.ToJson().Replace("\"steps\"", "\"stepz\""), options.ToJson().Replace("\"steps\": 9", "\"steps\": -9") })
