@@ -81,6 +81,8 @@ internal sealed class TrainCommand : CliCommand
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
     {
         var run = parsed.GetRequiredValue(_run);
+        if (File.Exists(run))
+            throw new IOException($"{run} is a file; --run takes a folder, which is made if it is not there.");
         var begun = File.Exists(Path.Combine(run, "train.json"));
         if (begun && !parsed.GetValue(_resume))
             throw new IOException($"{run} already holds a run: continue it with --resume, or choose another folder with --run.");
@@ -137,7 +139,7 @@ internal sealed class TrainCommand : CliCommand
 
     private ModelConfiguration ConfigurationOf(ParseResult parsed, string? recorded) =>
         parsed.GetValue(_preset) is { } preset ? Presets.Load(preset)
-        : parsed.GetValue(_config) is { } file ? ModelConfiguration.Load(file)
+        : parsed.GetValue(_config) is { } file ? ModelConfiguration.Load(Directory.Exists(file) ? Path.Combine(file, "config.json") : file)
         : recorded is not null ? ModelConfiguration.Load(recorded)
         : throw NothingToResume(parsed, "--preset or --config");
 

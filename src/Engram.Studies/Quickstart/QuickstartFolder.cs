@@ -38,8 +38,12 @@ internal sealed class QuickstartFolder(string root)
     /// <exception cref="IOException">It comes from another one, or cannot be written.</exception>
     public void Claim(QuickstartStudy study)
     {
+        if (File.Exists(root))
+            throw new IOException($"{root}: is a file. Choose another --output.");
         Directory.CreateDirectory(root);
         var identity = study.Identity();
+        if (!File.Exists(Study) && Directory.EnumerateFileSystemEntries(root).Any())
+            throw new IOException($"{root}: is not empty and holds no quickstart. Choose another --output.");
         if (!File.Exists(Study))
             AtomicFile.WriteAllText(Study, identity);
         else if (File.ReadAllText(Study) != identity)

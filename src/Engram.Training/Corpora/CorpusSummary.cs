@@ -79,6 +79,8 @@ public sealed record CorpusSummary
     internal static CorpusSummary Read(string folder)
     {
         var path = Path.Combine(folder, FileName);
+        if (File.Exists(folder))
+            throw new InvalidDataException($"{folder}: is a file; prepared data is a folder.");
         if (!File.Exists(path))
             throw new FileNotFoundException($"{path}: missing, so the folder holds no prepared data. Prepare the data first.", path);
         try
