@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Engram.Models.Configuration;
+using Engram.Torch.Tests.Training;
 
 namespace Engram.Torch.Tests.Cli;
 
@@ -49,6 +50,21 @@ public sealed class TrainTests(TrainedRun trained)
         var unfinished = await CliProcess.Run("generate", "--model", run, "--prompt", "The mare");
         Assert.Equal(1, unfinished.ExitCode);
         Assert.Contains("has not finished", unfinished.ErrorLine);
+    }
+
+    /// <summary>Two threads divide sums, and each gets its part; every other run of the tests has one.</summary>
+    [Fact]
+    public async Task Interruption_WithTwoThreads_ChangesNoBit()
+    {
+        var (whole, cut) = (trained["two-threads"], trained["two-threads-cut"]);
+        (await CliProcess.Run(Arguments(whole))).Ok();
+        await Interrupt(cut, Arguments(cut));
+        Assert.False(File.Exists(Path.Combine(cut, "result.json")));
+        (await CliProcess.Run("train", "--data", trained.Data, "--run", cut, "--threads", "2", "--resume")).Ok();
+        TinyRun.AssertSameFiles(Path.Combine(whole, "model"), Path.Combine(cut, "model"));
+
+        string[] Arguments(string run) =>
+            ["train", "--preset", "tiny-engram", "--data", trained.Data, "--run", run, "--steps", "30", "--sequences", "4", "--length", "64", "--validation-sequences", "4", "--threads", "2"];
     }
 
     /// <summary>Tokens are rounded up to whole updates: 300 are three of 128.</summary>
@@ -101,7 +117,7 @@ public sealed class TrainTests(TrainedRun trained)
     /// <summary>Runs until two more updates are logged, presses Ctrl-C, and returns the update of the checkpoint and what stderr had.</summary>
     private static async Task<(long Step, string Errors)> Interrupt(string run, params string[] arguments)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(120));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(5));
         using var process = CliProcess.Start(arguments);
         var metrics = Path.Combine(run, "metrics.jsonl");
         var before = File.Exists(metrics) ? File.ReadLines(metrics).Count() : 0;
