@@ -54,7 +54,8 @@ internal sealed class ArmTraining(QuickstartStudy study, QuickstartFolder folder
         return reused;
     }
 
-    private static int Processes =>
+    /// <summary>How many run at a time on this machine.</summary>
+    internal static int Processes =>
         (int)Math.Clamp(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / BytesPerProcess, 1, Environment.ProcessorCount);
 
     private async ValueTask TrainAsync(Run run, CancellationToken stop)

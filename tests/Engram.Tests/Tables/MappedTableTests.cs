@@ -198,7 +198,7 @@ public sealed partial class MappedTableTests : IDisposable
         using var table = EngramTable.Map(Path, Name);
         DropFromSystemCache(Path);
         table.Warm([40_000]);
-        Assert.True(SpinWait.SpinUntil(() => Resident(40_000), TimeSpan.FromSeconds(30)));
+        Assert.True(SpinWait.SpinUntil(() => Resident(40_000), TimeSpan.FromMinutes(5)));
         Assert.False(Resident(20_000));
 
         unsafe bool Resident(long row) => VirtualMemory.IsResident(table.Pointer + row * 64);

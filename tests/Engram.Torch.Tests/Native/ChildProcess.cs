@@ -5,7 +5,7 @@ namespace Engram.Torch.Tests.Native;
 /// <summary>Runs one explicit test of this assembly in a process of its own: for what depends on the environment at start, and for what may abort.</summary>
 internal static class ChildProcess
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(120);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
 
     /// <summary>Starts the test, its output redirected. A test marked explicit runs nowhere else.</summary>
     /// <param name="testClass">The class of the test.</param>

@@ -5,7 +5,7 @@ namespace Engram.Torch.Tests.Native;
 
 public class OpenMpTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
     [Fact]
     public void The_packaged_libtorch_lends_its_threads() => Assert.True(OpenMp.Available);
