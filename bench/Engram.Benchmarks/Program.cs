@@ -5,6 +5,7 @@ using Engram.Tables;
 
 // dotnet run -c Release --project bench/Engram.Benchmarks -- BENCHMARK
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+ThreadSettings.WaitBriefly();
 switch (args)
 {
     case ["training", .. var rest] when rest.Length <= 2:

@@ -6,6 +6,7 @@ using Engram.Models.Native;
 CultureInfo.CurrentCulture = CultureInfo.CurrentUICulture = CultureInfo.InvariantCulture;
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.DefaultThreadCurrentUICulture = CultureInfo.InvariantCulture;
 Malloc.Tune();
+ThreadSettings.WaitBriefly();
 
 // "@" begins a prompt as well as any letter does, so it does not name a file of further arguments.
 var parsed = CommandTree.Create().Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false });

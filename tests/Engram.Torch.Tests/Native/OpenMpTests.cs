@@ -1,14 +1,24 @@
+using System.Runtime.InteropServices;
 using Engram.Models.Native;
 using Engram.Torch.Tests.Kernels;
 
 namespace Engram.Torch.Tests.Native;
 
-public class OpenMpTests
+public partial class OpenMpTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
     [Fact]
     public void The_packaged_libtorch_lends_its_threads() => Assert.True(OpenMp.Available);
+
+    [Fact]
+    public void Waiting_briefly_reaches_the_native_environment_unless_the_user_decides()
+    {
+        var decided = Environment.GetEnvironmentVariable("GOMP_SPINCOUNT") ?? Environment.GetEnvironmentVariable("OMP_WAIT_POLICY");
+        Assert.Equal(decided is null, ThreadSettings.WaitBriefly());
+        if (decided is null)
+            Assert.Equal("2000", Marshal.PtrToStringUTF8(getenv("GOMP_SPINCOUNT")));
+    }
 
     [Theory, InlineData(1), InlineData(2), InlineData(3), InlineData(64)]
     public void Every_part_runs_once(int parts)
@@ -59,4 +69,7 @@ public class OpenMpTests
         Assert.All(callers, caller => Assert.True(caller.Join(Patience)));
         Assert.All(sums, sum => Assert.Equal(200 * 201, sum));
     }
+
+    [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial nint getenv(string name);
 }
