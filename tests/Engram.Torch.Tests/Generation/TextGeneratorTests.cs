@@ -38,11 +38,13 @@ public sealed class TextGeneratorTests
         var generator = new TextGenerator(model);
         int[] generated = [.. generator.Tokens(prompt, Greedy, useMemory ? MemoryUse.On : MemoryUse.Off)];
         Assert.Equal((prompt.Length, generated.Length), (generator.PromptTokens, generator.GeneratedTokens));
-        Assert.InRange(generated.Length, 12, Greedy.MaxNewTokens);   // beyond the reach of the convolution, 9
+        Assert.InRange(generated.Length, 1, Greedy.MaxNewTokens);
+        // A model of random weights may end its text at once; decoding goes on, beyond the reach of the convolution, 9.
+        int[] more = [.. Enumerable.Range(0, Greedy.MaxNewTokens - generated.Length).Select(i => 5 + i % 3)];
 
         using var state = model.Transformer.NewState();
         var windows = useMemory ? model.Memory?.NewWindows() : null;
-        int[] text = [.. prompt, .. generated];
+        int[] text = [.. prompt, .. generated, .. more];
         for (var length = prompt.Length; length < text.Length; length++)
         {
             var next = length == prompt.Length ? prompt : text[(length - 1)..length];
@@ -51,7 +53,8 @@ public sealed class TextGeneratorTests
             for (var id = 0; id < whole.Length; id++)
                 // Kernels against composed forms, and two equal forms of attention: float32 rounding through four layers.
                 Assert.Equal(whole[id], cached[id], 1e-4 * largest);
-            Assert.Equal(text[length], Enumerable.Range(0, model.Tokenizer.VocabularySize).MaxBy(id => whole[id]));
+            if (length < prompt.Length + generated.Length)
+                Assert.Equal(text[length], Enumerable.Range(0, model.Tokenizer.VocabularySize).MaxBy(id => whole[id]));
         }
     }
 
