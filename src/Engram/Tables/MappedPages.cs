@@ -10,11 +10,9 @@ namespace Engram.Tables;
 /// </summary>
 internal static unsafe class MappedPages
 {
-    // Rows looked at before the system is told of all: a batch whose sample is in memory costs nothing more. About a microsecond each, so a decoded token has few. With 256 the absent
-    // pages that a sample overlooks are at most so many that waiting for each costs a tenth of a microsecond per row of the batch.
-    private const int LeastSample = 8;
-    private const int LargestSample = 256;
-    private const int RowsPerSample = 16;
+    // Rows looked at before the system is told of all: a batch whose sample is in memory costs nothing more. A look takes up to a microsecond, so a decoded token has few, and a batch as many
+    // as the root of its rows: if so few pages are absent that none is seen, waiting for them one by one takes about as long as telling the system of thousands of pages would.
+    private const int LeastSample = 4;
 
     /// <summary>Starts reading the pages of rows, if a sample of them is not all in memory.</summary>
     /// <param name="stored">The table.</param>
@@ -83,7 +81,7 @@ internal static unsafe class MappedPages
     }
 
     /// <summary>Rows of a batch that are looked at.</summary>
-    internal static int SampleSize(int rows) => Math.Min(rows, Math.Clamp(rows / RowsPerSample, LeastSample, LargestSample));
+    internal static int SampleSize(int rows) => Math.Min(rows, Math.Max(LeastSample, (int)Math.Sqrt(rows)));
 
     /// <summary>
     /// Position of a sample within its share of the batch. Hashed, because rows come in an order: at equal distances all samples could be those of one head,
