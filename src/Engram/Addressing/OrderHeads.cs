@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Engram.Addressing;
 
@@ -13,7 +14,7 @@ namespace Engram.Addressing;
 /// because 2p ≤ 2^32. Negative, it is above 2^32 − p as an unsigned number, and adding p gives the remainder; otherwise it is the remainder, and adding p makes it larger:
 /// the smaller of both is right in either case.
 /// </para>
-/// Each 64-bit lane carries its 32-bit numbers in the lower half and zeros in the upper one, where the prime is zero too.
+/// Each 64-bit lane carries its 32-bit numbers in the lower half and zeros in the upper one, where the prime is zero too; two vectors of 256 bits are packed into one for them.
 /// Other primes take the scalar path.
 /// </summary>
 internal sealed unsafe class OrderHeads
@@ -59,6 +60,15 @@ internal sealed unsafe class OrderHeads
         if (Lanes == 1)
         {
             FillScalar(mixes, count, rows, stride);
+            return;
+        }
+        if (Avx2.IsSupported && Lanes == Vector256<long>.Count && _heads >= 2 * Lanes)
+        {
+            for (var head = 0; head < _heads; head += 2 * Lanes)
+            {
+                var first = Math.Min(head, _heads - 2 * Lanes);
+                FillPairs256(mixes, count, first, rows + first, stride);
+            }
             return;
         }
         for (var head = 0; ; head += Lanes)
@@ -112,6 +122,30 @@ internal sealed unsafe class OrderHeads
             var remainders = Vector256.Create(low[t]).AsUInt32() - quotients * primes;
             (Vector256.Min(remainders, remainders + primes).AsInt64() + offsets).Store(rows);
         }
+    }
+
+    // Eight heads: the quotients of two vectors fit into one, whose products and remainders then cost half.
+    private void FillPairs256(in TileMixes mixes, int count, int first, long* rows, nint stride)
+    {
+        var (front, back) = (Vector256.Create(_reciprocals, first), Vector256.Create(_reciprocals, first + 4));
+        var primes = Packed(Vector256.Create(_primes, first), Vector256.Create(_primes, first + 4));
+        var (frontOffsets, backOffsets) = (Vector256.Create(_offsets, first), Vector256.Create(_offsets, first + 4));
+        var grid = Vector256.Create(IntegerGrid);
+        var rounded = mixes.Rounded;
+        var low = mixes.Low;
+        for (var t = 0; t < count; t++, rows += stride)
+        {
+            var mix = Vector256.Create(rounded[t]);
+            var quotients = Packed(Vector256.MultiplyAddEstimate(mix, front, grid).AsUInt64(), Vector256.MultiplyAddEstimate(mix, back, grid).AsUInt64());
+            var remainders = Vector256.Create((uint)low[t]) - quotients * primes;
+            remainders = Vector256.Min(remainders, remainders + primes);
+            // Interleaving with zeros undoes the packing, for it works within the same halves.
+            (Avx2.UnpackLow(remainders, Vector256<uint>.Zero).AsInt64() + frontOffsets).Store(rows);
+            (Avx2.UnpackHigh(remainders, Vector256<uint>.Zero).AsInt64() + backOffsets).Store(rows + 4);
+        }
+
+        // The lower halves of eight lanes: within each half of the register, two of the first and two of the second.
+        static Vector256<uint> Packed(Vector256<ulong> first, Vector256<ulong> second) => Avx.Shuffle(first.AsSingle(), second.AsSingle(), 0b10_00_10_00).AsUInt32();
     }
 
     private void Fill128(in TileMixes mixes, int count, int first, long* rows, nint stride)
