@@ -70,7 +70,7 @@ internal sealed class DataPrepareCommand : CliCommand
             table.AddRow(name, $"{part.Documents:N0}", $"{part.Tokens:N0}", $"{part.TextBytes:N0}", $"{part.BytesPerToken:F2}");
         Terminal.Answer.Write(table);
         var duplicates = summary.Deduplication;
-        Console.Out.WriteLine($"{duplicates.Read:N0} documents read{(summary.CutIntoParagraphGroups ? " (few, so cut into groups of paragraphs)" : "")}, {duplicates.Read - duplicates.Kept - duplicates.NearValidation:N0} duplicates and {duplicates.NearValidation:N0} for training that are like one for validation left out, {summary.VocabularySize:N0} token ids.");
+        Console.Out.WriteLine($"{duplicates.Read:N0} documents read{(summary.CutIntoParagraphGroups ? " (few, so cut into groups of paragraphs)" : "")}, {duplicates.Exact + duplicates.Normalised + duplicates.Near:N0} duplicates and {duplicates.NearValidation:N0} for training that are like one for validation left out, {summary.VocabularySize:N0} token ids.");
         Console.Out.WriteLine($"Next: engram train --preset quickstart-engram --data {folder} --run run --steps 1000 --threads 1");
     }
 

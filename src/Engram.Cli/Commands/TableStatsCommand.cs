@@ -106,10 +106,10 @@ internal sealed class TableStatsCommand : CliCommand
         foreach (var size in rows)
             if (size < 1)
                 throw new ArgumentException($"--cache-rows {size}: a cache holds at least one row.");
-        foreach (var size in bytes)
-            if (size < 1 || CachedRowStore.RowsWithin(size, RowFormat.Float32, width) < 1)
-                throw new ArgumentException($"--cache-bytes {size}: not one float32 row of {width} values and what the cache needs to find it fit.");
-        return [.. rows.Concat(bytes.Select(size => CachedRowStore.RowsWithin(size, RowFormat.Float32, width))).Distinct().Order()];
+        return [.. rows.Concat(bytes.Select(RowsWithin)).Distinct().Order()];
+
+        long RowsWithin(long size) => CachedRowStore.RowsWithin(size, RowFormat.Float32, width) is var fit and > 0 ? fit
+            : throw new ArgumentException($"--cache-bytes {size}: not one float32 row of {width} values and what the cache needs to find it fit.");
     }
 
     private static IEnumerable<long> Ranks(LayerStatistics layer) => RowTraffic.LogSpaced(layer.Traffic.RowsTouched, 1);

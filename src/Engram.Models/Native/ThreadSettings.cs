@@ -9,7 +9,6 @@ public static partial class ThreadSettings
     private const string SpinCount = "GOMP_SPINCOUNT";
     private const string WaitPolicy = "OMP_WAIT_POLICY";
 
-
     /// <summary>Threads inside one operation (matrix products, large elementwise work). Set it before the first operation: sums may be ordered differently with another count, so it belongs beside every recorded result.</summary>
     /// <value>At least 1. libtorch's default is one per core; several processes side by side want 1 each.</value>
     /// <exception cref="ArgumentOutOfRangeException">Less than 1.</exception>

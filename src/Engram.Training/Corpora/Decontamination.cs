@@ -63,7 +63,7 @@ internal static class Decontamination
     }
 
     /// <summary>|A ∩ B| / |A ∪ B| of ascending sets, of which one is not empty.</summary>
-    internal static double Jaccard(ReadOnlySpan<uint> a, ReadOnlySpan<uint> b)
+    private static double Jaccard(ReadOnlySpan<uint> a, ReadOnlySpan<uint> b)
     {
         var common = 0;
         for (var (i, j) = (0, 0); i < a.Length && j < b.Length;)
@@ -80,7 +80,7 @@ internal static class Decontamination
     }
 
     /// <summary>The shingles of a document, each once, ascending.</summary>
-    internal static uint[] Set(Document document, List<uint> shingles)
+    private static uint[] Set(Document document, List<uint> shingles)
     {
         MinHash.Shingles(document.Body, shingles);
         return [.. shingles.Distinct().Order()];

@@ -12,6 +12,7 @@ internal static class TableMetrics
     public const string FaultTypeTag = "system.paging.fault.type";
 
     private const string ProcessFile = "/proc/self/stat";
+
     // From a decoded token out of memory to a long batch off a device; collectors' own buckets begin at seconds.
     private static readonly double[] DurationBuckets = [1e-7, 3e-7, 1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1, 3, 10];
 

@@ -115,7 +115,9 @@ public sealed unsafe class RowSinkhorn : RowOptimizer
         var now = checked((int)(_updates + 1));
         var (sum, largest) = (_silentSum * _beta, _silentLargest * _beta);
         var followed = WithRead(uniqueRows, now, ref sum);
-        BeforeChange(Array.ConvertAll(followed, entry => entry.Row));
+        var rows = Array.ConvertAll(followed, entry => entry.Row);
+        Table.Warm(rows);   // of most, this update has read nothing
+        BeforeChange(rows);
         (_updates, _interrupted) = (now, true);
         fixed (float* gradient = gradients)
         fixed (Followed* entries = followed)
