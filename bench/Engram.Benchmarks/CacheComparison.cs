@@ -1,6 +1,6 @@
 using Engram.Studies.Benchmarks;
 using Engram.Studies.Runs;
-using Engram.Training.Corpora;
+using Engram.Corpora;
 
 namespace Engram.Benchmarks;
 

@@ -1,5 +1,6 @@
+using Engram.Torch.Memory;
 using System.Diagnostics;
-using Engram.Models;
+using Engram.Torch;
 using Engram.Models.Memory;
 using static TorchSharp.torch;
 

@@ -1,12 +1,12 @@
 using System.Runtime.InteropServices;
 using Engram.Addressing;
-using Engram.Models;
+using Engram.Torch;
 using Engram.Models.Configuration;
 using Engram.Models.Folders;
 using Engram.Models.Memory;
-using Engram.Models.Native;
+using Engram.Torch.Native;
 using Engram.Tables;
-using Engram.Training.Corpora;
+using Engram.Corpora;
 using Engram.Vocabulary;
 using Microsoft.Win32.SafeHandles;
 using TorchSharp;

@@ -1,6 +1,6 @@
 using System.Globalization;
 using Engram.Benchmarks;
-using Engram.Models.Native;
+using Engram.Torch.Native;
 using Engram.Tables;
 
 // dotnet run -c Release --project bench/Engram.Benchmarks -- BENCHMARK

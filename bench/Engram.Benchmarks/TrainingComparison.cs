@@ -1,8 +1,8 @@
 using Engram.Models.Configuration;
-using Engram.Models.Native;
+using Engram.Torch.Native;
 using Engram.Studies.Benchmarks;
 using Engram.Training;
-using Engram.Training.Corpora;
+using Engram.Corpora;
 using TorchSharp;
 
 namespace Engram.Benchmarks;

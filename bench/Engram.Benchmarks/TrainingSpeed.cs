@@ -1,9 +1,10 @@
+using Engram.Torch.Memory;
 using System.Diagnostics;
-using Engram.Models;
+using Engram.Torch;
 using Engram.Models.Configuration;
 using Engram.Models.Memory;
 using Engram.Training;
-using Engram.Training.Corpora;
+using Engram.Corpora;
 using Engram.Training.Optimizers;
 using TorchSharp;
 

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Engram.Models.Native;
+using Engram.Torch.Native;
 using TorchSharp;
 
 namespace Engram.Cli;

@@ -3,7 +3,7 @@ using System.CommandLine.Parsing;
 using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
-using Engram.Models.Native;
+using Engram.Torch.Native;
 using Engram.Training;
 
 namespace Engram.Cli;

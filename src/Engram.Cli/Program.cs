@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Engram.Cli;
-using Engram.Models.Native;
+using Engram.Torch.Native;
 
 CultureInfo.CurrentCulture = CultureInfo.CurrentUICulture = CultureInfo.InvariantCulture;
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.DefaultThreadCurrentUICulture = CultureInfo.InvariantCulture;

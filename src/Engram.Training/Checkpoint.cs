@@ -1,8 +1,9 @@
+using Engram.Torch.Folders;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Engram.Models;
+using Engram.Torch;
 using Engram.Models.Folders;
-using Engram.Models.Kernels;
+using Engram.Torch.Kernels;
 using Engram.Storage;
 using Engram.Training.Optimizers;
 using static TorchSharp.torch;
@@ -46,12 +47,12 @@ internal static class Checkpoint
     /// <param name="step">Updates done.</param>
     /// <param name="clock">Time spent.</param>
     public static void Save(string folder, LanguageModel model, DenseOptimizer optimizer, TableTrainer? tables, bool mapped, long step, TrainingClock clock) =>
-        ModelFolder.ReplaceFolder(folder, temporary =>
+        FolderReplacement.Replace(folder, temporary =>
         {
             if (mapped)
-                ModelFolder.WriteWithoutTables(model, temporary);
+                LanguageModelFolder.WriteWithoutTables(model, temporary);
             else
-                ModelFolder.WriteInto(model, temporary);
+                LanguageModelFolder.WriteInto(model, temporary);
             var training = Directory.CreateDirectory(Path.Combine(temporary, "training")).FullName;
             SaveMoments(optimizer, Path.Combine(training, Optimizer));
             tables?.Save(training);

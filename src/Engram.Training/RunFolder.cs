@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 using Engram.Models.Configuration;
 using Engram.Models.Folders;
 using Engram.Storage;
-using Engram.Training.Corpora;
+using Engram.Corpora;
 
 namespace Engram.Training;
 
@@ -126,11 +126,11 @@ internal sealed class RunFolder : IDisposable
     /// <summary>What crashed writes left behind; nobody else writes while the folder is held.</summary>
     private void RemoveLeftovers()
     {
-        ModelFolder.RemoveLeftovers(Path, "model");
+        FolderReplacement.RemoveLeftovers(Path, "model");
         if (File.Exists(ResultFile))
             new WorkingTables(Tables).Clear();
         if (Directory.Exists(Checkpoints))
-            ModelFolder.RemoveLeftovers(Checkpoints, "*");
+            FolderReplacement.RemoveLeftovers(Checkpoints, "*");
         foreach (var file in (string[])[OptionsFile, ConfigurationFile, DataFile, ResultFile, System.IO.Path.Combine(Path, MetricsLog.FileName)])
             foreach (var left in Directory.GetFiles(Path, System.IO.Path.GetFileName(file) + ".*.tmp"))
                 File.Delete(left);

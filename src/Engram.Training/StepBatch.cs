@@ -1,5 +1,5 @@
 using Engram.Models.Memory;
-using Engram.Training.Corpora;
+using Engram.Corpora;
 
 namespace Engram.Training;
 

@@ -1,6 +1,6 @@
-using Engram.Models;
+using Engram.Torch;
 using Engram.Tables;
-using Engram.Training.Corpora;
+using Engram.Corpora;
 
 namespace Engram.Training;
 

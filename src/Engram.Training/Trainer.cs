@@ -1,11 +1,13 @@
+using Engram.Torch.Folders;
+using Engram.Torch.Memory;
 using System.Diagnostics;
-using Engram.Models;
+using Engram.Torch;
 using Engram.Models.Configuration;
 using Engram.Models.Folders;
 using Engram.Models.Memory;
-using Engram.Models.Native;
+using Engram.Torch.Native;
 using Engram.Tables;
-using Engram.Training.Corpora;
+using Engram.Corpora;
 using Engram.Training.Optimizers;
 using static TorchSharp.torch;
 
@@ -304,9 +306,9 @@ public sealed class Trainer : IDisposable
             return;
         }
         _tables?.Flush();
-        ModelFolder.ReplaceFolder(_folder.Model, temporary =>
+        FolderReplacement.Replace(_folder.Model, temporary =>
         {
-            ModelFolder.WriteWithoutTables(_model, temporary);
+            LanguageModelFolder.WriteWithoutTables(_model, temporary);
             _working.LinkInto(temporary, _model.Memory!.LayerIds);
         });
     }

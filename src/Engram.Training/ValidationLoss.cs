@@ -1,7 +1,7 @@
-using Engram.Models;
+using Engram.Torch;
 using Engram.Models.Memory;
-using Engram.Models.Native;
-using Engram.Training.Corpora;
+using Engram.Torch.Native;
+using Engram.Corpora;
 using static TorchSharp.torch;
 
 namespace Engram.Training;

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Engram.Training.Corpora;
+using Engram.Corpora;
 using Spectre.Console;
 
 namespace Engram.Cli.Commands;

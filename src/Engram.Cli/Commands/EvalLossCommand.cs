@@ -1,6 +1,6 @@
 using System.CommandLine;
 using Engram.Training;
-using Engram.Training.Corpora;
+using Engram.Corpora;
 
 namespace Engram.Cli.Commands;
 

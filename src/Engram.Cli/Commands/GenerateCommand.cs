@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Text;
-using Engram.Models.Generation;
+using Engram.Torch.Generation;
 
 namespace Engram.Cli.Commands;
 

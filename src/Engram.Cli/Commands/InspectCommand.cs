@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Engram.Models.Inspection;
+using Engram.Torch.Inspection;
 using Engram.Storage;
 using Engram.Studies.Reports;
 using Spectre.Console;

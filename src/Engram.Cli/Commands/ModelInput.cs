@@ -1,7 +1,7 @@
 using System.CommandLine;
-using Engram.Models;
+using Engram.Torch;
 using Engram.Models.Memory;
-using Engram.Training.Corpora;
+using Engram.Corpora;
 
 namespace Engram.Cli.Commands;
 

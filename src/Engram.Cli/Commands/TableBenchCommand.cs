@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Engram.Models.Native;
+using Engram.Torch.Native;
 using Engram.Studies.Benchmarks;
 using Engram.Studies.Runs;
 using Spectre.Console;

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Engram.Tables;
 using Engram.Training;
-using Engram.Training.Corpora;
+using Engram.Corpora;
 using Spectre.Console;
 
 namespace Engram.Cli.Commands;

@@ -3,7 +3,7 @@ using Engram.Addressing;
 using Engram.Models.Configuration;
 using Engram.Models.Folders;
 using Engram.Tokenization;
-using Engram.Training.Corpora;
+using Engram.Corpora;
 using Engram.Vocabulary;
 
 namespace Engram.Cli.Commands;

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Engram.Storage;
 using Engram.Tokenization;
-using Engram.Training.Corpora;
+using Engram.Corpora;
 
 namespace Engram.Cli.Commands;
 

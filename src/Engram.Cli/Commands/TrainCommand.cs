@@ -3,10 +3,10 @@ using System.CommandLine.Parsing;
 using System.Globalization;
 using Engram.Models.Configuration;
 using Engram.Models.Memory;
-using Engram.Models.Native;
+using Engram.Torch.Native;
 using Engram.Tables.Training;
 using Engram.Training;
-using Engram.Training.Corpora;
+using Engram.Corpora;
 using Engram.Training.Optimizers;
 
 namespace Engram.Cli.Commands;

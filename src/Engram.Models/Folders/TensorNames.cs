@@ -4,7 +4,7 @@ namespace Engram.Models.Folders;
 /// Names of dense weights on disk (Hugging Face's for DeepSeek models). In memory gate and up projections are one matrix and experts one
 /// stack, because they are multiplied together; on disk each is a tensor of its own, a contiguous slice of the one in memory.
 /// </summary>
-internal static class TensorNames
+public static class TensorNames
 {
     private const string GateUp = ".gate_up_proj";
     private const string Experts = ".experts";
@@ -13,16 +13,17 @@ internal static class TensorNames
     /// <param name="Name">Tensor name in the file.</param>
     /// <param name="Shape">Its shape.</param>
     /// <param name="Offset">First element within the parameter.</param>
-    internal sealed record Slice(string Name, long[] Shape, long Offset)
+    public sealed record Slice(string Name, long[] Shape, long Offset)
     {
         /// <summary>Number of elements.</summary>
         public long Count => Shape.Aggregate(1L, (a, b) => a * b);
     }
 
     /// <summary>The tensors on disk that make up one parameter, in element order.</summary>
-    public static IEnumerable<Slice> Slices(ModelParameter parameter)
+    /// <param name="name">Name of the parameter in memory.</param>
+    /// <param name="shape">Its shape.</param>
+    public static IEnumerable<Slice> Slices(string name, long[] shape)
     {
-        var (name, shape) = (parameter.Name, parameter.Tensor.shape);
         if (shape.Length == 3 && name.Contains(Experts + ".", StringComparison.Ordinal))
         {
             var (stem, matrix) = (name[..name.LastIndexOf('.')], name[name.LastIndexOf('.')..]);

@@ -1,19 +1,16 @@
 using System.Collections.Frozen;
-using System.Runtime.InteropServices;
 using Engram.Addressing;
 using Engram.Models.Configuration;
 using Engram.Tables;
 using Engram.Tables.Cache;
 using Engram.Tokenization;
 using Engram.Vocabulary;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace Engram.Models.Memory;
 
 /// <summary>
 /// The conditional memory of one model: canonical map, addressing and one table per memory layer. Token ids alone decide what is read, so
-/// <see cref="Address"/> runs before and beside the forward pass; <see cref="Gather"/> copies the rows into tensors that the blocks consume.
+/// <see cref="Address"/> runs before and beside the forward pass; the stores copy the rows that the blocks consume.
 /// Tables are host objects outside autograd, in memory, in a mapped file or behind a cache: no device ever sees more than the rows of a batch.
 /// </summary>
 public sealed class MemoryBank : IDisposable
@@ -78,7 +75,7 @@ public sealed class MemoryBank : IDisposable
         {
             var table = zeros(layer, TableRows(engram, constants, position), engram.HeadDim);
             if (engram.TableInitStd > 0)
-                table.FillNormal(ModelParameters.SeedFor(seed, $"engram/layer-{layer}"), (float)engram.TableInitStd);
+                table.FillNormal(StartingSeed.For(seed, $"engram/layer-{layer}"), (float)engram.TableInitStd);
             return table;
         })];
         return new MemoryBank(engram, map, constants, tokenizer.Fingerprint, tables);
@@ -93,8 +90,9 @@ public sealed class MemoryBank : IDisposable
     /// <param name="documentStarts">True at the first token of each document; empty when every sequence is one document.</param>
     /// <param name="sequences">B.</param>
     /// <param name="rows">Receives the rows.</param>
+    /// <param name="threads">Threads that may work on it.</param>
     /// <exception cref="ArgumentException">The ids do not make B sequences of equal length, or an id is not in the vocabulary.</exception>
-    public void Address(ReadOnlySpan<int> tokenIds, ReadOnlySpan<bool> documentStarts, int sequences, MemoryRows rows)
+    public void Address(ReadOnlySpan<int> tokenIds, ReadOnlySpan<bool> documentStarts, int sequences, MemoryRows rows, int threads = 1)
     {
         if (sequences < 1 || tokenIds.Length % sequences != 0)
             throw new ArgumentException($"{tokenIds.Length} token ids do not make {sequences} sequences of equal length.", nameof(tokenIds));
@@ -105,7 +103,7 @@ public sealed class MemoryBank : IDisposable
             rows.Starts.Clear();
         for (var b = 0; b < sequences; b++)
             rows.Starts[b * (tokenIds.Length / sequences)] = true;
-        Addresser.AddressAllLayers(rows.CanonicalIds, rows.Starts, rows.All(_stores.Length), get_num_threads());
+        Addresser.AddressAllLayers(rows.CanonicalIds, rows.Starts, rows.All(_stores.Length), threads);
     }
 
     /// <summary>Says that rows are needed soon: mapped tables start reading them and do not wait. Safe on another thread than the model's.</summary>
@@ -118,37 +116,6 @@ public sealed class MemoryBank : IDisposable
 
     /// <summary>Windows of <paramref name="sequences"/> sequences at the start of a document, for decoding.</summary>
     public MemoryWindows NewWindows(int sequences = 1) => new(this, [.. Enumerable.Range(0, sequences).Select(_ => Addresser.NewWindow())]);
-
-    /// <summary>
-    /// Rows of consecutive sequences as tensors [B, T, d_mem], one per memory layer. Rows of tables in memory are copied now. Of other stores,
-    /// unless a gradient is wanted, reading is only started; they are copied when <see cref="GatheredMemory.Layer"/> asks for them.
-    /// </summary>
-    /// <param name="rows">Output of <see cref="Address"/>.</param>
-    /// <param name="first">First sequence.</param>
-    /// <param name="sequences">Number of sequences B.</param>
-    /// <param name="length">Positions per sequence T.</param>
-    /// <param name="device">Where the model computes.</param>
-    /// <param name="requiresGradient">In training: the tensors are leaves that receive a gradient.</param>
-    public GatheredMemory Gather(MemoryRows rows, int first, int sequences, int length, Device device, bool requiresGradient)
-    {
-        var gathered = new GatheredMemory();
-        for (var position = 0; position < _stores.Length; position++)
-        {
-            var (layer, store) = (_engram.LayerIds[position], _stores[position]);
-            var slice = rows.Layer(position).Slice(first * length * Columns, sequences * length * Columns);
-            if (requiresGradient || store is EngramTable { IsMapped: false })
-            {
-                gathered.Set(layer, ToTensor(store, slice, sequences, length, device, requiresGradient));
-                continue;
-            }
-
-            store.Warm(slice);
-            var wanted = slice.ToArray();
-            gathered.SetLater(layer, () => ToTensor(store, wanted, sequences, length, device, requiresGradient: false));
-        }
-
-        return gathered;
-    }
 
     /// <summary>The memory to read instead of this one under a control, made anew and to be disposed; null where there is none to make: on and off.</summary>
     /// <param name="use">What the memory does.</param>
@@ -174,9 +141,10 @@ public sealed class MemoryBank : IDisposable
 
     /// <summary>The same memory with its rows stored in another format, as copies in memory: what is lost by it.</summary>
     /// <param name="format">Of all tables.</param>
+    /// <param name="threads">Threads that may work on it.</param>
     /// <exception cref="ArgumentOutOfRangeException">Rows of this width cannot be stored so.</exception>
     /// <exception cref="OutOfMemoryException">There is not enough memory for the copies.</exception>
-    public MemoryBank InFormat(RowFormat format) => With(position => CopyOf(_stores[position], format));
+    public MemoryBank InFormat(RowFormat format, int threads = 1) => With(position => CopyOf(_stores[position], format, threads));
 
     /// <inheritdoc/>
     public void Dispose()
@@ -188,7 +156,7 @@ public sealed class MemoryBank : IDisposable
     private MemoryBank With(Func<int, IRowStore> store) =>
         new(_engram, Map, Addresser.Constants, TokenizerFingerprint, [.. Enumerable.Range(0, _stores.Length).Select(store)]);
 
-    private static EngramTable CopyOf(IRowStore store, RowFormat format)
+    private static EngramTable CopyOf(IRowStore store, RowFormat format, int threads)
     {
         const int chunk = 4096;
         var table = new EngramTable(store.Rows, store.Width, format);
@@ -198,25 +166,11 @@ public sealed class MemoryBank : IDisposable
             var count = (int)Math.Min(chunk, store.Rows - first);
             for (var i = 0; i < count; i++)
                 rows[i] = first + i;
-            store.Gather(rows.AsSpan(0, count), values.AsSpan(0, count * store.Width), get_num_threads());
+            store.Gather(rows.AsSpan(0, count), values.AsSpan(0, count * store.Width), threads);
             table.Write(first, values.AsSpan(0, count * store.Width));
         }
 
         return table;
-    }
-
-    private Tensor ToTensor(IRowStore store, ReadOnlySpan<long> rows, int sequences, int length, Device device, bool requiresGradient)
-    {
-        using var noGrad = no_grad();
-        var memory = empty([sequences, length, _engram.MemoryWidth], ScalarType.Float32);
-        store.Gather(rows, MemoryMarshal.Cast<byte, float>(memory.bytes), get_num_threads());
-        if (device.type != DeviceType.CPU)
-        {
-            using var host = memory;
-            memory = host.to(device);
-        }
-
-        return requiresGradient ? memory.requires_grad_() : memory;
     }
 
     internal void Append(AddressWindow[] windows, ReadOnlySpan<int> tokenIds, ReadOnlySpan<bool> documentStarts, MemoryRows rows)

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using Engram.Addressing;
 using Engram.Tables;
 using Engram.Tables.Cache;
-using Engram.Training.Corpora;
+using Engram.Corpora;
 using Engram.Vocabulary;
 
 namespace Engram.Studies.Benchmarks;

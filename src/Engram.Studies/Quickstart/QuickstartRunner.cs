@@ -1,11 +1,11 @@
 using System.Diagnostics;
-using Engram.Models;
-using Engram.Models.Inspection;
-using Engram.Models.Native;
+using Engram.Torch;
+using Engram.Torch.Inspection;
+using Engram.Torch.Native;
 using Engram.Studies.Processes;
 using Engram.Studies.Reports;
 using Engram.Training;
-using Engram.Training.Corpora;
+using Engram.Corpora;
 
 namespace Engram.Studies.Quickstart;
 

@@ -1,9 +1,9 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Engram.Models.Configuration;
-using Engram.Models.Generation;
+using Engram.Torch.Generation;
 using Engram.Training;
-using Engram.Training.Corpora;
+using Engram.Corpora;
 using Engram.Training.Optimizers;
 
 namespace Engram.Studies.Quickstart;

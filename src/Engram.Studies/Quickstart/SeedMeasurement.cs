@@ -1,9 +1,9 @@
-using Engram.Models;
+using Engram.Torch;
 using Engram.Models.Configuration;
-using Engram.Models.Generation;
+using Engram.Torch.Generation;
 using Engram.Models.Memory;
 using Engram.Training;
-using Engram.Training.Corpora;
+using Engram.Corpora;
 
 namespace Engram.Studies.Quickstart;
 

@@ -1,4 +1,4 @@
-using Engram.Training.Corpora;
+using Engram.Corpora;
 
 namespace Engram.Studies.Quickstart;
 

@@ -1,5 +1,5 @@
 using System.Text;
-using Engram.Models.Inspection;
+using Engram.Torch.Inspection;
 
 namespace Engram.Studies.Reports;
 

@@ -1,5 +1,5 @@
-using Engram.Models;
-using Engram.Models.Native;
+using Engram.Torch;
+using Engram.Torch.Native;
 using static TorchSharp.torch;
 
 namespace Engram.Training.Optimizers;

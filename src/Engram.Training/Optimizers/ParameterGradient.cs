@@ -1,4 +1,4 @@
-using Engram.Models;
+using Engram.Torch;
 using static TorchSharp.torch;
 
 namespace Engram.Training.Optimizers;

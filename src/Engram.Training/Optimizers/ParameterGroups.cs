@@ -1,4 +1,4 @@
-using Engram.Models;
+using Engram.Torch;
 
 namespace Engram.Training.Optimizers;
 

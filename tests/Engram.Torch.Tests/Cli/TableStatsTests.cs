@@ -4,7 +4,7 @@ using Engram.Models.Configuration;
 using Engram.Tables;
 using Engram.Tables.Cache;
 using Engram.Tests.Storage;
-using Engram.Training.Corpora;
+using Engram.Corpora;
 using Engram.Vocabulary;
 
 namespace Engram.Torch.Tests.Cli;

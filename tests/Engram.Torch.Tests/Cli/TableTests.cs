@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Engram.Models;
 using Engram.Storage;
 using Engram.Tables;
 using Engram.Tests.Storage;

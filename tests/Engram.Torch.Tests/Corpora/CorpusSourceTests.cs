@@ -1,5 +1,5 @@
 using Engram.Tests.Storage;
-using Engram.Training.Corpora;
+using Engram.Corpora;
 
 namespace Engram.Torch.Tests.Corpora;
 

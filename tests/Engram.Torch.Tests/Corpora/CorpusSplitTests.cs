@@ -1,5 +1,5 @@
 using CsCheck;
-using Engram.Training.Corpora;
+using Engram.Corpora;
 
 namespace Engram.Torch.Tests.Corpora;
 

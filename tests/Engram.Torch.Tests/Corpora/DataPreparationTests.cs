@@ -1,6 +1,6 @@
 using Engram.Tests.Storage;
 using Engram.Tests.Tokenization;
-using Engram.Training.Corpora;
+using Engram.Corpora;
 
 namespace Engram.Torch.Tests.Corpora;
 

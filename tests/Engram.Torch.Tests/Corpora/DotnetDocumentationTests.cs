@@ -1,6 +1,6 @@
 using System.Xml;
 using Engram.Tests.Storage;
-using Engram.Training.Corpora;
+using Engram.Corpora;
 
 namespace Engram.Torch.Tests.Corpora;
 

@@ -1,6 +1,6 @@
 using System.Text;
 using System.Text.Json;
-using Engram.Training.Corpora;
+using Engram.Corpora;
 
 namespace Engram.Torch.Tests.Corpora;
 

@@ -1,6 +1,6 @@
 using CsCheck;
 using Engram.Tests.Storage;
-using Engram.Training.Corpora;
+using Engram.Corpora;
 
 namespace Engram.Torch.Tests.Corpora;
 

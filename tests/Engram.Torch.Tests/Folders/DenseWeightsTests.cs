@@ -1,5 +1,5 @@
-using Engram.Models.Folders;
-using Engram.Models.Kernels;
+using Engram.Torch.Folders;
+using Engram.Torch.Kernels;
 using Engram.Storage;
 using Engram.Tests.Storage;
 using static TorchSharp.torch;

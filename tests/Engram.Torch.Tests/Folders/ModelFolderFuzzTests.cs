@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text;
 using CsCheck;
-using Engram.Models;
 using Engram.Tests.Storage;
 using Engram.Torch.Tests.Memory;
 using Engram.Torch.Tests.Training;

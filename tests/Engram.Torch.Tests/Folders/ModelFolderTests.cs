@@ -1,6 +1,6 @@
+using Engram.Torch.Folders;
 using System.Text;
 using System.Text.Json.Nodes;
-using Engram.Models;
 using Engram.Models.Configuration;
 using Engram.Models.Folders;
 using Engram.Storage;
@@ -50,9 +50,9 @@ public sealed class ModelFolderTests : IDisposable
         using var model = RandomModel.Create(TinyRun.Configuration);
         model.Save(Folder);
         var before = TinyRun.Files(Folder);
-        Assert.Throws<IOException>(() => ModelFolder.ReplaceFolder(Folder, temporary =>
+        Assert.Throws<IOException>(() => FolderReplacement.Replace(Folder, temporary =>
         {
-            ModelFolder.WriteInto(model, temporary);
+            LanguageModelFolder.WriteInto(model, temporary);
             throw new IOException("disk full");
         }));
         Assert.Equal(before, TinyRun.Files(Folder));

@@ -1,4 +1,4 @@
-using Engram.Models.Generation;
+using Engram.Torch.Generation;
 
 namespace Engram.Torch.Tests.Generation;
 

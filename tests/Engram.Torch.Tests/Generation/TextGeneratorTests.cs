@@ -1,7 +1,7 @@
+using Engram.Torch.Memory;
 using System.Text;
-using Engram.Models;
 using Engram.Models.Configuration;
-using Engram.Models.Generation;
+using Engram.Torch.Generation;
 using Engram.Models.Memory;
 using Engram.Torch.Tests.Memory;
 using Engram.Torch.Tests.Training;

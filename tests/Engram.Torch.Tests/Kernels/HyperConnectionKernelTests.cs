@@ -1,5 +1,5 @@
-using Engram.Models.Kernels;
-using Engram.Models.Layers;
+using Engram.Torch.Kernels;
+using Engram.Torch.Layers;
 using Engram.Torch.Tests.Layers;
 using static TorchSharp.torch;
 

@@ -1,4 +1,4 @@
-using Engram.Models.Kernels;
+using Engram.Torch.Kernels;
 using Engram.Torch.Tests.Layers;
 using static TorchSharp.torch;
 

@@ -1,6 +1,6 @@
 using System.Collections.Frozen;
 using Engram.Models.Configuration;
-using Engram.Models.Layers;
+using Engram.Torch.Layers;
 using static TorchSharp.torch;
 
 namespace Engram.Torch.Tests.Layers;
@@ -60,7 +60,7 @@ public class DeadPositionTests
         var (streams, memory) = (Sample.Leaf(1, type, 1, 12, 4, 16), Sample.Normal(2, type, 1, 12, 12));
         memory[0, 5].zero_();
         memory.requires_grad_();
-        using var trace = new Engram.Models.Inspection.FusionTrace();
+        using var trace = new Engram.Torch.Inspection.FusionTrace();
         var weights = Sample.Normal(3, type, 1, 12, 4, 16);
         var plain = layer.Forward(streams, memory, Ages(ids), null, null);
         (plain * weights).sum().backward();

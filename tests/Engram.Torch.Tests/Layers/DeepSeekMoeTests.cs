@@ -1,6 +1,5 @@
-using Engram.Models;
 using Engram.Models.Configuration;
-using Engram.Models.Layers;
+using Engram.Torch.Layers;
 using Engram.Torch.Tests.Kernels;
 using static TorchSharp.torch;
 

@@ -1,4 +1,3 @@
-using Engram.Models;
 using Engram.Models.Configuration;
 using Engram.Torch.Tests.Kernels;
 using static TorchSharp.torch;
@@ -72,8 +71,8 @@ public class DeterminismTests
     {
         // First eight bytes, little-endian, of the SHA-256 of "<seed>/<name>". Checkpoints do not store seeds: other values would silently make
         // every published run unrepeatable.
-        Assert.Equal(0x4d7c96445bf8a15eul, ModelParameters.SeedFor(0, "lm_head.weight"));
-        Assert.Equal(0xc2fcb6a68eae5a91ul, ModelParameters.SeedFor(-3, "model.layers.0.engram.wkv.weight"));
+        Assert.Equal(0x4d7c96445bf8a15eul, StartingSeed.For(0, "lm_head.weight"));
+        Assert.Equal(0xc2fcb6a68eae5a91ul, StartingSeed.For(-3, "model.layers.0.engram.wkv.weight"));
     }
 
     private static Dictionary<string, Tensor> Run(ModelConfiguration configuration)

@@ -1,6 +1,6 @@
 using System.Collections.Frozen;
-using Engram.Models.Generation;
-using Engram.Models.Layers;
+using Engram.Torch.Generation;
+using Engram.Torch.Layers;
 using static TorchSharp.torch;
 
 namespace Engram.Torch.Tests.Layers;

@@ -1,7 +1,6 @@
-using Engram.Models;
 using Engram.Models.Configuration;
-using Engram.Models.Inspection;
-using Engram.Models.Layers;
+using Engram.Torch.Inspection;
+using Engram.Torch.Layers;
 using Engram.Torch.Tests.Kernels;
 using static TorchSharp.torch;
 

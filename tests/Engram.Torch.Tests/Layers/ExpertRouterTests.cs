@@ -1,7 +1,6 @@
 using CsCheck;
-using Engram.Models;
 using Engram.Models.Configuration;
-using Engram.Models.Layers;
+using Engram.Torch.Layers;
 using static TorchSharp.torch;
 
 namespace Engram.Torch.Tests.Layers;

@@ -1,4 +1,4 @@
-using Engram.Models.Layers;
+using Engram.Torch.Layers;
 using Engram.Torch.Tests.Kernels;
 using static TorchSharp.torch;
 

@@ -1,5 +1,4 @@
-using Engram.Models;
-using Engram.Models.Layers;
+using Engram.Torch.Layers;
 using static TorchSharp.torch;
 
 namespace Engram.Torch.Tests.Layers;

@@ -1,5 +1,4 @@
 using System.Text.RegularExpressions;
-using Engram.Models;
 using Engram.Models.Configuration;
 using static TorchSharp.torch;
 

@@ -1,5 +1,5 @@
 using Engram.Models.Configuration;
-using Engram.Models.Layers;
+using Engram.Torch.Layers;
 using static TorchSharp.torch;
 
 namespace Engram.Torch.Tests.Layers;

@@ -1,10 +1,9 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using Engram.Models;
 using Engram.Models.Configuration;
-using Engram.Models.Generation;
-using Engram.Models.Kernels;
-using Engram.Models.Layers;
+using Engram.Torch.Generation;
+using Engram.Torch.Kernels;
+using Engram.Torch.Layers;
 using TorchSharp;
 using static TorchSharp.torch;
 

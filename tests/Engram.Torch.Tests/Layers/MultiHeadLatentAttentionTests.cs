@@ -1,7 +1,6 @@
-using Engram.Models;
 using Engram.Models.Configuration;
-using Engram.Models.Generation;
-using Engram.Models.Layers;
+using Engram.Torch.Generation;
+using Engram.Torch.Layers;
 using static TorchSharp.torch;
 
 namespace Engram.Torch.Tests.Layers;

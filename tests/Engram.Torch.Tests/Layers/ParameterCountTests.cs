@@ -1,4 +1,3 @@
-using Engram.Models;
 using Engram.Models.Configuration;
 
 namespace Engram.Torch.Tests.Layers;

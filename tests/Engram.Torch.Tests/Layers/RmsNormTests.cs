@@ -1,4 +1,4 @@
-using Engram.Models.Layers;
+using Engram.Torch.Layers;
 using static TorchSharp.torch;
 
 namespace Engram.Torch.Tests.Layers;

@@ -1,6 +1,5 @@
-using Engram.Models;
+using Engram.Torch.Memory;
 using Engram.Models.Configuration;
-using Engram.Models.Memory;
 using static TorchSharp.torch;
 
 namespace Engram.Torch.Tests.Layers;
@@ -29,7 +28,7 @@ internal static class Sample
         {
             using var scope = NewDisposeScope();
             var shape = parameter.Tensor.shape;
-            using var generator = new Generator(ModelParameters.SeedFor(seed, parameter.Name), CPU);
+            using var generator = new Generator(StartingSeed.For(seed, parameter.Name), CPU);
             var noise = randn(shape, dtype: ScalarType.Float32, generator: generator);
             var start = parameter.Initial.Values;
             parameter.Tensor.copy_(parameter.Role != ParameterRole.Vector ? noise / Math.Sqrt(shape[^1])

@@ -1,4 +1,3 @@
-using Engram.Models;
 using static TorchSharp.torch;
 
 namespace Engram.Torch.Tests.Layers;

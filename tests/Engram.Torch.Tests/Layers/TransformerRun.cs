@@ -1,7 +1,6 @@
-using Engram.Models;
+using Engram.Torch.Memory;
 using Engram.Models.Configuration;
-using Engram.Models.Generation;
-using Engram.Models.Memory;
+using Engram.Torch.Generation;
 using static TorchSharp.torch;
 
 namespace Engram.Torch.Tests.Layers;

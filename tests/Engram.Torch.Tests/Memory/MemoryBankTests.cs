@@ -1,5 +1,5 @@
+using Engram.Torch.Memory;
 using Engram.Addressing;
-using Engram.Models;
 using Engram.Models.Memory;
 using Engram.Torch.Tests.Training;
 using static TorchSharp.torch;

@@ -1,6 +1,6 @@
-using Engram.Models;
+using Engram.Torch.Memory;
 using Engram.Models.Folders;
-using Engram.Models.Generation;
+using Engram.Torch.Generation;
 using Engram.Models.Memory;
 using Engram.Tables;
 using Engram.Tables.Cache;

@@ -1,4 +1,4 @@
-using Engram.Models.Native;
+using Engram.Torch.Native;
 using TorchSharp;
 
 namespace Engram.Torch.Tests.Native;

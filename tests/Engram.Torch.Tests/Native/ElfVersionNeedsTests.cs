@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using Engram.Models.Native;
+using Engram.Torch.Native;
 
 namespace Engram.Torch.Tests.Native;
 

@@ -1,5 +1,5 @@
 using System.Security.Cryptography;
-using Engram.Models.Native;
+using Engram.Torch.Native;
 using TorchSharp;
 
 namespace Engram.Torch.Tests.Native;

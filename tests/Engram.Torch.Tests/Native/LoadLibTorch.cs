@@ -1,5 +1,5 @@
 using System.Runtime.CompilerServices;
-using Engram.Models.Native;
+using Engram.Torch.Native;
 
 // libtorch's generator, thread pool and default type belong to the whole process.
 [assembly: Xunit.v3.Parallelization(Mode = Xunit.Sdk.ParallelMode.None)]

@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using Engram.Models.Native;
+using Engram.Torch.Native;
 using Engram.Torch.Tests.Kernels;
 
 namespace Engram.Torch.Tests.Native;

@@ -1,4 +1,3 @@
-using Engram.Models;
 using Engram.Training.Optimizers;
 using static TorchSharp.torch;
 using Parameter = TorchSharp.Modules.Parameter;

@@ -1,4 +1,3 @@
-using Engram.Models;
 using Engram.Models.Configuration;
 using Engram.Training.Optimizers;
 using static TorchSharp.torch;

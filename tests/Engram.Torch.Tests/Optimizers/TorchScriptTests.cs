@@ -1,4 +1,4 @@
-using Engram.Models.Native;
+using Engram.Torch.Native;
 using Engram.Torch.Tests.Native;
 using Engram.Training.Optimizers;
 using TorchSharp;

@@ -1,10 +1,9 @@
-using Engram.Models;
 using Engram.Studies.Processes;
 using Engram.Studies.Quickstart;
 using Engram.Tests.Storage;
 using Engram.Torch.Tests.Cli;
 using Engram.Training;
-using Engram.Training.Corpora;
+using Engram.Corpora;
 
 namespace Engram.Torch.Tests.Studies;
 

@@ -23,7 +23,7 @@ public sealed class DivergenceTests : IDisposable
         var error = Assert.Throws<TrainingDivergedException>(() => TinyRun.Train(TinyRun.Setup(Run, TinyRun.Options with { LearningRate = 1e6, CheckpointEvery = 1 })));
         Assert.StartsWith("Training diverged at update 2: the loss is ", error.Message);
         Assert.EndsWith("The checkpoint of update 1 is intact; lower the learning rate or lengthen the warm-up, in a new run folder.", error.Message);
-        using var model = Engram.Models.LanguageModel.Load(Checkpoint(1));
+        using var model = Engram.Torch.LanguageModel.Load(Checkpoint(1));
         Assert.Equal(["00000001"], Directory.GetDirectories(Path.Combine(Run, "checkpoints")).Select(Path.GetFileName));
         Assert.Single(TinyRun.Metrics(Run));
     }

@@ -1,11 +1,10 @@
 using System.Diagnostics;
 using System.Globalization;
-using Engram.Models;
 using Engram.Models.Memory;
 using Engram.Tests.Storage;
 using Engram.Torch.Tests.Native;
 using Engram.Training;
-using Engram.Training.Corpora;
+using Engram.Corpora;
 
 namespace Engram.Torch.Tests.Training;
 

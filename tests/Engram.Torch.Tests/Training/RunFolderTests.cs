@@ -1,4 +1,4 @@
-using Engram.Models.Native;
+using Engram.Torch.Native;
 using Engram.Tests.Storage;
 using Engram.Training;
 

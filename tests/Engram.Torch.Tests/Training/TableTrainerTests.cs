@@ -1,6 +1,6 @@
+using Engram.Torch.Memory;
 using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
-using Engram.Models;
 using Engram.Models.Configuration;
 using Engram.Models.Memory;
 using Engram.Storage;
@@ -8,7 +8,7 @@ using Engram.Tables;
 using Engram.Tests.Storage;
 using Engram.Torch.Tests.Memory;
 using Engram.Training;
-using Engram.Training.Corpora;
+using Engram.Corpora;
 using Engram.Training.Optimizers;
 using static TorchSharp.torch;
 using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;

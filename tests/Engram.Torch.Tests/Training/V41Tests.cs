@@ -1,6 +1,5 @@
-using Engram.Models;
 using Engram.Models.Configuration;
-using Engram.Models.Generation;
+using Engram.Torch.Generation;
 using Engram.Models.Memory;
 using Engram.Tests.Storage;
 using Engram.Training;

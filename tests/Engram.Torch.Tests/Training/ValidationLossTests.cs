@@ -1,8 +1,8 @@
-using Engram.Models;
+using Engram.Torch.Memory;
 using Engram.Models.Memory;
 using Engram.Torch.Tests.Memory;
 using Engram.Training;
-using Engram.Training.Corpora;
+using Engram.Corpora;
 using static TorchSharp.torch;
 
 namespace Engram.Torch.Tests.Training;

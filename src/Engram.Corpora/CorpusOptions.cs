@@ -1,0 +1,23 @@
+namespace Engram.Corpora;
+
+/// <summary>How a corpus is read.</summary>
+public sealed record CorpusOptions
+{
+    /// <summary>The field of a JSONL line that holds the text.</summary>
+    /// <value>Default "text".</value>
+    public string TextField { get; init; } = "text";
+
+    /// <summary>Reading stops after this many documents of the source's own order; null reads all.</summary>
+    /// <value>Documents, at least 1.</value>
+    public int? MaxDocuments { get; init; }
+
+    /// <summary>Returns this instance, or throws naming the offending value.</summary>
+    /// <exception cref="ArgumentException">The field name is empty, or the limit is below 1.</exception>
+    public CorpusOptions Validated()
+    {
+        ArgumentException.ThrowIfNullOrEmpty(TextField);
+        if (MaxDocuments is { } limit)
+            ArgumentOutOfRangeException.ThrowIfLessThan(limit, 1, nameof(MaxDocuments));
+        return this;
+    }
+}

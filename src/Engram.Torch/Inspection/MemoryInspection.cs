@@ -1,0 +1,138 @@
+using Engram.Torch.Memory;
+using System.Runtime.InteropServices;
+using Engram.Torch.Generation;
+using Engram.Models.Memory;
+using Engram.Storage;
+using static TorchSharp.torch;
+
+namespace Engram.Torch.Inspection;
+
+/// <summary>What one memory layer did at every position of a text. Arrays are row-major.</summary>
+/// <param name="Layer">0-based block index.</param>
+/// <param name="Rows">Table rows read, [T, H], order-major heads, offsets included; −1 at dead positions.</param>
+/// <param name="Memory">Gathered rows side by side, [T, d_mem].</param>
+/// <param name="HiddenIn">Residual streams at the entry of the block, [T, S, D].</param>
+/// <param name="Gate">Gate per stream, [T, S]; 0 at dead positions.</param>
+/// <param name="Output">What was added to the streams, [T, S, D].</param>
+public sealed record InspectedLayer(int Layer, long[] Rows, float[] Memory, float[] HiddenIn, float[] Gate, float[] Output);
+
+/// <summary>Runs a text through a model and keeps what its memory read, let through and added.</summary>
+public sealed class MemoryInspection
+{
+    private readonly LanguageModel _model;
+
+    private MemoryInspection(LanguageModel model, int[] tokenIds, int[] canonicalIds, IReadOnlyList<InspectedLayer> layers) =>
+        (_model, TokenIds, CanonicalIds, Layers) = (model, tokenIds, canonicalIds, layers);
+
+    /// <summary>Token ids, [T]; the first is the document start.</summary>
+    public IReadOnlyList<int> TokenIds { get; }
+
+    /// <summary>Canonical ids, [T]; −1 at dead positions.</summary>
+    public IReadOnlyList<int> CanonicalIds { get; }
+
+    /// <summary>One record per memory layer, ascending.</summary>
+    public IReadOnlyList<InspectedLayer> Layers { get; }
+
+    /// <summary>Residual streams S of the model.</summary>
+    public int Streams => _model.Configuration.HcMult;
+
+    /// <summary>Rows H that a position reads in one layer.</summary>
+    public int Columns => _model.Memory!.Columns;
+
+    /// <summary>Heads per n-gram order.</summary>
+    public int HeadsPerOrder => _model.Configuration.Engram!.NHeads;
+
+    /// <summary>Largest n-gram order.</summary>
+    public int MaxOrder => _model.Configuration.Engram!.MaxNgramSize;
+
+    /// <summary>Runs a text as one document.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="text">The text.</param>
+    /// <param name="use">What the memory does; not <see cref="MemoryUse.Off"/>, which leaves nothing to see.</param>
+    /// <exception cref="ArgumentException">The model has no memory, or the text does not fit into its context.</exception>
+    public static MemoryInspection Run(LanguageModel model, string text, MemoryUse use = MemoryUse.On)
+    {
+        if (model.Memory is not { } memory)
+            throw new ArgumentException("The model has no memory to inspect: its configuration has no engram_* keys.", nameof(model));
+        if (use == MemoryUse.Off)
+            throw new ArgumentException("A memory that is off leaves nothing to inspect.", nameof(use));
+        int[] ids = [new TextGenerator(model).StartOfText, .. model.Tokenizer.Encode(text)];
+        if (ids.Length > model.Configuration.MaxPositionEmbeddings)
+            throw new ArgumentException($"The text has {ids.Length} tokens, but the model's context holds {model.Configuration.MaxPositionEmbeddings}.", nameof(text));
+
+        using var inference = inference_mode();
+        using var scope = NewDisposeScope();
+        using var trace = new FusionTrace();
+        var rows = new MemoryRows();
+        memory.Address(ids, [], 1, rows);
+        using var control = memory.Control(use);
+        using var gathered = (control ?? memory).Gather(rows, 0, 1, ids.Length, model.Transformer.Parameters.Device, requiresGradient: false);
+        model.Transformer.Forward(ids, [], 1, gathered, trace: trace);
+        var layers = memory.LayerIds.Select((layer, position) =>
+        {
+            var seen = trace.Layer(layer);
+            return new InspectedLayer(layer, rows.Layer(position).ToArray(), Values(seen.Memory), Values(seen.HiddenIn), Values(seen.Gate), Values(seen.Output));
+        }).ToList();
+        return new MemoryInspection(model, ids, rows.CanonicalIds.ToArray(), layers);
+    }
+
+    /// <summary>Text of one token as the tokenizer decodes it alone.</summary>
+    public string TokenText(int position) => _model.Tokenizer.Decode([TokenIds[position]]);
+
+    /// <summary>The tokens of the suffix n-gram that ends at a position, oldest first; null before the text and at dead positions and whatever precedes them.</summary>
+    /// <param name="position">From 0.</param>
+    /// <param name="order">2 to <see cref="MaxOrder"/>.</param>
+    public IReadOnlyList<string?> Ngram(int position, int order)
+    {
+        var tokens = new string?[order];
+        for (var t = position; t >= 0 && t > position - order && CanonicalIds[t] >= 0; t--)
+            tokens[t - position + order - 1] = TokenText(t);
+        return tokens;
+    }
+
+    /// <summary>The gates of a position, one per stream.</summary>
+    /// <param name="layer">One of <see cref="Layers"/>.</param>
+    /// <param name="position">From 0.</param>
+    public ReadOnlySpan<float> Gates(InspectedLayer layer, int position) => layer.Gate.AsSpan(position * Streams, Streams);
+
+    /// <summary>Mean of the gates of a position over the streams.</summary>
+    /// <inheritdoc cref="Gates"/>
+    public float MeanGate(InspectedLayer layer, int position) => System.Numerics.Tensors.TensorPrimitives.Sum(Gates(layer, position)) / Streams;
+
+    /// <summary>The table rows that the n-gram of one order read at a position, one per head.</summary>
+    /// <param name="layer">One of <see cref="Layers"/>.</param>
+    /// <param name="position">From 0.</param>
+    /// <param name="order">2 to <see cref="MaxOrder"/>.</param>
+    public ReadOnlySpan<long> Rows(InspectedLayer layer, int position, int order) =>
+        layer.Rows.AsSpan((position * Columns) + ((order - 2) * HeadsPerOrder), HeadsPerOrder);
+
+    /// <summary>
+    /// Writes <c>layer.N.{token_ids, canonical_ids, rows, memory, hidden_in, gate, output}</c> for every memory layer N: with the weights of
+    /// the model folder anybody can recompute the fusion from it.
+    /// </summary>
+    public void Dump(string path)
+    {
+        var writer = new SafetensorsWriter();
+        var length = TokenIds.Count;
+        var hidden = _model.Configuration.HiddenSize;
+        foreach (var layer in Layers)
+        {
+            var prefix = $"layer.{layer.Layer}";
+            writer.Add<long>($"{prefix}.token_ids", DType.I64, [.. TokenIds], length);
+            writer.Add<long>($"{prefix}.canonical_ids", DType.I64, [.. CanonicalIds], length);
+            writer.Add<long>($"{prefix}.rows", DType.I64, layer.Rows, length, Columns);
+            writer.Add<float>($"{prefix}.memory", DType.F32, layer.Memory, length, layer.Memory.Length / length);
+            writer.Add<float>($"{prefix}.hidden_in", DType.F32, layer.HiddenIn, length, Streams, hidden);
+            writer.Add<float>($"{prefix}.gate", DType.F32, layer.Gate, length, Streams);
+            writer.Add<float>($"{prefix}.output", DType.F32, layer.Output, length, Streams, hidden);
+        }
+
+        writer.Write(path);
+    }
+
+    private static float[] Values(Tensor tensor)
+    {
+        using var host = tensor.to(ScalarType.Float32).cpu().contiguous();
+        return MemoryMarshal.Cast<byte, float>(host.bytes).ToArray();
+    }
+}

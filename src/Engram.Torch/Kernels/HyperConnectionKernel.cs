@@ -1,0 +1,250 @@
+using Engram.Torch.Native;
+using static TorchSharp.torch;
+using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
+
+namespace Engram.Torch.Kernels;
+
+// Shape letters: N tokens   n streams   D hidden width   C = 2n + n² coefficients (read n, write n, mix n²)
+
+/// <summary>
+/// The three steps of a hyper-connection as single operators on host memory: coefficients, read, write. Composed of tensor operations they
+/// are hundreds of tiny ones. Reference: the composed methods of <see cref="Layers.HyperConnection"/>.
+/// </summary>
+internal static class HyperConnectionKernel
+{
+    public static bool Handles(Tensor streams) => HostTensor.Handles(streams);
+
+    /// <summary>streams [N, n, D] → activated coefficients [N, C].</summary>
+    public static Tensor Coefficients(Tensor streams, Tensor fn, Tensor bias, Tensor scale, int rounds, double epsilon, double normEpsilon) =>
+        CoefficientsFunction.apply(streams, fn, bias, scale, new CoefficientOptions(rounds, (float)epsilon, normEpsilon));
+
+    /// <summary>u = Σ_m pre[m] · X[m]: [N, D].</summary>
+    public static Tensor Read(Tensor streams, Tensor coefficients) => ReadFunction.apply(streams, coefficients);
+
+    /// <summary>X'[k] = post[k] · y + Σ_m comb[m, k] · X[m]: [N, n, D].</summary>
+    public static Tensor Write(Tensor streams, Tensor output, Tensor coefficients) => WriteFunction.apply(streams, output, coefficients);
+
+    private sealed record CoefficientOptions(int Rounds, float Epsilon, double NormEpsilon);
+
+    private sealed class CoefficientsFunction : HostFunction<CoefficientsFunction>
+    {
+        public override string Name => "HyperConnectionCoefficients";
+
+        public override unsafe Tensor forward(autograd.AutogradContext ctx, params object[] vars)
+        {
+            var (x, fn, bias, scale) = (((Tensor)vars[0]).contiguous(), (Tensor)vars[1], (Tensor)vars[2], (Tensor)vars[3]);
+            var options = (CoefficientOptions)vars[4];
+            var (tokens, n) = ((int)x.size(0), (int)x.size(1));
+            var width = n * (int)x.size(2);
+            var c = Layers.HyperConnection.Coefficients(n);
+            var z = x.view(tokens, width).mm(fn.t());
+            var rms = empty([tokens], ScalarType.Float32);
+            var result = empty([tokens, c], ScalarType.Float32);
+            float* px = HostTensor.Pointer(x), pz = HostTensor.Pointer(z), pr = HostTensor.Pointer(rms), po = HostTensor.Pointer(result);
+            float* pb = HostTensor.Pointer(bias), ps = HostTensor.Pointer(scale);
+            HostTensor.InParts(tokens, (_, from, to) =>
+            {
+                var sinkhorn = new SinkhornKernel(n, options.Rounds, options.Epsilon);
+                for (var block = from; block < to; block += SinkhornKernel.Lanes)
+                {
+                    var end = Math.Min(block + SinkhornKernel.Lanes, to);
+                    for (var t = block; t < end; t++)
+                    {
+                        var r = (float)(1 / Math.Sqrt(TensorPrimitives.SumOfSquares(new ReadOnlySpan<float>(px + (long)t * width, width)) / width + options.NormEpsilon));
+                        pr[t] = r;
+                        for (var k = 0; k < c; k++)
+                        {
+                            var at = (long)t * c + k;
+                            pz[at] *= r;
+                            po[at] = pz[at] * ps[Group(k, n)] + pb[k];
+                            if (k < n)
+                                po[at] = Sigmoid(po[at]) + options.Epsilon;
+                            else if (k < 2 * n)
+                                po[at] = 2 * Sigmoid(po[at]);
+                        }
+                    }
+
+                    var comb = po + (long)block * c + 2 * n;
+                    sinkhorn.Forward(comb, c, end - block, comb);
+                }
+            });
+            ctx.save_for_backward([x, fn, bias, scale, z, rms]);
+            ctx.save_data(nameof(CoefficientOptions), options);
+            return result;
+        }
+
+        protected override unsafe List<Tensor> Backward(autograd.AutogradContext ctx, List<Tensor> saved, Tensor d)
+        {
+            var (x, fn, bias, scale, z, rms) = (saved[0], saved[1], saved[2], saved[3], saved[4], saved[5]);
+            var options = (CoefficientOptions)ctx.get_data(nameof(CoefficientOptions));
+            var (tokens, n) = ((int)x.size(0), (int)x.size(1));
+            var width = n * (int)x.size(2);
+            var c = Layers.HyperConnection.Coefficients(n);
+            var parts = HostTensor.Parts(tokens);
+            var dRaw = empty([tokens, c], ScalarType.Float32);      // gradient of x · fnᵀ before the norm
+            var along = empty([tokens], ScalarType.Float32);        // what the norm takes back along x itself
+            var dBiasParts = zeros([parts, c], ScalarType.Float32);
+            var dScaleParts = zeros([parts, 3], ScalarType.Float32);
+            float* pz = HostTensor.Pointer(z), pr = HostTensor.Pointer(rms), pd = HostTensor.Pointer(d), pb = HostTensor.Pointer(bias);
+            float* ps = HostTensor.Pointer(scale), pdr = HostTensor.Pointer(dRaw), pa = HostTensor.Pointer(along);
+            float* pdb = HostTensor.Pointer(dBiasParts), pds = HostTensor.Pointer(dScaleParts);
+            HostTensor.InParts(tokens, (part, from, to) =>
+            {
+                var sinkhorn = new SinkhornKernel(n, options.Rounds, options.Epsilon);
+                var logits = new float[SinkhornKernel.Lanes * n * n];
+                var dLogits = new float[SinkhornKernel.Lanes * n * n];
+                fixed (float* pl = logits, pdl = dLogits)
+                    for (var block = from; block < to; block += SinkhornKernel.Lanes)
+                    {
+                        var end = Math.Min(block + SinkhornKernel.Lanes, to);
+                        for (var t = block; t < end; t++)
+                            for (var k = 2 * n; k < c; k++)
+                                pl[(t - block) * n * n + k - 2 * n] = pz[(long)t * c + k] * ps[2] + pb[k];
+                        sinkhorn.Forward(pl, n * n, end - block, null);
+                        sinkhorn.Backward(pd + (long)block * c + 2 * n, c, end - block, pdl, n * n);
+                        for (var t = block; t < end; t++)
+                        {
+                            var sum = 0f;
+                            for (var k = 0; k < c; k++)
+                            {
+                                var at = (long)t * c + k;
+                                var s = k < 2 * n ? Sigmoid(pz[at] * ps[Group(k, n)] + pb[k]) : 0;
+                                var dw = k < n ? pd[at] * s * (1 - s) : k < 2 * n ? pd[at] * 2 * s * (1 - s) : pdl[(t - block) * n * n + k - 2 * n];
+                                pdb[part * c + k] += dw;
+                                pds[part * 3 + Group(k, n)] += dw * pz[at];
+                                var dz = dw * ps[Group(k, n)];
+                                sum += dz * pz[at];
+                                pdr[at] = dz * pr[t];
+                            }
+
+                            pa[t] = -sum * pr[t] * pr[t] / width;
+                        }
+                    }
+            });
+            var flat = x.view(tokens, width);
+            var dx = dRaw.mm(fn).Accumulate(flat, along.unsqueeze(1));
+            return [dx.view(x.shape), dRaw.t().mm(flat), dBiasParts.sum([0L]), dScaleParts.sum([0L]), null!];
+        }
+
+        private static int Group(int k, int n) => k < n ? 0 : k < 2 * n ? 1 : 2;
+
+        private static float Sigmoid(float x) => 1 / (1 + MathF.Exp(-x));
+    }
+
+    private sealed class ReadFunction : HostFunction<ReadFunction>
+    {
+        public override string Name => "HyperConnectionRead";
+
+        public override unsafe Tensor forward(autograd.AutogradContext ctx, params object[] vars)
+        {
+            var (x, coefficients) = (((Tensor)vars[0]).contiguous(), ((Tensor)vars[1]).contiguous());
+            var (tokens, n, d, c) = ((int)x.size(0), (int)x.size(1), (int)x.size(2), (int)coefficients.size(1));
+            var u = empty([tokens, d], ScalarType.Float32);
+            float* px = HostTensor.Pointer(x), pc = HostTensor.Pointer(coefficients), pu = HostTensor.Pointer(u);
+            HostTensor.InParts(tokens, (_, from, to) =>
+            {
+                for (var t = from; t < to; t++)
+                {
+                    var target = new Span<float>(pu + (long)t * d, d);
+                    TensorPrimitives.Multiply(new ReadOnlySpan<float>(px + (long)t * n * d, d), pc[(long)t * c], target);
+                    for (var m = 1; m < n; m++)
+                        TensorPrimitives.MultiplyAdd(new ReadOnlySpan<float>(px + ((long)t * n + m) * d, d), pc[(long)t * c + m], target, target);
+                }
+            });
+            ctx.save_for_backward([x, coefficients]);
+            return u;
+        }
+
+        protected override unsafe List<Tensor> Backward(autograd.AutogradContext ctx, List<Tensor> saved, Tensor du)
+        {
+            var (x, coefficients) = (saved[0], saved[1]);
+            var (tokens, n, d, c) = ((int)x.size(0), (int)x.size(1), (int)x.size(2), (int)coefficients.size(1));
+            var dx = empty_like(x);
+            var dc = zeros_like(coefficients);
+            float* px = HostTensor.Pointer(x), pc = HostTensor.Pointer(coefficients), pdu = HostTensor.Pointer(du);
+            float* pdx = HostTensor.Pointer(dx), pdc = HostTensor.Pointer(dc);
+            HostTensor.InParts(tokens, (_, from, to) =>
+            {
+                for (var t = from; t < to; t++)
+                {
+                    var g = new ReadOnlySpan<float>(pdu + (long)t * d, d);
+                    for (var m = 0; m < n; m++)
+                    {
+                        TensorPrimitives.Multiply(g, pc[(long)t * c + m], new Span<float>(pdx + ((long)t * n + m) * d, d));
+                        pdc[(long)t * c + m] = TensorPrimitives.Dot(g, new ReadOnlySpan<float>(px + ((long)t * n + m) * d, d));
+                    }
+                }
+            });
+            return [dx, dc];
+        }
+    }
+
+    private sealed class WriteFunction : HostFunction<WriteFunction>
+    {
+        public override string Name => "HyperConnectionWrite";
+
+        public override unsafe Tensor forward(autograd.AutogradContext ctx, params object[] vars)
+        {
+            var (x, y, coefficients) = (((Tensor)vars[0]).contiguous(), ((Tensor)vars[1]).contiguous(), ((Tensor)vars[2]).contiguous());
+            var (tokens, n, d, c) = ((int)x.size(0), (int)x.size(1), (int)x.size(2), (int)coefficients.size(1));
+            var result = empty_like(x);
+            float* px = HostTensor.Pointer(x), py = HostTensor.Pointer(y), pc = HostTensor.Pointer(coefficients), pr = HostTensor.Pointer(result);
+            HostTensor.InParts(tokens, (_, from, to) =>
+            {
+                for (var t = from; t < to; t++)
+                {
+                    var post = pc + (long)t * c + n;
+                    var comb = pc + (long)t * c + 2 * n;
+                    for (var k = 0; k < n; k++)
+                    {
+                        var target = new Span<float>(pr + ((long)t * n + k) * d, d);
+                        TensorPrimitives.Multiply(new ReadOnlySpan<float>(py + (long)t * d, d), post[k], target);
+                        for (var m = 0; m < n; m++)
+                            TensorPrimitives.MultiplyAdd(new ReadOnlySpan<float>(px + ((long)t * n + m) * d, d), comb[m * n + k], target, target);
+                    }
+                }
+            });
+            ctx.save_for_backward([x, y, coefficients]);
+            return result;
+        }
+
+        protected override unsafe List<Tensor> Backward(autograd.AutogradContext ctx, List<Tensor> saved, Tensor g)
+        {
+            var (x, y, coefficients) = (saved[0], saved[1], saved[2]);
+            var (tokens, n, d, c) = ((int)x.size(0), (int)x.size(1), (int)x.size(2), (int)coefficients.size(1));
+            var (dx, dy, dc) = (empty_like(x), empty_like(y), zeros_like(coefficients));
+            float* px = HostTensor.Pointer(x), py = HostTensor.Pointer(y), pc = HostTensor.Pointer(coefficients), pg = HostTensor.Pointer(g);
+            float* pdx = HostTensor.Pointer(dx), pdy = HostTensor.Pointer(dy), pdc = HostTensor.Pointer(dc);
+            HostTensor.InParts(tokens, (_, from, to) =>
+            {
+                for (var t = from; t < to; t++)
+                {
+                    var output = new ReadOnlySpan<float>(py + (long)t * d, d);
+                    var dOutput = new Span<float>(pdy + (long)t * d, d);
+                    dOutput.Clear();
+                    var at = (long)t * c;
+                    for (var k = 0; k < n; k++)
+                    {
+                        var gk = new ReadOnlySpan<float>(pg + ((long)t * n + k) * d, d);
+                        pdc[at + n + k] = TensorPrimitives.Dot(gk, output);
+                        TensorPrimitives.MultiplyAdd(gk, pc[at + n + k], dOutput, dOutput);
+                    }
+
+                    for (var m = 0; m < n; m++)
+                    {
+                        var source = new ReadOnlySpan<float>(px + ((long)t * n + m) * d, d);
+                        var dSource = new Span<float>(pdx + ((long)t * n + m) * d, d);
+                        dSource.Clear();
+                        for (var k = 0; k < n; k++)
+                        {
+                            var gk = new ReadOnlySpan<float>(pg + ((long)t * n + k) * d, d);
+                            pdc[at + 2 * n + m * n + k] = TensorPrimitives.Dot(gk, source);
+                            TensorPrimitives.MultiplyAdd(gk, pc[at + 2 * n + m * n + k], dSource, dSource);
+                        }
+                    }
+                }
+            });
+            return [dx, dy, dc];
+        }
+    }
+}

@@ -1,0 +1,109 @@
+using Engram.Torch.Folders;
+using Engram.Torch.Memory;
+using Engram.Models.Configuration;
+using Engram.Models.Folders;
+using Engram.Models.Memory;
+using Engram.Tables;
+using Engram.Tokenization;
+using static TorchSharp.torch;
+
+namespace Engram.Torch;
+
+/// <summary>A whole model: tokenizer, dense transformer and, where configured, memory. What a model folder holds.</summary>
+public sealed class LanguageModel : IDisposable
+{
+    internal LanguageModel(Tokenizer tokenizer, EngramTransformer transformer, MemoryBank? memory) =>
+        (Tokenizer, Transformer, Memory) = (tokenizer, transformer, memory);
+
+    /// <summary>What the model is.</summary>
+    public ModelConfiguration Configuration => Transformer.Configuration;
+
+    /// <summary>Text to token ids and back.</summary>
+    public Tokenizer Tokenizer { get; }
+
+    /// <summary>The dense part.</summary>
+    public EngramTransformer Transformer { get; }
+
+    /// <summary>The memory, or null.</summary>
+    public MemoryBank? Memory { get; }
+
+    /// <summary>A model with starting values.</summary>
+    /// <param name="configuration">Its vocabulary must hold the tokenizer's ids. The compressed vocabulary size is taken from the tokenizer where it is 0.</param>
+    /// <param name="tokenizer">Stays the caller's.</param>
+    /// <param name="seed">Of all starting values; they depend on nothing else.</param>
+    /// <param name="device">Where the dense part lives; host memory by default.</param>
+    /// <exception cref="ArgumentException">Configuration and tokenizer do not fit.</exception>
+    public static LanguageModel Create(ModelConfiguration configuration, Tokenizer tokenizer, long seed, Device? device = null) =>
+        Create(configuration, tokenizer, seed, device, (_, rows, width) => new EngramTable(rows, width));
+
+    /// <summary>A model whose tables are made of zeros from layer index, rows and width.</summary>
+    internal static LanguageModel Create(ModelConfiguration configuration, Tokenizer tokenizer, long seed, Device? device, Func<int, long, int, EngramTable> zeros)
+    {
+        if (tokenizer.VocabularySize > configuration.VocabularySize)
+            throw new ArgumentException(
+                $"The tokenizer defines {tokenizer.VocabularySize} ids but vocab_size is {configuration.VocabularySize}: raise vocab_size or train a smaller tokenizer.", nameof(configuration));
+        MemoryBank? memory = null;
+        if (configuration.Engram is { } engram)
+        {
+            memory = MemoryBank.Create(configuration, tokenizer, seed, zeros);
+            var canonical = memory.Map.CanonicalVocabularySize;
+            if (engram.CompressedVocabularySize != 0 && engram.CompressedVocabularySize != canonical)
+                throw new ArgumentException(
+                    $"engram_compressed_vocab_size is {engram.CompressedVocabularySize} but the tokenizer compresses to {canonical} canonical ids.", nameof(configuration));
+            configuration = configuration with { Engram = engram with { CompressedVocabularySize = canonical } };
+        }
+
+        var transformer = new EngramTransformer(configuration, device);
+        transformer.Parameters.Initialize(seed);
+        return new LanguageModel(tokenizer, transformer, memory);
+    }
+
+    /// <summary>Opens a model folder.</summary>
+    /// <param name="folder">With config.json, tokenizer.json, model.safetensors and, for a model with memory, engram/.</param>
+    /// <param name="device">Where the dense part goes; host memory by default.</param>
+    /// <param name="memory">Where the tables live; read into memory by default.</param>
+    /// <exception cref="FileNotFoundException">A file is missing.</exception>
+    /// <exception cref="InvalidDataException">A file is damaged or does not fit the others; the message names file and difference.</exception>
+    public static LanguageModel Load(string folder, Device? device = null, MemoryOptions? memory = null) => LanguageModelFolder.Load(folder, device, memory);
+
+    /// <summary>Writes a model folder. A folder of that name is replaced only when everything has been written.</summary>
+    /// <param name="folder">Its parent is created if needed.</param>
+    public void Save(string folder) => LanguageModelFolder.Save(this, folder);
+
+    /// <summary>Gathers the memory of whole sequences, or null for a model without memory.</summary>
+    /// <param name="ids">Row-major [B, T].</param>
+    /// <param name="documentStarts">True at the first token of each document; empty when every sequence is one document.</param>
+    /// <param name="sequences">B.</param>
+    /// <param name="memory">The memory to read instead of the model's own, for example a shuffled one.</param>
+    public GatheredMemory? GatherMemory(ReadOnlySpan<int> ids, ReadOnlySpan<bool> documentStarts, int sequences, MemoryBank? memory = null)
+    {
+        if ((memory ?? Memory) is not { } bank)
+            return null;
+        var rows = new MemoryRows();
+        bank.Address(ids, documentStarts, sequences, rows);
+        return bank.Gather(rows, 0, sequences, ids.Length / sequences, Transformer.Parameters.Device, requiresGradient: false);
+    }
+
+    /// <summary>Name of the first tensor that holds a value that is not finite, or null. Mapped tables are not walked: whoever trains them looks at the rows it changes.</summary>
+    internal string? FirstNonFinite()
+    {
+        using var scope = NewDisposeScope();
+        foreach (var parameter in Transformer.Parameters.All)
+            if (!parameter.Tensor.isfinite().all().item<bool>())
+                return parameter.Name;
+        for (var position = 0; position < (Memory?.LayerIds.Count ?? 0); position++)
+        {
+            if (Memory!.Table(position) is { IsMapped: false } table && table.FirstRowNotFinite() is not null)
+                return ModelFolder.TableTensor(Memory.LayerIds[position]);
+        }
+
+        return null;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Transformer.Dispose();
+        Memory?.Dispose();
+    }
+}

@@ -1,0 +1,100 @@
+using Engram.Models.Configuration;
+using Engram.Torch.Inspection;
+using Engram.Torch.Kernels;
+using Engram.Torch.Native;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace Engram.Torch.Layers;
+
+// Shape letters: B sequences   T positions   N = B·T   M residual streams   D hidden width   E memory width (all orders and heads)
+
+/// <summary>
+/// Lets gathered memory into the residual streams (paper §2.3–2.4, Eq. 3–6): one value shared by all streams, a key and a gate per stream,
+/// then the short convolution. The result is added to the streams by the caller.
+/// </summary>
+internal sealed class EngramFusion
+{
+    private const double RootFloor = 1e-6;   // keeps the slope of the signed root finite near 0
+
+    private readonly EngramConfiguration _engram;
+    private readonly int _streams;
+    private readonly int _hidden;
+    private readonly double _epsilon;
+    private readonly Parameter _keyValue;
+    private readonly Parameter? _queryGain;
+    private readonly Parameter? _keyGain;
+    private readonly ShortConvolution? _convolution;
+
+    public EngramFusion(ModelConfiguration configuration, string prefix, ModelParameters parameters)
+    {
+        _engram = configuration.Engram!;
+        (_streams, _hidden, _epsilon) = (configuration.HcMult, configuration.HiddenSize, _engram.NormEps ?? configuration.RmsNormEps);
+        var keys = _engram.Gate == EngramGate.None ? 0 : _streams;
+        var blocks = Enumerable.Repeat(_hidden, keys + 1).ToArray();
+        _keyValue = parameters.Add($"{prefix}.wkv.weight", [(keys + 1) * _hidden, _engram.MemoryWidth], ParameterRole.Matrix,
+            InitialValue.Normal(configuration.InitializerRange), blocks);
+        if (keys > 0)
+        {
+            _queryGain = parameters.Add($"{prefix}.q_weight", [_streams, _hidden], ParameterRole.Vector, InitialValue.Constant(1));
+            _keyGain = parameters.Add($"{prefix}.k_weight", [_streams, _hidden], ParameterRole.Vector, InitialValue.Constant(1));
+        }
+
+        if (_engram.ConvKernel > 0)
+            _convolution = new ShortConvolution(_engram, _streams, _hidden, prefix, parameters);
+    }
+
+    /// <summary>Positions of the past that the convolution needs, 0 without one.</summary>
+    public int Reach => _convolution?.Reach ?? 0;
+
+    /// <summary>What to add to the streams. streams [B, T, M, D], memory [B, T, E] → [B, T, M, D].</summary>
+    /// <param name="streams">The raw residual streams at the entry of the block.</param>
+    /// <param name="memory">Gathered rows, all orders and heads side by side; zero at dead positions, so that exactly nothing is added there.</param>
+    /// <param name="ages">Positions before each position that it may look back to, row-major [B, T]; −1 at dead positions (<see cref="DocumentAges"/>).</param>
+    /// <param name="history">Convolution state while decoding; null in training.</param>
+    /// <param name="trace">Receives memory, hidden state, gate and output when inspection asks for them.</param>
+    public Tensor Forward(Tensor streams, Tensor memory, int[] ages, ConvolutionHistory? history, LayerTrace? trace)
+    {
+        var keyValue = nn.functional.linear(memory, _keyValue);
+        Tensor gated;
+        if (_queryGain is null)
+        {
+            gated = keyValue.unsqueeze(2).expand_as(streams).contiguous();
+            trace?.SetGate(ClosedWhereDead(ones([streams.size(0), streams.size(1), _streams], dtype: streams.dtype, device: streams.device), ages));
+        }
+        else if (trace is null && ContextGateKernel.Handles(streams))
+        {
+            gated = ContextGateKernel.Apply(streams, keyValue, _queryGain, _keyGain!, _epsilon, _engram.Gate);
+        }
+        else
+        {
+            (gated, var gate) = GateComposed(streams, keyValue);
+            trace?.SetGate(ClosedWhereDead(gate, ages));
+        }
+
+        var output = _convolution is null ? gated : _convolution.Forward(gated, ages, history);
+        trace?.SetFusion(streams, memory, output);
+        return output;
+    }
+
+    /// <summary>Gates from tensor operations: any device and type, and the reference of the kernel. Returns (α·v [B, T, M, D], α [B, T, M]).</summary>
+    public (Tensor Gated, Tensor Gate) GateComposed(Tensor streams, Tensor keyValue)
+    {
+        var (batch, length) = (streams.size(0), streams.size(1));
+        var slices = keyValue.view(batch, length, _streams + 1, _hidden);   // keys of stream 1 … M, value last
+        var q = RmsNorm.Unit(streams, _epsilon) * _queryGain!;
+        var k = RmsNorm.Unit(slices.narrow(2, 0, _streams), _epsilon) * _keyGain!;
+        // Both sides have norm √D at unit gains, so |score| ≤ √D however large the residual streams grow.
+        var score = (q * k).sum(-1, keepdim: true).Times(1 / Math.Sqrt(_hidden));
+        var alpha = (_engram.Gate switch
+        {
+            EngramGate.SignedSqrt => score.sign() * score.abs().AtLeast(RootFloor).sqrt(),
+            EngramGate.CopySignSqrt => score.abs().AtLeast(RootFloor).sqrt().copysign(score),
+            _ => score,
+        }).sigmoid();
+        return (alpha * slices.narrow(2, _streams, 1), alpha.squeeze(-1));
+    }
+
+    private static Tensor ClosedWhereDead(Tensor gate, int[] ages) =>
+        ages.Contains(-1) ? gate * tensor(ages, [gate.size(0), gate.size(1), 1], ScalarType.Int32, gate.device).IsAtLeast(0).to(gate.dtype) : gate;
+}

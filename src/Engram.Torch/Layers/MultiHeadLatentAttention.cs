@@ -1,0 +1,137 @@
+using Engram.Models.Configuration;
+using Engram.Torch.Generation;
+using Engram.Torch.Native;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace Engram.Torch.Layers;
+
+// Shape letters: B sequences   T new positions   U visible positions   H heads   D hidden width
+//                r latent width   n non-rotary, p rotary, v value width of one head
+
+/// <summary>
+/// Multi-head latent attention (DeepSeek-V2 §2.1): keys and values of all heads come from one normalised latent per position, beside one
+/// rotary key that all heads share. Only latent and rotary key are cached while decoding.
+/// </summary>
+internal sealed class MultiHeadLatentAttention
+{
+    private readonly int _heads;
+    private readonly int _nope;
+    private readonly int _rope;
+    private readonly int _value;
+    private readonly int _latent;
+    private readonly double _epsilon;
+    private readonly double _scale;
+    private readonly RotaryEmbedding _rotary;
+    private readonly Parameter? _q;
+    private readonly Parameter? _qDown;
+    private readonly Parameter? _qGain;
+    private readonly Parameter? _qUp;
+    private readonly Parameter _kvDown;
+    private readonly Parameter _kvGain;
+    private readonly Parameter _kvUp;
+    private readonly Parameter _output;
+
+    public MultiHeadLatentAttention(ModelConfiguration configuration, string prefix, RotaryEmbedding rotary, ModelParameters parameters)
+    {
+        (_heads, _nope, _rope) = (configuration.NumAttentionHeads, configuration.QkNopeHeadDim, configuration.QkRopeHeadDim);
+        (_value, _latent) = (configuration.VHeadDim, configuration.KvLoraRank);
+        _epsilon = configuration.RmsNormEps;
+        _rotary = rotary;
+        _scale = rotary.ScoreScale / Math.Sqrt(_nope + _rope);
+
+        var hidden = configuration.HiddenSize;
+        var matrix = InitialValue.Normal(configuration.InitializerRange);
+        Parameter Matrix(string name, int rows, int columns) =>
+            parameters.Add($"{prefix}.{name}.weight", [rows, columns], ParameterRole.Matrix, matrix);
+        Parameter Gain(string name, int width) =>
+            parameters.Add($"{prefix}.{name}.weight", [width], ParameterRole.Vector, InitialValue.Constant(1));
+
+        if (configuration.QLoraRank is { } rank)
+        {
+            _qDown = Matrix("q_a_proj", rank, hidden);
+            _qGain = Gain("q_a_layernorm", rank);
+            _qUp = Matrix("q_b_proj", _heads * (_nope + _rope), rank);
+        }
+        else
+        {
+            _q = Matrix("q_proj", _heads * (_nope + _rope), hidden);
+        }
+
+        _kvDown = Matrix("kv_a_proj_with_mqa", _latent + _rope, hidden);
+        _kvGain = Gain("kv_a_layernorm", _latent);
+        _kvUp = Matrix("kv_b_proj", _heads * (_nope + _value), _latent);
+        _output = Matrix("o_proj", hidden, _heads * _value);
+    }
+
+    /// <summary>Attends. x [B, T, D] → [B, T, D].</summary>
+    /// <param name="x">Normalised sub-layer input.</param>
+    /// <param name="mask">True where position t may see position u, [B or 1, 1, T, U]; null for plain causal attention without a cache.</param>
+    /// <param name="cache">Latents and rotary keys of earlier positions, extended by this call; null in training.</param>
+    /// <param name="absorbed">Multiplies the up-projections into query and output instead of expanding keys and values (same function).</param>
+    public Tensor Forward(Tensor x, Tensor? mask, LatentCache? cache, bool absorbed)
+    {
+        var (batch, length) = (x.size(0), x.size(1));
+        var offset = cache?.Length ?? 0;
+        var q = Query(x).view(batch, length, _heads, _nope + _rope);
+        var qNope = q.narrow(-1, 0, _nope);
+        var qRope = _rotary.Rotate(q.narrow(-1, _nope, _rope), offset, headAxis: true);
+
+        var down = nn.functional.linear(x, _kvDown);
+        var latent = RmsNorm.Apply(down.narrow(-1, 0, _latent), _kvGain, _epsilon);
+        var kRope = _rotary.Rotate(down.narrow(-1, _latent, _rope), offset, headAxis: false);
+        if (cache is not null)
+            (latent, kRope) = cache.Append(latent, kRope);
+
+        var heads = absorbed ? Absorbed(qNope, qRope, latent, kRope, mask) : Naive(qNope, qRope, latent, kRope, mask);
+        return nn.functional.linear(heads, _output);
+    }
+
+    private Tensor Query(Tensor x) => _q is not null
+        ? nn.functional.linear(x, _q)
+        : nn.functional.linear(RmsNorm.Apply(nn.functional.linear(x, _qDown!), _qGain!, _epsilon), _qUp!);
+
+    /// <summary>Expands keys and values of every visible position. Returns [B, T, H·v].</summary>
+    private Tensor Naive(Tensor qNope, Tensor qRope, Tensor latent, Tensor kRope, Tensor? mask)
+    {
+        var (batch, length, visible) = (qNope.size(0), qNope.size(1), latent.size(1));
+        var up = nn.functional.linear(latent, _kvUp).view(batch, visible, _heads, _nope + _value);
+        var keyWidth = _nope + _rope;
+        var q = cat([qNope, qRope], -1).transpose(1, 2);
+        var k = cat([up.narrow(-1, 0, _nope), kRope.unsqueeze(2).expand(batch, visible, _heads, _rope)], -1).transpose(1, 2);
+        var v = up.narrow(-1, _nope, _value).transpose(1, 2);
+
+        // The fused kernel aligns its own causal mask with the first visible position: right for whole sequences only.
+        if (mask is null && length != visible)
+            mask = Causal(length, visible, q.device);
+
+        // The fused kernel wants values as wide as keys and scales by 1/√(key width) itself.
+        if (_rotary.ScoreScale != 1)
+            q = q.Times(_rotary.ScoreScale);
+        if (_value < keyWidth)
+            v = nn.functional.pad(v, [0, keyWidth - _value]);
+        var o = nn.functional.scaled_dot_product_attention(q, k, v, mask, 0.0, is_casual: mask is null);
+        return o.narrow(-1, 0, _value).transpose(1, 2).reshape(batch, length, _heads * _value);
+    }
+
+    /// <summary>Scores against the latents themselves: multi-query attention of width r + p. Returns [B, T, H·v].</summary>
+    private Tensor Absorbed(Tensor qNope, Tensor qRope, Tensor latent, Tensor kRope, Tensor? mask)
+    {
+        var (batch, length) = (qNope.size(0), qNope.size(1));
+        var up = _kvUp.view(_heads, _nope + _value, _latent);
+        var keyUp = up.narrow(1, 0, _nope);             // [H, n, r]
+        var valueUp = up.narrow(1, _nope, _value);      // [H, v, r]
+        var q = einsum("bthn,hnr->bhtr", qNope, keyUp);
+        var scores = einsum("bhtr,bur->bhtu", q, latent).Plus(einsum("bthp,bup->bhtu", qRope, kRope));
+        scores = scores.Times(_scale);
+        mask ??= Causal(length, latent.size(1), scores.device);
+        scores = scores.NegativeInfinityOutside(mask);
+        // A query that sees nothing has weight nowhere, as in the fused kernel.
+        var weights = scores.softmax(-1).ZeroOutside(mask);
+        var mixed = einsum("bhtu,bur->bhtr", weights, latent);
+        return einsum("bhtr,hvr->bthv", mixed, valueUp).reshape(batch, length, _heads * _value);
+    }
+
+    private static Tensor Causal(long length, long visible, Device device) =>
+        ones([length, visible], ScalarType.Bool, device).tril(visible - length).view(1, 1, length, visible);
+}

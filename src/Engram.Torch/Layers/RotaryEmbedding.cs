@@ -1,0 +1,97 @@
+using Engram.Models.Configuration;
+using Engram.Torch.Native;
+using static TorchSharp.torch;
+
+namespace Engram.Torch.Layers;
+
+/// <summary>
+/// Rotary position embedding of adjacent pairs (x_2i, x_2i+1), with YaRN frequencies when the configured context exceeds the original one.
+/// Angles are computed in double precision and rounded once.
+/// </summary>
+internal sealed class RotaryEmbedding : IDisposable
+{
+    private readonly double[] _frequencies;
+    private readonly ScalarType _type;
+    private readonly Device _device;
+    private Tensor? _cosSin;   // [positions, pairs, 2]: grows by doubling; not a parameter
+    private long _positions;
+
+    public RotaryEmbedding(ModelConfiguration configuration, Device device, ScalarType type)
+    {
+        _frequencies = Frequencies(configuration);
+        _device = device;
+        _type = type;
+        ScoreScale = SoftmaxScale(configuration);
+    }
+
+    /// <summary>Factor of the attention logits beyond 1/√(key width): m² of YaRN, or 1.</summary>
+    public double ScoreScale { get; }
+
+    /// <summary>f_i = θ^(−2i/d_r), blended with f_i/s between the YaRN corrections when the context is extended.</summary>
+    public static double[] Frequencies(ModelConfiguration configuration)
+    {
+        var width = configuration.QkRopeHeadDim;
+        var theta = configuration.RopeTheta;
+        var plain = Enumerable.Range(0, width / 2).Select(i => Math.Pow(theta, -2.0 * i / width)).ToArray();
+        if (configuration.RopeScaling is not { } yarn || configuration.MaxPositionEmbeddings <= yarn.OriginalMaxPositionEmbeddings)
+            return plain;
+
+        double Correction(double rotations) =>
+            width * Math.Log(yarn.OriginalMaxPositionEmbeddings / (2 * Math.PI * rotations)) / (2 * Math.Log(theta));
+        var low = Math.Max(Math.Floor(Correction(yarn.BetaFast)), 0);
+        var high = Math.Min(Math.Ceiling(Correction(yarn.BetaSlow)), width - 1);
+        if (low == high)
+            high += 0.001;
+        return [.. plain.Select((f, i) =>
+        {
+            var ramp = Math.Clamp((i - low) / (high - low), 0, 1);
+            return f * (1 - ramp) + f / yarn.Factor * ramp;
+        })];
+    }
+
+    /// <summary>m² with m = 0.1 · mscale · ln(s) + 1 when the context is extended, otherwise 1.</summary>
+    public static double SoftmaxScale(ModelConfiguration configuration)
+    {
+        if (configuration.RopeScaling is not { } yarn || configuration.MaxPositionEmbeddings <= yarn.OriginalMaxPositionEmbeddings || yarn.Factor <= 1)
+            return 1;
+        var m = 0.1 * yarn.MscaleAllDim * Math.Log(yarn.Factor) + 1;
+        return m * m;
+    }
+
+    /// <summary>Rotates x [B, T, …, d_r] at positions offset … offset + T − 1; <paramref name="headAxis"/> says whether a head axis stands before the last.</summary>
+    public Tensor Rotate(Tensor x, long offset, bool headAxis)
+    {
+        var length = x.size(1);
+        var pairs = _frequencies.Length;
+        var cosSin = Table(offset + length).narrow(0, offset, length);
+        cosSin = headAxis ? cosSin.view(1, length, 1, pairs, 2) : cosSin.view(1, length, pairs, 2);
+        var (cos, sin) = (cosSin.select(-1, 0), cosSin.select(-1, 1));
+        var parts = x.unflatten(x.dim() - 1, pairs, 2);
+        var (even, odd) = (parts.select(-1, 0), parts.select(-1, 1));
+        return stack([even * cos - odd * sin, (even * sin).Plus(odd * cos)], -1).flatten(x.dim() - 1);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _cosSin?.Dispose();
+
+    private Tensor Table(long positions)
+    {
+        if (_cosSin is not null && positions <= _positions)
+            return _cosSin;
+        _positions = Math.Max(positions, 2 * _positions);
+        var values = new double[_positions * _frequencies.Length * 2];
+        var at = 0;
+        for (long t = 0; t < _positions; t++)
+            foreach (var f in _frequencies)
+            {
+                (values[at + 1], values[at]) = Math.SinCos(t * f);
+                at += 2;
+            }
+        _cosSin?.Dispose();
+        // Grown during inference the table must still serve training: an inference tensor could not be kept for a backward pass.
+        using var ordinary = inference_mode(false);
+        using var noGrad = no_grad();
+        _cosSin = tensor(values, [_positions, _frequencies.Length, 2]).to(_type).to(_device).DetachFromDisposeScope();
+        return _cosSin;
+    }
+}

@@ -1,0 +1,88 @@
+using Engram.Models.Configuration;
+using Engram.Torch.Kernels;
+using Engram.Torch.Native;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace Engram.Torch.Layers;
+
+// Shape letters: B sequences   T positions   M branches   D hidden width   R reach of the convolution into the past
+
+/// <summary>
+/// The memory's short convolution (paper Eq. 5): Y = u + SiLU(Conv(RMSNorm(u))), depthwise, causal, dilated by the largest order. Taps that
+/// fall before the start of their document, or on a dead position or before it, read zero. Zero taps make it the identity.
+/// </summary>
+internal sealed class ShortConvolution
+{
+    /// <summary>ε of the convolution's norm; larger than the backbone's because its input starts at exactly zero.</summary>
+    public const double NormEpsilon = 1e-5;
+
+    private readonly int _kernel;
+    private readonly int _dilation;
+    private readonly Parameter _taps;
+    private readonly Parameter _gain;
+
+    public ShortConvolution(EngramConfiguration engram, int branches, int hidden, string prefix, ModelParameters parameters)
+    {
+        (_kernel, _dilation) = (engram.ConvKernel, engram.ConvDilation);
+        _taps = parameters.Add($"{prefix}.conv.weight", [branches * hidden, 1, _kernel], ParameterRole.Vector, InitialValue.Constant(0));
+        _gain = parameters.Add($"{prefix}.conv_norm.weight", [branches, hidden], ParameterRole.Vector, InitialValue.Constant(1));
+    }
+
+    /// <summary>Positions that the convolution looks back, (κ − 1) · δ.</summary>
+    public int Reach => (_kernel - 1) * _dilation;
+
+    /// <summary>u [B, T, M, D] → [B, T, M, D].</summary>
+    /// <param name="u">Gated values.</param>
+    /// <param name="ages">For every position (row-major [B, T]) how many positions before it the taps may read; −1 at a dead position, where u is zero.</param>
+    /// <param name="history">Normalised values of the R positions before, [B, R, M, D]; replaced by those of the last R positions. Null in training.</param>
+    public Tensor Forward(Tensor u, int[] ages, ConvolutionHistory? history)
+    {
+        if (history is null && ShortConvolutionKernel.Handles(u))
+            return ShortConvolutionKernel.Apply(u, _taps, _gain, ages, _kernel, _dilation, NormEpsilon);
+        return Composed(u, ages, history);
+    }
+
+    /// <summary>The same from tensor operations: any device and type, with history, and the reference of the kernel.</summary>
+    public Tensor Composed(Tensor u, int[] ages, ConvolutionHistory? history)
+    {
+        var (batch, length, channels) = (u.size(0), u.size(1), u.size(2) * u.size(3));
+        var x = RmsNorm.Composed(u, _gain, NormEpsilon);
+        var reach = Reach;
+        var past = history?.Values ?? zeros([batch, reach, u.size(2), u.size(3)], dtype: u.dtype, device: u.device);
+        var padded = cat([past, x], 1);
+        history?.Replace(padded.narrow(1, length, reach));
+
+        var flat = padded.view(batch, reach + length, channels);
+        var age = tensor(ages, [batch, length, 1], ScalarType.Int32, u.device);
+        Tensor? sum = null;
+        for (var j = 0; j < _kernel; j++)
+        {
+            var back = (_kernel - 1 - j) * _dilation;
+            var tap = flat.narrow(1, reach - back, length) * _taps.select(2, j).squeeze(-1);
+            if (back > 0)
+                tap = tap * age.IsAtLeast(back).to(u.dtype);
+            sum = sum is null ? tap : sum.Plus(tap);
+        }
+
+        return u.Plus(nn.functional.silu(sum!).view(u.shape));
+    }
+}
+
+/// <summary>What the convolution of one memory layer remembers of a sequence between chunks: the last R normalised gated values.</summary>
+internal sealed class ConvolutionHistory(Tensor values) : IDisposable
+{
+    /// <summary>[B, R, M, D]; zeros before the first position.</summary>
+    public Tensor Values { get; private set; } = values.DetachFromDisposeScope();
+
+    /// <summary>Takes over a copy of the newest values.</summary>
+    public void Replace(Tensor newest)
+    {
+        var copy = newest.clone().DetachFromDisposeScope();
+        Values.Dispose();
+        Values = copy;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Values.Dispose();
+}

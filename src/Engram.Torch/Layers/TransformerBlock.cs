@@ -1,0 +1,91 @@
+using Engram.Models.Configuration;
+using Engram.Torch.Native;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace Engram.Torch.Layers;
+
+// Shape letters: B sequences   T positions   N = B·T   n residual streams   D hidden width
+
+/// <summary>
+/// One block (paper §2.3): memory is added to the raw streams first, then attention, then the feed-forward network, each wrapped by its own
+/// residual map. Dense or expert feed-forward, plain or hyper-connected residual, with or without memory, by configuration alone.
+/// </summary>
+internal sealed class TransformerBlock
+{
+    private readonly double _epsilon;
+    private readonly int _streams;
+    private readonly MultiHeadLatentAttention _attention;
+    private readonly SwiGlu? _dense;
+    private readonly HyperConnection? _attentionConnection;
+    private readonly HyperConnection? _feedForwardConnection;
+    private readonly Parameter _inputGain;
+    private readonly Parameter _postAttentionGain;
+
+    public TransformerBlock(ModelConfiguration configuration, int layer, RotaryEmbedding rotary, ModelParameters parameters)
+    {
+        var prefix = $"model.layers.{layer}";
+        var hidden = configuration.HiddenSize;
+        (_epsilon, _streams, Layer) = (configuration.RmsNormEps, configuration.HcMult, layer);
+        if (configuration.Engram?.LayerIds.Contains(layer) == true)
+            Engram = new EngramFusion(configuration, $"{prefix}.engram", parameters);
+        _inputGain = parameters.Add($"{prefix}.input_layernorm.weight", [hidden], ParameterRole.Vector, InitialValue.Constant(1));
+        _attention = new MultiHeadLatentAttention(configuration, $"{prefix}.self_attn", rotary, parameters);
+        _postAttentionGain = parameters.Add($"{prefix}.post_attention_layernorm.weight", [hidden], ParameterRole.Vector, InitialValue.Constant(1));
+        if (configuration.NRoutedExperts > 0 && layer >= configuration.FirstKDenseReplace)
+            Experts = new DeepSeekMoe(configuration, $"{prefix}.mlp", parameters);
+        else
+            _dense = new SwiGlu($"{prefix}.mlp", hidden, configuration.IntermediateSize, configuration.InitializerRange, parameters);
+        if (_streams > 1)
+        {
+            _attentionConnection = new HyperConnection(configuration, $"{prefix}.hc_attn", 2 * layer, parameters);
+            _feedForwardConnection = new HyperConnection(configuration, $"{prefix}.hc_ffn", 2 * layer + 1, parameters);
+        }
+    }
+
+    /// <summary>0-based index.</summary>
+    public int Layer { get; }
+
+    /// <summary>The memory of this block, if it has one.</summary>
+    public EngramFusion? Engram { get; }
+
+    /// <summary>The experts of this block, if it has them.</summary>
+    public DeepSeekMoe? Experts { get; }
+
+    /// <summary>Streams [B, T, n, D] → streams.</summary>
+    public Tensor Forward(Tensor streams, ForwardPass pass)
+    {
+        // What the backward pass needs belongs to the graph, and the rest is in nobody's way: handles would keep it all until the step ends.
+        using var scope = NewDisposeScope();
+        if (Engram is not null && pass.Memory(Layer) is { } memory)
+            streams = streams.Plus(Engram.Forward(streams, memory, pass.Ages, pass.State?.Convolution(Layer), pass.Trace?.Layer(Layer)));
+
+        var shape = streams.shape;
+        var (batch, length, hidden) = (shape[0], shape[1], shape[3]);
+        var x = streams.view(batch * length, _streams, hidden);
+        x = Wrap(x, _attentionConnection, u =>
+        {
+            var normed = RmsNorm.Apply(u, _inputGain, _epsilon).view(batch, length, hidden);
+            return _attention.Forward(normed, pass.AttentionMask, pass.State?.Latents(Layer), pass.AbsorbedAttention).view(batch * length, hidden);
+        });
+        x = Wrap(x, _feedForwardConnection, u =>
+        {
+            var normed = RmsNorm.Apply(u, _postAttentionGain, _epsilon);
+            if (Experts is null)
+                return _dense!.Forward(normed);
+            var (output, auxiliary) = Experts.Forward(normed, batch, pass.Training);
+            pass.AddAuxiliaryLoss(auxiliary);
+            return output;
+        });
+        return x.view(shape).MoveToOuterDisposeScope();
+    }
+
+    private static Tensor Wrap(Tensor x, HyperConnection? connection, Func<Tensor, Tensor> subLayer)
+    {
+        using var scope = NewDisposeScope();
+        if (connection is null)
+            return x.Plus(subLayer(x.squeeze(1)).unsqueeze(1)).MoveToOuterDisposeScope();
+        var (input, coefficients) = connection.Read(x);
+        return connection.Write(x, subLayer(input), coefficients).MoveToOuterDisposeScope();
+    }
+}

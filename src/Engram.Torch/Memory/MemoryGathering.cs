@@ -1,0 +1,57 @@
+using System.Runtime.InteropServices;
+using Engram.Models.Memory;
+using Engram.Tables;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Engram.Torch.Memory;
+
+/// <summary>Copies the rows of a batch out of the tables into tensors.</summary>
+public static class MemoryGathering
+{
+    /// <summary>
+    /// Rows of consecutive sequences as tensors [B, T, d_mem], one per memory layer. Rows of tables in memory are copied now. Of other stores,
+    /// unless a gradient is wanted, reading is only started; they are copied when <see cref="GatheredMemory.Layer"/> asks for them.
+    /// </summary>
+    /// <param name="bank">The memory.</param>
+    /// <param name="rows">Output of <see cref="MemoryBank.Address"/>.</param>
+    /// <param name="first">First sequence.</param>
+    /// <param name="sequences">Number of sequences B.</param>
+    /// <param name="length">Positions per sequence T.</param>
+    /// <param name="device">Where the model computes.</param>
+    /// <param name="requiresGradient">In training: the tensors are leaves that receive a gradient.</param>
+    public static GatheredMemory Gather(this MemoryBank bank, MemoryRows rows, int first, int sequences, int length, Device device, bool requiresGradient)
+    {
+        var gathered = new GatheredMemory();
+        for (var position = 0; position < bank.LayerIds.Count; position++)
+        {
+            var (layer, store) = (bank.LayerIds[position], bank.Store(position));
+            var slice = rows.Layer(position).Slice(first * length * bank.Columns, sequences * length * bank.Columns);
+            if (requiresGradient || store is EngramTable { IsMapped: false })
+            {
+                gathered.Set(layer, ToTensor(store, slice, sequences, length, device, requiresGradient));
+                continue;
+            }
+
+            store.Warm(slice);
+            var wanted = slice.ToArray();
+            gathered.SetLater(layer, () => ToTensor(store, wanted, sequences, length, device, requiresGradient: false));
+        }
+
+        return gathered;
+    }
+
+    private static Tensor ToTensor(IRowStore store, ReadOnlySpan<long> rows, int sequences, int length, Device device, bool requiresGradient)
+    {
+        using var noGrad = no_grad();
+        var memory = empty([sequences, length, rows.Length / (sequences * length) * store.Width], ScalarType.Float32);
+        store.Gather(rows, MemoryMarshal.Cast<byte, float>(memory.bytes), get_num_threads());
+        if (device.type != DeviceType.CPU)
+        {
+            using var host = memory;
+            memory = host.to(device);
+        }
+
+        return requiresGradient ? memory.requires_grad_() : memory;
+    }
+}
