@@ -31,6 +31,12 @@ public sealed record CorpusSummary
     /// <summary>Share of the documents asked for as validation.</summary>
     public required double ValidationFraction { get; init; }
 
+    /// <summary>Largest share of the training documents that could be left out as like validation.</summary>
+    public double MostLeftOut { get; init; } = new PreparationOptions().MostLeftOut;
+
+    /// <summary>Lines, rows and files that could not be read and were left out.</summary>
+    public int SkippedBad { get; init; }
+
     /// <summary>Size asked for of the tokenizer trained on the training part; null if the tokenizer was given.</summary>
     public required int? TrainedVocabularySize { get; init; }
 
@@ -60,7 +66,7 @@ public sealed record CorpusSummary
 
     /// <summary>Whether the same corpus with the same settings would give the same data.</summary>
     internal bool IsResultOf(string sourceFingerprint, PreparationOptions options) =>
-        SourceFingerprint == sourceFingerprint && ValidationFraction == options.ValidationFraction && EndOfText == options.EndOfText
+        SourceFingerprint == sourceFingerprint && ValidationFraction == options.ValidationFraction && MostLeftOut == options.MostLeftOut && EndOfText == options.EndOfText
         && (options.Tokenizer is null ? TrainedVocabularySize == options.VocabularySize
             : TrainedVocabularySize is null && TokenizerFingerprint == options.Tokenizer.Fingerprint);
 

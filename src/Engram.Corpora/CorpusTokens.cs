@@ -41,7 +41,7 @@ public static class CorpusTokens
         ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(tokenizer);
         var encoder = new DocumentEncoder(tokenizer);
-        foreach (var documents in source.Read(cancellation).Chunk(DocumentsPerPiece))
+        foreach (var documents in source.Read(cancellation: cancellation).Chunk(DocumentsPerPiece))
         {
             var encoded = new int[documents.Length][];
             Parallel.For(0, documents.Length, new ParallelOptions { CancellationToken = cancellation }, () => new List<int>(), (i, _, ids) =>

@@ -16,12 +16,13 @@ public static class DataPreparation
     /// <param name="folder">Receives the data. Must not exist, be empty, or hold the result of the same preparation. It appears only when it is complete.</param>
     /// <param name="options">Tokenizer and split; null for the defaults.</param>
     /// <param name="progress">Told about each step.</param>
+    /// <param name="skipped">Told about each line, row or file that cannot be read and is left out (<see cref="CorpusOptions.SkipBad"/>).</param>
     /// <param name="cancellation">Leaves nothing behind.</param>
     /// <returns>The folder, opened; the caller disposes of it.</returns>
     /// <exception cref="InvalidDataException">The corpus is empty, damaged, or has too few different documents.</exception>
     /// <exception cref="IOException">The folder holds something else, or cannot be written; it is left as it was.</exception>
     public static PreparedCorpus Prepare(CorpusSource source, string folder, PreparationOptions? options = null,
-        IProgress<PreparationProgress>? progress = null, CancellationToken cancellation = default)
+        IProgress<PreparationProgress>? progress = null, Action<string>? skipped = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(source);
         ArgumentException.ThrowIfNullOrEmpty(folder);
@@ -36,7 +37,7 @@ public static class DataPreparation
         try
         {
             Directory.CreateDirectory(unfinished);
-            Build(source, fingerprint, unfinished, options, progress, cancellation);
+            Build(source, fingerprint, unfinished, options, progress, skipped, cancellation);
             if (Directory.Exists(folder) && !Directory.EnumerateFileSystemEntries(folder).Any())
                 Directory.Delete(folder);
             // Another process may have finished the same preparation meanwhile.
@@ -66,9 +67,14 @@ public static class DataPreparation
     }
 
     private static void Build(CorpusSource source, string fingerprint, string folder, PreparationOptions options,
-        IProgress<PreparationProgress>? progress, CancellationToken cancellation)
+        IProgress<PreparationProgress>? progress, Action<string>? skipped, CancellationToken cancellation)
     {
-        var read = Read(source, progress, cancellation);
+        var bad = 0;
+        var read = Read(source, progress, what =>
+        {
+            bad++;
+            skipped?.Invoke(what);
+        }, cancellation);
         var cut = read.Count < 1 / options.ValidationFraction;
         if (cut)
             read = [.. read.SelectMany(ParagraphGroups.Cut)];
@@ -79,10 +85,13 @@ public static class DataPreparation
             throw new InvalidDataException(
                 $"'{source.Spec}' has {kept.Count} of {read.Count} documents left without duplicates (texts that differ only in digits or punctuation count as one); "
                 + "training and validation need at least one each. Give more text.");
-        var (divided, validation) = CorpusSplit.Divide(kept, options.ValidationFraction);
-        var training = Decontamination.Remove(divided, validation, cancellation);
-        if (training.Count == 0)
-            throw new InvalidDataException($"'{source.Spec}': all {divided.Count} documents for training share half of their three-word sequences or more with one for validation. Give more varied text.");
+        var (forTraining, forValidation) = CorpusSplit.Divide(kept, options.ValidationFraction);
+        var (training, validation) = Decontamination.Separate(forTraining, forValidation, options.MostLeftOut, cancellation);
+        var (alike, givenUp) = (forTraining.Count - training.Count, forValidation.Count - validation.Count);
+        if (training.Count == 0 || alike > options.MostLeftOut * forTraining.Count)
+            throw new InvalidDataException(
+                $"'{source.Spec}': {alike} of {forTraining.Count} documents for training share half of their three-word sequences or more with one for validation{(givenUp > 0 ? $", also without {givenUp} of {forValidation.Count} validation documents" : "")}. "
+                + $"Give more varied text{(training.Count == 0 ? "" : $", or raise the share that may be left out above {options.MostLeftOut} ({nameof(PreparationOptions.MostLeftOut)})")}.");
 
         var tokenizer = options.Tokenizer ?? Train(training, options, progress, cancellation);
         tokenizer.Save(Path.Combine(folder, PreparedCorpus.TokenizerFileName));
@@ -93,23 +102,25 @@ public static class DataPreparation
             Source = source.Spec,
             SourceFingerprint = fingerprint,
             ValidationFraction = options.ValidationFraction,
+            MostLeftOut = options.MostLeftOut,
+            SkippedBad = bad,
             TrainedVocabularySize = options.Tokenizer is null ? options.VocabularySize : null,
             TokenizerFingerprint = tokenizer.Fingerprint,
             VocabularySize = tokenizer.VocabularySize,
             EndOfText = options.EndOfText,
             EndOfTextId = tokenizer.TokenToId(options.EndOfText)!.Value,
             CutIntoParagraphGroups = cut,
-            Deduplication = duplicates with { NearValidation = divided.Count - training.Count },
+            Deduplication = duplicates with { NearValidation = alike, ValidationGivenUp = givenUp },
             Training = writer.Write("train", training),
             Validation = writer.Write("validation", validation),
         }.Write(folder);
     }
 
-    private static List<Document> Read(CorpusSource source, IProgress<PreparationProgress>? progress, CancellationToken cancellation)
+    private static List<Document> Read(CorpusSource source, IProgress<PreparationProgress>? progress, Action<string> skipped, CancellationToken cancellation)
     {
         progress?.Report(new PreparationProgress(PreparationStage.Reading, 0, 0));
         var documents = new List<Document>();
-        foreach (var document in source.Read(cancellation))
+        foreach (var document in source.Read(skipped, cancellation))
         {
             documents.Add(document);
             if (documents.Count % DocumentsPerGroup == 0)

@@ -23,6 +23,13 @@ public sealed record PreparationOptions
     /// <value>In (0, 1). Default 0.05.</value>
     public double ValidationFraction { get; init; } = 0.05;
 
+    /// <summary>
+    /// Largest share of the training documents that may be left out because they are like validation documents. Above it the validation documents with the most
+    /// relatives are left out instead, up to half of them; if that is not enough, preparation fails.
+    /// </summary>
+    /// <value>In [0, 1]. Default 0.25; 1 accepts any.</value>
+    public double MostLeftOut { get; init; } = 0.25;
+
     /// <summary>Returns this instance, or throws naming the offending value.</summary>
     /// <exception cref="ArgumentException">A value is out of range, or the given tokenizer lacks <see cref="EndOfText"/>.</exception>
     public PreparationOptions Validated()
@@ -30,6 +37,8 @@ public sealed record PreparationOptions
         ArgumentException.ThrowIfNullOrEmpty(EndOfText);
         if (!(ValidationFraction > 0 && ValidationFraction < 1))
             throw new ArgumentOutOfRangeException(nameof(ValidationFraction), ValidationFraction, "The share of validation documents must lie between 0 and 1.");
+        if (!(MostLeftOut >= 0 && MostLeftOut <= 1))
+            throw new ArgumentOutOfRangeException(nameof(MostLeftOut), MostLeftOut, "MostLeftOut must lie between 0 and 1.");
         if (Tokenizer is null)
             ArgumentOutOfRangeException.ThrowIfLessThan(VocabularySize, 258, nameof(VocabularySize));
         else if (Tokenizer.TokenToId(EndOfText) is not { } id || !Tokenizer.IsSpecial(id))

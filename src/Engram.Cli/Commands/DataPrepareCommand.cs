@@ -7,6 +7,9 @@ namespace Engram.Cli.Commands;
 /// <summary>A corpus to token shards.</summary>
 internal sealed class DataPrepareCommand : CliCommand
 {
+    // Of a thousand bad lines the first few tell what is wrong.
+    private const int MostShown = 10;
+
     private static readonly PreparationOptions Defaults = new();
 
     private readonly Argument<string> _source = CorpusInput.Source();
@@ -15,6 +18,8 @@ internal sealed class DataPrepareCommand : CliCommand
     private readonly Option<int> _vocabularySize = CorpusInput.VocabularySize();
     private readonly Option<string> _endOfText = new("--end-of-text") { Description = "The special token before each document", HelpName = "TOKEN", DefaultValueFactory = _ => Defaults.EndOfText };
     private readonly Option<string> _field = CorpusInput.Field();
+    private readonly Option<bool> _skipBad = CorpusInput.SkipBad();
+    private readonly Option<double> _mostLeftOut = new("--most-left-out") { Description = "Largest share of the training documents that may be left out as like validation documents; above it validation documents give way, up to half of them", HelpName = "SHARE", DefaultValueFactory = _ => Defaults.MostLeftOut };
     private readonly Option<double> _validationFraction = new("--validation-fraction") { Description = "Share of the documents kept for validation", HelpName = "SHARE", DefaultValueFactory = _ => Defaults.ValidationFraction };
     private readonly Option<bool> _json = CommonOptions.Json();
 
@@ -29,28 +34,42 @@ internal sealed class DataPrepareCommand : CliCommand
         Add(_vocabularySize);
         Add(_endOfText);
         Add(_field);
+        Add(_skipBad);
         Add(_validationFraction);
+        Add(_mostLeftOut);
         Add(_json);
     }
 
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
     {
-        var source = CorpusInput.Open(parsed, _source, _field);
+        var source = CorpusInput.Open(parsed, _source, _field, _skipBad);
+        CorpusInput.Note(source);
         var options = new PreparationOptions
         {
             Tokenizer = parsed.GetValue(_tokenizer) is { } path ? TokenizerInput.Open(path) : null,
             VocabularySize = parsed.GetValue(_vocabularySize),
             EndOfText = parsed.GetRequiredValue(_endOfText),
             ValidationFraction = parsed.GetValue(_validationFraction),
+            MostLeftOut = parsed.GetValue(_mostLeftOut),
         };
         var output = parsed.GetRequiredValue(_output);
+        var shown = 0;
         PreparedCorpus corpus;
         using (var line = new ProgressLine<PreparationProgress>(Describe))
-            corpus = DataPreparation.Prepare(source, output, options, line, cancellation);
+            corpus = DataPreparation.Prepare(source, output, options, line, SkippedFew, cancellation);
+        if (corpus.Summary.SkippedBad > shown)
+            Terminal.Note($"… and {corpus.Summary.SkippedBad - shown:N0} more.");
         using (corpus)
         {
             if (parsed.GetValue(_json)) Terminal.Json(corpus.Summary);
             else WriteTable(output, corpus.Summary);
+        }
+
+        void SkippedFew(string what)
+        {
+            if (shown == MostShown) return;
+            shown++;
+            Terminal.Note($"left out: {what}");
         }
     }
 
@@ -70,7 +89,7 @@ internal sealed class DataPrepareCommand : CliCommand
             table.AddRow(name, $"{part.Documents:N0}", $"{part.Tokens:N0}", $"{part.TextBytes:N0}", $"{part.BytesPerToken:F2}");
         Terminal.Answer.Write(table);
         var duplicates = summary.Deduplication;
-        Console.Out.WriteLine($"{duplicates.Read:N0} documents read{(summary.CutIntoParagraphGroups ? " (few, so cut into groups of paragraphs)" : "")}, {duplicates.Exact + duplicates.Normalised + duplicates.Near:N0} duplicates and {duplicates.NearValidation:N0} for training that are like one for validation left out, {summary.VocabularySize:N0} token ids.");
+        Console.Out.WriteLine($"{duplicates.Read:N0} documents read{(summary.CutIntoParagraphGroups ? " (few, so cut into groups of paragraphs)" : "")}, {duplicates.Exact + duplicates.Normalised + duplicates.Near:N0} duplicates and {duplicates.NearValidation:N0} for training that are like one for validation left out{(duplicates.ValidationGivenUp > 0 ? $", {duplicates.ValidationGivenUp:N0} validation documents with many relatives given up" : "")}{(summary.SkippedBad > 0 ? $", {summary.SkippedBad:N0} that cannot be read" : "")}, {summary.VocabularySize:N0} token ids.");
         Console.Out.WriteLine($"Next: engram train --preset quickstart-engram --data {folder} --run run --steps 1000 --threads 1");
     }
 

@@ -35,7 +35,7 @@ internal sealed class TokenizerTrainCommand : CliCommand
         }.Validated());
         Tokenizer tokenizer;
         using (var line = new ProgressLine<BpeTrainingProgress>(Describe))
-            tokenizer = trainer.Train(source.Read(cancellation).Select(document => document.Text), new Cancelling(line, cancellation));
+            tokenizer = trainer.Train(source.Read(cancellation: cancellation).Select(document => document.Text), new Cancelling(line, cancellation));
         var output = parsed.GetRequiredValue(_output);
         AtomicFile.RequireWritable(output);
         tokenizer.Save(output);

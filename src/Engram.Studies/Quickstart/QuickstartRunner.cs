@@ -81,7 +81,7 @@ public sealed class QuickstartRunner(QuickstartStudy study, string root, EngramC
         var source = CorpusSource.Open(study.Source, new CorpusOptions { MaxDocuments = study.MaxDocuments });
         _folder.Claim(study);
         var corpus = DataPreparation.Prepare(source, _folder.Data, new PreparationOptions { VocabularySize = study.VocabularySize },
-            new PreparationReports(progress, clock), cancellation);
+            new PreparationReports(progress, clock), cancellation: cancellation);
         // The texts are garbage now. Nothing allocates here while the arms are trained, so without asking the memory would stay taken from them.
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive);
         return corpus;

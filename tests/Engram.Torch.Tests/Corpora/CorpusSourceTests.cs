@@ -63,13 +63,14 @@ public sealed class CorpusSourceTests : IDisposable
     [Fact]
     public void Folder_IsReadInOrdinalOrder_WithoutOtherFiles()
     {
-        foreach (var name in (string[])["b.txt", "B.md", "sub/a.txt", "sub.txt", "c.csv", ".hidden.txt", "z.jsonl"])
+        foreach (var name in (string[])["b.txt", "B.md", "sub/a.txt", "sub.txt", "c.png", "README.md", "sub/LICENSE.txt", ".hidden.txt", "z.jsonl"])
         {
             Directory.CreateDirectory(Path.GetDirectoryName(_folder.File(name))!);
             File.WriteAllText(_folder.File(name), name.EndsWith("jsonl") ? "{\"text\":\"z\"}" : name);
         }
         var source = CorpusSource.Open(_folder.File(""));
         Assert.Equal(["B.md", "b.txt", "sub.txt", "sub/a.txt", "z"], source.Read().Select(document => document.Text));
+        Assert.Equal([new("README.md", "describes the corpus"), new("c.png", "not text"), new("sub/LICENSE.txt", "describes the corpus")], source.LeftOut);
     }
 
     [Fact]
@@ -82,7 +83,7 @@ public sealed class CorpusSourceTests : IDisposable
 
     [Fact]
     public void Folder_WithoutText_IsAnError() =>
-        Assert.Contains("holds no .txt, .md or .jsonl file", Assert.Throws<InvalidDataException>(() => CorpusSource.Open(_folder.File(""))).Message);
+        Assert.Contains("holds no file that can be read (.txt, .md, .jsonl", Assert.Throws<InvalidDataException>(() => CorpusSource.Open(_folder.File(""))).Message);
 
     [Fact]
     public void MissingPath_IsAnError() =>

@@ -98,7 +98,7 @@ public sealed class DataPreparationTests : IDisposable
         var path = SampleText.WriteJsonLines(_folder.File("a.jsonl"), SampleText.Documents(5000));
         using var cancellation = new CancellationTokenSource();
         var progress = new Stages { Reached = report => { if (report.Stage == stage) cancellation.Cancel(); } };
-        Assert.ThrowsAny<OperationCanceledException>(() => DataPreparation.Prepare(CorpusSource.Open(path), _folder.File("data"), Small, progress, cancellation.Token));
+        Assert.ThrowsAny<OperationCanceledException>(() => DataPreparation.Prepare(CorpusSource.Open(path), _folder.File("data"), Small, progress, cancellation: cancellation.Token));
         Assert.Equal([path], Directory.GetFileSystemEntries(_folder.File("")));
     }
 

@@ -11,7 +11,7 @@ public class DecontaminationTests
         Document[] validation = [new("v", "one two three four five six")];
         // Of the shingles: all four; three of five; two of six; none.
         Document[] training = [new("same", "One two, three four five six!"), new("like", "one two three four five seven"), new("other", "one two three four eight nine"), new("far", "ten eleven twelve")];
-        Assert.Equal(["other", "far"], Decontamination.Remove([.. training], [.. validation]).Select(document => document.Name));
+        Assert.Equal(["other", "far"], Decontamination.Separate([.. training], [.. validation], 1).Training.Select(document => document.Name));
     }
 
     /// <summary>Texts of few words in few orders, so that many pairs are close to the threshold on either side.</summary>
@@ -23,7 +23,7 @@ public class DecontaminationTests
         {
             var (training, validation) = (Documents(inTraining), Documents(inValidation));
             var expected = training.Where(one => validation.All(other => !AreAlike(one, other))).Select(document => document.Name);
-            Assert.Equal(expected, Decontamination.Remove(training, validation).Select(document => document.Name));
+            Assert.Equal(expected, Decontamination.Separate(training, validation, 1).Training.Select(document => document.Name));
         }, iter: 2000);
 
         static List<Document> Documents(string[] texts) => [.. texts.Select((text, i) => new Document($"{i}", text))];
@@ -31,7 +31,7 @@ public class DecontaminationTests
 
     [Fact]
     public void TextWithoutLetters_IsLikeNothing() =>
-        Assert.Single(Decontamination.Remove([new("numbers", "1 2 3")], [new("others", "1 2 3 4")]));
+        Assert.Single(Decontamination.Separate([new("numbers", "1 2 3")], [new("others", "1 2 3 4")], 1).Training);
 
     private static bool AreAlike(Document one, Document other)
     {

@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Engram.Corpora;
+namespace Engram.Corpora.Files;
 
 /// <summary>Plain text: one document per file, or several divided by lines that read <c>&lt;|endoftext|&gt;</c>, the customary separator of text collections.</summary>
 internal static class TextFile
@@ -10,9 +10,9 @@ internal static class TextFile
     // Bytes that are not UTF-8 would become U+FFFD silently and be learnt as text.
     internal static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    internal static IEnumerable<Document> Read(string path, string name)
+    public static IEnumerable<Document> Read(Stream content, string name)
     {
-        var text = ReadText(path, name);
+        var text = ReadText(content, name);
         var part = 1;
         var start = 0;
         for (var end = FindSeparator(text, 0); end >= 0; end = FindSeparator(text, start))
@@ -36,9 +36,11 @@ internal static class TextFile
         return -1;
     }
 
-    private static string ReadText(string path, string name)
+    private static string ReadText(Stream content, string name)
     {
-        var bytes = File.ReadAllBytes(path).AsSpan();
+        using var held = new MemoryStream();
+        content.CopyTo(held);
+        var bytes = held.GetBuffer().AsSpan(0, (int)held.Length);
         if (bytes.StartsWith(Encoding.UTF8.Preamble))
             bytes = bytes[Encoding.UTF8.Preamble.Length..];
         try

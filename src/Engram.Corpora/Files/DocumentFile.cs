@@ -1,0 +1,99 @@
+using System.Text;
+using ICSharpCode.SharpZipLib;
+using ICSharpCode.SharpZipLib.GZip;
+
+namespace Engram.Corpora.Files;
+
+/// <summary>The files that documents are read from. The end of the name says how: what it holds, then, if it is compressed, with what.</summary>
+internal static class DocumentFile
+{
+    private delegate IEnumerable<Document> Reader(Stream content, string name, string field, BadInputs bad);
+
+    private static readonly Dictionary<string, Reader> Readers = new(StringComparer.OrdinalIgnoreCase)
+    {
+        [".txt"] = PlainText,
+        [".md"] = PlainText,
+        [".jsonl"] = JsonLinesFile.Read,
+        [".ndjson"] = JsonLinesFile.Read,
+        [".json"] = JsonFile.Read,
+        [".csv"] = DelimitedFile.ReadCommas,
+        [".tsv"] = DelimitedFile.ReadTabs,
+        [".parquet"] = ParquetFile.Read,
+    };
+
+    private static readonly Dictionary<string, Func<Stream, Stream>> Compressions = new(StringComparer.OrdinalIgnoreCase)
+    {
+        // Unlike the runtime's, this one refuses data that are cut short.
+        [".gz"] = compressed => new GZipInputStream(compressed),
+        [".br"] = Brotli.Decompress,
+        [".zst"] = compressed => new ZstdSharp.DecompressionStream(compressed),
+    };
+
+    // They describe a corpus and are no part of it.
+    private static readonly string[] Descriptions = ["README", "LICENSE", "LICENCE", "CHANGELOG", "CITATION", "CONTRIBUTING", "dataset_info", "dataset_infos"];
+
+    /// <summary>What can be read, for messages.</summary>
+    public static string Kinds { get; } = $"{string.Join(", ", Readers.Keys)}, each also as {string.Join(", ", Compressions.Keys)}";
+
+    /// <summary>Why a file of a folder is no part of the corpus; null if it is one.</summary>
+    public static string? ReasonToLeaveOut(ReadOnlySpan<char> name)
+    {
+        var (kind, _) = KindOf(name);
+        var stem = name[..(name.IndexOf('.') is var dot and >= 0 ? dot : name.Length)].ToString();
+        return Descriptions.Contains(stem, StringComparer.OrdinalIgnoreCase) ? "describes the corpus"
+            : name.StartsWith('.') ? "hidden"
+            : Readers.ContainsKey(kind) ? null
+            : "not text";
+    }
+
+    /// <summary>The documents of a file, in order.</summary>
+    /// <param name="path">Where it lies.</param>
+    /// <param name="name">What messages call it. A name that says nothing is that of plain text.</param>
+    /// <param name="field">Field or column of the text, where the file has such.</param>
+    /// <param name="bad">Told what cannot be read.</param>
+    public static IEnumerable<Document> Read(string path, string name, string field, BadInputs bad)
+    {
+        using var file = File.OpenRead(path);
+        var (kind, compression) = KindOf(name);
+        using var documents = Open(file, kind, compression, name, field, bad).GetEnumerator();
+        while (true)
+        {
+            try
+            {
+                if (!documents.MoveNext())
+                    break;
+            }
+            catch (Exception error) when (Describe(error, compression) is { } reason)
+            {
+                bad.Add(new InvalidDataException(error is InvalidDataException && error.Message.StartsWith(name, StringComparison.Ordinal) ? error.Message : $"{name}: {reason}", error));
+                break;
+            }
+
+            yield return documents.Current;
+        }
+    }
+
+    private static IEnumerable<Document> Open(Stream file, string kind, string? compression, string name, string field, BadInputs bad)
+    {
+        using var content = compression is null ? file : Compressions[compression](file);
+        foreach (var document in Readers.GetValueOrDefault(kind, PlainText)(content, name, field, bad))
+            yield return document;
+    }
+
+    private static IEnumerable<Document> PlainText(Stream content, string name, string field, BadInputs bad) => TextFile.Read(content, name);
+
+    private static string? Describe(Exception error, string? compression) => error switch
+    {
+        DecoderFallbackException => "not UTF-8 text. Convert the file to UTF-8 or leave it out.",
+        ZstdSharp.ZstdException or SharpZipBaseException or EndOfStreamException => compression is null ? $"cut short: {error.Message}" : $"damaged {compression} data: {error.Message}",
+        InvalidDataException when compression is not null => $"damaged {compression} data: {error.Message}",
+        InvalidDataException => error.Message,
+        _ => null,
+    };
+
+    private static (string Kind, string? Compression) KindOf(ReadOnlySpan<char> name)
+    {
+        var last = Path.GetExtension(name).ToString();
+        return Compressions.ContainsKey(last) ? (Path.GetExtension(name[..^last.Length]).ToString(), last.ToLowerInvariant()) : (last, null);
+    }
+}
