@@ -5,10 +5,10 @@ namespace Engram.Tokenization;
 
 /// <summary>
 /// Cuts a text at its added tokens, in the order of the text: spans of text (no token) and spans of tokens, with the tokens' conditions
-/// (single word) and extensions (white space to the left or right) applied. Rules of the reference library: a match that fails its condition is text,
+/// (single word, not special) and extensions (white space to the left or right) applied. Rules of the reference library: a match that fails its condition is text,
 /// and the search goes on behind it.
 /// </summary>
-internal ref struct AddedTokenSpans(AddedTokenMatcher matcher, ReadOnlySpan<char> text)
+internal ref struct AddedTokenSpans(AddedTokenMatcher matcher, ReadOnlySpan<char> text, bool specialIsText = false)
 {
     private readonly ReadOnlySpan<char> _text = text;
     private int _searched;      // matches begin here or later
@@ -47,6 +47,7 @@ internal ref struct AddedTokenSpans(AddedTokenMatcher matcher, ReadOnlySpan<char
         while (matcher.Find(_text, _searched, out var start, out var end) is { } token)
         {
             _searched = end;
+            if (specialIsText && token.Special) continue;
             if (token.SingleWord && (EndsWithWord(_text[..start]) || BeginsWithWord(_text[end..]))) continue;
             if (token.LeftStrip) start = Math.Max(_covered, _text[..start].TrimEnd().Length);
             if (token.RightStrip) end = _text.Length - _text[end..].TrimStart().Length;

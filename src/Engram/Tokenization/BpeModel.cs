@@ -9,28 +9,29 @@ internal sealed class BpeModel
     private const int StackBytes = 512;
 
     private readonly TokenTable _vocabulary;
-    private readonly int[] _idOfByte;
+    private readonly ByteIds _bytes;
     private readonly BpeMerger _merger;
     private readonly bool _ignoreMerges;
+    private readonly bool _piecesAreSymbols;
     private readonly PieceCache? _cache;
 
-    /// <param name="vocabulary">All tokens.</param>
-    /// <param name="idOfByte">256 ids, one for each byte.</param>
-    /// <param name="merges">In order of rank.</param>
-    /// <param name="ignoreMerges">Whether a piece that is a whole vocabulary entry is taken without merging.</param>
+    /// <param name="definition">Vocabulary and merges.</param>
+    /// <param name="piecesAreSymbols">Whether pieces are made of the characters that stand for bytes; otherwise they are text.</param>
     /// <param name="useCache">Off in tests that compare.</param>
-    public BpeModel(TokenTable vocabulary, int[] idOfByte, ReadOnlySpan<Merge> merges, bool ignoreMerges, bool useCache = true)
+    /// <exception cref="InvalidDataException">The vocabulary lacks what byte-level encoding needs.</exception>
+    public BpeModel(TokenizerDefinition definition, bool piecesAreSymbols = false, bool useCache = true)
     {
-        _vocabulary = vocabulary;
-        _idOfByte = idOfByte;
-        _merger = new BpeMerger(new MergeTable(merges));
-        _ignoreMerges = ignoreMerges;
+        _vocabulary = definition.Tokens;
+        _bytes = new ByteIds(definition);
+        _merger = new BpeMerger(new MergeTable(definition.Merges));
+        _ignoreMerges = definition.IgnoreMerges;
+        _piecesAreSymbols = piecesAreSymbols;
         _cache = useCache ? new PieceCache() : null;
     }
 
     /// <summary>Appends the ids of a piece.</summary>
     /// <param name="piece">Valid UTF-16, not empty.</param>
-    /// <param name="ids">Receives at most one id a byte.</param>
+    /// <param name="ids">Receives at most two ids a byte.</param>
     public void Encode(ReadOnlySpan<char> piece, List<int> ids)
     {
         var cache = piece.Length <= PieceCache.LongestPiece ? _cache : null;
@@ -44,8 +45,8 @@ internal sealed class BpeModel
         var buffer = rented ?? stackalloc byte[StackBytes];
         var bytes = buffer[..Encoding.UTF8.GetBytes(piece, buffer)];
 
-        var rentedSymbols = bytes.Length > StackBytes ? ArrayPool<int>.Shared.Rent(bytes.Length) : null;
-        var symbols = (rentedSymbols ?? stackalloc int[StackBytes])[..bytes.Length];
+        var rentedSymbols = bytes.Length > StackBytes ? ArrayPool<int>.Shared.Rent(bytes.Length * 2) : null;
+        var symbols = rentedSymbols ?? stackalloc int[StackBytes * 2];
         var count = Encode(bytes, symbols);
         ids.AddRange(symbols[..count]);
         cache?.Add(piece, symbols[..count]);
@@ -61,16 +62,17 @@ internal sealed class BpeModel
             symbols[0] = whole;
             return 1;
         }
-        for (var i = 0; i < bytes.Length; i++) symbols[i] = _idOfByte[bytes[i]];
-        return _merger.Merge(symbols);
+        var count = _piecesAreSymbols ? _bytes.OfSymbols(bytes, symbols) : _bytes.OfBytes(bytes, symbols);
+        return _merger.Merge(symbols[..count]);
     }
 
-    /// <summary>The token that stands for exactly these bytes, or -1.</summary>
+    /// <summary>The token that stands for exactly this piece, or -1.</summary>
     private int WholeToken(ReadOnlySpan<byte> bytes)
     {
+        if (_piecesAreSymbols) return _vocabulary.FindInModel(bytes);
         var rented = bytes.Length > StackBytes ? ArrayPool<byte>.Shared.Rent(bytes.Length * 2) : null;
         var symbols = rented ?? stackalloc byte[StackBytes * 2];
-        var id = _vocabulary.Find(symbols[..ByteLevelAlphabet.Encode(bytes, symbols)]);
+        var id = _vocabulary.FindInModel(symbols[..ByteLevelAlphabet.Encode(bytes, symbols)]);
         if (rented is not null) ArrayPool<byte>.Shared.Return(rented);
         return id;
     }

@@ -68,9 +68,7 @@ public sealed class BpeTrainer(BpeTrainerOptions options)
         report(tokens.Count);
 
         tokens.IndexIds();
-        var inModel = new bool[tokens.Count];
-        Array.Fill(inModel, true);
-        return new Tokenizer(definition with { InModel = inModel, Merges = [.. merges] });
+        return new Tokenizer(definition with { Merges = [.. merges] });
     }
 
     private TokenizerDefinition EmptyDefinition()
@@ -86,7 +84,6 @@ public sealed class BpeTrainer(BpeTrainerOptions options)
         {
             Source = "trained tokenizer",
             Tokens = tokens,
-            InModel = [],
             Merges = [],
             AddedTokens = [.. special],
             PreTokenizer = PreTokenizer.DeepSeekJson,

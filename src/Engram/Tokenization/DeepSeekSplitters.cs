@@ -4,7 +4,7 @@ namespace Engram.Tokenization;
 // The expressions count Unicode scalar values and isolate their matches; text between matches survives as pieces.
 
 /// <summary>Stage 1: runs of numbers in chunks of at most three.</summary>
-internal sealed class DigitChunks : TextSplitter
+internal sealed class DigitChunks : CoveringSplitter
 {
     public const string Pattern = @"\p{N}{1,3}";
     private const int ChunkLength = 3;
@@ -23,7 +23,7 @@ internal sealed class DigitChunks : TextSplitter
 }
 
 /// <summary>Stage 2: runs of Han, Hiragana and Katakana.</summary>
-internal sealed class HanKanaRuns : TextSplitter
+internal sealed class HanKanaRuns : CoveringSplitter
 {
     public const string Pattern = "[\u4E00-\u9FA5\u3040-\u309F\u30A0-\u30FF]+";
 
@@ -37,7 +37,7 @@ internal sealed class HanKanaRuns : TextSplitter
 }
 
 /// <summary>Stage 3: words with what leads them, punctuation with the line breaks after it, white space.</summary>
-internal sealed class DeepSeekWords : TextSplitter
+internal sealed class DeepSeekWords : CoveringSplitter
 {
     public const string Pattern =
         """[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|""" + "[^\r\n" + @"\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+|"

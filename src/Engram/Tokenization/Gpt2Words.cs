@@ -4,7 +4,7 @@ namespace Engram.Tokenization;
 /// The splitter inside Hugging Face's ByteLevel when <c>use_regex</c> is set: GPT-2's
 /// <c>'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+</c>. The alternatives cover every rune.
 /// </summary>
-internal sealed class Gpt2Words : TextSplitter
+internal sealed class Gpt2Words : CoveringSplitter
 {
     private const RuneClass NotOther = RuneClass.WhiteSpace | RuneClass.Letter | RuneClass.Number;
 

@@ -6,7 +6,7 @@ namespace Engram.Tokenization;
 /// <summary>Changes the text before it is split, in a row of steps. Immutable and thread-safe.</summary>
 internal sealed class Normalizer
 {
-    private const string Supported = "NFC, NFD, NFKC, NFKD, Lowercase, Replace, Strip, StripAccents, Prepend, Sequence";
+    private const string Supported = "NFC, NFD, NFKC, NFKD, Lowercase, Replace, Strip, StripAccents, Prepend, ByteLevel, Sequence";
     private const int MostSteps = 64;
 
     // A text may not grow beyond this factor and this constant. Normalisation of one character (U+FDFA) gives 18; more is a file that wants to exhaust memory.
@@ -16,6 +16,9 @@ internal sealed class Normalizer
     private readonly NormalizerStep[] _steps;
 
     private Normalizer(NormalizerStep[] steps) => _steps = steps;
+
+    /// <summary>Whether the text becomes characters that stand for bytes.</summary>
+    public bool MakesSymbols => _steps.Any(step => step is ByteSymbolText);
 
     /// <param name="text">Valid UTF-16.</param>
     /// <exception cref="InvalidDataException">The text grows out of all proportion.</exception>
@@ -50,6 +53,7 @@ internal sealed class Normalizer
             "Lowercase" => new Lowercase(),
             "StripAccents" => new StripAccents(),
             "Strip" => new Strip(json.Flag("strip_left", absent: true), json.Flag("strip_right", absent: true)),
+            "ByteLevel" => new ByteSymbolText(),
             "Prepend" => new Prepend(json, json.Text("prepend")),
             "Replace" => new Replace(json, json.CompiledPattern(), json.Text("content")),
             _ => throw json.UnknownType(Supported),

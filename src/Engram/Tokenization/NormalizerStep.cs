@@ -1,4 +1,5 @@
 using System.Text;
+using Engram.Tokenization.Patterns;
 
 namespace Engram.Tokenization;
 
@@ -22,7 +23,7 @@ internal sealed class UnicodeForm : NormalizerStep
         _form = form;
     }
 
-    public override string Apply(string text, long longest) => text.Normalize(_form);
+    public override string Apply(string text, long longest) => UnicodeData.Normalized(text, _form);
 }
 
 /// <summary>Each rune alone, no culture, no context; U+0130 becomes "i" and a combining dot as in Unicode's full mapping.</summary>
@@ -33,7 +34,7 @@ internal sealed class Lowercase : NormalizerStep
         var result = new StringBuilder(text.Length);
         foreach (var rune in text.EnumerateRunes())
             if (rune.Value == 0x130) result.Append("i\u0307");
-            else result.Append(Rune.ToLowerInvariant(rune));
+            else result.Append(UnicodeData.Lowered(rune));
         return result.ToString();
     }
 }
@@ -73,22 +74,25 @@ internal sealed class Replace(TokenizerComponent json, RunePattern pattern, stri
     public override string Apply(string text, long longest)
     {
         var result = new StringBuilder(text.Length);
-        for (var at = 0; at < text.Length;)
+        var copied = 0;
+        for (var matches = default(PatternMatches); matches.Next(pattern, text, out var start, out var end); copied = end)
         {
-            var end = pattern.MatchEnd(text, at);
-            if (end > at)
-            {
-                result.Append(content);
-                at = end;
-            }
-            else
-            {
-                Rune.DecodeFromUtf16(text.AsSpan(at), out _, out var length);
-                result.Append(text, at, length);
-                at += length;
-            }
+            result.Append(text, copied, start - copied).Append(content);
             if (result.Length > longest) throw json.Error($"Replace makes a text longer than {longest} characters");
         }
-        return result.ToString();
+        result.Append(text, copied, text.Length - copied);
+        return result.Length <= longest ? result.ToString() : throw json.Error($"Replace makes a text longer than {longest} characters");
+    }
+}
+
+/// <summary>The characters that stand for the bytes of the text.</summary>
+internal sealed class ByteSymbolText : NormalizerStep
+{
+    private static readonly ByteSymbols Symbols = new();
+
+    public override string Apply(string text, long longest)
+    {
+        var result = new char[Symbols.MaxLength(text.Length)];
+        return new string(result, 0, Symbols.Write(text, result));
     }
 }

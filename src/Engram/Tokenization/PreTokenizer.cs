@@ -12,9 +12,6 @@ internal interface IPieceSink
 /// <summary>The stages that cut a text into the pieces byte-pair encoding works on. Immutable and thread-safe.</summary>
 internal sealed class PreTokenizer
 {
-    private const string Supported = "Split, ByteLevel, Digits, Sequence";
-    private const int MostStages = 64;
-
     /// <summary>The stages of DeepSeek-V3, as its tokenizer.json writes them.</summary>
     public static JsonElement DeepSeekJson { get; } = JsonElement.Parse($$"""
         {
@@ -28,52 +25,31 @@ internal sealed class PreTokenizer
         }
         """);
 
-    private readonly TextSplitter[] _stages;
+    private readonly Stage[] _stages;
 
-    // Before this stage a space is put in front of every piece that has none; -1: never.
-    private readonly int _prefixedStage;
+    private PreTokenizer(Stage[] stages, bool makesSymbols) => (_stages, MakesSymbols) = (stages, makesSymbols);
 
-    private PreTokenizer(TextSplitter[] stages, int prefixedStage)
+    /// <summary>Whether pieces are made of the characters that stand for bytes; otherwise they are text, and their bytes are to be taken.</summary>
+    public bool MakesSymbols { get; }
+
+    /// <summary>One stage: a splitter or a rewriter.</summary>
+    internal readonly record struct Stage(TextSplitter? Splitter, PieceRewriter? Rewriter);
+
+    /// <summary>Builds what a tokenizer.json describes.</summary>
+    /// <param name="json">The section; null makes whole texts pieces.</param>
+    /// <param name="textIsSymbols">Whether a normalizer has made byte symbols of the text.</param>
+    /// <param name="byteFallback">Whether the model has names for bytes, as SentencePiece's have; for the complaint.</param>
+    /// <exception cref="InvalidDataException">An unknown type, an unsupported pattern, a malformed field, or no stage that makes bytes.</exception>
+    public static PreTokenizer FromJson(TokenizerComponent json, bool textIsSymbols = false, bool byteFallback = false)
     {
-        _stages = stages;
-        _prefixedStage = prefixedStage;
-    }
-
-    /// <summary>Builds what a tokenizer.json describes. It must end with ByteLevel, because the vocabulary is made of bytes.</summary>
-    /// <exception cref="InvalidDataException">An unknown type, an unsupported pattern, or a malformed field.</exception>
-    public static PreTokenizer FromJson(TokenizerComponent json)
-    {
-        var stages = new List<TextSplitter>();
-        var prefixedStage = -1;
-        var byteLevel = false;
-        Append(json);
-        if (!byteLevel) throw json.Error("ByteLevel is missing; only byte-level vocabularies are supported");
-        return new PreTokenizer([.. stages], prefixedStage);
-
-        void Append(TokenizerComponent part)
-        {
-            if (byteLevel) throw part.Error("nothing may follow ByteLevel");
-            if (stages.Count == MostStages) throw part.Error($"more than {MostStages} stages");
-            switch (part.Json.ValueKind == JsonValueKind.Object ? part.Type : throw part.Error("must be an object"))
-            {
-                case "Sequence":
-                    foreach (var child in part.Children("pretokenizers")) Append(child);
-                    break;
-                case "Split":
-                    stages.Add(Splitter(part));
-                    break;
-                case "Digits":
-                    stages.Add(new DigitSplitter(part.Flag("individual_digits", absent: false)));
-                    break;
-                case "ByteLevel":
-                    byteLevel = true;
-                    if (part.Flag("add_prefix_space", absent: true)) prefixedStage = stages.Count;
-                    if (part.Flag("use_regex", absent: true)) stages.Add(new Gpt2Words());
-                    break;
-                default:
-                    throw part.UnknownType(Supported);
-            }
-        }
+        var reader = new PreTokenizerReader();
+        if (json.Json.ValueKind is not (JsonValueKind.Null or JsonValueKind.Undefined)) reader.Append(json);
+        if (!reader.HasByteLevel && !textIsSymbols)
+            throw new InvalidDataException($"{json.Source}: not a byte-level vocabulary{(byteFallback ? " but one of SentencePiece (byte_fallback)" : "")}: neither normalizer nor pre_tokenizer has a ByteLevel stage.");
+        // Bytes are taken directly where ByteLevel is the last stage; elsewhere the stages behind it have to see its characters.
+        var stages = reader.Stages;
+        var lastMakesSymbols = stages.Count > 0 && stages[^1].Rewriter is ByteSymbols;
+        return new PreTokenizer([.. lastMakesSymbols ? stages[..^1] : stages], makesSymbols: !lastMakesSymbols);
     }
 
     /// <summary>Sends the pieces of <paramref name="text"/> to the sink.</summary>
@@ -84,43 +60,16 @@ internal sealed class PreTokenizer
     private void Split<TSink>(ReadOnlySpan<char> text, int stage, ref TSink sink) where TSink : struct, IPieceSink, allows ref struct
     {
         if (text.IsEmpty) return;
-        if (stage == _prefixedStage && text[0] != ' ')
+        if (stage == _stages.Length) sink.Add(text);
+        else if (_stages[stage].Splitter is { } splitter)
+            for (var cut = default(Cut); splitter.Next(text, ref cut);) Split(text[cut.Start..cut.End], stage + 1, ref sink);
+        else
         {
-            var prefixed = ArrayPool<char>.Shared.Rent(text.Length + 1);
-            prefixed[0] = ' ';
-            text.CopyTo(prefixed.AsSpan(1));
-            SplitStage(prefixed.AsSpan(0, text.Length + 1), stage, ref sink);
-            ArrayPool<char>.Shared.Return(prefixed);
+            var rewriter = _stages[stage].Rewriter!;
+            var changed = ArrayPool<char>.Shared.Rent(rewriter.MaxLength(text.Length));
+            Split(changed.AsSpan(0, rewriter.Write(text, changed)), stage + 1, ref sink);
+            ArrayPool<char>.Shared.Return(changed);
         }
-        else SplitStage(text, stage, ref sink);
-    }
-
-    private void SplitStage<TSink>(ReadOnlySpan<char> text, int stage, ref TSink sink) where TSink : struct, IPieceSink, allows ref struct
-    {
-        if (stage == _stages.Length)
-        {
-            sink.Add(text);
-            return;
-        }
-        for (var start = 0; start < text.Length;)
-        {
-            var end = _stages[stage].PieceEnd(text, start);
-            Split(text[start..end], stage + 1, ref sink);
-            start = end;
-        }
-    }
-
-    private static TextSplitter Splitter(TokenizerComponent split)
-    {
-        if (split.Text("behavior") != "Isolated" || split.Flag("invert", absent: false))
-            throw split.Error($"Split with behavior {Excerpt.Of(split.Text("behavior"))} and invert {split.Flag("invert", absent: false)} is not supported; Isolated without invert is");
-        return split.Pattern() switch
-        {
-            (DigitChunks.Pattern, true) => new DigitChunks(),
-            (HanKanaRuns.Pattern, true) => new HanKanaRuns(),
-            (DeepSeekWords.Pattern, true) => new DeepSeekWords(),
-            _ => new PatternSplitter(split.CompiledPattern()),
-        };
     }
 
     private static string SplitJson(string pattern) =>

@@ -14,8 +14,17 @@ internal sealed class TokenTable
 
     private record struct Entry(int Id, int Start, int Length, int Hash);
 
+    // Ids may leave out numbers, but arrays are sized by them: no more than this beyond the number of strings.
+    private const int MostHolesPerToken = 3;
+    private const int MostHoles = 1 << 16;
+
+    private int _modelCount = int.MaxValue;
+
     /// <summary>Number of strings.</summary>
     public int Count { get; private set; }
+
+    /// <summary>Number of ids, with the holes among them: the largest and one more. Needs <see cref="IndexIds"/>.</summary>
+    public int IdCount => _entryOfId.Length;
 
     /// <summary>Adds a string.</summary>
     /// <returns>False, with the id it already has, when the string is present.</returns>
@@ -44,22 +53,30 @@ internal sealed class TokenTable
         return true;
     }
 
+    /// <summary>Ends the model's own vocabulary: what is added from here on exists as added tokens only.</summary>
+    public void EndModel() => _modelCount = Count;
+
     /// <summary>Builds the id → string direction, after the last <see cref="TryAdd"/>.</summary>
-    /// <returns>Null, or what is wrong: an id that is used twice or missing. Ids must be 0 … <see cref="Count"/> − 1.</returns>
+    /// <returns>Null, or what is wrong: an id that is used twice, or one far beyond the number of tokens.</returns>
     public string? IndexIds()
     {
-        _entryOfId = new int[Count];
+        var largest = -1;
+        for (var entry = 0; entry < Count; entry++)
+        {
+            largest = Math.Max(largest, _entries[entry].Id);
+            if (_entries[entry].Id >= (((long)MostHolesPerToken + 1) * Count) + MostHoles)
+                return $"{Excerpt.Of(Utf8(entry))} has id {_entries[entry].Id} although only {Count} tokens are defined";
+        }
+        _entryOfId = new int[largest + 1];
         Array.Fill(_entryOfId, -1);
         for (var entry = 0; entry < Count; entry++)
         {
             var id = _entries[entry].Id;
-            if ((uint)id >= (uint)Count) continue;   // some id below Count stays free and is reported
             if (_entryOfId[id] >= 0)
                 return $"id {id} is given to both {Excerpt.Of(Utf8(_entryOfId[id]))} and {Excerpt.Of(Utf8(entry))}";
             _entryOfId[id] = entry;
         }
-        var hole = Array.IndexOf(_entryOfId, -1);
-        return hole < 0 ? null : $"id {hole} has no token although {Count} tokens are defined; ids must run from 0 without a hole";
+        return null;
     }
 
     /// <summary>The id of a string, or -1.</summary>
@@ -69,8 +86,21 @@ internal sealed class TokenTable
         return found == 0 ? -1 : _entries[found - 1].Id;
     }
 
-    /// <summary>The string of an id, UTF-8. Needs <see cref="IndexIds"/>.</summary>
-    public ReadOnlySpan<byte> this[int id] => Utf8(_entryOfId[id]);
+    /// <summary>The id of a string of the model's own vocabulary, or -1.</summary>
+    public int FindInModel(ReadOnlySpan<byte> token)
+    {
+        var found = _slots[FindSlot(token, Hash(token))];
+        return found == 0 || found > _modelCount ? -1 : _entries[found - 1].Id;
+    }
+
+    /// <summary>Whether an id below <see cref="IdCount"/> has a token.</summary>
+    public bool Has(int id) => _entryOfId[id] >= 0;
+
+    /// <summary>Whether an id below <see cref="IdCount"/> has a token of the model's own vocabulary.</summary>
+    public bool IsInModel(int id) => _entryOfId[id] >= 0 && _entryOfId[id] < _modelCount;
+
+    /// <summary>The string of an id, UTF-8; empty for a hole. Needs <see cref="IndexIds"/>.</summary>
+    public ReadOnlySpan<byte> this[int id] => Has(id) ? Utf8(_entryOfId[id]) : default;
 
     /// <summary>The string that was added as number <paramref name="index"/>, UTF-8.</summary>
     public ReadOnlySpan<byte> Added(int index) => Utf8(index);

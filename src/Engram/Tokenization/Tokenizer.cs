@@ -21,6 +21,7 @@ public sealed class Tokenizer
     private readonly PreTokenizer _preTokenizer;
     private readonly SequenceTemplate _template;
     private readonly BpeModel _model;
+    private readonly bool _piecesAreSymbols;
     private readonly AddedTokenMatcher? _rawMatcher;
     private readonly AddedTokenMatcher? _normalizedMatcher;
     private readonly bool[] _special;
@@ -33,25 +34,36 @@ public sealed class Tokenizer
         _definition = definition;
         _tokens = definition.Tokens;
         _normalizer = Normalizer.FromJson(definition.Section("normalizer", definition.Normalizer));
-        _preTokenizer = PreTokenizer.FromJson(definition.Section("pre_tokenizer", definition.PreTokenizer));
+        _preTokenizer = PreTokenizer.FromJson(definition.Section("pre_tokenizer", definition.PreTokenizer), _normalizer is { MakesSymbols: true }, definition.ByteFallback);
+        _piecesAreSymbols = _preTokenizer.MakesSymbols;
         _template = SequenceTemplate.FromJson(definition.Section("post_processor", definition.PostProcessor), _tokens);
         CheckDecoder(definition.Section("decoder", definition.Decoder));
-        _model = new BpeModel(_tokens, IdsOfBytes(definition), definition.Merges, definition.IgnoreMerges, useCache);
+        _model = new BpeModel(definition, _piecesAreSymbols, useCache);
 
         _rawMatcher = Matcher(definition.AddedTokens.Where(token => !token.Normalized).Select(token => (token.Content, token)));
         _normalizedMatcher = Matcher(definition.AddedTokens.Where(token => token.Normalized).Select(token => (_normalizer?.Apply(token.Content) ?? token.Content, token)));
-        _special = new bool[_tokens.Count];
+        _special = new bool[_tokens.IdCount];
         foreach (var token in definition.AddedTokens) _special[token.Id] = token.Special;
 
-        (_bytes, _byteStarts) = DecodeVocabulary(_tokens);
+        (_bytes, _byteStarts) = DecodeVocabulary(_tokens, _special);
         _fingerprint = new Lazy<string>(() => Convert.ToHexStringLower(SHA256.HashData(ToJson())));
     }
 
-    /// <summary>Number of ids: the model's vocabulary and the added tokens. Every id from 0 up to it has a token.</summary>
-    public int VocabularySize => _tokens.Count;
+    /// <summary>Number of ids: the largest of the model's vocabulary and the added tokens, and one more. Some vocabularies leave out ids below it; such an id has no token.</summary>
+    public int VocabularySize => _tokens.IdCount;
 
     /// <summary>The added tokens, by ascending id.</summary>
     public IReadOnlyList<AddedToken> AddedTokens => _definition.AddedTokens;
+
+    /// <summary>
+    /// Sections of the file that have no effect here, with what they say: the reference library cuts ("truncation") or fills up ("padding") what it encodes,
+    /// this one never does.
+    /// </summary>
+    public IReadOnlyList<string> IgnoredSections =>
+    [
+        .. new[] { ("truncation", _definition.Truncation), ("padding", _definition.Padding) }
+            .Where(section => section.Item2 is not null).Select(section => $"{section.Item1}: {section.Item2!.Value.GetRawText()}"),
+    ];
 
     /// <summary>
     /// SHA-256, lower-case hexadecimal, of the canonical file that <see cref="Save"/> writes. It does not depend on the formatting of the file that was
@@ -97,11 +109,12 @@ public sealed class Tokenizer
     /// <summary>Encodes a text.</summary>
     /// <param name="text">Any text; half surrogate pairs are encoded as U+FFFD.</param>
     /// <param name="addSpecialTokens">Whether the file's post-processor may put its special tokens around the text. DeepSeek-V3 has none there.</param>
+    /// <param name="typedTokens">What the strings of added tokens mean where the text contains them.</param>
     /// <returns>Token ids.</returns>
-    public int[] Encode(ReadOnlySpan<char> text, bool addSpecialTokens = false)
+    public int[] Encode(ReadOnlySpan<char> text, bool addSpecialTokens = false, TypedTokens typedTokens = TypedTokens.Recognized)
     {
         var ids = new List<int>(text.Length / 3 + 4);
-        Encode(text, ids, addSpecialTokens);
+        Encode(text, ids, addSpecialTokens, typedTokens);
         return [.. ids];
     }
 
@@ -109,23 +122,25 @@ public sealed class Tokenizer
     /// <param name="text">Any text; half surrogate pairs are encoded as U+FFFD.</param>
     /// <param name="ids">Receives the token ids.</param>
     /// <param name="addSpecialTokens">Whether the file's post-processor may put its special tokens around the text.</param>
-    public void Encode(ReadOnlySpan<char> text, List<int> ids, bool addSpecialTokens = false)
+    /// <param name="typedTokens">What the strings of added tokens mean where the text contains them.</param>
+    public void Encode(ReadOnlySpan<char> text, List<int> ids, bool addSpecialTokens = false, TypedTokens typedTokens = TypedTokens.Recognized)
     {
         ArgumentNullException.ThrowIfNull(ids);
         if (addSpecialTokens) ids.AddRange(_template.Before);
         var sink = new IdSink(_model, ids);
-        Walk(text, ref sink);
+        Walk(text, typedTokens, ref sink);
         if (addSpecialTokens) ids.AddRange(_template.After);
     }
 
     /// <summary>Shows how a text is cut: its pieces with their ids, for inspection.</summary>
     /// <param name="text">Any text.</param>
-    /// <returns>Pieces in order. All their ids together are those of <see cref="Encode(ReadOnlySpan{char}, bool)"/>.</returns>
-    public IReadOnlyList<TokenPiece> Pieces(ReadOnlySpan<char> text)
+    /// <param name="typedTokens">What the strings of added tokens mean where the text contains them.</param>
+    /// <returns>Pieces in order. All their ids together are those of <see cref="Encode(ReadOnlySpan{char}, bool, TypedTokens)"/>.</returns>
+    public IReadOnlyList<TokenPiece> Pieces(ReadOnlySpan<char> text, TypedTokens typedTokens = TypedTokens.Recognized)
     {
         var pieces = new List<TokenPiece>();
-        var sink = new PieceListSink(_model, pieces);
-        Walk(text, ref sink);
+        var sink = new PieceListSink(_model, _piecesAreSymbols, pieces);
+        Walk(text, typedTokens, ref sink);
         return pieces;
     }
 
@@ -157,7 +172,7 @@ public sealed class Tokenizer
 
     /// <summary>The string of a token as the vocabulary writes it (bytes in the printable alphabet: "Ġthe" for " the"), or null.</summary>
     /// <param name="id">Token id.</param>
-    public string? IdToToken(int id) => (uint)id < (uint)VocabularySize ? Encoding.UTF8.GetString(_tokens[id]) : null;
+    public string? IdToToken(int id) => (uint)id < (uint)VocabularySize && _tokens.Has(id) ? Encoding.UTF8.GetString(_tokens[id]) : null;
 
     /// <summary>The id of a token given as the vocabulary writes it, or null.</summary>
     /// <param name="token">For example "Ġthe" or "&lt;|endoftext|&gt;".</param>
@@ -173,22 +188,22 @@ public sealed class Tokenizer
     public bool IsSpecial(int id) => (uint)id < (uint)VocabularySize && _special[id];
 
     /// <summary>Added tokens that are not normalised, then normalisation, then the added tokens that are, then the pieces in between.</summary>
-    private void Walk<TSink>(ReadOnlySpan<char> text, ref TSink sink) where TSink : struct, ITokenSink, allows ref struct
+    private void Walk<TSink>(ReadOnlySpan<char> text, TypedTokens typed, ref TSink sink) where TSink : struct, ITokenSink, allows ref struct
     {
         text = LoneSurrogates.Repair(text);
-        if (_rawMatcher is null) WalkNormalized(text, ref sink);
+        if (_rawMatcher is null || typed == TypedTokens.AllAsText) WalkNormalized(text, typed, ref sink);
         else
-            foreach (var span in new AddedTokenSpans(_rawMatcher, text))
+            foreach (var span in new AddedTokenSpans(_rawMatcher, text, typed == TypedTokens.SpecialAsText))
                 if (span.Token is { } token) sink.Add(token);
-                else WalkNormalized(text[span.Start..span.End], ref sink);
+                else WalkNormalized(text[span.Start..span.End], typed, ref sink);
     }
 
-    private void WalkNormalized<TSink>(ReadOnlySpan<char> text, ref TSink sink) where TSink : struct, ITokenSink, allows ref struct
+    private void WalkNormalized<TSink>(ReadOnlySpan<char> text, TypedTokens typed, ref TSink sink) where TSink : struct, ITokenSink, allows ref struct
     {
         if (_normalizer is not null) text = _normalizer.Apply(text.ToString());
-        if (_normalizedMatcher is null) _preTokenizer.Split(text, ref sink);
+        if (_normalizedMatcher is null || typed == TypedTokens.AllAsText) _preTokenizer.Split(text, ref sink);
         else
-            foreach (var span in new AddedTokenSpans(_normalizedMatcher, text))
+            foreach (var span in new AddedTokenSpans(_normalizedMatcher, text, typed == TypedTokens.SpecialAsText))
                 if (span.Token is { } token) sink.Add(token);
                 else _preTokenizer.Split(text[span.Start..span.End], ref sink);
     }
@@ -205,13 +220,13 @@ public sealed class Tokenizer
         public void Add(AddedToken token) => ids.Add(token.Id);
     }
 
-    private readonly struct PieceListSink(BpeModel model, List<TokenPiece> pieces) : ITokenSink
+    private readonly struct PieceListSink(BpeModel model, bool piecesAreSymbols, List<TokenPiece> pieces) : ITokenSink
     {
         public void Add(ReadOnlySpan<char> piece)
         {
             var ids = new List<int>();
             model.Encode(piece, ids);
-            pieces.Add(new TokenPiece(piece.ToString(), ids, IsAddedToken: false));
+            pieces.Add(new TokenPiece(piecesAreSymbols ? TextOfSymbols(piece) : piece.ToString(), ids, IsAddedToken: false));
         }
 
         public void Add(AddedToken token) => pieces.Add(new TokenPiece(token.Content, [token.Id], IsAddedToken: true));
@@ -220,20 +235,15 @@ public sealed class Tokenizer
     private static AddedTokenMatcher? Matcher(IEnumerable<(string Text, AddedToken Token)> tokens) =>
         tokens.ToArray() is { Length: > 0 } some ? new AddedTokenMatcher(some) : null;
 
-    private static int[] IdsOfBytes(TokenizerDefinition definition)
+    /// <summary>What a token reads as a row of byte symbols, for one without a token nothing; the canonical map compares these.</summary>
+    internal string TokenAsBytes(int id) => TextOfSymbols(IdToToken(id));
+
+    private static string TextOfSymbols(ReadOnlySpan<char> symbols)
     {
-        var ids = new int[256];
-        Span<byte> symbol = stackalloc byte[2];
-        for (var value = 0; value < 256; value++)
-        {
-            var length = ByteLevelAlphabet.Encode([(byte)value], symbol);
-            ids[value] = definition.Tokens.Find(symbol[..length]);
-            if (ids[value] < 0)
-                throw new InvalidDataException(
-                    $"{definition.Source}: the vocabulary has no token for byte 0x{value:X2} (\"{ByteLevelAlphabet.Symbol((byte)value)}\"); "
-                    + "a byte-level vocabulary needs all 256, or some texts could not be encoded.");
-        }
-        return ids;
+        var utf8 = new byte[Encoding.UTF8.GetByteCount(symbols)];
+        Encoding.UTF8.GetBytes(symbols, utf8);
+        var bytes = new byte[utf8.Length];
+        return Encoding.UTF8.GetString(bytes, 0, ByteLevelAlphabet.Decode(utf8, bytes));
     }
 
     private static void CheckDecoder(TokenizerComponent json)
@@ -246,14 +256,19 @@ public sealed class Tokenizer
         if (parts.Length == 0 || parts[0].Type != "ByteLevel") throw json.Error("the decoder must begin with ByteLevel");
     }
 
-    private static (byte[] Bytes, int[] Starts) DecodeVocabulary(TokenTable tokens)
+    private static (byte[] Bytes, int[] Starts) DecodeVocabulary(TokenTable tokens, bool[] special)
     {
         var total = 0;
-        for (var id = 0; id < tokens.Count; id++) total += tokens[id].Length;
+        for (var id = 0; id < tokens.IdCount; id++) total += tokens[id].Length;
         var bytes = new byte[total];   // decoding never lengthens
-        var starts = new int[tokens.Count + 1];
-        for (var id = 0; id < tokens.Count; id++)
-            starts[id + 1] = starts[id] + ByteLevelAlphabet.Decode(tokens[id], bytes.AsSpan(starts[id]));
+        var starts = new int[tokens.IdCount + 1];
+        for (var id = 0; id < tokens.IdCount; id++)
+        {
+            // Added tokens were found in the text as they are written; bytes come from the model alone.
+            var isText = special[id] || !tokens.IsInModel(id);
+            if (isText) tokens[id].CopyTo(bytes.AsSpan(starts[id]));
+            starts[id + 1] = starts[id] + (isText ? tokens[id].Length : ByteLevelAlphabet.Decode(tokens[id], bytes.AsSpan(starts[id])));
+        }
         return (bytes, starts);
     }
 

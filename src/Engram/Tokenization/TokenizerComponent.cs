@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Engram.Tokenization.Patterns;
 
 namespace Engram.Tokenization;
 
@@ -20,6 +21,8 @@ internal readonly record struct TokenizerComponent(JsonElement Json, string Sour
         Json.ValueKind == JsonValueKind.Object && Json.TryGetProperty(name, out var value)
             ? value
             : throw Error($"{Excerpt.Of(name)} is missing");
+
+    public bool Has(string name) => Json.ValueKind == JsonValueKind.Object && Json.TryGetProperty(name, out _);
 
     public string Text(string name) => Text(Property(name), name);
 
@@ -66,7 +69,7 @@ internal readonly record struct TokenizerComponent(JsonElement Json, string Sour
         }
         catch (FormatException e)
         {
-            throw new InvalidDataException($"{Source}: {Section}: {e.Message}", e);
+            throw new InvalidDataException($"{Source}: {Section}: the pattern {Excerpt.Of(pattern)} {e.Message}", e);
         }
     }
 }

@@ -8,11 +8,8 @@ internal sealed record TokenizerDefinition
     /// <summary>Where it comes from, for messages.</summary>
     public required string Source { get; init; }
 
-    /// <summary>Vocabulary strings of the model and of the added tokens; ids 0 … Count − 1.</summary>
+    /// <summary>Vocabulary strings of the model and of the added tokens.</summary>
     public required TokenTable Tokens { get; init; }
-
-    /// <summary>Ids that belong to the model's own vocabulary; the others exist as added tokens only.</summary>
-    public required bool[] InModel { get; init; }
 
     /// <summary>In order of rank.</summary>
     public required Merge[] Merges { get; init; }
@@ -20,19 +17,19 @@ internal sealed record TokenizerDefinition
     /// <summary>In order of id.</summary>
     public required AddedToken[] AddedTokens { get; init; }
 
-    /// <summary>Token of the model for characters outside its alphabet. Never produced, because the alphabet is complete; kept for writing.</summary>
+    /// <summary>Token for bytes that the vocabulary lacks; null drops them.</summary>
     public string? UnknownToken { get; init; }
 
-    /// <summary>Kept for writing.</summary>
+    /// <summary>Whether neighbouring unknown bytes become one unknown token.</summary>
     public bool FuseUnknown { get; init; }
 
-    /// <summary>Kept for writing; without effect because the alphabet is complete.</summary>
+    /// <summary>Whether a byte that the vocabulary lacks is looked for by the names of the bytes of its symbol, such as "&lt;0xC4&gt;", first.</summary>
     public bool ByteFallback { get; init; }
 
     /// <summary>Whether a piece that is a whole vocabulary entry is taken without merging.</summary>
     public bool IgnoreMerges { get; init; }
 
-    /// <summary>Limits for callers of the reference library; kept for writing.</summary>
+    /// <summary>Limits that the reference library applies to texts; here they have no effect and are kept for writing.</summary>
     public JsonElement? Truncation { get; init; }
 
     /// <inheritdoc cref="Truncation"/>
@@ -47,7 +44,7 @@ internal sealed record TokenizerDefinition
     /// <summary>See <see cref="SequenceTemplate.FromJson"/>.</summary>
     public JsonElement? PostProcessor { get; init; }
 
-    /// <summary>ByteLevel, alone or before Fuse.</summary>
+    /// <summary>ByteLevel, alone or before Fuse; absent in files that the reference cannot decode.</summary>
     public JsonElement? Decoder { get; init; }
 
     /// <summary>The section of the file with the given key.</summary>

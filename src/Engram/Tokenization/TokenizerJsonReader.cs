@@ -12,6 +12,9 @@ internal ref struct TokenizerJsonReader
 {
     private const int MaxDepth = 64;
 
+    // Git stores these lines in the place of a large file.
+    private static ReadOnlySpan<byte> LfsPointer => "version https://git-lfs.github.com/spec/"u8;
+
     private readonly string _source;
     private readonly TokenTable _tokens = new();
     private readonly Dictionary<string, AddedToken> _addedTokens = new(StringComparer.Ordinal);
@@ -20,7 +23,6 @@ internal ref struct TokenizerJsonReader
     private Utf8JsonReader _json;
     private byte[] _scratch = new byte[256];
     private byte[] _concatenation = new byte[256];
-    private readonly List<int> _addedOnly = [];
     private bool _hasVocabulary;
 
     private TokenizerJsonReader(ReadOnlySpan<byte> utf8Json, string source)
@@ -34,6 +36,8 @@ internal ref struct TokenizerJsonReader
     /// <exception cref="InvalidDataException">Anything is wrong with it.</exception>
     public static TokenizerDefinition Read(ReadOnlySpan<byte> utf8Json, string source)
     {
+        if (utf8Json.StartsWith(LfsPointer))
+            throw new InvalidDataException($"{source}: is a git-lfs pointer, not the file it stands for. Fetch the file with \"git lfs pull\", or download it from the page of the repository.");
         if (!Utf8.IsValid(utf8Json)) throw new InvalidDataException($"{source}: not valid UTF-8");
         try
         {
@@ -48,7 +52,7 @@ internal ref struct TokenizerJsonReader
 
     private TokenizerDefinition Read()
     {
-        var definition = new TokenizerDefinition { Source = _source, Tokens = _tokens, InModel = [], Merges = [], AddedTokens = [] };
+        var definition = new TokenizerDefinition { Source = _source, Tokens = _tokens, Merges = [], AddedTokens = [] };
         List<AddedToken> addedTokens = [];
         _json.Read();
         Require(JsonTokenType.StartObject, "the file");
@@ -74,20 +78,17 @@ internal ref struct TokenizerJsonReader
         _json.Read();   // throws when anything follows
         if (!_hasVocabulary) throw Error("\"model\" is missing");
 
+        _tokens.EndModel();
         foreach (var token in addedTokens) AddToken(token);
         if (_tokens.IndexIds() is { } fault) throw Error(fault);
-        var inModel = new bool[_tokens.Count];
-        Array.Fill(inModel, true);
-        foreach (var id in _addedOnly) inModel[id] = false;
         addedTokens.Sort((a, b) => a.Id.CompareTo(b.Id));
-        return definition with { InModel = inModel, Merges = [.. _merges], AddedTokens = [.. addedTokens] };
+        return definition with { Merges = [.. _merges], AddedTokens = [.. addedTokens] };
     }
 
     private readonly void AddToken(AddedToken token)
     {
         if (!_addedTokens.TryAdd(token.Content, token)) throw Error($"added token {Excerpt.Of(token.Content)} is listed twice");
-        if (_tokens.TryAdd(Encoding.UTF8.GetBytes(token.Content), token.Id, out var existing)) _addedOnly.Add(token.Id);
-        else if (existing != token.Id) throw Error($"added token {Excerpt.Of(token.Content)} has id {token.Id}, but the vocabulary gives it id {existing}");
+        if (!_tokens.TryAdd(Encoding.UTF8.GetBytes(token.Content), token.Id, out var existing) && existing != token.Id) throw Error($"added token {Excerpt.Of(token.Content)} has id {token.Id}, but the vocabulary gives it id {existing}");
     }
 
     private void ReadAddedTokens(List<AddedToken> tokens)
@@ -131,7 +132,8 @@ internal ref struct TokenizerJsonReader
             {
                 case "type":
                     var type = ReadString("model type");
-                    if (type != "BPE") throw Error($"model: type {Excerpt.Of(type)} is not supported. Supported: BPE.");
+                    if (type != "BPE")
+                        throw Error($"model: type {Excerpt.Of(type)} is not a byte-level vocabulary{(type == "Unigram" ? " but one of SentencePiece" : "")}. Supported: BPE over bytes.");
                     break;
                 case "dropout":
                     _json.Read();

@@ -38,8 +38,8 @@ internal static class TokenizerJsonWriter
         json.WriteBoolean("byte_fallback", definition.ByteFallback);
         json.WriteBoolean("ignore_merges", definition.IgnoreMerges);
         json.WriteStartObject("vocab");
-        for (var id = 0; id < definition.Tokens.Count; id++)
-            if (definition.InModel[id]) json.WriteNumber(definition.Tokens[id], id);
+        for (var id = 0; id < definition.Tokens.IdCount; id++)
+            if (definition.Tokens.IsInModel(id)) json.WriteNumber(definition.Tokens[id], id);
         json.WriteEndObject();
         json.WriteStartArray("merges");
         var pair = Array.Empty<byte>();

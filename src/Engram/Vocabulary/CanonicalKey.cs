@@ -15,7 +15,8 @@ internal static class CanonicalKey
     /// <summary>The key of a token.</summary>
     public static string Of(Tokenizer tokenizer, int id)
     {
-        var text = Encoding.UTF8.GetString(tokenizer.TokenBytes(id));
+        // The reference reads every token as a row of byte symbols, added ones too, and models store maps made so.
+        var text = tokenizer.TokenAsBytes(id);
         // A fragment of a character has no text to normalise and is known by its vocabulary string. All kinds of key share one dictionary.
         if (text.Contains('\uFFFD')) return tokenizer.IdToToken(id)!;
         var normalized = Normalize(text);
@@ -25,8 +26,8 @@ internal static class CanonicalKey
     /// <summary>The eight steps, in the order that defines them.</summary>
     internal static string Normalize(string text)
     {
-        text = text.Normalize(NormalizationForm.FormKC);
-        text = text.Normalize(NormalizationForm.FormD);
+        text = UnicodeData.Normalized(text, NormalizationForm.FormKC);
+        text = UnicodeData.Normalized(text, NormalizationForm.FormD);
         text = UnicodeData.WithoutMarks(text);
         text = Lowered(text);
         text = WithSingleSpaces(text);
@@ -39,7 +40,7 @@ internal static class CanonicalKey
     private static string Lowered(string text)
     {
         var result = new StringBuilder(text.Length);
-        foreach (var rune in text.EnumerateRunes()) result.Append(Rune.ToLowerInvariant(rune));
+        foreach (var rune in text.EnumerateRunes()) result.Append(UnicodeData.Lowered(rune));
         return result.ToString();
     }
 

@@ -28,13 +28,13 @@ internal static class RegexOracle
     {
         var runes = text.EnumerateRunes().ToArray();
         var mapped = string.Concat(runes.Select(rune => rune.IsBmp ? (char)rune.Value : StandIns[Rune.GetUnicodeCategory(rune)]));
-        var covered = 0;
+        var (covered, lastEnd) = (0, -1);
         foreach (Match match in pattern.Matches(mapped))
         {
-            if (match.Length == 0) continue;
+            if (match.Length == 0 && match.Index == lastEnd) continue;   // an empty match counts unless it follows a match directly
             if (match.Index > covered) yield return string.Concat(runes[covered..match.Index]);
-            covered = match.Index + match.Length;
-            yield return string.Concat(runes[match.Index..covered]);
+            covered = lastEnd = match.Index + match.Length;
+            if (match.Length > 0) yield return string.Concat(runes[match.Index..covered]);
         }
         if (covered < runes.Length) yield return string.Concat(runes[covered..]);
     }

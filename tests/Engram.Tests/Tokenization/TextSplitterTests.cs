@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using CsCheck;
 using Engram.Tokenization;
+using Engram.Tokenization.Patterns;
 
 namespace Engram.Tests.Tokenization;
 
@@ -21,10 +22,11 @@ public sealed class TextSplitterTests
     [Fact]
     public void Gpt2Words_EqualTheirPattern() => AssertEqualsPattern(new Gpt2Words(), Gpt2Pattern);
 
+    /// <summary>Digits go by a newer Unicode version than patterns, so any scalar is not compared.</summary>
     [Theory]
     [InlineData(true, @"\p{N}")]
     [InlineData(false, @"\p{N}+")]
-    public void DigitSplitter_EqualsItsPattern(bool individual, string pattern) => AssertEqualsPattern(new DigitSplitter(individual), pattern);
+    public void DigitSplitter_EqualsItsPattern(bool individual, string pattern) => AssertEqualsPattern(new DigitSplitter(individual), pattern, TextGen.Adversarial);
 
     [Fact]
     public void DeepSeekStages_InARow_EqualTheirPatternsInARow()
@@ -52,11 +54,11 @@ public sealed class TextSplitterTests
             Assert.Contains($"\"Regex\": \"{System.Text.Json.JsonEncodedText.Encode(pattern, MinimalJsonEncoder.Instance)}\"", saved);
     }
 
-    private static void AssertEqualsPattern(TextSplitter scanner, string pattern)
+    private static void AssertEqualsPattern(TextSplitter scanner, string pattern, Gen<string>? texts = null)
     {
         var regex = new Regex(pattern);
-        var runePattern = new PatternSplitter(RunePattern.Parse(pattern));
-        Gen.OneOf(TextGen.Adversarial, TextGen.Runes).Sample(text =>
+        var runePattern = new PatternSplitter(RunePattern.Parse(pattern), SplitBehavior.Isolated);
+        (texts ?? Gen.OneOf(TextGen.Adversarial, TextGen.Runes)).Sample(text =>
         {
             var expected = RegexOracle.Split(text, regex);
             Assert.Equal(expected, Pieces(scanner, text));
@@ -67,12 +69,11 @@ public sealed class TextSplitterTests
     internal static List<string> Pieces(TextSplitter splitter, string text)
     {
         var pieces = new List<string>();
-        for (var start = 0; start < text.Length;)
+        if (text.Length == 0) return pieces;
+        for (var cut = default(Cut); splitter.Next(text, ref cut);)
         {
-            var end = splitter.PieceEnd(text, start);
-            Assert.InRange(end, start + 1, text.Length);
-            pieces.Add(text[start..end]);
-            start = end;
+            Assert.InRange(cut.End, cut.Start + 1, text.Length);
+            pieces.Add(text[cut.Start..cut.End]);
         }
         return pieces;
     }

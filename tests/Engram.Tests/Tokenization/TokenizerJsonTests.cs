@@ -144,18 +144,17 @@ public sealed class TokenizerJsonTests : IDisposable
         { "added_tokens", """[{ "id": 256, "content": "x1" }, { "id": 257, "content": "x1" }]""", "\"x1\" is listed twice" },
         { "added_tokens", """[{ "id": 257, "content": "a" }]""", "\"a\" has id 257, but the vocabulary gives it id 97" },
         { "added_tokens", """[{ "id": 97, "content": "x1" }]""", "id 97 is given to both \"a\" and \"x1\"" },
-        { "added_tokens", """[{ "id": 257, "content": "x1" }]""", "id 256 has no token" },
-        { "added_tokens", """[{ "id": 2000000000, "content": "x1" }]""", "id 256 has no token" },
+        { "added_tokens", """[{ "id": 2000000000, "content": "x1" }]""", "\"x1\" has id 2000000000 although only 257 tokens are defined" },
         { "added_tokens", """[{ "id": 256, "content": "x1", "special": 1 }]""", "\"special\" must be true or false" },
-        { "model.type", "\"Unigram\"", "type \"Unigram\"" },
+        { "model.type", "\"Unigram\"", "type \"Unigram\" is not a byte-level vocabulary but one of SentencePiece" },
         { "model.dropout", "0.1", "dropout" },
         { "model.continuing_subword_prefix", "\"##\"", "continuing_subword_prefix" },
         { "model.end_of_word_suffix", "\"</w>\"", "end_of_word_suffix" },
         { "model.vocab", "[]", "vocab must be an object" },
-        { "model.vocab", "{}", "no token for byte 0x00" },
+        { "model.vocab", "{}", "not a byte-level vocabulary: it has no token for any byte" },
         { "model.vocab", """{ "a": 0, "a": 1 }""", "\"a\" is in the vocabulary twice, with ids 0 and 1" },
         { "model.vocab", """{ "a": 0, "b": 0 }""", "id 0 is given to both \"a\" and \"b\"" },
-        { "model.vocab", """{ "a": 0, "b": 2 }""", "id 1 has no token" },
+        { "model.vocab", """{ "a": 0, "b": 70000 }""", "\"b\" has id 70000 although only 2 tokens are defined" },
         { "model.vocab", """{ "a": "0" }""", "must be an integer" },
         { "model.vocab", """{ "\ud800": 0 }""", "not valid Unicode" },
         { "model.merges", "{}", "merges must be an array" },
@@ -175,15 +174,20 @@ public sealed class TokenizerJsonTests : IDisposable
         { "normalizer", """{ "type": "Replace", "pattern": "x", "content": "" }""", "\"pattern\" must be an object" },
         { "normalizer", """{ "type": "Replace", "pattern": {}, "content": "" }""", "must hold a \"String\" or a \"Regex\"" },
         { "normalizer", """{ "type": "Prepend", "prepend": "\udfff" }""", "not valid Unicode" },
-        { "pre_tokenizer", "null", "must be an object" },
-        { "pre_tokenizer", """{ "type": "Metaspace" }""", "pre_tokenizer: type \"Metaspace\"" },
-        { "pre_tokenizer", """{ "type": "Digits" }""", "ByteLevel is missing" },
+        { "pre_tokenizer", "3", "must be an object" },
+        { "pre_tokenizer", "null", "not a byte-level vocabulary" },
+        { "pre_tokenizer", """{ "type": "UnicodeScripts" }""", "pre_tokenizer: type \"UnicodeScripts\"" },
+        { "pre_tokenizer", """{ "type": "Metaspace" }""", "\"replacement\" is missing" },
+        { "pre_tokenizer", """{ "type": "Metaspace", "replacement": "__" }""", "one character" },
+        { "pre_tokenizer", """{ "type": "Metaspace", "replacement": "_", "prepend_scheme": "first" }""", "prepend_scheme \"first\"" },
+        { "pre_tokenizer", """{ "type": "Digits" }""", "not a byte-level vocabulary" },
         { "pre_tokenizer", """{ "type": "Sequence", "pretokenizers": {} }""", "\"pretokenizers\" must be an array" },
-        { "pre_tokenizer", """{ "type": "Sequence", "pretokenizers": [{ "type": "ByteLevel" }, { "type": "Digits" }] }""", "nothing may follow ByteLevel" },
-        { "pre_tokenizer", """{ "type": "Split", "pattern": { "Regex": "(?<=a)" }, "behavior": "Isolated" }""", "the pattern \"(?<=a)\" uses" },
-        { "pre_tokenizer", """{ "type": "Split", "pattern": { "String": " " }, "behavior": "Removed" }""", "behavior \"Removed\"" },
-        { "pre_tokenizer", """{ "type": "Split", "pattern": { "String": " " }, "behavior": "Isolated", "invert": true }""", "invert True" },
-        { "post_processor", """{ "type": "RobertaProcessing" }""", "post_processor: type \"RobertaProcessing\"" },
+        { "pre_tokenizer", """{ "type": "Split", "pattern": { "Regex": "(?x:a)" }, "behavior": "Isolated" }""", "the pattern \"(?x:a)\" uses this kind of group" },
+        { "pre_tokenizer", """{ "type": "Split", "pattern": { "String": " " }, "behavior": "Kept" }""", "behavior \"Kept\" does not exist; Removed, Isolated" },
+        { "pre_tokenizer", """{ "type": "Split", "pattern": { "String": " " }, "behavior": "Isolated", "invert": 1 }""", "\"invert\" must be true or false" },
+        { "post_processor", """{ "type": "RobertaProcessing", "cls": ["<s>", 0] }""", "\"sep\" is missing" },
+        { "post_processor", """{ "type": "BertProcessing", "cls": ["<s>", 256], "sep": ["</s>", 1] }""", "\"cls\" must be a token and its id" },
+        { "post_processor", """{ "type": "PairProcessing" }""", "post_processor: type \"PairProcessing\"" },
         { "post_processor", """{ "type": "TemplateProcessing", "single": [] }""", "leaves out the text" },
         { "post_processor", """{ "type": "TemplateProcessing", "single": [{ "SpecialToken": { "id": "x" } }], "special_tokens": {} }""", "\"x\" is missing" },
         { "post_processor", """{ "type": "TemplateProcessing", "single": [{ "SpecialToken": { "id": "x" } }], "special_tokens": { "x": { "ids": [256] } } }""", "stands for \"256\", which is no id" },
@@ -203,6 +207,16 @@ public sealed class TokenizerJsonTests : IDisposable
         var error = Refused(Encoding.UTF8.GetBytes(file));
         Assert.StartsWith("tiny.json: ", error.Message);
         Assert.Contains(expected, error.Message);
+    }
+
+    [Fact]
+    public void MissingBytes_WithAnUnknownTokenThatIsMissingToo_AreRefused()
+    {
+        var tiny = new TinyTokenizer();
+        tiny.Model["unk_token"] = "<unk>";
+        tiny.Build();   // never needed
+        tiny.Model["vocab"]!.AsObject().Remove("a");
+        Assert.Contains("lacks bytes, and the unk_token \"<unk>\"", tiny.Refused().Message);
     }
 
     [Theory]
