@@ -41,6 +41,9 @@ internal sealed class TrainingSpeed : IDisposable
 
     public List<double> Seconds { get; } = [];
 
+    /// <summary>Seconds of every update in the forward pass with the loss, the backward pass, clipping, and the optimizer of the dense parameters.</summary>
+    public List<(double Forward, double Backward, double Clipping, double Optimizer)> Parts { get; } = [];
+
     /// <summary>One update with everything that training does: data, addresses, gather, forward, backward, clipping, both optimizers.</summary>
     public void Step()
     {
@@ -50,12 +53,19 @@ internal sealed class TrainingSpeed : IDisposable
         _model.Memory?.Address(_batch.Inputs, _batch.DocumentStarts, _batch.Sequences, _rows);
         _tables?.Begin(_rows);
         using var memory = _model.Memory?.Gather(_rows, 0, _batch.Sequences, _batch.Length, torch.CPU, requiresGradient: true);
+        var began = clock.Elapsed.TotalSeconds;
         var (hidden, _) = _model.Transformer.Forward(_batch.Inputs, _batch.DocumentStarts, _batch.Sequences, memory, training: true);
-        _model.Transformer.Loss(hidden, _batch.Targets).backward();
+        var loss = _model.Transformer.Loss(hidden, _batch.Targets);
+        var forward = clock.Elapsed.TotalSeconds;
+        loss.backward();
+        var backward = clock.Elapsed.TotalSeconds;
         if (memory is not null)
             _tables!.Accumulate(memory, 0, TokensPerStep);
+        var accumulated = clock.Elapsed.TotalSeconds;
         var clipped = GradientClipping.Apply(_optimizer.Parameters, 1, _tables?.SumOfSquares() ?? 0);
+        var clipping = clock.Elapsed.TotalSeconds;
         _optimizer.Step(1e-3);
+        Parts.Add((forward - began, backward - forward, clipping - accumulated, clock.Elapsed.TotalSeconds - clipping));
         _tables?.Step(5e-3, clipped.Factor);
         _model.Transformer.UpdateRouterBiases();
         _optimizer.ClearGradients();
