@@ -1,7 +1,7 @@
 using Engram.Models.Configuration;
-using Engram.Models.Native;
+using Engram.Torch.Native;
 using Engram.Studies.Benchmarks;
-using Engram.Training.Corpora;
+using Engram.Corpora;
 using TorchSharp;
 
 namespace Engram.Benchmarks;

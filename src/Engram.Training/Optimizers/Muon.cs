@@ -1,4 +1,5 @@
 using Engram.Torch;
+using Engram.Torch.Kernels;
 using static TorchSharp.torch;
 
 namespace Engram.Training.Optimizers;
@@ -56,6 +57,8 @@ public sealed record MuonOptions
         Require.Fraction(Momentum);
         Require.NotNegative(WeightDecay);
         Require.Positive(RmsFactor);
+        if (NewtonSchulz.First.Count < 0 || NewtonSchulz.Second.Count < 0 || NewtonSchulz.First.Count + NewtonSchulz.Second.Count < 1)
+            throw new ArgumentOutOfRangeException(nameof(NewtonSchulz), NewtonSchulz, "The iteration needs at least one round.");
         return this;
     }
 }
@@ -93,12 +96,17 @@ public sealed class Muon : IDisposable
         Require.NotNegative(learningRate);
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        var gradients = _pieces.ToDictionary(p => p.Key, p => p.Value[0].Parameter.Gradient());
+        var gradients = _pieces.ToDictionary(p => p.Key, p => p.Value[0].Parameter.Gradient().contiguous());
         foreach (var group in _groups)
         {
+            var (shrink, rate) = (1 - learningRate * _options.WeightDecay, learningRate * _options.Scale(group.Rows, group.Columns));
+            if (group.Kernel is not null)
+            {
+                group.Update(gradients, _options, shrink, rate);
+                continue;
+            }
             Tensor[] stacks = [.. group.Pieces.Select(piece => piece.Of(gradients[piece.Parameter.Name]))];
-            TorchScript.Muon(group.Values, stacks, group.Momentum, _options.Momentum, _options.Nesterov,
-                shrink: 1 - learningRate * _options.WeightDecay, rate: learningRate * _options.Scale(group.Rows, group.Columns), _options.NewtonSchulz);
+            TorchScript.Muon(group.Values, stacks, group.Momentum, _options.Momentum, _options.Nesterov, shrink, rate, _options.NewtonSchulz);
         }
     }
 
@@ -173,10 +181,22 @@ public sealed class Muon : IDisposable
             using var part = whole.narrow(-2, Start, Extent);
             return part.reshape(-1, Rows, Columns);
         }
+
+        /// <summary>Where the matrices of this piece begin in a contiguous tensor of the parameter's shape, in the order of <see cref="Of"/>.</summary>
+        public unsafe void Addresses(Tensor whole, Span<nint> addresses)
+        {
+            var first = HostTensor.Pointer(whole);
+            var (blocks, rows) = (Extent / Rows, Parameter.Tensor.size(-2));
+            for (var i = 0; i < addresses.Length; i++)
+                addresses[i] = (nint)(first + (i / blocks * rows + Start + i % blocks * Rows) * Columns);
+        }
     }
 
     private sealed class Group : IDisposable
     {
+        private readonly nint[] _values;
+        private readonly nint[] _gradients;
+
         public Group(Piece[] pieces)
         {
             using var noGrad = no_grad();
@@ -190,6 +210,10 @@ public sealed class Muon : IDisposable
                 pieces[i].Momentum = Momentum.narrow(0, offset, counts[i]).DetachFromDisposeScope();
                 offset += counts[i];
             }
+
+            (_values, _gradients) = (new nint[offset], new nint[offset]);
+            if (HostTensor.Handles(Momentum) && NewtonSchulzKernel.LanesFor(offset, Rows, Columns) is > 0 and var lanes)
+                Kernel = new MuonKernel((int)Rows, (int)Columns, lanes);
         }
 
         public Piece[] Pieces { get; }
@@ -202,8 +226,26 @@ public sealed class Muon : IDisposable
         /// <summary>Momentum of all pieces, [matrices, rows, columns].</summary>
         public Tensor Momentum { get; }
 
+        /// <summary>For many small matrices in host memory; null otherwise.</summary>
+        public MuonKernel? Kernel { get; }
+
+        /// <summary>One update by <see cref="Kernel"/>.</summary>
+        public unsafe void Update(Dictionary<string, Tensor> gradients, MuonOptions options, double shrink, double rate)
+        {
+            var offset = 0;
+            for (var i = 0; i < Pieces.Length; i++)
+            {
+                var count = (int)Values[i].size(0);
+                Pieces[i].Addresses(Pieces[i].Parameter.Tensor, _values.AsSpan(offset, count));
+                Pieces[i].Addresses(gradients[Pieces[i].Parameter.Name], _gradients.AsSpan(offset, count));
+                offset += count;
+            }
+            Kernel!.Update(_values, _gradients, (nint)HostTensor.Pointer(Momentum), options, shrink, rate);
+        }
+
         public void Dispose()
         {
+            Kernel?.Dispose();
             foreach (var value in Values) value.Dispose();
             foreach (var piece in Pieces) piece.Momentum?.Dispose();
             Momentum.Dispose();
