@@ -1,3 +1,4 @@
+using Engram.Torch.Kernels;
 using static TorchSharp.torch;
 
 namespace Engram.Torch.Layers;
@@ -20,14 +21,20 @@ internal static class GroupedMatmul
     /// <param name="ends">Exclusive end of each group's rows, ascending; the last is N. Groups may be empty.</param>
     public static Tensor Apply(Tensor rows, Tensor matrices, int[] ends)
     {
+        if (GroupedMatmulKernel.Handles(rows))
+            return GroupedMatmulKernel.Apply(rows, matrices, ends);
         // The fused operator takes single precision and 16-byte aligned rows only.
-        if (rows.dtype != ScalarType.Float32 || rows.size(1) % 4 != 0 || matrices.size(1) % 4 != 0)
-            return Composed(rows, matrices, ends);
+        return rows.dtype == ScalarType.Float32 && rows.size(1) % 4 == 0 && matrices.size(1) % 4 == 0 ? Fused(rows, matrices, ends) : Composed(rows, matrices, ends);
+    }
+
+    /// <summary>The operator of libtorch: for devices that the kernel does not reach.</summary>
+    internal static Tensor Fused(Tensor rows, Tensor matrices, int[] ends)
+    {
         var endsTensor = tensor(ends, dtype: ScalarType.Int32, device: rows.device);
         return (Tensor)Script.Value.invoke("grouped_mm", rows, matrices.transpose(1, 2), endsTensor);
     }
 
-    /// <summary>One product per group: any type and width, and the reference of the fused operator.</summary>
+    /// <summary>One product per group: any type and width, and the reference of the others.</summary>
     public static Tensor Composed(Tensor rows, Tensor matrices, int[] ends)
     {
         var products = new List<Tensor>(ends.Length);

@@ -27,7 +27,7 @@ internal sealed unsafe class LaneMatrices : IDisposable
     public LaneMatrices(int rows, int columns, int lanes)
     {
         (_rows, _columns, _lanes) = (rows, columns, lanes);
-        (N, M) = (RoundedUp(Math.Min(rows, columns)), RoundedUp(Math.Max(rows, columns)));
+        (N, M) = ((int)RoundedUp(Math.Min(rows, columns)), (int)RoundedUp(Math.Max(rows, columns)));
         _memory = (float*)NativeMemory.AlignedAlloc((nuint)Bytes(rows, columns, lanes), Alignment);
         X = _memory;
         Spare = X + (long)N * M * lanes;
@@ -54,9 +54,9 @@ internal sealed unsafe class LaneMatrices : IDisposable
     public float* Polynomial { get; }
 
     /// <summary>Memory for matrices of a shape: the iteration is fast where this fits into one core's second-level cache.</summary>
-    public static long Bytes(int rows, int columns, int lanes)
+    public static long Bytes(long rows, long columns, int lanes)
     {
-        long n = RoundedUp(Math.Min(rows, columns)), m = RoundedUp(Math.Max(rows, columns));
+        var (n, m) = (RoundedUp(Math.Min(rows, columns)), RoundedUp(Math.Max(rows, columns)));
         return 2 * n * (n + m) * lanes * sizeof(float);
     }
 
@@ -119,5 +119,5 @@ internal sealed unsafe class LaneMatrices : IDisposable
         *(Vector4*)(to + 3 * toRow) = turned.W;
     }
 
-    private static int RoundedUp(int extent) => (extent + Tile - 1) / Tile * Tile;
+    private static long RoundedUp(long extent) => (extent + Tile - 1) / Tile * Tile;
 }

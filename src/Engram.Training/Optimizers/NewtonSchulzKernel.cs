@@ -21,9 +21,9 @@ internal static unsafe class NewtonSchulzKernel
     /// <param name="columns">Columns of each.</param>
     public static int LanesFor(long matrices, long rows, long columns)
     {
-        if (matrices < LeastMatrices || rows * columns > CacheBytes)
+        if (matrices < LeastMatrices || Math.Max(rows, columns) > WideCacheBytes)
             return 0;
-        bool Fits(int lanes, long bytes) => LaneMatrices.Bytes((int)rows, (int)columns, lanes) <= bytes;
+        bool Fits(int lanes, long bytes) => LaneMatrices.Bytes(rows, columns, lanes) <= bytes;
         return Vector512.IsHardwareAccelerated && Fits(SixteenLanes.Count, WideCacheBytes) ? SixteenLanes.Count
             : Vector256.IsHardwareAccelerated && Fits(EightLanes.Count, CacheBytes) ? EightLanes.Count : 0;
     }

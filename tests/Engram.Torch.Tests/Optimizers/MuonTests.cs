@@ -147,7 +147,7 @@ public class MuonTests
     public void A_restored_run_continues_bit_for_bit()
     {
         using var scope = NewDisposeScope();
-        ModelParameter[] Start() => [Of(randn(2, 14, 6, generator: new Generator(1)), "experts", [2, 2, 10]), Of(randn(6, 14, generator: new Generator(2)), "o"), Of(randn(2, 6, 6, generator: new Generator(3)), "gate_up", [3, 3])];
+        ModelParameter[] Start() => [Of(randn(2, 14, 6, generator: new Generator(1)), "experts", [2, 2, 10]), Of(randn(6, 14, generator: new Generator(2)), "o"), Of(randn(9, 6, 6, generator: new Generator(3)), "gate_up", [3, 3])];
         static void Run(ModelParameter[] parameters, Muon muon, int from, int to)
         {
             for (var step = from; step < to; step++)
