@@ -23,6 +23,7 @@ public sealed class EngramTransformer : IDisposable
     private readonly TransformerBlock[] _blocks;
     private readonly FrozenSet<int> _dead;
     private readonly Parameter _embedding;
+    private readonly StreamHead? _exit;
     private readonly Parameter _finalGain;
     private readonly Parameter _head;
 
@@ -40,6 +41,7 @@ public sealed class EngramTransformer : IDisposable
         _rotary = new RotaryEmbedding(configuration, Parameters.Device, type);
         _embedding = Parameters.Add("model.embed_tokens.weight", vocabulary, ParameterRole.Vocabulary, std);
         _blocks = [.. Enumerable.Range(0, configuration.NumHiddenLayers).Select(layer => new TransformerBlock(configuration, layer, _rotary, Parameters))];
+        _exit = configuration.HcExit == StreamExit.Head ? new StreamHead(configuration, "model.hc_head", Parameters) : null;
         _finalGain = Parameters.Add("model.norm.weight", [configuration.HiddenSize], ParameterRole.Vector, InitialValue.Constant(1));
         _head = configuration.TieWordEmbeddings ? _embedding : Parameters.Add("lm_head.weight", vocabulary, ParameterRole.Vocabulary, std);
     }
@@ -67,7 +69,7 @@ public sealed class EngramTransformer : IDisposable
         var histories = new Dictionary<int, ConvolutionHistory>();
         foreach (var block in _blocks)
             if (block.Engram is { Reach: > 0 } engram)
-                histories.Add(block.Layer, new ConvolutionHistory(zeros([sequences, engram.Reach, Configuration.HcMult, Configuration.HiddenSize],
+                histories.Add(block.Layer, new ConvolutionHistory(zeros([sequences, engram.Reach, Configuration.FusedStreams, Configuration.HiddenSize],
                     dtype: Parameters.Type, device: Parameters.Device)));
         return new DecodeState(sequences, [.. _blocks.Select(_ => new LatentCache())], histories);
     }
@@ -116,7 +118,7 @@ public sealed class EngramTransformer : IDisposable
             x = x.expand(sequences, length, Configuration.HcMult, hidden).contiguous();
         foreach (var block in _blocks)
             x = block.Forward(x, pass);
-        x = Configuration.HcMult > 1 ? x.mean([2L]) : x.squeeze(2);
+        x = _exit is not null ? _exit.Forward(x) : Configuration.HcMult > 1 ? x.mean([2L]) : x.squeeze(2);
         using var auxiliary = pass.AuxiliaryLoss;
         return (RmsNorm.Apply(x.reshape(ids.Length, hidden), _finalGain, Configuration.RmsNormEps).MoveToOuterDisposeScope(), auxiliary?.alias().MoveToOuterDisposeScope());
     }

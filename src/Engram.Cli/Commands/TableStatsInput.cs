@@ -41,7 +41,7 @@ internal sealed class TableStatsInput : IDisposable
             _prepared?.RequireTokenizer(_tokenizer);
             var stored = Path.Combine(model, ModelFolder.AddressingFile);
             var addressing = File.Exists(stored) ? ModelAddressing.Load(stored, _tokenizer.Fingerprint) : null;
-            _map = addressing?.CanonicalMap ?? CanonicalMap.Build(_tokenizer);
+            _map = addressing?.CanonicalMap ?? engram.CanonicalMapOf(_tokenizer);
             Constants = addressing?.Constants ?? Derive(model, engram);
         }
         catch

@@ -43,7 +43,7 @@ internal static class ConfigurationFile
         ["topk_method"] = _ => "noaux_tc",
         ["moe_layer_freq"] = _ => 1,
         ["seq_aux"] = _ => true,
-        ["residual"] = model => model.Residual == ResidualConnection.Plain ? "plain" : "mhc",
+        ["residual"] = model => model.Residual switch { ResidualConnection.Plain => "plain", ResidualConnection.Mhc => "mhc", _ => "hc" },
     };
 
     private static readonly JsonWriterOptions Readable = new() { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
@@ -169,6 +169,8 @@ internal static class ConfigurationFile
         : type == typeof(ScoringFunction) ? "sigmoid, softmax or sqrtsoftplus"
         : type == typeof(EngramGate) ? "signed_sqrt, copysign_sqrt, sigmoid or none"
         : type == typeof(EngramTables) ? "trained or frozen"
+        : type == typeof(FusionPlace) ? "streams or mixture"
+        : type == typeof(StreamExit) ? "mean or head"
         : type == typeof(RopeScaling) ? "an object or null"
         : "a list of whole numbers";
 

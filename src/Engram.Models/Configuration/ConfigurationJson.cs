@@ -11,7 +11,9 @@ namespace Engram.Models.Configuration;
         typeof(PointedNumber),
         typeof(JsonStringEnumConverter<ScoringFunction>),
         typeof(JsonStringEnumConverter<ResidualConnection>),
+        typeof(JsonStringEnumConverter<StreamExit>),
         typeof(JsonStringEnumConverter<EngramGate>),
+        typeof(JsonStringEnumConverter<FusionPlace>),
         typeof(JsonStringEnumConverter<EngramTables>)])]
 [JsonSerializable(typeof(ModelConfiguration))]
 [JsonSerializable(typeof(EngramConfiguration))]

@@ -1,6 +1,8 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Engram.Addressing;
+using Engram.Tokenization;
+using Engram.Vocabulary;
 
 namespace Engram.Models.Configuration;
 
@@ -34,6 +36,10 @@ public sealed record EngramConfiguration
     [JsonPropertyName("engram_pad_token_id")]
     public int PadTokenId { get; init; } = 2;
 
+    /// <summary>Whether tokens whose text differs only in case, accents, form or white space share their n-grams (paper §2.2); if not, the map is the identity.</summary>
+    [JsonPropertyName("engram_compress_vocabulary")]
+    public bool CompressVocabulary { get; init; } = true;
+
     /// <summary>
     /// Canonical ids V′ of the tokenizer after vocabulary compression; 0 = not known yet, set when the model is created with its tokenizer.
     /// The hash multipliers depend on it, the number of rows does not.
@@ -44,6 +50,10 @@ public sealed record EngramConfiguration
     /// <summary>Base seed of the hash multipliers, not negative.</summary>
     [JsonPropertyName("engram_seed")]
     public long Seed { get; init; }
+
+    /// <summary>What a read is fused with: every stream at the entry of the block, or the mixture that its attention reads.</summary>
+    [JsonPropertyName("engram_fusion")]
+    public FusionPlace Fusion { get; init; }
 
     /// <summary>Gate between a read and the streams.</summary>
     [JsonPropertyName("engram_gate")]
@@ -108,6 +118,11 @@ public sealed record EngramConfiguration
         ? [.. LayerIds.Select(_ => (long)RowsPerToken)]
         : [.. AddressingConstants.Derive(Addressing(canonicalPadId: 0) with { CompressedVocabularySize = 1 }).Layers.Select(layer => layer.TotalRows)];
 
+    /// <summary>The map from a tokenizer's ids to the ids whose n-grams are addressed.</summary>
+    /// <param name="tokenizer">The vocabulary.</param>
+    /// <exception cref="PlatformNotSupportedException">The process cannot normalise Unicode text (globalization-invariant mode).</exception>
+    public CanonicalMap CanonicalMapOf(Tokenizer tokenizer) => CompressVocabulary ? CanonicalMap.Build(tokenizer) : CanonicalMap.Identity(tokenizer.VocabularySize);
+
     /// <summary>What decides the addresses of the memory; <see cref="CompressedVocabularySize"/> must be set before constants are derived from it.</summary>
     /// <param name="canonicalPadId">Canonical id of <see cref="PadTokenId"/>.</param>
     public AddressingSpec Addressing(int canonicalPadId) => new()
@@ -142,6 +157,8 @@ public sealed record EngramConfiguration
         Bounds.Range("engram_pad_token_id", PadTokenId, 0, model.VocabularySize - 1);
         Bounds.Range("engram_compressed_vocab_size", CompressedVocabularySize, 0, model.VocabularySize);
         Bounds.Range("engram_seed", Seed, 0, long.MaxValue >> 1);
+        Bounds.That(Enum.IsDefined(Fusion), "engram_fusion", Fusion, "use streams or mixture");
+        Bounds.That(Fusion == FusionPlace.Streams || model.HcMult > 1, "engram_fusion", "mixture", "a single stream is no mixture: raise hc_mult, or leave the key out");
         Bounds.That(Enum.IsDefined(Gate), "engram_gate", Gate, "use signed_sqrt, copysign_sqrt, sigmoid or none");
         Bounds.Range("engram_conv_kernel", ConvKernel, 0, 64);
         Bounds.Range("engram_conv_dilation", ConvDilation, 1, 1024);

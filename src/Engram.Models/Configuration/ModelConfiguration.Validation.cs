@@ -27,6 +27,9 @@ public sealed partial record ModelConfiguration
         CheckTokenId("eos_token_id", EosTokenId);
         CheckTokenId("pad_token_id", PadTokenId);
         Bounds.Range("hc_mult", HcMult, 1, 16);
+        Bounds.That(HcConstrained || HcMult > 1, "hc_constrained", "false", "a single stream has no hyper-connections: raise hc_mult, or leave the key out");
+        Bounds.That(Enum.IsDefined(HcExit), "hc_exit", HcExit, "use mean or head");
+        Bounds.That(HcExit == StreamExit.Mean || HcMult > 1, "hc_exit", "head", "a single stream needs no weights: raise hc_mult, or leave the key out");
         Bounds.Range("hc_sinkhorn_iters", HcSinkhornIters, 1, 1000);
         Bounds.Range("hc_eps", HcEps, 1e-12, 0.1);
         CheckFeedForward();

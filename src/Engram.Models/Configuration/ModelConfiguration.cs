@@ -145,11 +145,22 @@ public sealed partial record ModelConfiguration
     [JsonPropertyName("pad_token_id")]
     public int? PadTokenId { get; init; }
 
-    /// <summary>Residual streams n; 1 = the plain residual connection, more = manifold-constrained hyper-connections (arXiv 2512.24880).</summary>
+    /// <summary>Residual streams n; 1 = the plain residual connection, more = hyper-connections.</summary>
     [JsonPropertyName("hc_mult")]
     public int HcMult { get; init; } = 1;
 
-    /// <summary>Rounds of the Sinkhorn normalisation of the stream mixing matrix.</summary>
+    /// <summary>
+    /// Whether hyper-connections are constrained to the manifold of (nearly) doubly stochastic mixing (arXiv 2512.24880); if not, nothing bounds their
+    /// weights (arXiv 2409.19606).
+    /// </summary>
+    [JsonPropertyName("hc_constrained")]
+    public bool HcConstrained { get; init; } = true;
+
+    /// <summary>How the streams become one behind the last block.</summary>
+    [JsonPropertyName("hc_exit")]
+    public StreamExit HcExit { get; init; }
+
+    /// <summary>Rounds of the Sinkhorn normalisation of the stream mixing matrix; unused where hyper-connections are not constrained.</summary>
     [JsonPropertyName("hc_sinkhorn_iters")]
     public int HcSinkhornIters { get; init; } = 20;
 
@@ -166,9 +177,20 @@ public sealed partial record ModelConfiguration
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public EngramConfiguration? Engram { get; init; }
 
-    /// <summary>Kind of residual connection; follows from <see cref="HcMult"/>.</summary>
+    /// <summary>Kind of residual connection; follows from <see cref="HcMult"/> and <see cref="HcConstrained"/>.</summary>
     [JsonIgnore]
-    public ResidualConnection Residual => HcMult == 1 ? ResidualConnection.Plain : ResidualConnection.Mhc;
+    public ResidualConnection Residual => HcMult == 1 ? ResidualConnection.Plain : HcConstrained ? ResidualConnection.Mhc : ResidualConnection.Hc;
+
+    /// <summary>
+    /// Standard deviation from which the last matrix of each sub-layer starts. Unconstrained hyper-connections write its output to all n streams with
+    /// weight 1: divided by √n, their sum keeps its size (arXiv 2409.19606).
+    /// </summary>
+    [JsonIgnore]
+    public double OutputInitializerRange => Residual == ResidualConnection.Hc ? InitializerRange / Math.Sqrt(HcMult) : InitializerRange;
+
+    /// <summary>Streams that a memory read is fused with, each with a key of its own: all, or their one mixture.</summary>
+    [JsonIgnore]
+    public int FusedStreams => Engram?.Fusion == FusionPlace.Mixture ? 1 : HcMult;
 
     /// <summary>Width of the shared SwiGLU of a layer with routed experts; 0 = none.</summary>
     [JsonIgnore]

@@ -23,7 +23,7 @@ public sealed record PlanComponent(string Name, long Parameters, long ActivePara
                 components.Add(Fusion(model, memory));
             }
             components.Add(Attention(model));
-            if (model.Residual == ResidualConnection.Mhc) components.Add(HyperConnections(model));
+            if (model.HcMult > 1) components.Add(HyperConnections(model));
             components.Add(Always("norms", ((2L * model.NumHiddenLayers) + 1) * model.HiddenSize, 0));
             long denseLayers = model.NumHiddenLayers - model.MoeLayers;
             if (denseLayers > 0) components.Add(Product("dense feed-forward", denseLayers * SwiGlu(model, model.IntermediateSize)));
@@ -60,9 +60,12 @@ public sealed record PlanComponent(string Name, long Parameters, long ActivePara
     {
         checked
         {
-            long streams = model.HcMult, maps = (2 * streams) + (streams * streams), sublayers = 2L * model.NumHiddenLayers;
-            long product = maps * streams * model.HiddenSize;
-            return Always("hyper-connections", sublayers * (product + maps + 3), sublayers * product);
+            long streams = model.HcMult, d = model.HiddenSize, maps = (2 * streams) + (streams * streams), sublayers = 2L * model.NumHiddenLayers;
+            // Constrained, all coefficients come from all streams together; otherwise each stream's from itself, through one matrix, and reading shares its scale with mixing.
+            long matrix = model.HcConstrained ? maps * streams * d : (2 + streams) * d, scales = model.HcConstrained ? 3 : 2;
+            long product = model.HcConstrained ? matrix : streams * matrix;
+            long exit = model.HcExit == StreamExit.Head ? streams * streams * d : 0, exitScalars = model.HcExit == StreamExit.Head ? streams + 1 : 0;
+            return Always("hyper-connections", (sublayers * (matrix + maps + scales)) + exit + exitScalars, (sublayers * product) + exit);
         }
     }
 
@@ -70,7 +73,7 @@ public sealed record PlanComponent(string Name, long Parameters, long ActivePara
     {
         checked
         {
-            long streams = model.HcMult, d = model.HiddenSize, layers = memory.LayerIds.Count;
+            long streams = model.FusedStreams, d = model.HiddenSize, layers = memory.LayerIds.Count;
             bool gated = memory.Gate != EngramGate.None;
             long projections = (gated ? streams + 1 : 1) * memory.MemoryWidth * d;
             long convolution = streams * d * memory.ConvKernel;

@@ -10,4 +10,7 @@ public enum ResidualConnection
 
     /// <summary>Several streams with manifold-constrained hyper-connections (arXiv 2512.24880).</summary>
     [JsonStringEnumMemberName("mhc")] Mhc,
+
+    /// <summary>Several streams with hyper-connections whose weights nothing constrains (arXiv 2409.19606).</summary>
+    [JsonStringEnumMemberName("hc")] Hc,
 }

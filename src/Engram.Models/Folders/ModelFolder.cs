@@ -77,6 +77,8 @@ public sealed class ModelFolder
         var (constants, map) = (addressing.Constants, addressing.CanonicalMap);
         if (map.VocabularySize != Tokenizer.VocabularySize)
             throw new InvalidDataException($"{path} maps {map.VocabularySize} token ids, but {TokenizerFile} defines {Tokenizer.VocabularySize}.");
+        if (!engram.CompressVocabulary && map.CanonicalVocabularySize != map.VocabularySize)
+            throw new InvalidDataException($"{path} merges {map.VocabularySize} token ids into {map.CanonicalVocabularySize}, but {ConfigurationFile} says engram_compress_vocabulary false.");
         if (engram.PadTokenId >= map.VocabularySize)
             throw new InvalidDataException($"{path} maps {map.VocabularySize} token ids, but {ConfigurationFile} says engram_pad_token_id {engram.PadTokenId}.");
         var spec = engram.Addressing(map[engram.PadTokenId]);

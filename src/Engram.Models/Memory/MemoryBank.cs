@@ -66,7 +66,7 @@ public sealed class MemoryBank : IDisposable
     internal static MemoryBank Create(ModelConfiguration configuration, Tokenizer tokenizer, long seed, Func<int, long, int, EngramTable> zeros)
     {
         var engram = configuration.Engram ?? throw new ArgumentException("The configuration has no memory.", nameof(configuration));
-        var map = CanonicalMap.Build(tokenizer);
+        var map = engram.CanonicalMapOf(tokenizer);
         if (engram.PadTokenId >= map.VocabularySize)
             throw new ArgumentException($"engram_pad_token_id is {engram.PadTokenId}, but the tokenizer defines the ids 0 to {map.VocabularySize - 1}.", nameof(configuration));
         var spec = (engram with { CompressedVocabularySize = map.CanonicalVocabularySize }).Addressing(map[engram.PadTokenId]);

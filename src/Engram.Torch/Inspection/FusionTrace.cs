@@ -34,7 +34,7 @@ public sealed class LayerTrace : IDisposable
     private Tensor? _gate;
     private Tensor? _output;
 
-    /// <summary>Residual streams at the entry of the block, [B, T, S, D].</summary>
+    /// <summary>Residual streams at the entry of the block, or their one mixture that its attention reads, [B, T, S, D].</summary>
     public Tensor HiddenIn => _hiddenIn ?? throw new InvalidOperationException("No forward pass has been traced.");
 
     /// <summary>Gathered rows, order-major heads side by side, [B, T, d_mem].</summary>

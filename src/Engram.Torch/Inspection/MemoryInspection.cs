@@ -11,7 +11,7 @@ namespace Engram.Torch.Inspection;
 /// <param name="Layer">0-based block index.</param>
 /// <param name="Rows">Table rows read, [T, H], order-major heads, offsets included; −1 at dead positions.</param>
 /// <param name="Memory">Gathered rows side by side, [T, d_mem].</param>
-/// <param name="HiddenIn">Residual streams at the entry of the block, [T, S, D].</param>
+/// <param name="HiddenIn">Residual streams at the entry of the block, or their one mixture that its attention reads, [T, S, D].</param>
 /// <param name="Gate">Gate per stream, [T, S]; 0 at dead positions.</param>
 /// <param name="Output">What was added to the streams, [T, S, D].</param>
 public sealed record InspectedLayer(int Layer, long[] Rows, float[] Memory, float[] HiddenIn, float[] Gate, float[] Output);
@@ -33,8 +33,8 @@ public sealed class MemoryInspection
     /// <summary>One record per memory layer, ascending.</summary>
     public IReadOnlyList<InspectedLayer> Layers { get; }
 
-    /// <summary>Residual streams S of the model.</summary>
-    public int Streams => _model.Configuration.HcMult;
+    /// <summary>Streams S that a read is fused with: the model's residual streams, or 1 where it is their mixture.</summary>
+    public int Streams => _model.Configuration.FusedStreams;
 
     /// <summary>Rows H that a position reads in one layer.</summary>
     public int Columns => _model.Memory!.Columns;

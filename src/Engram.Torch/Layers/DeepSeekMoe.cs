@@ -19,12 +19,11 @@ internal sealed class DeepSeekMoe
     {
         _configuration = configuration;
         var (experts, width, hidden) = (configuration.NRoutedExperts, configuration.MoeIntermediateSize, configuration.HiddenSize);
-        var std = configuration.InitializerRange;
         Router = new ExpertRouter(configuration, $"{prefix}.gate", parameters);
-        _gateUp = parameters.Add($"{prefix}.experts.gate_up_proj", [experts, 2 * width, hidden], ParameterRole.Matrix, InitialValue.Normal(std), width, width);
-        _down = parameters.Add($"{prefix}.experts.down_proj", [experts, hidden, width], ParameterRole.Matrix, InitialValue.Normal(std));
+        _gateUp = parameters.Add($"{prefix}.experts.gate_up_proj", [experts, 2 * width, hidden], ParameterRole.Matrix, InitialValue.Normal(configuration.InitializerRange), width, width);
+        _down = parameters.Add($"{prefix}.experts.down_proj", [experts, hidden, width], ParameterRole.Matrix, InitialValue.Normal(configuration.OutputInitializerRange));
         if (configuration.SharedExpertWidth > 0)
-            _shared = new SwiGlu($"{prefix}.shared_experts", hidden, configuration.SharedExpertWidth, std, parameters);
+            _shared = new SwiGlu($"{prefix}.shared_experts", configuration.SharedExpertWidth, configuration, parameters);
     }
 
     /// <summary>The router of this layer, for its balancing bias.</summary>

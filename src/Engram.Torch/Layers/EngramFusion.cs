@@ -29,7 +29,7 @@ internal sealed class EngramFusion
     public EngramFusion(ModelConfiguration configuration, string prefix, ModelParameters parameters)
     {
         _engram = configuration.Engram!;
-        (_streams, _hidden, _epsilon) = (configuration.HcMult, configuration.HiddenSize, _engram.NormEps ?? configuration.RmsNormEps);
+        (_streams, _hidden, _epsilon) = (configuration.FusedStreams, configuration.HiddenSize, _engram.NormEps ?? configuration.RmsNormEps);
         var keys = _engram.Gate == EngramGate.None ? 0 : _streams;
         var blocks = Enumerable.Repeat(_hidden, keys + 1).ToArray();
         _keyValue = parameters.Add($"{prefix}.wkv.weight", [(keys + 1) * _hidden, _engram.MemoryWidth], ParameterRole.Matrix,
@@ -48,7 +48,7 @@ internal sealed class EngramFusion
     public int Reach => _convolution?.Reach ?? 0;
 
     /// <summary>What to add to the streams. streams [B, T, M, D], memory [B, T, E] → [B, T, M, D].</summary>
-    /// <param name="streams">The raw residual streams at the entry of the block.</param>
+    /// <param name="streams">The raw residual streams at the entry of the block, or the one mixture of them that its attention reads (<see cref="FusionPlace"/>).</param>
     /// <param name="memory">Gathered rows, all orders and heads side by side; zero at dead positions, so that exactly nothing is added there.</param>
     /// <param name="ages">Positions before each position that it may look back to, row-major [B, T]; −1 at dead positions (<see cref="DocumentAges"/>).</param>
     /// <param name="history">Convolution state while decoding; null in training.</param>

@@ -13,7 +13,7 @@ namespace Engram.Torch.Layers;
 /// written back to each of them, and the streams are mixed by a matrix that Sinkhorn rounds make (nearly) doubly stochastic.
 /// All coefficients are float32 and depend on the streams themselves.
 /// </summary>
-internal sealed class HyperConnection
+internal sealed class HyperConnection : StreamConnection
 {
     private readonly int _streams;
     private readonly int _rounds;
@@ -34,9 +34,6 @@ internal sealed class HyperConnection
         _scale = parameters.Add($"{prefix}_scale", [3], ParameterRole.Vector, InitialValue.Constant(0.01f));
     }
 
-    /// <summary>Number of coefficients per token: n to read, n to write, n² to mix.</summary>
-    public static int Coefficients(int streams) => 2 * streams + streams * streams;
-
     /// <summary>
     /// Each sub-layer reads one stream (k mod n) most, writes to all with weight 1 and leaves the streams nearly unmixed, so that the
     /// initial function is the plain pre-norm network while the gradients of the streams differ.
@@ -54,19 +51,14 @@ internal sealed class HyperConnection
         return values;
     }
 
-    /// <summary>Streams [N, n, D] → (sub-layer input [N, D], coefficients [N, C]: n to read, n to write, n² to mix).</summary>
-    public (Tensor Input, Tensor Coefficients) Read(Tensor streams)
+    /// <inheritdoc/>
+    public override (Tensor Input, Tensor Coefficients) Read(Tensor streams)
     {
         if (!HyperConnectionKernel.Handles(streams))
             return ReadComposed(streams);
         var coefficients = HyperConnectionKernel.Coefficients(streams, _fn, _base, _scale, _rounds, _epsilon, _normEpsilon);
         return (HyperConnectionKernel.Read(streams, coefficients), coefficients);
     }
-
-    /// <summary>X'[k] = post[k] · y + Σ_m comb[m, k] X[m]. Returns [N, n, D].</summary>
-    public Tensor Write(Tensor streams, Tensor output, Tensor coefficients) => HyperConnectionKernel.Handles(streams)
-        ? HyperConnectionKernel.Write(streams, output, coefficients)
-        : WriteComposed(streams, output, coefficients);
 
     /// <summary><see cref="Read"/> from tensor operations: any device and type, and the reference of the kernel.</summary>
     public (Tensor Input, Tensor Coefficients) ReadComposed(Tensor streams)
@@ -79,15 +71,6 @@ internal sealed class HyperConnection
         var post = w.narrow(1, n, n).sigmoid().Times(2);
         var comb = Sinkhorn(w.narrow(1, 2 * n, n * n).view(-1, n, n), _rounds, _epsilon);
         return ((pre.unsqueeze(-1) * streams).sum(1), cat([pre, post, comb.flatten(1)], 1));
-    }
-
-    /// <summary><see cref="Write"/> from tensor operations.</summary>
-    public static Tensor WriteComposed(Tensor streams, Tensor output, Tensor coefficients)
-    {
-        var n = streams.size(1);
-        var post = coefficients.narrow(1, n, n);
-        var comb = coefficients.narrow(1, 2 * n, n * n).view(-1, n, n);   // [N, source, destination]
-        return (post.unsqueeze(-1) * output.unsqueeze(1)).Plus(comb.transpose(1, 2).matmul(streams));
     }
 
     /// <summary>

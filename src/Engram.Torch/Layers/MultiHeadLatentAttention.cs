@@ -41,9 +41,8 @@ internal sealed class MultiHeadLatentAttention
         _scale = rotary.ScoreScale / Math.Sqrt(_nope + _rope);
 
         var hidden = configuration.HiddenSize;
-        var matrix = InitialValue.Normal(configuration.InitializerRange);
-        Parameter Matrix(string name, int rows, int columns) =>
-            parameters.Add($"{prefix}.{name}.weight", [rows, columns], ParameterRole.Matrix, matrix);
+        Parameter Matrix(string name, int rows, int columns, double? std = null) =>
+            parameters.Add($"{prefix}.{name}.weight", [rows, columns], ParameterRole.Matrix, InitialValue.Normal(std ?? configuration.InitializerRange));
         Parameter Gain(string name, int width) =>
             parameters.Add($"{prefix}.{name}.weight", [width], ParameterRole.Vector, InitialValue.Constant(1));
 
@@ -61,7 +60,7 @@ internal sealed class MultiHeadLatentAttention
         _kvDown = Matrix("kv_a_proj_with_mqa", _latent + _rope, hidden);
         _kvGain = Gain("kv_a_layernorm", _latent);
         _kvUp = Matrix("kv_b_proj", _heads * (_nope + _value), _latent);
-        _output = Matrix("o_proj", hidden, _heads * _value);
+        _output = Matrix("o_proj", hidden, _heads * _value, configuration.OutputInitializerRange);
     }
 
     /// <summary>Attends. x [B, T, D] → [B, T, D].</summary>

@@ -1,3 +1,4 @@
+using Engram.Models.Configuration;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -9,11 +10,11 @@ internal sealed class SwiGlu
     private readonly Parameter _gateUp;
     private readonly Parameter _down;
 
-    public SwiGlu(string prefix, int hidden, int width, double std, ModelParameters parameters)
+    public SwiGlu(string prefix, int width, ModelConfiguration configuration, ModelParameters parameters)
     {
-        var matrix = InitialValue.Normal(std);
-        _gateUp = parameters.Add($"{prefix}.gate_up_proj.weight", [2 * width, hidden], ParameterRole.Matrix, matrix, width, width);
-        _down = parameters.Add($"{prefix}.down_proj.weight", [hidden, width], ParameterRole.Matrix, matrix);
+        var hidden = configuration.HiddenSize;
+        _gateUp = parameters.Add($"{prefix}.gate_up_proj.weight", [2 * width, hidden], ParameterRole.Matrix, InitialValue.Normal(configuration.InitializerRange), width, width);
+        _down = parameters.Add($"{prefix}.down_proj.weight", [hidden, width], ParameterRole.Matrix, InitialValue.Normal(configuration.OutputInitializerRange));
     }
 
     /// <summary>x [N, D] → [N, D].</summary>

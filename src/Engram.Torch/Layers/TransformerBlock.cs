@@ -8,8 +8,8 @@ namespace Engram.Torch.Layers;
 // Shape letters: B sequences   T positions   N = B·T   n residual streams   D hidden width
 
 /// <summary>
-/// One block (paper §2.3): memory is added to the raw streams first, then attention, then the feed-forward network, each wrapped by its own
-/// residual map. Dense or expert feed-forward, plain or hyper-connected residual, with or without memory, by configuration alone.
+/// One block (paper §2.3): memory is added to the raw streams first (or, as an ablation, to what attention reads of them), then attention, then
+/// the feed-forward network, each wrapped by its own residual map. Dense or expert feed-forward, plain or hyper-connected residual, with or without memory, by configuration alone.
 /// </summary>
 internal sealed class TransformerBlock
 {
@@ -17,8 +17,9 @@ internal sealed class TransformerBlock
     private readonly int _streams;
     private readonly MultiHeadLatentAttention _attention;
     private readonly SwiGlu? _dense;
-    private readonly HyperConnection? _attentionConnection;
-    private readonly HyperConnection? _feedForwardConnection;
+    private readonly StreamConnection? _attentionConnection;
+    private readonly StreamConnection? _feedForwardConnection;
+    private readonly bool _fusesMixture;
     private readonly Parameter _inputGain;
     private readonly Parameter _postAttentionGain;
 
@@ -28,19 +29,16 @@ internal sealed class TransformerBlock
         var hidden = configuration.HiddenSize;
         (_epsilon, _streams, Layer) = (configuration.RmsNormEps, configuration.HcMult, layer);
         if (configuration.Engram?.LayerIds.Contains(layer) == true)
-            Engram = new EngramFusion(configuration, $"{prefix}.engram", parameters);
+            (Engram, _fusesMixture) = (new EngramFusion(configuration, $"{prefix}.engram", parameters), configuration.Engram.Fusion == FusionPlace.Mixture);
         _inputGain = parameters.Add($"{prefix}.input_layernorm.weight", [hidden], ParameterRole.Vector, InitialValue.Constant(1));
         _attention = new MultiHeadLatentAttention(configuration, $"{prefix}.self_attn", rotary, parameters);
         _postAttentionGain = parameters.Add($"{prefix}.post_attention_layernorm.weight", [hidden], ParameterRole.Vector, InitialValue.Constant(1));
         if (configuration.NRoutedExperts > 0 && layer >= configuration.FirstKDenseReplace)
             Experts = new DeepSeekMoe(configuration, $"{prefix}.mlp", parameters);
         else
-            _dense = new SwiGlu($"{prefix}.mlp", hidden, configuration.IntermediateSize, configuration.InitializerRange, parameters);
-        if (_streams > 1)
-        {
-            _attentionConnection = new HyperConnection(configuration, $"{prefix}.hc_attn", 2 * layer, parameters);
-            _feedForwardConnection = new HyperConnection(configuration, $"{prefix}.hc_ffn", 2 * layer + 1, parameters);
-        }
+            _dense = new SwiGlu($"{prefix}.mlp", configuration.IntermediateSize, configuration, parameters);
+        _attentionConnection = StreamConnection.Of(configuration, $"{prefix}.hc_attn", 2 * layer, parameters);
+        _feedForwardConnection = StreamConnection.Of(configuration, $"{prefix}.hc_ffn", 2 * layer + 1, parameters);
     }
 
     /// <summary>0-based index.</summary>
@@ -57,14 +55,16 @@ internal sealed class TransformerBlock
     {
         // What the backward pass needs belongs to the graph, and the rest is in nobody's way: handles would keep it all until the step ends.
         using var scope = NewDisposeScope();
-        if (Engram is not null && pass.Memory(Layer) is { } memory)
-            streams = streams.Plus(Engram.Forward(streams, memory, pass.Ages, pass.State?.Convolution(Layer), pass.Trace?.Layer(Layer)));
+        if (!_fusesMixture)
+            streams = WithMemory(streams, pass);
 
         var shape = streams.shape;
         var (batch, length, hidden) = (shape[0], shape[1], shape[3]);
         var x = streams.view(batch * length, _streams, hidden);
         x = Wrap(x, _attentionConnection, u =>
         {
+            if (_fusesMixture)
+                u = WithMemory(u.view(batch, length, 1, hidden), pass).view(batch * length, hidden);
             var normed = RmsNorm.Apply(u, _inputGain, _epsilon).view(batch, length, hidden);
             return _attention.Forward(normed, pass.AttentionMask, pass.State?.Latents(Layer), pass.AbsorbedAttention).view(batch * length, hidden);
         });
@@ -80,7 +80,12 @@ internal sealed class TransformerBlock
         return x.view(shape).MoveToOuterDisposeScope();
     }
 
-    private static Tensor Wrap(Tensor x, HyperConnection? connection, Func<Tensor, Tensor> subLayer)
+    /// <summary>Adds what the memory has to say, if there is one: to the streams, or to their mixture. [B, T, M, D] → [B, T, M, D].</summary>
+    private Tensor WithMemory(Tensor x, ForwardPass pass) => Engram is not null && pass.Memory(Layer) is { } memory
+        ? x.Plus(Engram.Forward(x, memory, pass.Ages, pass.State?.Convolution(Layer), pass.Trace?.Layer(Layer)))
+        : x;
+
+    private static Tensor Wrap(Tensor x, StreamConnection? connection, Func<Tensor, Tensor> subLayer)
     {
         using var scope = NewDisposeScope();
         if (connection is null)

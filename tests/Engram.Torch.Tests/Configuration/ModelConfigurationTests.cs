@@ -103,6 +103,10 @@ public sealed class ModelConfigurationTests
     [InlineData("rope_scaling", "5", "rope_scaling is 5; it must be an object or null.")]
     [InlineData("rope_parameters", "5", "rope_parameters is 5; it must be an object.")]
     [InlineData("engram_gate", "null", "engram_gate is null; it must be signed_sqrt, copysign_sqrt, sigmoid or none.")]
+    [InlineData("engram_fusion", "\"sum\"", "engram_fusion is \"sum\"; it must be streams or mixture.")]
+    [InlineData("engram_compress_vocabulary", "1", "engram_compress_vocabulary is 1; it must be true or false.")]
+    [InlineData("hc_exit", "null", "hc_exit is null; it must be mean or head.")]
+    [InlineData("hc_constrained", "false", "residual is \"mhc\"; this model computes \"hc\" only.")]
     [InlineData("engram_norm_eps", "\"tiny\"", "engram_norm_eps is \"tiny\"; it must be a number or null.")]
     [InlineData("engram_tables", "\"thawed\"", "engram_tables is \"thawed\"; it must be trained or frozen.")]
     [InlineData("engram_dead_token_ids", "7", "engram_dead_token_ids is 7; it must be a list of whole numbers.")]
@@ -199,6 +203,21 @@ public sealed class ModelConfigurationTests
         EngramConfiguration memory = new() { LayerIds = [0], MaxNgramSize = 4, NHeads = 1, HeadDim = 1, SlotsPerOrder = [2, 2, 2] };
         Assert.Equal(4, memory.ConvDilation);
         Assert.Equal(2, (memory with { ConvDilation = 2 }).ConvDilation);
+    }
+
+    [Fact]
+    public void Variants_AreReadBackAsTheyWereWritten()
+    {
+        ModelConfiguration model = Presets.Load("tiny-engram");
+        model = model with
+        {
+            HcConstrained = false, HcExit = StreamExit.Head,
+            Engram = model.Engram! with { CompressVocabulary = false, Fusion = FusionPlace.Mixture, MaxNgramSize = 4, SlotsPerOrder = [41, 41, 43] },
+        };
+        JsonObject keys = JsonNode.Parse(model.ToJson())!.AsObject();
+        Assert.Equal(("hc", "head", "mixture"), ((string?)keys["residual"], (string?)keys["hc_exit"], (string?)keys["engram_fusion"]));
+        Assert.Equal((false, false), ((bool)keys["hc_constrained"]!, (bool)keys["engram_compress_vocabulary"]!));
+        Assert.Equal(model, Read(model.ToJson()));
     }
 
     [Fact]

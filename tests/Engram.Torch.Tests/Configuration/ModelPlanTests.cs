@@ -124,6 +124,28 @@ public sealed class ModelPlanTests
     }
 
     [Fact]
+    public void Variants_ChangeTheCountByTheirClosedForm()
+    {
+        ModelConfiguration model = Presets.Load("engram-27b");
+        long Added(ModelConfiguration variant) => ModelPlan.Of(variant).TotalWithoutVocabulary - ModelPlan.Of(model).TotalWithoutVocabulary;
+        Assert.Equal(40_965, Added(model with { HcExit = StreamExit.Head }));
+        Assert.Equal(60 * (((2 + 4) * 2560) + 24 + 2 - 245_787), Added(model with { HcConstrained = false }));
+        // One key instead of four, and gains and taps of one stream.
+        Assert.Equal(-2 * 3 * 2560 * (1280 + 2 + 4 + 1), Added(model with { Engram = model.Engram! with { Fusion = FusionPlace.Mixture } }));
+        Assert.Equal(0, Added(model with { Engram = model.Engram! with { CompressVocabulary = false, CompressedVocabularySize = 0 } }));
+    }
+
+    /// <summary>The ablation with 4-grams: three orders share what two had, rows as wide as before.</summary>
+    [Fact]
+    public void ExtraOrder_WithTwoThirdsOfTheSlots_KeepsTheTableBudget()
+    {
+        ModelConfiguration model = Presets.Load("engram-27b");
+        long slots = model.Engram!.SlotsPerOrder[0] * 2 / 3;
+        ModelPlan plan = ModelPlan.Of(model with { Engram = model.Engram with { MaxNgramSize = 4, SlotsPerOrder = [slots, slots, slots], ConvDilation = 4 } });
+        Assert.InRange(plan.MemoryParameters / 5_792_338_560.0, 0.9998, 1.0002);   // eight more primes per layer, a little above the nominal size
+    }
+
+    [Fact]
     public void OneRow_KeepsWhatATokenTouches()
     {
         ModelPlan many = ModelPlan.Of(Presets.Load("quickstart-engram")), one = ModelPlan.Of(Presets.Load("quickstart-engram-one-row"));

@@ -22,7 +22,8 @@ public sealed class ModelFolderTests : IDisposable
 
     private string Folder => _folder.File("model");
 
-    public static TheoryData<string> Models => ["memory", "dense", "tied, low-rank query, one stream", "one row", "no gate, no convolution", "the V4.1 variant"];
+    public static TheoryData<string> Models => ["memory", "dense", "tied, low-rank query, one stream", "one row", "no gate, no convolution", "unconstrained, one fusion, learnt exit, no compression",
+        "the V4.1 variant"];
 
     [Theory, MemberData(nameof(Models))]
     public void Loaded_model_computes_the_same_bits(string name)
@@ -211,6 +212,8 @@ public sealed class ModelFolderTests : IDisposable
         var canonical = LanguageModelCanonicalIds();
         Refuses(config, $"but config.json says layers [1, 2], 2 heads of [61, 61] slots, {canonical - 1} canonical ids",
             () => Replace(config, $"\"engram_compressed_vocab_size\": {canonical}", $"\"engram_compressed_vocab_size\": {canonical - 1}"), named: addressing);
+        Refuses(config, $"merges 300 token ids into {canonical}, but config.json says engram_compress_vocabulary false",
+            () => Replace(config, "\"engram_compress_vocabulary\": true", "\"engram_compress_vocabulary\": false"), named: addressing);
         Refuses(config, "but config.json says engram_pad_token_id 400", () => Replace(config, "\"engram_pad_token_id\": 1", "\"engram_pad_token_id\": 400"), named: addressing);
         Refuses(config, "pad 0, seed 0.", () => Replace(config, "\"engram_pad_token_id\": 1", "\"engram_pad_token_id\": 0"), named: addressing);
         Refuses(config, "describes a model of ", () => Replace(config, "\"intermediate_size\": 96", "\"intermediate_size\": 1000000"), named: Path.Combine(Folder, "model.safetensors"));
@@ -271,6 +274,8 @@ public sealed class ModelFolderTests : IDisposable
         "tied, low-rank query, one stream" => TinyRun.Configuration with { TieWordEmbeddings = true, QLoraRank = 12, HcMult = 1 },
         "one row" => TinyRun.WithMemory(memory => memory with { OneRow = true }),
         "no gate, no convolution" => TinyRun.WithMemory(memory => memory with { Gate = EngramGate.None, ConvKernel = 0 }),
+        "unconstrained, one fusion, learnt exit, no compression" => TinyRun.WithMemory(memory => memory with { Fusion = FusionPlace.Mixture, CompressVocabulary = false })
+            with { HcConstrained = false, HcExit = StreamExit.Head },
         "the V4.1 variant" => TinyRun.V41(5, 299, 400),
         _ => throw new ArgumentOutOfRangeException(nameof(name)),
     };

@@ -24,7 +24,7 @@ internal sealed class FusionOracle
     public FusionOracle(string modelFolder, int layer)
     {
         var configuration = ModelConfiguration.Load(Path.Combine(modelFolder, "config.json"));
-        (_engram, _streams, _hidden) = (configuration.Engram!, configuration.HcMult, configuration.HiddenSize);
+        (_engram, _streams, _hidden) = (configuration.Engram!, configuration.FusedStreams, configuration.HiddenSize);
         _epsilon = _engram.NormEps ?? configuration.RmsNormEps;
         using var weights = SafetensorsFile.Open(Path.Combine(modelFolder, "model.safetensors"));
         double[] Weight(string name) => weights.Tensors.ContainsKey($"model.layers.{layer}.engram.{name}")

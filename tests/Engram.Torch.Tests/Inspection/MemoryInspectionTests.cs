@@ -16,7 +16,7 @@ public sealed class MemoryInspectionTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    public static TheoryData<string> Models => ["signed root", "sigmoid", "no gate", "no convolution", "one stream, four orders", "one row", "dead positions", "the V4.1 variant"];
+    public static TheoryData<string> Models => ["signed root", "sigmoid", "no gate", "no convolution", "one stream, four orders", "one row", "one fusion", "dead positions", "the V4.1 variant"];
 
     [Theory, MemberData(nameof(Models))]
     public void Dump_is_recomputed_from_the_model_folder_in_plain_arithmetic(string name)
@@ -182,6 +182,7 @@ public sealed class MemoryInspectionTests : IDisposable
         "no gate" => TinyRun.WithMemory(memory => memory with { Gate = EngramGate.None }),
         "no convolution" => TinyRun.WithMemory(memory => memory with { ConvKernel = 0 }),
         "one stream, four orders" => TinyRun.WithMemory(memory => memory with { MaxNgramSize = 5, SlotsPerOrder = [31, 37, 41, 43] }) with { HcMult = 1 },
+        "one fusion" => TinyRun.WithMemory(memory => memory with { Fusion = FusionPlace.Mixture }),
         "one row" => TinyRun.WithMemory(memory => memory with { OneRow = true }),
         _ => throw new ArgumentOutOfRangeException(nameof(name)),
     };

@@ -22,6 +22,10 @@ public class DecodingTests
             RopeScaling = new RopeScaling { Factor = 10, OriginalMaxPositionEmbeddings = 64 },
         },
         ["everything, documents in attention"] = TinyModels.Full with { AttentionDocumentMask = true },
+        ["everything, unconstrained, one fusion, learnt exit"] = TinyModels.Full with
+        {
+            HcConstrained = false, HcExit = StreamExit.Head, Engram = TinyModels.Engram with { Fusion = FusionPlace.Mixture },
+        },
         ["everything, memory across documents"] = TinyModels.Full with { Engram = TinyModels.Engram with { ResetAtDocuments = false } },
     };
 

@@ -18,17 +18,19 @@ public class EngramTransformerTests
         ["streams"] = TinyModels.Dense with { HcMult = 3 },
         ["memory"] = TinyModels.Dense with { Engram = TinyModels.Engram with { Gate = EngramGate.Sigmoid } },
         ["everything"] = TinyModels.Full with { QLoraRank = 7, SequenceAuxiliaryLossAlpha = 0.5 },
+        ["everything, unconstrained streams"] = TinyModels.Full with { HcConstrained = false, Engram = TinyModels.Engram with { Gate = EngramGate.Sigmoid } },
+        ["everything, one fusion, learnt exit"] = TinyModels.Full with { HcExit = StreamExit.Head, Engram = TinyModels.Engram with { Fusion = FusionPlace.Mixture } },
         ["everything, no gate"] = TinyModels.Full with { Engram = TinyModels.Engram with { Gate = EngramGate.None } },
     };
 
     public static TheoryData<string> Names => [.. Models.Keys];
 
-    [Theory, InlineData("dense, tied, scaled embedding"), InlineData("everything")]
+    [Theory, InlineData("dense, tied, scaled embedding"), InlineData("everything"), InlineData("everything, unconstrained streams"), InlineData("everything, one fusion, learnt exit")]
     public void Gradients_match_finite_differences(string name)
     {
         using var scope = NewDisposeScope();
         // Two blocks hold every kind of layer: dense and expert, each with memory.
-        var memory = Models[name].Engram is null ? null : TinyModels.Engram with { LayerIds = [0, 1] };
+        var memory = Models[name].Engram is { } engram ? engram with { LayerIds = [0, 1] } : null;
         var configuration = Models[name] with { NumHiddenLayers = 2, Engram = memory };
         using var model = TinyModels.Build(configuration, ScalarType.Float64);
         using var run = new TransformerRun(configuration, Sequences, Length, ScalarType.Float64);
@@ -59,16 +61,21 @@ public class EngramTransformerTests
 
     // The plain network normalises x, this one a multiple of x: the same function as long as ε of the norms does not count. With ε = 1e-6 it does:
     // embeddings of std 0.02 have a mean square of 4e-4, so the first norms differ by half a thousandth.
-    [Theory, InlineData(0.02, 1e-20, 1e-4), InlineData(0.1, 1e-20, 1e-4), InlineData(0.02, 1e-6, 5e-4)]
-    public void Four_streams_start_as_the_plain_residual_network(double std, double epsilon, double tolerance)
+    [Theory]
+    [InlineData(0.02, 1e-20, 1e-4, true, StreamExit.Mean), InlineData(0.1, 1e-20, 1e-4, true, StreamExit.Mean), InlineData(0.02, 1e-6, 5e-4, true, StreamExit.Mean)]
+    [InlineData(0.1, 1e-20, 1e-4, true, StreamExit.Head), InlineData(0.1, 1e-20, 1e-4, false, StreamExit.Mean)]
+    public void Four_streams_start_as_the_plain_residual_network(double std, double epsilon, double tolerance, bool constrained, StreamExit exit)
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         var configuration = Presets.Load("tiny") with { InitializerRange = std, RmsNormEps = epsilon };
-        using var four = new EngramTransformer(configuration);
+        using var four = new EngramTransformer(configuration with { HcConstrained = constrained, HcExit = exit });
         using var plain = new EngramTransformer(configuration with { HcMult = 1 });
         four.Parameters.Initialize(1);
         plain.Parameters.Initialize(1);
+        // Unconstrained streams start with smaller last matrices, because they are summed; with the same ones the function is the same.
+        foreach (var parameter in four.Parameters.All.Where(p => !constrained && (p.Name.Contains("o_proj") || p.Name.Contains("down_proj"))))
+            parameter.Tensor.mul_(2.0);
         var ids = Sample.Ids(2, 40, 512);
         var (a, b) = (four.Logits(four.Forward(ids, [], 2, null).Hidden), plain.Logits(plain.Forward(ids, [], 2, null).Hidden));
         Assert.InRange(b.abs().max().item<float>(), 10 * std, 50 * std);   // logits that could differ
@@ -88,12 +95,12 @@ public class EngramTransformerTests
             Assert.NotEqual(perStream[0], perStream[m]);
     }
 
-    [Fact]
-    public void Layers_follow_each_other_as_the_paper_draws_them()
+    [Theory, InlineData(true, FusionPlace.Streams, StreamExit.Mean), InlineData(false, FusionPlace.Mixture, StreamExit.Head)]
+    public void Layers_follow_each_other_as_the_paper_draws_them(bool constrained, FusionPlace place, StreamExit exit)
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        var configuration = TinyModels.Full;
+        var configuration = TinyModels.Full with { HcConstrained = constrained, HcExit = exit, Engram = TinyModels.Engram with { Fusion = place } };
         using var model = TinyModels.Build(configuration, ScalarType.Float64);
         using var run = new TransformerRun(configuration, Sequences, Length, ScalarType.Float64);
 
@@ -104,22 +111,29 @@ public class EngramTransformerTests
         for (var layer = 0; layer < configuration.NumHiddenLayers; layer++)
         {
             var name = $"model.layers.{layer}";
-            if (configuration.HasMemory(layer))
+            Tensor WithMemory(Tensor h, int width)
             {
+                if (!configuration.HasMemory(layer))
+                    return h;
                 var fusion = new EngramFusion(configuration, $"{name}.engram", parameters);
                 Sample.Fill(parameters, 5);
                 var ages = DocumentAges.Compute([], Sequences, Length, null, true);
-                x = x + fusion.Forward(x.view(Sequences, Length, 4, 16), run.Memory!.Layer(layer)!, ages, null, null).view_as(x);
+                return h + fusion.Forward(h.view(Sequences, Length, width, 16), run.Memory!.Layer(layer)!, ages, null, null).view_as(h);
             }
 
+            if (place == FusionPlace.Streams)
+                x = WithMemory(x, 4);
             var attention = new MultiHeadLatentAttention(configuration, $"{name}.self_attn", rotary, parameters);
             var experts = configuration.IsMoeLayer(layer) ? new DeepSeekMoe(configuration, $"{name}.mlp", parameters) : null;
-            var dense = experts is null ? new SwiGlu($"{name}.mlp", 16, configuration.IntermediateSize, 1, parameters) : null;
-            var (around, behind) = (new HyperConnection(configuration, $"{name}.hc_attn", 2 * layer, parameters),
-                new HyperConnection(configuration, $"{name}.hc_ffn", (2 * layer) + 1, parameters));
+            var dense = experts is null ? new SwiGlu($"{name}.mlp", configuration.IntermediateSize, configuration, parameters) : null;
+            StreamConnection Connection(string part, int index) => constrained
+                ? new HyperConnection(configuration, $"{name}.{part}", index, parameters) : new FreeHyperConnection(configuration, $"{name}.{part}", index, parameters);
+            var (around, behind) = (Connection("hc_attn", 2 * layer), Connection("hc_ffn", (2 * layer) + 1));
             Sample.Fill(parameters, 5);
 
             var (input, coefficients) = around.Read(x);
+            if (place == FusionPlace.Mixture)
+                input = WithMemory(input, 1);
             var normed = RmsNorm.Unit(input, 1e-6) * model.Parameters[$"{name}.input_layernorm.weight"].Tensor;
             x = around.Write(x, attention.Forward(normed.view(Sequences, Length, 16), null, null, false).view(-1, 16), coefficients);
             (input, coefficients) = behind.Read(x);
@@ -127,7 +141,15 @@ public class EngramTransformerTests
             x = behind.Write(x, experts?.Forward(normed, Sequences, false).Output ?? dense!.Forward(normed), coefficients);
         }
 
-        var hidden = RmsNorm.Unit(x.mean([1L]), 1e-6) * model.Parameters["model.norm.weight"].Tensor;
+        var left = x.mean([1L]);
+        if (exit == StreamExit.Head)
+        {
+            Tensor Head(string part) => model.Parameters[$"model.hc_head_{part}"].Tensor;
+            var weights = (RmsNorm.Unit(x.flatten(1), 1e-6).mm(Head("fn").t()) * Head("scale") + Head("base")).sigmoid() + 1e-6;
+            left = (weights.unsqueeze(-1) * x).sum(1);
+        }
+
+        var hidden = RmsNorm.Unit(left, 1e-6) * model.Parameters["model.norm.weight"].Tensor;
         TensorAssert.Close(hidden, run.Hidden(model).view(-1, 16), 1e-13);   // the same float64 operations
         TensorAssert.Close(hidden.mm(model.Parameters["lm_head.weight"].Tensor.t()), model.Logits(hidden), 1e-14);
     }

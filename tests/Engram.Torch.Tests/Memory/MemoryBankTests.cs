@@ -33,6 +33,20 @@ public sealed class MemoryBankTests
             }
     }
 
+    [Fact]
+    public void Without_compression_every_token_keeps_its_own_id()
+    {
+        using var merged = RandomModel.Create(TinyRun.Configuration);
+        using var model = RandomModel.Create(TinyRun.WithMemory(memory => memory with { CompressVocabulary = false }));
+        var (bank, rows, vocabulary) = (model.Memory!, new MemoryRows(), TinyCorpus.Shared.Tokenizer.VocabularySize);
+        Assert.True(merged.Memory!.Map.CanonicalVocabularySize < vocabulary);
+        Assert.Equal((vocabulary, vocabulary), (bank.Map.CanonicalVocabularySize, model.Configuration.Engram!.CompressedVocabularySize));
+        bank.Address(Ids, Starts, Sequences, rows);
+        Assert.Equal(Ids, rows.CanonicalIds.ToArray());
+        var spec = bank.Addresser.Constants.Spec;
+        Assert.Equal((vocabulary, model.Configuration.Engram.PadTokenId), (spec.CompressedVocabularySize, spec.PadId));
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(5)]

@@ -1,0 +1,16 @@
+using System.Text.Json.Serialization;
+
+namespace Engram.Models.Configuration;
+
+/// <summary>What a memory read is fused with.</summary>
+public enum FusionPlace
+{
+    /// <summary>Every residual stream at the entry of the block, each with a key and a gate of its own (Engram paper, section 2.4).</summary>
+    [JsonStringEnumMemberName("streams")] Streams,
+
+    /// <summary>
+    /// The mixture of the streams that the block's attention reads: one key, one gate, and the result is added to that mixture. The ablation
+    /// without multi-branch integration (Engram paper, section 6.2).
+    /// </summary>
+    [JsonStringEnumMemberName("mixture")] Mixture,
+}
