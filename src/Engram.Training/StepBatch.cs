@@ -52,7 +52,7 @@ internal sealed class StepBatches : IDisposable
         if (_memory is not null)
         {
             _memory.Address(batch.Tokens.Inputs, batch.Tokens.DocumentStarts, batch.Tokens.Sequences, batch.Rows);
-            _memory.Warm(batch.Rows);
+            _memory.Prefetch(batch.Rows);
         }
         return batch;
     }

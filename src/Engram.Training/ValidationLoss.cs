@@ -30,7 +30,7 @@ public static class ValidationLoss
     {
         if (memory != MemoryUse.On && model.Memory is null)
             throw new ArgumentException("The model has no memory to switch off, shuffle or randomise.", nameof(memory));
-        using var control = model.Memory?.Control(memory);
+        using var control = model.Memory?.Ablation(memory);
         return Measure(model, corpus, length, sequences, memory == MemoryUse.Off ? null : control ?? model.Memory, cancellation);
     }
 

@@ -108,18 +108,18 @@ public sealed class MemoryBank : IDisposable
 
     /// <summary>Says that rows are needed soon: mapped tables start reading them and do not wait. Safe on another thread than the model's.</summary>
     /// <param name="rows">Output of <see cref="Address"/>.</param>
-    public void Warm(MemoryRows rows)
+    public void Prefetch(MemoryRows rows)
     {
         for (var position = 0; position < _stores.Length; position++)
-            _stores[position].Warm(rows.Layer(position));
+            _stores[position].Prefetch(rows.Layer(position));
     }
 
     /// <summary>Windows of <paramref name="sequences"/> sequences at the start of a document, for decoding.</summary>
     public MemoryWindows NewWindows(int sequences = 1) => new(this, [.. Enumerable.Range(0, sequences).Select(_ => Addresser.NewWindow())]);
 
-    /// <summary>The memory to read instead of this one under a control, made anew and to be disposed; null where there is none to make: on and off.</summary>
+    /// <summary>The memory to read instead of this one in an ablation, made anew and to be disposed; null where there is none to make: on and off.</summary>
     /// <param name="use">What the memory does.</param>
-    public MemoryBank? Control(MemoryUse use) => use switch
+    public MemoryBank? Ablation(MemoryUse use) => use switch
     {
         MemoryUse.ShuffledRows => Shuffled(ControlSeed),
         MemoryUse.RandomRows => WithRandomRows(ControlSeed),

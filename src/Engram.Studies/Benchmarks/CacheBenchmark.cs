@@ -166,7 +166,7 @@ public static class CacheBenchmark
 
         public void GatherStored(ReadOnlySpan<long> rows, Span<byte> values, Span<byte> scales) => _table.GatherStored(rows, values, scales);
 
-        public void Warm(ReadOnlySpan<long> rows) => _table.Warm(rows);
+        public void Prefetch(ReadOnlySpan<long> rows) => _table.Prefetch(rows);
 
         public void Dispose() => _table.Dispose();
     }

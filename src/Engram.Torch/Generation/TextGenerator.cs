@@ -62,7 +62,7 @@ public sealed class TextGenerator(LanguageModel model)
         (PromptTokens, GeneratedTokens, GenerationTime) = (prompt.Length, 0, TimeSpan.Zero);
         var sampler = new Sampler(options);
         var rows = new MemoryRows();
-        using var control = model.Memory?.Control(memory);
+        using var control = model.Memory?.Ablation(memory);
         var bank = memory == MemoryUse.Off ? null : control ?? model.Memory;
         var windows = bank?.NewWindows();
         var limit = Math.Min(options.MaxNewTokens, context - prompt.Length);

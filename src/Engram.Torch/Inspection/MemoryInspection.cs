@@ -65,7 +65,7 @@ public sealed class MemoryInspection
         using var trace = new FusionTrace();
         var rows = new MemoryRows();
         memory.Address(ids, [], 1, rows);
-        using var control = memory.Control(use);
+        using var control = memory.Ablation(use);
         using var gathered = (control ?? memory).Gather(rows, 0, 1, ids.Length, model.Transformer.Parameters.Device, requiresGradient: false);
         model.Transformer.Forward(ids, [], 1, gathered, trace: trace);
         var layers = memory.LayerIds.Select((layer, position) =>

@@ -33,7 +33,7 @@ public static class MemoryGathering
                 continue;
             }
 
-            store.Warm(slice);
+            store.Prefetch(slice);
             var wanted = slice.ToArray();
             gathered.SetLater(layer, () => ToTensor(store, wanted, sequences, length, device, requiresGradient: false));
         }

@@ -139,7 +139,7 @@ public sealed unsafe class EngramTable : IRowStore
     }
 
     /// <inheritdoc/>
-    public void Warm(ReadOnlySpan<long> rows)
+    public void Prefetch(ReadOnlySpan<long> rows)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (IsMapped)

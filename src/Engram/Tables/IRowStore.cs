@@ -15,7 +15,7 @@ public interface IRowStore : IDisposable
     /// <summary>How rows are stored; they are handed out as float32 whatever it is.</summary>
     RowFormat Format { get; }
 
-    /// <summary>Copies rows, decoded. Row −1, the address of a dead position, is answered with zeros.</summary>
+    /// <summary>Copies rows, decoded. Row −1, the address of a dead position, yields zeros.</summary>
     /// <param name="rows">Row numbers [n], −1 or 0 to R − 1, in any order, repeated or not.</param>
     /// <param name="destination">Receives the rows [n, w].</param>
     /// <param name="threads">Most threads to use, at least 1; few rows are read by one. The result does not depend on it.</param>
@@ -33,5 +33,5 @@ public interface IRowStore : IDisposable
 
     /// <summary>Says that rows are needed soon. A store on a device starts reading them and does not wait; others have nothing to do. A hint: rows that do not exist are passed over.</summary>
     /// <param name="rows">Row numbers [n].</param>
-    void Warm(ReadOnlySpan<long> rows);
+    void Prefetch(ReadOnlySpan<long> rows);
 }

@@ -75,7 +75,7 @@ internal sealed class PrefetchBuffers
                 addresser.AddressAllLayers(_ids.AsSpan(0, _tokens), _hasStarts ? _starts.AsSpan(0, _tokens) : [], _rows.AsSpan(0, _stores.Length * perLayer));
             // A device then has the requests of all layers at once, while the first layer is waited for.
             for (var layer = 1; layer < _stores.Length && !_cancelled; layer++)
-                _stores[layer].Warm(_rows.AsSpan(layer * perLayer, perLayer));
+                _stores[layer].Prefetch(_rows.AsSpan(layer * perLayer, perLayer));
             for (var layer = 0; layer < _stores.Length && !_cancelled; layer++)
             {
                 _stores[layer].Gather(_rows.AsSpan(layer * perLayer, perLayer), _values[layer].AsSpan(0, perLayer * _stores[layer].Width), threads);

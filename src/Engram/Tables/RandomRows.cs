@@ -48,7 +48,7 @@ public sealed class RandomRows(IRowStore source, ulong seed) : IRowStore
     }
 
     /// <inheritdoc/>
-    public void Warm(ReadOnlySpan<long> rows) => source.Warm(rows);
+    public void Prefetch(ReadOnlySpan<long> rows) => source.Prefetch(rows);
 
     /// <summary>Does nothing: the source is the caller's.</summary>
     public void Dispose()

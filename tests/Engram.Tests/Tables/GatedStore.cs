@@ -27,10 +27,10 @@ internal sealed class GatedStore(EngramTable table) : IRowStore
     /// <summary>What the thread that gathers had allocated in its life when it last came.</summary>
     public long BytesAllocatedByReader { get; private set; }
 
-    /// <summary>Whether <see cref="Warmed"/> is filled.</summary>
-    public bool KeepWarmed { get; set; }
+    /// <summary>Whether <see cref="Prefetched"/> is filled.</summary>
+    public bool KeepPrefetched { get; set; }
 
-    public List<long[]> Warmed { get; } = [];
+    public List<long[]> Prefetched { get; } = [];
 
     public void Gather(ReadOnlySpan<long> rows, Span<float> destination, int threads = 1)
     {
@@ -44,11 +44,11 @@ internal sealed class GatedStore(EngramTable table) : IRowStore
         table.GatherStored(rows, values, scales);
     }
 
-    public void Warm(ReadOnlySpan<long> rows)
+    public void Prefetch(ReadOnlySpan<long> rows)
     {
-        if (!KeepWarmed) return;
-        lock (Warmed)
-            Warmed.Add(rows.ToArray());
+        if (!KeepPrefetched) return;
+        lock (Prefetched)
+            Prefetched.Add(rows.ToArray());
     }
 
     public void Dispose() => table.Dispose();

@@ -35,7 +35,7 @@ public sealed partial class MappedTableTests : IDisposable
                 using var mapped = EngramTable.Map(path, Name, rows, width);
                 var (expected, found) = (new float[addresses.Length * width], new float[addresses.Length * width]);
                 loaded.Gather(addresses, expected);
-                mapped.Warm(addresses);
+                mapped.Prefetch(addresses);
                 mapped.Gather(addresses, found);
                 Assert.Equal(expected, found);
                 Assert.True(mapped.IsMapped && !mapped.IsWritable && !loaded.IsMapped && loaded.IsWritable);
@@ -124,7 +124,7 @@ public sealed partial class MappedTableTests : IDisposable
         var destination = new float[8];
         Assert.Contains("Row 10 at position 1", Assert.Throws<ArgumentOutOfRangeException>(() => mapped.Gather([0, 10], destination)).Message, StringComparison.Ordinal);
         Assert.All(destination, value => Assert.Equal(0, value));
-        mapped.Warm([10, -5, long.MaxValue, long.MinValue]);
+        mapped.Prefetch([10, -5, long.MaxValue, long.MinValue]);
     }
 
     /// <summary>A file that may not be written does not say which of its pages are in memory; root may write everything.</summary>
@@ -197,7 +197,7 @@ public sealed partial class MappedTableTests : IDisposable
         SaveRandom(1 << 16, 64);
         using var table = EngramTable.Map(Path, Name);
         DropFromSystemCache(Path);
-        table.Warm([40_000]);
+        table.Prefetch([40_000]);
         Assert.True(SpinWait.SpinUntil(() => Resident(40_000), TimeSpan.FromMinutes(5)));
         Assert.False(Resident(20_000));
 

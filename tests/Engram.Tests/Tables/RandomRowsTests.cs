@@ -44,7 +44,7 @@ public sealed class RandomRowsTests
         Assert.NotEqual(all, Gather(other, All));
         long[] some = [299, 7, 7, -1, 0];
         var expected = some.SelectMany(row => row < 0 ? new float[5] : all[(int)(row * 5)..(int)(row * 5 + 5)]).ToArray();
-        random.Warm(some);
+        random.Prefetch(some);
         Assert.Equal(expected, Gather(random, some));
         var stored = new byte[2 * 5 * sizeof(float)];
         random.GatherStored([299, 7], stored, []);

@@ -74,11 +74,11 @@ public sealed class RowPrefetcherTests : IDisposable
     [Fact]
     public void Later_layers_are_announced_before_the_first_is_read()
     {
-        _stores[1].KeepWarmed = true;
+        _stores[1].KeepPrefetched = true;
         _stores[0].Gate.Reset();
         using var read = _prefetcher.Start([4, 5], [], Token);
         _stores[0].Arrived.Wait(Token);
-        var rows = Assert.Single(_stores[1].Warmed);
+        var rows = Assert.Single(_stores[1].Prefetched);
         Assert.Equal(Addresses([4, 5], [])[(2 * _addresser.Columns)..], rows);
         _stores[0].Gate.Set();
     }

@@ -154,8 +154,8 @@ public sealed class TableLocationTests : IDisposable
         Assert.Equal(Row(random, 0), Row(again, 0));
         Assert.NotEqual(Row(random, 0), Row(other, 0));
         Assert.NotEqual(Row(random, 0), Row(random, 1));
-        Assert.Null(model.Memory.Control(MemoryUse.On));
-        Assert.Null(model.Memory.Control(MemoryUse.Off));
+        Assert.Null(model.Memory.Ablation(MemoryUse.On));
+        Assert.Null(model.Memory.Ablation(MemoryUse.Off));
         Assert.Equal(4, Enum.GetValues<MemoryUse>().Select(use => Loss(model, use)).Distinct().Count());
         Assert.Contains("RandomRows", Assert.Throws<InvalidOperationException>(() => random.Table(0)).Message);
 

@@ -128,7 +128,7 @@ public sealed unsafe class CachedRowStore : IRowStore
     }
 
     /// <inheritdoc/>
-    public void Warm(ReadOnlySpan<long> rows)
+    public void Prefetch(ReadOnlySpan<long> rows)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         var buffers = Rent();
@@ -148,7 +148,7 @@ public sealed unsafe class CachedRowStore : IRowStore
                 _lock.ExitReadLock();
             }
             if (buffers.MissedCount > 0)
-                _slower.Warm(buffers.Missed);
+                _slower.Prefetch(buffers.Missed);
         }
         Return(buffers);
     }

@@ -60,7 +60,7 @@ internal readonly unsafe struct StoredRows
     // Scales lie with their row, or there are none.
     private bool Together => _valueStride == _valueBytes + _scaleBytes;
 
-    /// <summary>Decodes rows that exist; −1 is answered with zeros.</summary>
+    /// <summary>Decodes rows that exist; −1 yields zeros.</summary>
     public void Gather(long* rows, int count, float* destination)
     {
         switch (_format.Encoding)
@@ -73,7 +73,7 @@ internal readonly unsafe struct StoredRows
         }
     }
 
-    /// <summary>Decodes rows that exist, in several threads if there are many; −1 is answered with zeros.</summary>
+    /// <summary>Decodes rows that exist, in several threads if there are many; −1 yields zeros.</summary>
     public void Gather(long* rows, int count, float* destination, int threads)
     {
         var parts = Math.Clamp(count / RowsPerThread, 1, threads);

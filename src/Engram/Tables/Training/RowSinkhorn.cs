@@ -116,7 +116,7 @@ public sealed unsafe class RowSinkhorn : RowOptimizer
         var (sum, largest) = (_silentSum * _beta, _silentLargest * _beta);
         var followed = WithRead(uniqueRows, now, ref sum);
         var rows = Array.ConvertAll(followed, entry => entry.Row);
-        Table.Warm(rows);   // of most, this update has read nothing
+        Table.Prefetch(rows);   // of most, this update has read nothing
         BeforeChange(rows);
         (_updates, _interrupted) = (now, true);
         fixed (float* gradient = gradients)

@@ -61,7 +61,7 @@ internal sealed unsafe class RowState : IDisposable
     }
 
     /// <summary>Says that rows of a mapped state are needed soon.</summary>
-    public void Warm(ReadOnlySpan<long> rows)
+    public void Prefetch(ReadOnlySpan<long> rows)
     {
         for (var i = 0; _file is not null && i < Rows.Arrays.Length; i++)
             MappedPages.StartReadingAbsent(new StoredRows(Rows.At(i, 0), null, Rows.Arrays[i].Bytes / sizeof(ushort), RowFormat.BFloat16), rows, _rows, residencyTold: true);

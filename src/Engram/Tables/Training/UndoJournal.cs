@@ -70,7 +70,7 @@ public sealed unsafe class UndoJournal : IDisposable
     /// <exception cref="IOException">The device is full. No row counts as recorded, and none may be changed.</exception>
     internal void Record(ReadOnlySpan<long> rows)
     {
-        _state.Warm(rows);
+        _state.Prefetch(rows);
         var used = 0;
         foreach (var row in rows)
         {

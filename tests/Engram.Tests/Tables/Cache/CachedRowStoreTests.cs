@@ -157,13 +157,13 @@ public class CachedRowStoreTests
     [Fact]
     public void Only_rows_that_are_not_kept_are_announced()
     {
-        var slow = new GatedStore(Table("float32", 4)) { KeepWarmed = true };
+        var slow = new GatedStore(Table("float32", 4)) { KeepPrefetched = true };
         using var cache = new CachedRowStore(slow, 50);
         cache.Gather([5, 6], new float[8]);
-        cache.Warm([6, 7, -1, 5, 8]);
-        Assert.Equal([7, 8], Assert.Single(slow.Warmed));
-        cache.Warm([5]);
-        Assert.Single(slow.Warmed);
+        cache.Prefetch([6, 7, -1, 5, 8]);
+        Assert.Equal([7, 8], Assert.Single(slow.Prefetched));
+        cache.Prefetch([5]);
+        Assert.Single(slow.Prefetched);
     }
 
     [Fact]
@@ -205,7 +205,7 @@ public class CachedRowStoreTests
         cache.Dispose();
         cache.Dispose();
         Assert.Throws<ObjectDisposedException>(() => cache.Gather([1], new float[4]));
-        Assert.Throws<ObjectDisposedException>(() => cache.Warm([1]));
+        Assert.Throws<ObjectDisposedException>(() => cache.Prefetch([1]));
         Assert.Throws<ObjectDisposedException>(() => table.Gather([1], new float[4]));
     }
 
@@ -234,7 +234,7 @@ public class CachedRowStoreTests
         {
             for (var i = 0; i + 64 <= rows.Length; i += 64)
             {
-                cache.Warm(rows.AsSpan(i, 64));
+                cache.Prefetch(rows.AsSpan(i, 64));
                 cache.Gather(rows.AsSpan(i, 64), values);
             }
         }
