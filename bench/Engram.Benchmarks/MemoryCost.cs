@@ -133,7 +133,7 @@ internal static partial class MemoryCost
         var engram = configuration.Engram! with { CompressedVocabularySize = map.CanonicalVocabularySize };
         (configuration with { Engram = engram }).Save(Path.Combine(folder + ".tmp", ModelFolder.ConfigurationFile));
         var constants = AddressingConstants.Derive(engram.Addressing(map[engram.PadTokenId]));
-        new ModelAddressing(constants, map, corpus.Tokenizer.Fingerprint).Save(Path.Combine(folder + ".tmp", ModelFolder.AddressingFile));
+        new ModelAddressing(constants, map, corpus.Tokenizer.Fingerprint).Save(Path.Combine(folder + ".tmp", TablePaths.Addressing));
         for (var position = 0; position < engram.LayerIds.Count; position++)
         {
             using var table = new EngramTable(constants.Layers[position].TotalRows, engram.HeadDim, format);
@@ -145,7 +145,7 @@ internal static partial class MemoryCost
                     chunk[i] = 0.1f * (random.NextSingle() - 0.5f);
                 table.Write(row, chunk.AsSpan(0, (int)Math.Min(4096, table.Rows - row) * engram.HeadDim));
             }
-            table.Save(Path.Combine(folder + ".tmp", ModelFolder.TableFile(engram.LayerIds[position])), ModelFolder.TableTensor(engram.LayerIds[position]));
+            table.Save(Path.Combine(folder + ".tmp", TablePaths.Table(engram.LayerIds[position])), TablePaths.Tensor(engram.LayerIds[position]));
         }
         Directory.Move(folder + ".tmp", folder);
     }

@@ -1,7 +1,6 @@
 using Engram.Torch.Folders;
 using Engram.Torch.Memory;
 using Engram.Models.Configuration;
-using Engram.Models.Folders;
 using Engram.Models.Memory;
 using Engram.Tables;
 using Engram.Tokenization;
@@ -94,7 +93,7 @@ public sealed class LanguageModel : IDisposable
         for (var position = 0; position < (Memory?.LayerIds.Count ?? 0); position++)
         {
             if (Memory!.Table(position) is { IsMapped: false } table && table.FirstRowNotFinite() is not null)
-                return ModelFolder.TableTensor(Memory.LayerIds[position]);
+                return TablePaths.Tensor(Memory.LayerIds[position]);
         }
 
         return null;

@@ -2,7 +2,6 @@ using Engram.Torch.Memory;
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using Engram.Addressing;
-using Engram.Models.Folders;
 using Engram.Models.Memory;
 using Engram.Tables;
 using Engram.Tables.Training;
@@ -151,7 +150,7 @@ internal sealed class TableTrainer : IDisposable
             layer.Optimizer.Dispose();
     }
 
-    private string TensorName(int position) => ModelFolder.TableTensor(_memory.LayerIds[position]);
+    private string TensorName(int position) => TablePaths.Tensor(_memory.LayerIds[position]);
 
     private string FileName(int position) => $"table-{_memory.LayerIds[position]:00}.safetensors";
 }

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Engram.Models.Folders;
 using Engram.Storage;
 using Engram.Tables;
 using Engram.Tables.Training;
@@ -28,12 +27,12 @@ internal sealed class WorkingTables(string folder)
     public EngramTable Create(int layer, long rows, int width)
     {
         Directory.CreateDirectory(folder);
-        EngramTable.CreateFile(TableFile(layer), ModelFolder.TableTensor(layer), rows, width);
+        EngramTable.CreateFile(TableFile(layer), TablePaths.Tensor(layer), rows, width);
         return Open(layer);
     }
 
     /// <summary>Opens the table of a layer for training.</summary>
-    public EngramTable Open(int layer) => EngramTable.MapWritable(TableFile(layer), ModelFolder.TableTensor(layer));
+    public EngramTable Open(int layer) => EngramTable.MapWritable(TableFile(layer), TablePaths.Tensor(layer));
 
     /// <summary>File of the state of a layer's rows.</summary>
     public string StateFile(int layer) => Path.Combine(folder, $"layer-{layer:00}.state.safetensors");
@@ -78,7 +77,7 @@ internal sealed class WorkingTables(string folder)
     public void LinkInto(string model, IEnumerable<int> layers)
     {
         foreach (var layer in layers)
-            HardLink.CreateOrCopy(TableFile(layer), Path.Combine(model, ModelFolder.TableFile(layer)));
+            HardLink.CreateOrCopy(TableFile(layer), Path.Combine(model, TablePaths.Table(layer)));
     }
 
     private string TableFile(int layer) => Path.Combine(folder, $"layer-{layer:00}.safetensors");

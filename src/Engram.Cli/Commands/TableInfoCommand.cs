@@ -1,3 +1,4 @@
+using Engram.Checkpoints;
 using System.CommandLine;
 using System.Diagnostics;
 using Engram.Tables;

@@ -1,3 +1,4 @@
+using Engram.Tables;
 using System.Collections.Frozen;
 using Engram.Addressing;
 using Engram.Models.Configuration;
@@ -39,7 +40,7 @@ internal sealed class TableStatsInput : IDisposable
                 : _prepared?.Tokenizer
                 ?? throw new ArgumentException($"'{model}' has no tokenizer and the corpus is text: name one with --tokenizer, or give prepared data.");
             _prepared?.RequireTokenizer(_tokenizer);
-            var stored = Path.Combine(model, ModelFolder.AddressingFile);
+            var stored = Path.Combine(model, TablePaths.Addressing);
             var addressing = File.Exists(stored) ? ModelAddressing.Load(stored, _tokenizer.Fingerprint) : null;
             _map = addressing?.CanonicalMap ?? engram.CanonicalMapOf(_tokenizer);
             Constants = addressing?.Constants ?? Derive(model, engram);

@@ -1,3 +1,4 @@
+using Engram.Checkpoints;
 using System.CommandLine;
 using Engram.Tables;
 

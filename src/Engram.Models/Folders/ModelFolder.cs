@@ -36,17 +36,6 @@ public sealed class ModelFolder
     /// <summary>The dense weights' file.</summary>
     public const string WeightsFile = "model.safetensors";
 
-    /// <summary>The addressing constants' file.</summary>
-    public static readonly string AddressingFile = TableSource.AddressingFile;
-
-    /// <summary>The file of one table.</summary>
-    /// <param name="layer">0-based block index.</param>
-    public static string TableFile(int layer) => TableSource.LayerFile(layer);
-
-    /// <summary>Name of the table's tensor.</summary>
-    /// <param name="layer">0-based block index.</param>
-    public static string TableTensor(int layer) => TableSource.LayerTensor(layer);
-
     /// <summary>Reads configuration and tokenizer of a model folder.</summary>
     /// <param name="path">The folder.</param>
     /// <exception cref="FileNotFoundException">A file is missing.</exception>
@@ -72,7 +61,7 @@ public sealed class ModelFolder
         if (Configuration.Engram is not { } engram)
             return null;
         options ??= new MemoryOptions();
-        var path = System.IO.Path.Combine(Path, AddressingFile);
+        var path = System.IO.Path.Combine(Path, TablePaths.Addressing);
         var addressing = ModelAddressing.Load(path, Tokenizer.Fingerprint);
         var (constants, map) = (addressing.Constants, addressing.CanonicalMap);
         if (map.VocabularySize != Tokenizer.VocabularySize)
@@ -90,8 +79,8 @@ public sealed class ModelFolder
             for (var position = 0; position < engram.LayerIds.Count; position++)
             {
                 var layer = engram.LayerIds[position];
-                var (file, rows) = (System.IO.Path.Combine(Path, TableFile(layer)), MemoryBank.TableRows(engram, constants, position));
-                var table = options.Open is { } open ? open(layer) : options.Tables == TableLocation.Memory ? EngramTable.Load(file, TableTensor(layer)) : EngramTable.Map(file, TableTensor(layer));
+                var (file, rows) = (System.IO.Path.Combine(Path, TablePaths.Table(layer)), MemoryBank.TableRows(engram, constants, position));
+                var table = options.Open is { } open ? open(layer) : options.Tables == TableLocation.Memory ? EngramTable.Load(file, TablePaths.Tensor(layer)) : EngramTable.Map(file, TablePaths.Tensor(layer));
                 stores.Add(table);
                 if (table.Rows != rows || table.Width != engram.HeadDim)
                     throw new InvalidDataException($"{file}: the table has {table.Rows} rows of {table.Width} values, but {ConfigurationFile} makes it {rows} of {engram.HeadDim}.");

@@ -1,3 +1,4 @@
+using Engram.Tables;
 using Engram.Addressing;
 using Engram.Models.Folders;
 using Engram.Models.Memory;
@@ -18,7 +19,7 @@ public static class LanguageModelFolder
         for (var position = 0; position < (model.Memory?.LayerIds.Count ?? 0); position++)
         {
             var layer = model.Memory!.LayerIds[position];
-            model.Memory.Table(position).Save(Path.Combine(folder, ModelFolder.TableFile(layer)), ModelFolder.TableTensor(layer));
+            model.Memory.Table(position).Save(Path.Combine(folder, TablePaths.Table(layer)), TablePaths.Tensor(layer));
         }
     }
 
@@ -31,7 +32,7 @@ public static class LanguageModelFolder
         if (model.Memory is not { } memory)
             return;
         Directory.CreateDirectory(Path.Combine(folder, "engram"));
-        new ModelAddressing(memory.Addresser.Constants, memory.Map, memory.TokenizerFingerprint).Save(Path.Combine(folder, ModelFolder.AddressingFile));
+        new ModelAddressing(memory.Addresser.Constants, memory.Map, memory.TokenizerFingerprint).Save(Path.Combine(folder, TablePaths.Addressing));
     }
 
     /// <inheritdoc cref="LanguageModel.Load"/>

@@ -1,3 +1,4 @@
+using Engram.Checkpoints;
 using System.Globalization;
 using System.Text;
 using CsCheck;
@@ -58,7 +59,7 @@ public sealed class HostileTablesTests : IDisposable
         using (var table = new EngramTable(40, 96, RowFormat.Parse(format)))
         {
             table.Write(0, [.. Enumerable.Range(0, 40 * 96).Select(i => i % 23 / 7f)]);
-            table.Save(path, TableSource.LayerTensor(1));
+            table.Save(path, TablePaths.Tensor(1));
         }
         Fuzz(path, path, File.ReadAllBytes(path));
     }

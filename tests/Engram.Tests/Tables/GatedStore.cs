@@ -24,9 +24,6 @@ internal sealed class GatedStore(EngramTable table) : IRowStore
 
     public int Gathers => Volatile.Read(ref _gathers);
 
-    /// <summary>What the thread that gathers had allocated in its life when it last came.</summary>
-    public long BytesAllocatedByReader { get; private set; }
-
     /// <summary>Whether <see cref="Prefetched"/> is filled.</summary>
     public bool KeepPrefetched { get; set; }
 
@@ -55,7 +52,6 @@ internal sealed class GatedStore(EngramTable table) : IRowStore
 
     private void Pass()
     {
-        BytesAllocatedByReader = GC.GetAllocatedBytesForCurrentThread();
         Interlocked.Increment(ref _gathers);
         Arrived.Release();
         Gate.Wait();

@@ -1,3 +1,4 @@
+using Engram.Checkpoints;
 using CsCheck;
 using Engram.Storage;
 using Engram.Tables;

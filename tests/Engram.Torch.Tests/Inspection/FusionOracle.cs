@@ -1,5 +1,5 @@
+using Engram.Tables;
 using Engram.Models.Configuration;
-using Engram.Models.Folders;
 using Engram.Storage;
 
 namespace Engram.Torch.Tests.Inspection;
@@ -30,8 +30,8 @@ internal sealed class FusionOracle
         double[] Weight(string name) => weights.Tensors.ContainsKey($"model.layers.{layer}.engram.{name}")
             ? [.. Values<float>(weights, $"model.layers.{layer}.engram.{name}").Select(value => (double)value)] : [];
         (_keyValue, _queryGain, _keyGain, _taps, _normGain) = (Weight("wkv.weight"), Weight("q_weight"), Weight("k_weight"), Weight("conv.weight"), Weight("conv_norm.weight"));
-        using var table = SafetensorsFile.Open(Path.Combine(modelFolder, ModelFolder.TableFile(layer)));
-        _table = Values<float>(table, ModelFolder.TableTensor(layer));
+        using var table = SafetensorsFile.Open(Path.Combine(modelFolder, TablePaths.Table(layer)));
+        _table = Values<float>(table, TablePaths.Tensor(layer));
     }
 
     public static T[] Values<T>(SafetensorsFile file, string name) where T : unmanaged

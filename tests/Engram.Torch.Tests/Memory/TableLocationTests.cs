@@ -1,5 +1,4 @@
 using Engram.Torch.Memory;
-using Engram.Models.Folders;
 using Engram.Torch.Generation;
 using Engram.Models.Memory;
 using Engram.Tables;
@@ -80,7 +79,7 @@ public sealed class TableLocationTests : IDisposable
         model.Save(folder);
         using var converted = model.Memory!.InFormat(format);
         for (var position = 0; position < 2; position++)
-            converted.Table(position).Save(Path.Combine(folder, ModelFolder.TableFile(model.Memory.LayerIds[position])), ModelFolder.TableTensor(model.Memory.LayerIds[position]));
+            converted.Table(position).Save(Path.Combine(folder, TablePaths.Table(model.Memory.LayerIds[position])), TablePaths.Tensor(model.Memory.LayerIds[position]));
         var expected = ValidationLoss.Measure(model, TinyCorpus.Shared, 16, 5, converted).Nats;
         var exact = Loss(model, MemoryUse.On);
         Assert.NotEqual(exact, expected);

@@ -1,10 +1,9 @@
 using System.Diagnostics;
-using System.Text.RegularExpressions;
 using Engram.Addressing;
-using Engram.Checkpoints;
 using Engram.Storage;
+using Engram.Tables;
 
-namespace Engram.Tables;
+namespace Engram.Checkpoints;
 
 /// <summary>What a path with tables is.</summary>
 public enum TableSourceKind
@@ -33,10 +32,8 @@ public sealed record SourceTable(int? Layer, string File, string TensorName, Eng
 /// The tables behind a path, whatever the path is: a table file, a model folder or a V4.1 checkpoint folder. All are mapped, none is read: opening takes milliseconds whatever their size.
 /// Rows are compared with the constants of the addresses where there are some. Must be disposed.
 /// </summary>
-public sealed partial class TableSource : IDisposable
+public sealed class TableSource : IDisposable
 {
-    private const string UsualSuffix = "engram.embed.weight";
-
     private TableSource(string path, TableSourceKind kind, IReadOnlyList<SourceTable> tables, AddressingConstants? constants) =>
         (Path, Kind, Tables, Constants) = (path, kind, tables, constants);
 
@@ -52,19 +49,8 @@ public sealed partial class TableSource : IDisposable
     /// <summary>Hash constants of the folder's memory; null for a file.</summary>
     public AddressingConstants? Constants { get; }
 
-    /// <summary>Where a model folder stores its addressing constants.</summary>
-    public static string AddressingFile { get; } = System.IO.Path.Combine("engram", "addressing.json");
-
     // Where a run folder has its model.
     private const string ModelSubfolder = "model";
-
-    /// <summary>Where a model folder stores a table.</summary>
-    /// <param name="layer">0-based block index.</param>
-    public static string LayerFile(int layer) => System.IO.Path.Combine("engram", $"layer-{layer:00}.safetensors");
-
-    /// <summary>Name of a table's tensor of values in a model folder.</summary>
-    /// <param name="layer">0-based block index.</param>
-    public static string LayerTensor(int layer) => $"model.layers.{layer}.{UsualSuffix}";
 
     /// <summary>Opens the tables of a path.</summary>
     /// <param name="path">A safetensors file with one table, a model folder, or a V4.1 checkpoint folder.</param>
@@ -76,12 +62,12 @@ public sealed partial class TableSource : IDisposable
         if (File.Exists(path)) return OpenFile(path);
         if (!Directory.Exists(path))
             throw new FileNotFoundException($"{path}: there is no such file or folder.", path);
-        if (File.Exists(System.IO.Path.Combine(path, AddressingFile))) return OpenModelFolder(path);
+        if (File.Exists(System.IO.Path.Combine(path, TablePaths.Addressing))) return OpenModelFolder(path);
         // A folder around a model folder, as training writes it, may have a configuration too.
-        if (File.Exists(System.IO.Path.Combine(path, ModelSubfolder, AddressingFile)))
+        if (File.Exists(System.IO.Path.Combine(path, ModelSubfolder, TablePaths.Addressing)))
             throw new FileNotFoundException($"{path}: the tables are those of the model in it: give {System.IO.Path.Combine(path, ModelSubfolder)}.", path);
         if (File.Exists(System.IO.Path.Combine(path, "config.json"))) return OpenCheckpoint(path);
-        throw new FileNotFoundException($"{path}: neither a model folder with tables ({AddressingFile} is missing) nor a V4.1 checkpoint (config.json is missing).", path);
+        throw new FileNotFoundException($"{path}: neither a model folder with tables ({TablePaths.Addressing} is missing) nor a V4.1 checkpoint (config.json is missing).", path);
     }
 
     /// <summary>Ends all mappings.</summary>
@@ -98,24 +84,24 @@ public sealed partial class TableSource : IDisposable
         using (var file = SafetensorsFile.Open(path))
             name = TableIn(file);
         var table = EngramTable.Map(path, name);
-        return new TableSource(path, TableSourceKind.File, [new SourceTable(LayerOf(name), path, name, table, clock.Elapsed)], null);
+        return new TableSource(path, TableSourceKind.File, [new SourceTable(TablePaths.LayerOf(name), path, name, table, clock.Elapsed)], null);
     }
 
     private static TableSource OpenModelFolder(string path)
     {
-        var constants = ModelAddressing.Load(System.IO.Path.Combine(path, AddressingFile)).Constants;
+        var constants = ModelAddressing.Load(System.IO.Path.Combine(path, TablePaths.Addressing)).Constants;
         var tables = new List<SourceTable>();
         try
         {
             foreach (var layer in constants.Layers)
             {
                 var clock = Stopwatch.StartNew();
-                var (file, name) = (System.IO.Path.Combine(path, LayerFile(layer.Layer)), LayerTensor(layer.Layer));
+                var (file, name) = (System.IO.Path.Combine(path, TablePaths.Table(layer.Layer)), TablePaths.Tensor(layer.Layer));
                 var table = EngramTable.Map(file, name);
                 tables.Add(new SourceTable(layer.Layer, file, name, table, clock.Elapsed));
                 // The control with one row per head has as many rows as heads.
                 if (table.Rows != layer.TotalRows && table.Rows != constants.Spec.Columns)
-                    throw new InvalidDataException($"{file}: the table has {table.Rows} rows, but {AddressingFile} makes it {layer.TotalRows}.");
+                    throw new InvalidDataException($"{file}: the table has {table.Rows} rows, but {TablePaths.Addressing} makes it {layer.TotalRows}.");
             }
             return new TableSource(path, TableSourceKind.ModelFolder, tables, constants);
         }
@@ -139,18 +125,13 @@ public sealed partial class TableSource : IDisposable
     // A file of another origin may name its one table as it likes.
     private static string TableIn(SafetensorsFile file)
     {
-        string[] named = [.. file.Tensors.Keys.Where(name => name.EndsWith(UsualSuffix, StringComparison.Ordinal))];
+        string[] named = [.. file.Tensors.Keys.Where(name => name.EndsWith(TablePaths.TensorSuffix, StringComparison.Ordinal))];
         if (named.Length == 0)
         {
             var scales = file.Tensors.Keys.Select(TableFile.ScaleTensor).ToHashSet(StringComparer.Ordinal);
             named = [.. file.Tensors.Values.Where(tensor => tensor.Shape.Length == 2 && !scales.Contains(tensor.Name)).Select(tensor => tensor.Name)];
         }
         return named.Length == 1 ? named[0] : throw new InvalidDataException(
-            $"{file.Path}: {named.Length} tensors might be the table; one is needed, named …{UsualSuffix} or the only one of two dimensions beside its scales.");
+            $"{file.Path}: {named.Length} tensors might be the table; one is needed, named …{TablePaths.TensorSuffix} or the only one of two dimensions beside its scales.");
     }
-
-    private static int? LayerOf(string tensor) => LayerNumber().Match(tensor) is { Success: true } match ? int.Parse(match.Groups[1].ValueSpan) : null;
-
-    [GeneratedRegex(@"\blayers\.(\d{1,9})\.engram\.embed\.weight$")]
-    private static partial Regex LayerNumber();
 }

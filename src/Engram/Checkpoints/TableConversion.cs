@@ -1,8 +1,9 @@
 using System.Numerics.Tensors;
 using Engram.Storage;
+using Engram.Tables;
 using Engram.Tables.Formats;
 
-namespace Engram.Tables;
+namespace Engram.Checkpoints;
 
 /// <summary>Rewrites tables in another row format: row after row through a few MiB of memory, whatever the tables' size. The target appears complete or not at all.</summary>
 public static class TableConversion

@@ -1,10 +1,11 @@
+using Engram.Checkpoints;
 using Engram.Addressing;
 using Engram.Storage;
 using Engram.Tables;
 using Engram.Tests.Storage;
 using Engram.Vocabulary;
 
-namespace Engram.Tests.Tables;
+namespace Engram.Tests.Checkpoints;
 
 public sealed class TableConversionTests : IDisposable
 {
@@ -173,10 +174,10 @@ public sealed class TableConversionTests : IDisposable
     {
         var folder = Model();
         using (var table = new EngramTable(3, 40))
-            table.Save(System.IO.Path.Combine(folder, TableSource.LayerFile(4)), TableSource.LayerTensor(4));
+            table.Save(System.IO.Path.Combine(folder, TablePaths.Table(4)), TablePaths.Tensor(4));
         var error = Assert.Throws<InvalidDataException>(() => TableSource.Open(folder));
         Assert.Contains("the table has 3 rows, but", error.Message, StringComparison.Ordinal);
-        File.Delete(System.IO.Path.Combine(folder, TableSource.LayerFile(4)));
+        File.Delete(System.IO.Path.Combine(folder, TablePaths.Table(4)));
         Assert.Throws<FileNotFoundException>(() => TableSource.Open(folder));
         Assert.Throws<FileNotFoundException>(() => TableSource.Open(_folder.File("nothing")));
         Directory.CreateDirectory(_folder.File("empty"));
@@ -194,12 +195,12 @@ public sealed class TableConversionTests : IDisposable
         File.WriteAllText(System.IO.Path.Combine(folder, "tokenizer.json"), "{ }");
         var map = CanonicalMap.FromStored([0, 1, 2, 1], "map");
         var constants = AddressingConstants.Derive(new AddressingSpec { CompressedVocabularySize = 3, Layers = [1, 4], SlotsPerOrder = [300, 400], HeadsPerOrder = 2, PadId = 0 });
-        new ModelAddressing(constants, map, "fingerprint").Save(System.IO.Path.Combine(folder, TableSource.AddressingFile));
+        new ModelAddressing(constants, map, "fingerprint").Save(System.IO.Path.Combine(folder, TablePaths.Addressing));
         foreach (var layer in constants.Layers)
         {
             using var table = new EngramTable(layer.TotalRows, 40);
             table.FillNormal((ulong)layer.Layer, 0.2f);
-            table.Save(System.IO.Path.Combine(folder, TableSource.LayerFile(layer.Layer)), TableSource.LayerTensor(layer.Layer));
+            table.Save(System.IO.Path.Combine(folder, TablePaths.Table(layer.Layer)), TablePaths.Tensor(layer.Layer));
         }
         return folder;
     }
