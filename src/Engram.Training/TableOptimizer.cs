@@ -6,6 +6,12 @@ public enum TableOptimizer
     /// <summary><see cref="Tables.Training.RowAdam"/>: lazy, two moments a value.</summary>
     Adam,
 
+    /// <summary>The same for every row at every step, read or not (<see cref="Tables.Training.RowUpdates.Dense"/>): the reference, for small tables.</summary>
+    DenseAdam,
+
+    /// <summary><see cref="DenseAdam"/> to the bit, computed when rows are read again (<see cref="Tables.Training.RowUpdates.Deferred"/>).</summary>
+    DeferredAdam,
+
     /// <summary><see cref="Tables.Training.RowAdagrad"/>: lazy, one number a row.</summary>
     Adagrad,
 

@@ -42,6 +42,8 @@ internal sealed class TableTrainer : IDisposable
     {
         TableOptimizer.Adagrad => new RowAdagrad(table, stateFile: stateFile),
         TableOptimizer.Sinkhorn => new RowSinkhorn(table, moments: options.TableMoments, stateFile: stateFile),
+        TableOptimizer.DenseAdam => new RowAdam(table, moments: options.TableMoments, stateFile: stateFile, updates: RowUpdates.Dense),
+        TableOptimizer.DeferredAdam => new RowAdam(table, moments: options.TableMoments, stateFile: stateFile, updates: RowUpdates.Deferred),
         _ => new RowAdam(table, moments: options.TableMoments, stateFile: stateFile),
     };
 
@@ -69,6 +71,13 @@ internal sealed class TableTrainer : IDisposable
             layer.Optimizer.Flush();
     }
 
+    /// <summary>Brings every row up to date: before the tables are saved or read by anything but <see cref="Begin"/>.</summary>
+    public void CatchUp()
+    {
+        foreach (var layer in _layers)
+            layer.Optimizer.CatchUp(TorchSharp.torch.get_num_threads());
+    }
+
     /// <summary>Starts an update that reads these rows.</summary>
     public void Begin(MemoryRows rows)
     {
@@ -76,6 +85,7 @@ internal sealed class TableTrainer : IDisposable
         {
             var layer = _layers[position];
             layer.Unique.Build(rows.Layer(position));
+            layer.Optimizer.CatchUp(layer.Unique.Rows, TorchSharp.torch.get_num_threads());
             var values = layer.Unique.Count * _memory.Table(position).Width;
             if (layer.Gradients.Length < values)
                 layer.Gradients = new float[values];

@@ -223,6 +223,7 @@ public sealed class Trainer : IDisposable
 
     private LossMeasurement Validate()
     {
+        _tables?.CatchUp();
         var measured = ValidationLoss.Measure(_model, _setup.Corpus, _options.Length, _options.ValidationSequences);
         return double.IsFinite(measured.Nats) ? measured : throw Diverged(_step, $"the validation loss is {measured.Nats}");
     }
@@ -290,6 +291,7 @@ public sealed class Trainer : IDisposable
 
     private void SaveCheckpoint()
     {
+        _tables?.CatchUp();
         RequireFinite();
         // The journals first: whether this checkpoint or the one before is the newest is then decided by one rename.
         _tables?.BeginJournals(_step);
@@ -315,6 +317,7 @@ public sealed class Trainer : IDisposable
 
     private TrainingResult Finish(LossMeasurement validation)
     {
+        _tables?.CatchUp();
         RequireFinite();
         SaveModel();
         var speed = _time.TrainedTokens / _time.TrainingSeconds;

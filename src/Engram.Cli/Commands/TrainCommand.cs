@@ -23,7 +23,7 @@ internal sealed class TrainCommand : CliCommand
 
     private static readonly Dictionary<string, TableOptimizer> Optimizers = new()
     {
-        ["adam"] = TableOptimizer.Adam, ["adagrad"] = TableOptimizer.Adagrad, ["sinkhorn"] = TableOptimizer.Sinkhorn,
+        ["adam"] = TableOptimizer.Adam, ["dense-adam"] = TableOptimizer.DenseAdam, ["deferred-adam"] = TableOptimizer.DeferredAdam, ["adagrad"] = TableOptimizer.Adagrad, ["sinkhorn"] = TableOptimizer.Sinkhorn,
     };
 
     private static readonly Dictionary<string, MomentFormat> Moments = new() { ["float32"] = MomentFormat.Float32, ["bfloat16"] = MomentFormat.BFloat16 };

@@ -15,6 +15,8 @@ public sealed class TableOptimizerRunTests : IDisposable
     [Theory]
     [InlineData(TableOptimizer.Adam, MomentFormat.Float32)]
     [InlineData(TableOptimizer.Adam, MomentFormat.BFloat16)]
+    [InlineData(TableOptimizer.DeferredAdam, MomentFormat.Float32)]
+    [InlineData(TableOptimizer.DeferredAdam, MomentFormat.BFloat16)]
     [InlineData(TableOptimizer.Adagrad, MomentFormat.Float32)]
     [InlineData(TableOptimizer.Sinkhorn, MomentFormat.Float32)]
     [InlineData(TableOptimizer.Sinkhorn, MomentFormat.BFloat16)]
@@ -41,6 +43,17 @@ public sealed class TableOptimizerRunTests : IDisposable
             Assert.Equal(TinyRun.Metrics(_folder.File("memory")), TinyRun.Metrics(_folder.File(run)));
             Assert.False(Directory.Exists(Path.Combine(_folder.File(run), "tables")));
         }
+    }
+
+    [Fact]
+    public void Deferred_Adam_trains_the_model_of_dense_Adam_to_the_bit()
+    {
+        var dense = TinyRun.Train(TinyRun.Setup(_folder.File("dense"), TinyRun.Options with { TableOptimizer = TableOptimizer.DenseAdam }))!;
+        var deferred = TinyRun.Train(TinyRun.Setup(_folder.File("deferred"), TinyRun.Options with { TableOptimizer = TableOptimizer.DeferredAdam }))!;
+        TinyRun.AssertSameFiles(dense.ModelFolder, deferred.ModelFolder);
+        Assert.Equal(TinyRun.Metrics(_folder.File("dense")), TinyRun.Metrics(_folder.File("deferred")));
+        var lazy = TinyRun.Train(TinyRun.Setup(_folder.File("lazy")))!;
+        Assert.NotEqual(lazy.ValidationLoss, dense.ValidationLoss);
     }
 
     [Fact]

@@ -56,6 +56,38 @@ public abstract unsafe class RowOptimizer : IDisposable
 
     private protected abstract void UpdateScalar(ReadOnlySpan<long> rows, ReadOnlySpan<float> gradients, double learningRate, float gradientScale);
 
+    /// <summary>Brings rows up to date before they are read. Only <see cref="RowUpdates.Deferred"/> leaves any behind; otherwise nothing happens.</summary>
+    /// <param name="rows">Rows [u], each at most once; −1 is passed over.</param>
+    /// <param name="threads">Most threads to use; all processors if null. The result does not depend on it.</param>
+    /// <exception cref="ArgumentException">A row does not exist; nothing has been changed.</exception>
+    /// <exception cref="IOException">The device of a mapped table is full.</exception>
+    public void CatchUp(ReadOnlySpan<long> rows, int? threads = null)
+    {
+        CheckRows(rows);
+        if (IsBehind)
+            BringUpToDate(rows, Math.Max(1, threads ?? Environment.ProcessorCount));
+    }
+
+    /// <summary>Brings every row up to date: before the table is saved, measured or given away.</summary>
+    /// <param name="threads">Most threads to use; all processors if null. The result does not depend on it.</param>
+    /// <exception cref="IOException">The device of a mapped table is full; it can be called again.</exception>
+    public void CatchUp(int? threads = null)
+    {
+        if (IsBehind)
+            BringUpToDate(Math.Max(1, threads ?? Environment.ProcessorCount));
+    }
+
+    /// <summary>Whether rows lie behind the last step.</summary>
+    private protected virtual bool IsBehind => false;
+
+    private protected virtual void BringUpToDate(ReadOnlySpan<long> rows, int threads)
+    {
+    }
+
+    private protected virtual void BringUpToDate(int threads)
+    {
+    }
+
     /// <summary>Called with the rows that are about to be changed, before any is.</summary>
     private protected void BeforeChange(ReadOnlySpan<long> rows)
     {
@@ -74,9 +106,12 @@ public abstract unsafe class RowOptimizer : IDisposable
     /// <param name="path">The file; its folder exists.</param>
     /// <param name="name">Name of the table's tensor.</param>
     /// <exception cref="IOException">The file cannot be written; one that was there before is intact.</exception>
+    /// <exception cref="InvalidOperationException">Rows lie behind the last step, so that a table saved beside it would be another one's: see <see cref="CatchUp(int?)"/>.</exception>
     public void Save(string path, string name)
     {
         ArgumentNullException.ThrowIfNull(name);
+        if (IsBehind)
+            throw new InvalidOperationException("Rows lie behind the last step: bring them up to date with CatchUp, then save table and state.");
         if (State.IsMapped)
         {
             var writer = State.NewWriter(name);
@@ -137,6 +172,11 @@ public abstract unsafe class RowOptimizer : IDisposable
             throw new ArgumentException($"{rows.Length} rows of width {Table.Width} need {(long)rows.Length * Table.Width} gradients; {gradients} are given.", nameof(gradients));
         Require(learningRate is >= 0 and < double.PositiveInfinity, learningRate, nameof(learningRate));
         Require(float.IsFinite(gradientScale), gradientScale, nameof(gradientScale));
+        CheckRows(rows);
+    }
+
+    private void CheckRows(ReadOnlySpan<long> rows)
+    {
         if (rows.IndexOfAnyExceptInRange(-1, Table.Rows - 1) is var wrong and >= 0)
             throw new ArgumentOutOfRangeException(nameof(rows), rows[wrong], $"Row {rows[wrong]} at position {wrong}: the table has the rows 0 to {Table.Rows - 1}; -1 is passed over.");
     }

@@ -6,12 +6,15 @@ namespace Engram.Tests.Tables.Training;
 /// <summary>Every row optimizer, by a name that a theory can show, and what their tests have in common.</summary>
 internal static class Optimizers
 {
-    public static readonly string[] Names = ["adam", "adam bfloat16", "adagrad", "sinkhorn", "sinkhorn bfloat16"];
+    public static readonly string[] Names = ["adam", "adam bfloat16", "adam dense", "adam deferred", "adam deferred bfloat16", "adagrad", "sinkhorn", "sinkhorn bfloat16"];
 
     public static RowOptimizer Create(string name, EngramTable table, string? stateFile = null) => name switch
     {
         "adam" => new RowAdam(table, stateFile: stateFile),
         "adam bfloat16" => new RowAdam(table, moments: MomentFormat.BFloat16, stateFile: stateFile),
+        "adam dense" => new RowAdam(table, stateFile: stateFile, updates: RowUpdates.Dense),
+        "adam deferred" => new RowAdam(table, stateFile: stateFile, updates: RowUpdates.Deferred),
+        "adam deferred bfloat16" => new RowAdam(table, moments: MomentFormat.BFloat16, stateFile: stateFile, updates: RowUpdates.Deferred),
         "adagrad" => new RowAdagrad(table, stateFile: stateFile),
         "sinkhorn" => new RowSinkhorn(table, stateFile: stateFile),
         _ => new RowSinkhorn(table, moments: MomentFormat.BFloat16, stateFile: stateFile),

@@ -138,6 +138,111 @@ public sealed class RowAdamTests : IDisposable
         Assert.All(Values(table).Zip(dense.Values), pair => Assert.Equal(pair.Second, pair.First, 2e-6));
     }
 
+    /// <summary>The textbook's Adam over all rows, of which a few are read at a time, under a learning rate that changes.</summary>
+    [Fact]
+    public void Dense_updates_are_those_of_dense_Adam()
+    {
+        const int width = 5, rows = 7;
+        using var table = new EngramTable(rows, width);
+        using var adam = new RowAdam(table, updates: RowUpdates.Dense);
+        var dense = new DenseAdam(rows * width);
+        var random = new Random(4);
+        for (var step = 0; step < 300; step++)
+        {
+            long[] read = [.. Enumerable.Range(0, rows - 1).Where(_ => random.Next(5) == 0).Select(row => (long)row)];   // the last row never
+            var gradients = read.SelectMany(_ => Enumerable.Range(0, width).Select(_ => (float)((random.NextDouble() - 0.3) * 1e-6))).ToArray();
+            var whole = new double[rows * width];
+            for (var i = 0; i < gradients.Length; i++)
+                whole[(int)read[i / width] * width + (i % width)] = gradients[i];
+            var rate = 1e-3 / (1 + (step % 10));
+            adam.Step(read, gradients, rate);
+            dense.Step(whole, rate);
+        }
+        // 300 steps of 1e-3 in single against double precision: a relative error of 6e-8 per operation.
+        Assert.All(Values(table).Zip(dense.Values), pair => Assert.Equal(pair.Second, pair.First, 2e-6));
+        Assert.Equal([300, 300, 300, 300, 300, 300, 0], Enumerable.Range(0, rows).Select(row => adam.Updates(row)));
+    }
+
+    [Fact]
+    public void Deferred_updates_are_dense_ones_to_the_bit_wherever_rows_are_read()
+    {
+        const int rows = 30, width = 19;
+        using var denseTable = Normal(rows, width);
+        using var deferredTable = Normal(rows, width);
+        using var scalarTable = Normal(rows, width);
+        using var dense = new RowAdam(denseTable, updates: RowUpdates.Dense);
+        using var deferred = new RowAdam(deferredTable, updates: RowUpdates.Deferred);
+        using var scalar = new RowAdam(scalarTable, updates: RowUpdates.Deferred);
+        var random = new Random(5);
+        for (var step = 0; step < 200; step++)
+        {
+            var (read, gradients) = Optimizers.Batch(random, rows, width, 0.1);
+            // What a forward pass reads is what it would read of the dense one.
+            deferred.CatchUp(read);
+            foreach (var row in read.Where(row => row >= 0))
+                Assert.Equal(denseTable.Row(row).ToArray(), deferredTable.Row(row).ToArray());
+            var rate = 1e-2 * (1 + (step % 7));
+            dense.Step(read, gradients, rate, 0.5f);
+            deferred.Step(read, gradients, rate, 0.5f);
+            scalar.StepScalar(read, gradients, rate, 0.5f);
+            if (step == 90)
+                deferred.CatchUp();
+        }
+        Assert.NotEqual(Bits(denseTable), Bits(deferredTable));
+        Assert.Equal("Rows lie behind", Assert.Throws<InvalidOperationException>(() => deferred.Save(Path, "t")).Message[..15]);
+        deferred.CatchUp();
+        scalar.CatchUpScalar();
+        Assert.Equal(Bits(denseTable), Bits(deferredTable));
+        Assert.Equal(Bits(denseTable), Bits(scalarTable));
+
+        var saved = _folder.File("dense.safetensors");
+        dense.Save(saved, "t");
+        deferred.Save(Path, "t");
+        Assert.Equal(File.ReadAllBytes(saved), File.ReadAllBytes(Path));
+    }
+
+    [Fact]
+    public void Rows_read_at_every_step_move_alike_in_every_form()
+    {
+        using var lazyTable = Normal(4, 6);
+        using var denseTable = Normal(4, 6);
+        using var lazy = new RowAdam(lazyTable);
+        using var dense = new RowAdam(denseTable, updates: RowUpdates.Dense);
+        var random = new Random(6);
+        for (var step = 0; step < 50; step++)
+        {
+            float[] gradients = [.. Enumerable.Range(0, 24).Select(_ => random.NextSingle() - 0.5f)];
+            lazy.Step([0, 1, 2, 3], gradients, 1e-2);
+            dense.Step([0, 1, 2, 3], gradients, 1e-2);
+        }
+        Assert.Equal(Bits(lazyTable), Bits(denseTable));
+    }
+
+    [Fact]
+    public void Steps_of_the_table_and_of_its_rows_must_agree()
+    {
+        using var table = Normal(5, 2);
+        using var lazy = new RowAdam(table);
+        using var deferred = new RowAdam(table, updates: RowUpdates.Deferred);
+        lazy.Step([1], [1, 2], 0);
+        lazy.Save(Path, "t");
+        Assert.Contains("no tensor 't.steps'", Assert.Throws<InvalidDataException>(() => deferred.Load(Path, "t")).Message, StringComparison.Ordinal);
+        deferred.Step([1], [1, 2], 0);
+        deferred.Step([3], [1, 2], 0);
+        deferred.CatchUp();
+        deferred.Save(Path, "t");
+        Assert.Contains("not to lazy ones", Assert.Throws<InvalidDataException>(() => lazy.Load(Path, "t")).Message, StringComparison.Ordinal);
+        var writer = new SafetensorsWriter { Metadata = { ["t.table_rows"] = "5" } };
+        writer.Add<long>("t.rows", DType.I64, [1], 1);
+        writer.Add<int>("t.step", DType.I32, [1], 1);
+        writer.Add<float>("t.exp_avg", DType.F32, [1, 2], 1, 2);
+        writer.Add<float>("t.exp_avg_sq", DType.F32, [1, 2], 1, 2);
+        writer.Add<long>("t.steps", DType.I64, [2], 1);
+        writer.Write(Path);
+        Assert.Contains("row 1 of 't' is computed up to step 1 of the 2 of its table", Assert.Throws<InvalidDataException>(() => deferred.Load(Path, "t")).Message, StringComparison.Ordinal);
+        Assert.Equal((2, 2), (deferred.Updates(1), deferred.Updates(3)));
+    }
+
     [Fact]
     public void Rows_that_are_not_read_keep_value_and_state_to_the_bit()
     {

@@ -126,6 +126,7 @@ public sealed class RowOptimizerTests : IDisposable
         using var optimizer = Optimizers.Create(name, table);
         for (var step = 0; step < 20; step++)
             Step(optimizer, step);
+        optimizer.CatchUp();
         table.Save(_folder.File("table"), Tensor);
         optimizer.Save(path, Tensor);
 
@@ -140,6 +141,8 @@ public sealed class RowOptimizerTests : IDisposable
             Step(optimizer, step);
             Step(loaded, step);
         }
+        optimizer.CatchUp();
+        loaded.CatchUp();
         Assert.Equal(Optimizers.Bits(table), Optimizers.Bits(loadedTable));
 
         static void Step(RowOptimizer optimizer, int step)
@@ -170,6 +173,8 @@ public sealed class RowOptimizerTests : IDisposable
                 inMemory.Step(touched, gradients, 1e-2);
                 optimizer.Step(touched, gradients, 1e-2);
             }
+            inMemory.CatchUp();
+            optimizer.CatchUp();
             Assert.Equal(Optimizers.Bits(memory), Optimizers.Bits(mapped));
             optimizer.Save(_folder.File("rest"), Tensor);
             optimizer.Flush();
@@ -201,6 +206,7 @@ public sealed class RowOptimizerTests : IDisposable
         using var optimizer = Optimizers.Create(name, table);
         for (var step = 0; step < 5; step++)
             optimizer.Step([step, step + 3], [1, 2, 3, -4, 5, 6], 1e-2);
+        optimizer.CatchUp();
         optimizer.Save(path, Tensor);
         var intact = File.ReadAllBytes(path);
         var refused = 0;
@@ -210,6 +216,7 @@ public sealed class RowOptimizerTests : IDisposable
             if (kind > 0)
                 damaged[at] = value;
             File.WriteAllBytes(path, damaged);
+            optimizer.CatchUp();
             optimizer.Save(before, Tensor);
             try
             {
@@ -236,11 +243,12 @@ public sealed class RowOptimizerTests : IDisposable
         {
             using var writer = Optimizers.Create(written, table);
             writer.Step([1, 3], [1, 2, 3, 4], 0);
+            writer.CatchUp();
             writer.Save(_folder.File("state"), Tensor);
             foreach (var read in Optimizers.Names)
             {
                 using var reader = Optimizers.Create(read, table);
-                if (read == written)
+                if (read == written || (read, written) is ("adam dense", "adam deferred") or ("adam deferred", "adam dense"))   // one state, computed at another time
                     reader.Load(_folder.File("state"), Tensor);
                 else
                     Assert.Throws<InvalidDataException>(() => reader.Load(_folder.File("state"), Tensor));
