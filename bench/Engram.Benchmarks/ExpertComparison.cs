@@ -14,14 +14,14 @@ internal static class ExpertComparison
     private const int Sequences = 8;
     private const int Length = 128;
 
-    public static void Run(int threads, int rounds)
+    public static void Run(int threads, int rounds, IReadOnlyList<int> counts)
     {
         LibTorch.EnsureLoaded();
         Malloc.Tune();
         torch.set_num_threads(threads);
         using var corpus = DataPreparation.Prepare(CorpusSource.Open(CorpusSource.DotnetDocs), Path.Combine("runs", $"bench-data-{Vocabulary}"), new PreparationOptions { VocabularySize = Vocabulary });
         var few = Presets.Load("quickstart-moe-few") with { VocabularySize = Vocabulary };
-        var models = new[] { 2, 8, 32, 66, 128 }.Select(experts => Trained($"{experts} experts", WithExperts(few, experts))).ToList();
+        var models = counts.Select(experts => Trained($"{experts} experts", WithExperts(few, experts))).ToList();
         models.Add(Trained("dense", Presets.Load("quickstart-dense")));
         models.Add(Trained("engram", Presets.Load("quickstart-engram")));
         Console.WriteLine($"{threads} thread(s), load average {File.ReadAllText("/proc/loadavg").Split(' ')[0]}; {rounds} updates of {Sequences} x {Length} tokens, medians; ms of an update and of its parts");

@@ -13,10 +13,11 @@ switch (args)
             threads: rest.Length > 0 ? int.Parse(rest[0]) : Environment.ProcessorCount,
             steps: rest.Length > 1 ? int.Parse(rest[1]) : 20);
         return 0;
-    case ["experts", .. var rest] when rest.Length <= 2:
+    case ["experts", .. var rest] when rest.Length <= 3:
         ExpertComparison.Run(
             threads: rest.Length > 0 ? int.Parse(rest[0]) : 1,
-            rounds: rest.Length > 1 ? int.Parse(rest[1]) : 40);
+            rounds: rest.Length > 1 ? int.Parse(rest[1]) : 40,
+            counts: rest.Length > 2 ? [.. rest[2].Split(',').Select(int.Parse)] : [2, 8, 32, 66, 128]);
         return 0;
     case ["addressing", .. var rest] when rest.Length <= 1:
         AddressingComparison.Run(python: rest.Length > 0 ? rest[0] : "python3");
@@ -43,6 +44,6 @@ switch (args)
             threads: rest.Length > 2 ? int.Parse(rest[2]) : 1);
         return 0;
     default:
-        Console.Error.WriteLine("usage: dotnet run -c Release --project bench/Engram.Benchmarks -- training [threads] [steps] | experts [threads] [rounds] | addressing [python] | gather [GiB] [threads] | sizes | disk FOLDER | cache FOLDER | memory-cost [preset] [format] [threads]");
+        Console.Error.WriteLine("usage: dotnet run -c Release --project bench/Engram.Benchmarks -- training [threads] [steps] | experts [threads] [rounds] [2,66,...] | addressing [python] | gather [GiB] [threads] | sizes | disk FOLDER | cache FOLDER | memory-cost [preset] [format] [threads]");
         return 2;
 }

@@ -1,6 +1,7 @@
-using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Engram.Training.Optimizers;
 
@@ -93,7 +94,7 @@ internal sealed unsafe class LaneMatrices : IDisposable
             {
                 float* staged = Spare + (long)lane * size + i * _columns, x = X + (long)i * row + lane;
                 var j = 0;
-                if (_lanes >= Tile)
+                if (Sse.IsSupported && _lanes >= Tile)
                     for (; j <= _columns - Tile; j += Tile)
                         if (into)
                             Transpose(staged + j, size, x + (long)j * column, column);
@@ -112,11 +113,12 @@ internal sealed unsafe class LaneMatrices : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Transpose(float* from, int fromRow, float* to, int toRow)
     {
-        var turned = Matrix4x4.Transpose(Matrix4x4.Create(*(Vector4*)from, *(Vector4*)(from + fromRow), *(Vector4*)(from + 2 * fromRow), *(Vector4*)(from + 3 * fromRow)));
-        *(Vector4*)to = turned.X;
-        *(Vector4*)(to + toRow) = turned.Y;
-        *(Vector4*)(to + 2 * toRow) = turned.Z;
-        *(Vector4*)(to + 3 * toRow) = turned.W;
+        Vector128<float> a = Vector128.Load(from), b = Vector128.Load(from + fromRow), c = Vector128.Load(from + 2 * fromRow), d = Vector128.Load(from + 3 * fromRow);
+        Vector128<float> abLow = Sse.UnpackLow(a, b), abHigh = Sse.UnpackHigh(a, b), cdLow = Sse.UnpackLow(c, d), cdHigh = Sse.UnpackHigh(c, d);
+        Sse.MoveLowToHigh(abLow, cdLow).Store(to);
+        Sse.MoveHighToLow(cdLow, abLow).Store(to + toRow);
+        Sse.MoveLowToHigh(abHigh, cdHigh).Store(to + 2 * toRow);
+        Sse.MoveHighToLow(cdHigh, abHigh).Store(to + 3 * toRow);
     }
 
     private static long RoundedUp(long extent) => (extent + Tile - 1) / Tile * Tile;
