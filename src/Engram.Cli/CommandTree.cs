@@ -32,6 +32,7 @@ internal static class CommandTree
         root.Options.OfType<HelpOption>().Single().Action = new HelpWithExamples(asked: true);
         root.Action = new HelpWithExamples(asked: false);
         RefuseMistypedOptions(root);
+        StrictNumbers.ApplyTo(root);
         return root;
     }
 

@@ -10,6 +10,9 @@ internal static class CommonOptions
     /// <summary>Valid for every command.</summary>
     public static readonly Option<bool> Debug = new("--debug") { Description = "Show the stack trace of an error", Recursive = true };
 
+    /// <summary>More threads than any machine of these models has use for; a hundred thousand would never be started.</summary>
+    private static readonly int MostThreads = Math.Max(64, 4 * Environment.ProcessorCount);
+
     /// <summary>Machine output alone on stdout.</summary>
     public static Option<bool> Json() => new("--json") { Description = "Write one JSON object to stdout, and nothing else there" };
 
@@ -27,6 +30,11 @@ internal static class CommonOptions
             Description = $"Threads of one tensor operation; results may differ in the last bits with another number [default: {otherwise}]", HelpName = "N",
         };
         AtLeastOne(threads);
+        threads.Validators.Add(given =>
+        {
+            if (int.TryParse(given.Tokens.FirstOrDefault()?.Value, out var number) && number > MostThreads)
+                given.AddError($"--threads must be at most {MostThreads} here: this machine has {Environment.ProcessorCount} cores, and more threads than that only wait for each other.");
+        });
         return threads;
     }
 

@@ -4,7 +4,7 @@ using Engram.Studies.Processes;
 namespace Engram.Cli;
 
 /// <summary>
-/// Turns Ctrl-C and a request to terminate into cancellation. The second one ends the process at once. The process of a study's arm is
+/// Turns Ctrl-C, a request to terminate and the closing of the terminal into cancellation. The second one ends the process at once. The process of a study's arm is
 /// cancelled too when the study that started it is gone, which its closed standard input tells.
 /// </summary>
 internal sealed class Interruption : IDisposable
@@ -14,7 +14,7 @@ internal sealed class Interruption : IDisposable
 
     public Interruption()
     {
-        _registrations = [PosixSignalRegistration.Create(PosixSignal.SIGINT, Handle), PosixSignalRegistration.Create(PosixSignal.SIGTERM, Handle)];
+        _registrations = [PosixSignalRegistration.Create(PosixSignal.SIGINT, Handle), PosixSignalRegistration.Create(PosixSignal.SIGTERM, Handle), PosixSignalRegistration.Create(PosixSignal.SIGHUP, Handle)];
         if (Environment.GetEnvironmentVariable(EngramCommand.EndWithInput) == "1")
             new Thread(EndWithInput) { IsBackground = true }.Start();
     }
@@ -44,7 +44,7 @@ internal sealed class Interruption : IDisposable
     private void Handle(PosixSignalContext context)
     {
         context.Cancel = !_source.IsCancellationRequested;
-        ExitCode = context.Signal == PosixSignal.SIGINT ? 130 : 143;
+        ExitCode = context.Signal switch { PosixSignal.SIGHUP => 129, PosixSignal.SIGINT => 130, _ => 143 };
         _source.Cancel();
     }
 }

@@ -26,7 +26,7 @@ internal sealed class ProgressLine<T>(Func<T, string> describe, Func<T, bool>? a
         if (_terminal)
         {
             // A line that wraps could not be rewritten.
-            Console.Error.Write($"\r{(Console.WindowWidth > 1 && line.Length >= Console.WindowWidth ? line[..(Console.WindowWidth - 1)] : line)}\e[K");
+            Terminal.Say($"\r{(Console.WindowWidth > 1 && line.Length >= Console.WindowWidth ? line[..(Console.WindowWidth - 1)] : line)}\e[K");
             _visible = true;
         }
         else Terminal.Note(line);
@@ -35,6 +35,6 @@ internal sealed class ProgressLine<T>(Func<T, string> describe, Func<T, bool>? a
     /// <summary>Removes the line from the terminal, so that results and errors begin on a clean one.</summary>
     public void Dispose()
     {
-        if (_visible) Console.Error.Write("\r\e[K");
+        if (_visible) Terminal.Say("\r\e[K");
     }
 }

@@ -31,6 +31,27 @@ internal static class Terminal
     /// <summary>Writes the machine output of a command with <c>--json</c>: one line of snake_case, the only thing on stdout.</summary>
     public static void Json<T>(T value) => Console.Out.WriteLine(JsonSerializer.Serialize(value, Machine));
 
+    /// <summary>Reads stdin to its end. Ctrl-C is heard meanwhile, which a read on the first thread would not let happen.</summary>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public static string ReadInput(CancellationToken cancellation) => Task.Run(Console.In.ReadToEnd, cancellation).WaitAsync(cancellation).GetAwaiter().GetResult();
+
+    /// <summary>A path as a word of a suggested command line, in quotes where the shell needs them.</summary>
+    public static string Word(string path) =>
+        path.Length > 0 && path.All(letter => char.IsAsciiLetterOrDigit(letter) || "/._-+:@%=".Contains(letter, StringComparison.Ordinal)) ? path : $"'{path.Replace("'", @"'\''", StringComparison.Ordinal)}'";
+
     /// <summary>Writes a line to stderr.</summary>
-    public static void Note(string line) => Console.Error.WriteLine(line);
+    public static void Note(string line) => Say($"{line}{Environment.NewLine}");
+
+    /// <summary>Writes to stderr. What cannot be written there (a full device, a closed terminal) is dropped: it must not end the work that it speaks of.</summary>
+    public static void Say(string text)
+    {
+        try
+        {
+            Console.Error.Write(text);
+        }
+        catch (IOException)
+        {
+            // There is nowhere left to report it.
+        }
+    }
 }

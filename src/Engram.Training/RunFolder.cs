@@ -14,6 +14,8 @@ namespace Engram.Training;
 /// </summary>
 internal sealed class RunFolder : IDisposable
 {
+    private const string OptionsName = "train.json";
+
     private readonly FileStream _lock;
 
     private RunFolder(string path, FileStream held) => (Path, _lock) = (path, held);
@@ -26,7 +28,7 @@ internal sealed class RunFolder : IDisposable
 
     public string Tables => System.IO.Path.Combine(Path, "tables");
 
-    private string OptionsFile => System.IO.Path.Combine(Path, "train.json");
+    private string OptionsFile => System.IO.Path.Combine(Path, OptionsName);
 
     private string DataFile => System.IO.Path.Combine(Path, CorpusSummary.FileName);
 
@@ -40,6 +42,9 @@ internal sealed class RunFolder : IDisposable
     {
         Directory.CreateDirectory(path);
         var file = System.IO.Path.Combine(path, "run.lock");
+        // Whatever has been a run's folder has a lock.
+        if (!File.Exists(file) && !File.Exists(System.IO.Path.Combine(path, OptionsName)) && Directory.EnumerateFileSystemEntries(path).Select(System.IO.Path.GetFileName).FirstOrDefault() is { } foreign)
+            throw new IOException($"{path} holds something else than a run ({foreign}): choose a new folder for the run, or an empty one.");
         try
         {
             var folder = new RunFolder(path, new FileStream(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));

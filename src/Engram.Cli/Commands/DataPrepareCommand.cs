@@ -90,7 +90,7 @@ internal sealed class DataPrepareCommand : CliCommand
         Terminal.Answer.Write(table);
         var duplicates = summary.Deduplication;
         Console.Out.WriteLine($"{duplicates.Read:N0} documents read{(summary.CutIntoParagraphGroups ? " (few, so cut into groups of paragraphs)" : "")}, {duplicates.Exact + duplicates.Normalised + duplicates.Near:N0} duplicates and {duplicates.NearValidation:N0} for training that are like one for validation left out{(duplicates.ValidationGivenUp > 0 ? $", {duplicates.ValidationGivenUp:N0} validation documents with many relatives given up" : "")}{(summary.SkippedBad > 0 ? $", {summary.SkippedBad:N0} that cannot be read" : "")}, {summary.VocabularySize:N0} token ids.");
-        Console.Out.WriteLine($"Next: engram train --preset quickstart-engram --data {folder} --run run --steps 1000 --threads 1");
+        Console.Out.WriteLine($"Next: engram train --preset quickstart-engram --data {Terminal.Word(folder)} --run run --steps 1000 --threads 1");
     }
 
     private static TableColumn Number(string title) => new TableColumn(title).RightAligned();

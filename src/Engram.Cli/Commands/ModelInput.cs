@@ -66,7 +66,7 @@ internal sealed class ModelInput
         // Loading libtorch takes longer than telling that the folder is not there.
         if (File.Exists(folder)) throw new DirectoryNotFoundException($"{folder} is a file; give the model folder that holds it.");
         if (File.Exists(Path.Combine(folder, CorpusSummary.FileName)) && !File.Exists(Path.Combine(folder, "train.json")))
-            throw new DirectoryNotFoundException($"{folder} holds prepared data, no model; engram train --data {folder} makes one.");
+            throw new DirectoryNotFoundException($"{folder} holds prepared data, no model; engram train --data {Terminal.Word(folder)} makes one.");
         if (!Directory.Exists(folder)) throw new DirectoryNotFoundException($"There is no model folder '{folder}'; engram train writes one to RUN/model.");
         var memory = new MemoryOptions { Tables = Locations[parsed.GetRequiredValue(_tables)] };
         if (parsed.GetValue(_rowCache) is { } bytes) memory = memory with { RowCacheBytes = bytes };

@@ -23,7 +23,7 @@ internal sealed class TokenizerDecodeCommand : CliCommand
     {
         var path = parsed.GetRequiredValue(_tokenizer);
         var tokenizer = TokenizerInput.Open(path);
-        string[] given = parsed.GetValue(_ids) is { Length: > 0 } arguments ? arguments : [Console.In.ReadToEnd()];
+        string[] given = parsed.GetValue(_ids) is { Length: > 0 } arguments ? arguments : [Terminal.ReadInput(cancellation)];
         int[] ids = [.. given.SelectMany(word => word.Split(Separators, StringSplitOptions.RemoveEmptyEntries)).Select(Parse)];
         var text = tokenizer.Decode(ids);
         if (parsed.GetValue(_json)) Terminal.Json(new { text });

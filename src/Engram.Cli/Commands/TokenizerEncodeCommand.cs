@@ -21,7 +21,7 @@ internal sealed class TokenizerEncodeCommand : CliCommand
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
     {
         var tokenizer = TokenizerInput.Open(parsed.GetRequiredValue(_tokenizer));
-        var ids = tokenizer.Encode(TokenizerInput.Read(parsed, _text));
+        var ids = tokenizer.Encode(TokenizerInput.Read(parsed, _text, cancellation));
         if (parsed.GetValue(_json)) Terminal.Json(new { ids });
         else Console.Out.WriteLine(string.Join(' ', ids));
     }

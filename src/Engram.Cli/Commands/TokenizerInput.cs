@@ -15,5 +15,5 @@ internal static class TokenizerInput
 
     public static Tokenizer Open(string path) => Engram.Tokenization.Tokenizer.Load(Directory.Exists(path) ? Path.Combine(path, "tokenizer.json") : path);
 
-    public static string Read(ParseResult parsed, Argument<string?> text) => parsed.GetValue(text) ?? Console.In.ReadToEnd();
+    public static string Read(ParseResult parsed, Argument<string?> text, CancellationToken cancellation) => parsed.GetValue(text) ?? Terminal.ReadInput(cancellation);
 }

@@ -75,7 +75,7 @@ internal sealed class TrainCommand : CliCommand
         var device = parsed.GetValue(_device) is var name and not "cpu" ? $" --device {name}" : "";
         // What a run begins with it records; what it goes on with it does not.
         var threads = parsed.GetValue(_resume) && parsed.GetValue(_threads) is { } count ? $" --threads {count}" : "";
-        return $"Continue with: engram train --data {parsed.GetValue(_data)} --run {parsed.GetValue(_run)}{device}{threads} --resume";
+        return $"Continue with: engram train --data {Terminal.Word(parsed.GetRequiredValue(_data))} --run {Terminal.Word(parsed.GetRequiredValue(_run))}{device}{threads} --resume";
     }
 
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
@@ -172,7 +172,7 @@ internal sealed class TrainCommand : CliCommand
         Console.Out.WriteLine($"trained          {result.Steps:N0} updates, {result.Tokens:N0} tokens in {Duration(TimeSpan.FromSeconds(result.Seconds))}");
         Console.Out.WriteLine($"speed            {result.TokensPerSecond:N0} tokens/s, {result.PeakShare:P0} of the measured matmul peak of {result.MatmulPeakFlops / 1e9:N0} GFLOP/s");
         Console.Out.WriteLine($"model            {result.ModelFolder}");
-        Console.Out.WriteLine($"Next: engram generate --model {result.ModelFolder} --prompt \"...\"");
+        Console.Out.WriteLine($"Next: engram generate --model {Terminal.Word(result.ModelFolder)} --prompt \"...\"");
     }
 
     private static string Duration(TimeSpan time) => time.TotalHours >= 1 ? $"{(long)time.TotalHours}:{time:mm\\:ss}" : $"{time:m\\:ss}";
