@@ -31,7 +31,7 @@ internal static class TinyCorpus
     }
 
     public static PreparedCorpus Prepare(string folder, string source) =>
-        DataPreparation.Prepare(CorpusSource.Open(source), folder, new PreparationOptions { VocabularySize = 300, ValidationFraction = 0.1 });
+        DataPreparation.Prepare(CorpusSource.Open(source), folder, new PreparationOptions { VocabularySize = 300, ValidationFraction = 0.1, MostLeftOut = 1 });
 
     private static TemporaryFolder RemovedAtExit()
     {
