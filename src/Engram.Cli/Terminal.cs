@@ -49,7 +49,7 @@ internal static class Terminal
         {
             Console.Error.Write(text);
         }
-        catch (IOException)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             // There is nowhere left to report it.
         }
