@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Engram.Models.Configuration;
 using Engram.Torch;
 using Engram.Torch.Memory;
@@ -12,6 +13,13 @@ namespace Engram.Training;
 /// <param name="GradientNorm">Global gradient norm before clipping, tables included.</param>
 /// <param name="NonFinite">What is no finite number, as the end of a sentence; null if everything is finite. If set, no weight was changed.</param>
 internal readonly record struct StepOutcome(double Loss, double GradientNorm, string? NonFinite = null);
+
+/// <summary>Seconds of the parts of an update, over all its micro-batches.</summary>
+/// <param name="Forward">Forward passes and losses.</param>
+/// <param name="Backward">Backward passes.</param>
+/// <param name="Clipping">The global norm, and scaling by it.</param>
+/// <param name="Dense">The optimizer of the dense parameters.</param>
+internal readonly record struct StepTimes(double Forward, double Backward, double Clipping, double Dense);
 
 /// <summary>
 /// One optimizer update of a model as a function of a batch: gradients are summed over the micro-batches, clipped together, and applied to dense parameters, tables and balancing biases.
@@ -47,12 +55,16 @@ internal sealed class TrainingStep : IDisposable
     /// <summary>Of the tables; null where none is trained.</summary>
     public TableTrainer? Tables { get; }
 
+    /// <summary>Where the time of the last update went.</summary>
+    public StepTimes Times { get; private set; }
+
     /// <summary>Makes one update.</summary>
     /// <param name="batch">All micro-batches, one after the other.</param>
     /// <param name="learningRate">Of the dense parameters; the tables' is a multiple of it.</param>
     public StepOutcome Update(StepBatch batch, double learningRate)
     {
         var (parts, loss) = (_options.AccumulationSteps, 0.0);
+        Times = default;
         Tables?.Begin(batch.Rows);
         for (var part = 0; part < parts; part++)
             loss += Accumulate(batch, part) / parts;
@@ -72,10 +84,13 @@ internal sealed class TrainingStep : IDisposable
     {
         if (!double.IsFinite(loss))
             return new StepOutcome(loss, double.NaN, $"the loss is {loss}");
+        var began = Stopwatch.GetTimestamp();
         var clipped = GradientClipping.Apply(Optimizer.Parameters, _options.ClipNorm, Tables?.SumOfSquares() ?? 0);
         if (clipped.NonFinite is { } culprit)
             return new StepOutcome(loss, clipped.Norm, $"the gradient of {culprit} is not finite");
+        var clipping = Seconds(ref began);
         Optimizer.Step(learningRate);
+        Times = Times with { Clipping = clipping, Dense = Seconds(ref began) };
         Tables?.Step(learningRate * _options.TableLearningRateMultiplier, clipped.Factor);
         _model.Transformer.UpdateRouterBiases();
         return new StepOutcome(loss, clipped.Norm);
@@ -90,14 +105,25 @@ internal sealed class TrainingStep : IDisposable
         var range = new Range(part * tokens, (part + 1) * tokens);
         var transformer = _model.Transformer;
         using var memory = _model.Memory?.Gather(batch.Rows, part * sequences, sequences, length, transformer.Parameters.Device, requiresGradient: Tables is not null);
+        var began = Stopwatch.GetTimestamp();
         var (hidden, auxiliary) = transformer.Forward(batch.Tokens.Inputs.AsSpan(range), batch.Tokens.DocumentStarts.AsSpan(range), sequences, memory, training: true);
         var loss = transformer.Loss(hidden, _options.AccumulationSteps == 1 ? batch.Tokens.Targets : batch.Tokens.Targets[range]);
         var objective = auxiliary is null ? loss : loss.Plus(auxiliary);
         if (_options.AccumulationSteps > 1)
             objective = objective.Times(1.0 / _options.AccumulationSteps);
+        var forward = Times.Forward + Seconds(ref began);
         objective.backward();
+        Times = Times with { Forward = forward, Backward = Times.Backward + Seconds(ref began) };
         if (memory is not null)
             Tables?.Accumulate(memory, part * tokens, tokens);
         return loss.Value();
+    }
+
+    private static double Seconds(ref long began)
+    {
+        var now = Stopwatch.GetTimestamp();
+        var seconds = Stopwatch.GetElapsedTime(began, now).TotalSeconds;
+        began = now;
+        return seconds;
     }
 }

@@ -25,8 +25,11 @@ public sealed class MemoryRows
 
     internal Span<long> All(int layers) => _rows.AsSpan(0, layers * Tokens * Columns);
 
+    /// <exception cref="ArgumentException">There are more rows than one array holds.</exception>
     internal void Resize(int tokens, int columns, int layers)
     {
+        if ((Int128)tokens * columns * layers is var all && all > Array.MaxLength)
+            throw new ArgumentException($"{tokens} positions read {all} rows in {layers} memory layers; at most {Array.MaxLength} are possible at once: take fewer positions.", nameof(tokens));
         (Tokens, Columns) = (tokens, columns);
         if (_canonical.Length < tokens)
             (_canonical, _starts) = (new int[tokens], new bool[tokens]);

@@ -111,6 +111,31 @@ public sealed class MemoryBankTests
         Assert.False(inference.Layer(1)!.requires_grad);
     }
 
+    /// <summary>Rows of more values than a span can count are copied piece by piece.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(100)]
+    [InlineData(int.MaxValue)]
+    public unsafe void Gathered_in_pieces_the_rows_are_the_same(int longestSpan)
+    {
+        using var model = RandomModel.Create(TinyRun.Configuration);
+        var (bank, rows) = (model.Memory!, new MemoryRows());
+        bank.Address(Ids, Starts, Sequences, rows);
+        var (whole, pieces) = (new float[rows.Layer(0).Length * bank.Store(0).Width], new float[rows.Layer(0).Length * bank.Store(0).Width]);
+        bank.Store(0).Gather(rows.Layer(0), whole);
+        fixed (float* destination = pieces)
+            MemoryGathering.Gather(bank.Store(0), rows.Layer(0), destination, longestSpan);
+        Assert.Contains(whole, value => value != 0);
+        Assert.Equal(whole, pieces);
+    }
+
+    [Fact]
+    public void More_rows_than_an_array_holds_are_refused_before_anything_is_allocated()
+    {
+        var error = Assert.Throws<ArgumentException>(() => new MemoryRows().Resize(1 << 26, 16, 2));
+        Assert.StartsWith("67108864 positions read 2147483648 rows in 2 memory layers", error.Message);
+    }
+
     [Fact]
     public void Rows_buffer_serves_batches_of_any_size()
     {
