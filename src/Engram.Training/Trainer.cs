@@ -217,7 +217,7 @@ public sealed class Trainer : IDisposable
 
     private LossMeasurement Validate()
     {
-        _tables?.CatchUp();
+        Tables?.CatchUp();
         var measured = ValidationLoss.Measure(_model, _setup.Corpus, _options.Length, _options.ValidationSequences);
         return double.IsFinite(measured.Nats) ? measured : throw Diverged(_step, $"the validation loss is {measured.Nats}");
     }
@@ -257,7 +257,7 @@ public sealed class Trainer : IDisposable
 
     private void SaveCheckpoint()
     {
-        _tables?.CatchUp();
+        Tables?.CatchUp();
         RequireFinite();
         // The journals first: whether this checkpoint or the one before is the newest is then decided by one rename.
         Tables?.BeginJournals(_step);
@@ -283,7 +283,7 @@ public sealed class Trainer : IDisposable
 
     private TrainingResult Finish(LossMeasurement validation)
     {
-        _tables?.CatchUp();
+        Tables?.CatchUp();
         RequireFinite();
         SaveModel();
         var speed = _time.TrainedTokens / _time.TrainingSeconds;
