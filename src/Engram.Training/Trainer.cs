@@ -218,7 +218,7 @@ public sealed class Trainer : IDisposable
     private LossMeasurement Validate()
     {
         Tables?.CatchUp();
-        var measured = ValidationLoss.Measure(_model, _setup.Corpus, _options.Length, _options.ValidationSequences);
+        var measured = ValidationLoss.Measure(_model, _setup.Corpus, _options.Length, _options.ValidationSequences, _model.Memory);
         return double.IsFinite(measured.Nats) ? measured : throw Diverged(_step, $"the validation loss is {measured.Nats}");
     }
 
