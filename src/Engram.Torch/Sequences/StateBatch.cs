@@ -17,7 +17,7 @@ internal sealed class StateBatch
     private readonly StateStorage _storage;
     private readonly int _first;
     private readonly Tensor? _newRows;
-    private readonly Dictionary<int, Tensor> _pastRows = [];
+    private readonly Dictionary<int, long[]> _pastRows = [];   // numbers, not tensors: layers ask inside scopes of their own
 
     /// <summary>Appends the token ids to the histories and makes room for their values.</summary>
     /// <param name="states">B states, each once.</param>
@@ -48,7 +48,7 @@ internal sealed class StateBatch
         }
 
         if (!SamePosition)
-            _newRows = Rows(Length, (b, t) => Offsets[b] + t);
+            _newRows = tensor(Rows(Length, (b, t) => Offsets[b] + t), ScalarType.Int64, device);
     }
 
     /// <summary>B.</summary>
@@ -95,7 +95,7 @@ internal sealed class StateBatch
             return held.narrow(0, _first, Sequences).narrow(1, Offsets[0] - reach, reach);
         if (!_pastRows.TryGetValue(reach, out var rows))
             _pastRows.Add(reach, rows = Rows(reach, (b, i) => Math.Max(0, Offsets[b] - reach + i)));
-        return held.view(-1, held.size(2)).index_select(0, rows).view(Sequences, reach, -1);
+        return held.view(-1, held.size(2)).index_select(0, tensor(rows, ScalarType.Int64, _device)).view(Sequences, reach, -1);
     }
 
     /// <summary>Takes the tokens back, after a pass that failed.</summary>
@@ -114,12 +114,13 @@ internal sealed class StateBatch
         return true;
     }
 
-    private Tensor Rows(int count, Func<int, int, int> position)
+    /// <summary>Where positions lie in the tensors of the storage, slots end to end.</summary>
+    private long[] Rows(int count, Func<int, int, int> position)
     {
         var rows = new long[Sequences * count];
         for (var i = 0; i < rows.Length; i++)
             rows[i] = (_first + i / count) * (long)_storage.Capacity + position(i / count, i % count);
-        return tensor(rows, ScalarType.Int64, _device);
+        return rows;
     }
 
     private delegate ReadOnlySpan<int> NewTokens(SequenceState state);
