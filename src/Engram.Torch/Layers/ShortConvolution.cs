@@ -54,12 +54,13 @@ internal sealed class ShortConvolution
         state?.Append(StatePart.Value, x);
         var flat = cat([past, x], 1);
         var age = tensor(ages, [batch, length, 1], ScalarType.Int32, u.device);
+        var anyDead = ages.Contains(-1);
         Tensor? sum = null;
         for (var j = 0; j < _kernel; j++)
         {
             var back = (_kernel - 1 - j) * _dilation;
             var tap = flat.narrow(1, reach - back, length) * _taps.select(2, j).squeeze(-1);
-            if (back > 0)
+            if (back > 0 || anyDead)   // a position's own tap reads zero only where the position is dead
                 tap = tap * age.IsAtLeast(back).to(u.dtype);
             sum = sum is null ? tap : sum.Plus(tap);
         }
