@@ -1,7 +1,8 @@
-using Engram.Torch.Memory;
 using System.Diagnostics;
-using Engram.Torch;
 using Engram.Models.Memory;
+using Engram.Models.Sequences;
+using Engram.Torch;
+using Engram.Torch.Memory;
 using static TorchSharp.torch;
 
 namespace Engram.Benchmarks;
@@ -23,7 +24,6 @@ internal sealed class DecodeSpeed(string name, LanguageModel model) : IDisposabl
     public double Read(int[] ids, int prompt)
     {
         using var state = model.Transformer.NewState();
-        var windows = model.Memory!.NewWindows();
         Step(ids[..prompt]);
         var clock = Stopwatch.StartNew();
         for (var t = prompt; t < ids.Length; t++)
@@ -34,9 +34,7 @@ internal sealed class DecodeSpeed(string name, LanguageModel model) : IDisposabl
         {
             using var inference = inference_mode();
             using var scope = NewDisposeScope();
-            windows.Append(next, [], _rows);
-            using var memory = model.Memory.Gather(_rows, 0, 1, next.Length, CPU, requiresGradient: false);
-            var (hidden, _) = model.Transformer.Forward(next, [], 1, memory, state);
+            var hidden = model.Continue([state], next, model.Memory);
             model.Transformer.Logits(hidden.narrow(0, next.Length - 1, 1)).argmax().item<long>();
         }
     }
@@ -44,12 +42,13 @@ internal sealed class DecodeSpeed(string name, LanguageModel model) : IDisposabl
     /// <summary>Addresses and gathers the rows of the same text without the model. Returns seconds per token.</summary>
     public double ReadRows(int[] ids)
     {
-        var windows = model.Memory!.NewWindows();
+        var history = new TokenHistory(model.Transformer.Documents);
         var clock = Stopwatch.StartNew();
         foreach (var id in ids)
         {
             using var inference = inference_mode();
-            windows.Append([id], [], _rows);
+            model.Memory!.AddressNext([history], [id], _rows);
+            history.Append([id]);
             using var memory = model.Memory.Gather(_rows, 0, 1, 1, CPU, requiresGradient: false);
             foreach (var layer in model.Memory.LayerIds)
                 memory.Layer(layer);

@@ -36,7 +36,7 @@ internal static class ExpertComparison
             var seconds = AddressingBenchmark.Median(model.Seconds.Skip(WarmUp));
             var parts = model.Parts.Skip(WarmUp).ToList();
             Console.WriteLine($"{model.Name,-12} {model.Plan.ActiveParameters,9:N0} {model.Plan.TotalParameters,9:N0} {model.TokensPerStep / seconds,9:N0} {ratio,9:F3} {seconds * 1e3,8:F1} "
-                + $"{Milliseconds(parts.Select(part => part.Forward)),8:F1} {Milliseconds(parts.Select(part => part.Backward)),9:F1} {Milliseconds(parts.Select(part => part.Clipping)),9:F2} {Milliseconds(parts.Select(part => part.Optimizer)),10:F1}");
+                + $"{Milliseconds(parts.Select(part => part.Forward)),8:F1} {Milliseconds(parts.Select(part => part.Backward)),9:F1} {Milliseconds(parts.Select(part => part.Clipping)),9:F2} {Milliseconds(parts.Select(part => part.Dense)),10:F1}");
             model.Dispose();
         }
 

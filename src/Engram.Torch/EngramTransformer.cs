@@ -1,10 +1,10 @@
-using Engram.Torch.Memory;
-using System.Collections.Frozen;
 using Engram.Models.Configuration;
-using Engram.Torch.Generation;
-using Engram.Torch.Inspection;
+using Engram.Models.Sequences;
 using Engram.Torch.Kernels;
 using Engram.Torch.Layers;
+using Engram.Torch.Memory;
+using Engram.Torch.Sequences;
+using Engram.Torch.Taps;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -21,7 +21,6 @@ public sealed class EngramTransformer : IDisposable
 {
     private readonly RotaryEmbedding _rotary;
     private readonly TransformerBlock[] _blocks;
-    private readonly FrozenSet<int> _dead;
     private readonly Parameter _embedding;
     private readonly StreamHead? _exit;
     private readonly Parameter _finalGain;
@@ -34,7 +33,7 @@ public sealed class EngramTransformer : IDisposable
     public EngramTransformer(ModelConfiguration configuration, Device? device = null, ScalarType type = ScalarType.Float32)
     {
         Configuration = configuration.Validated();
-        _dead = (configuration.Engram?.DeadTokenIds ?? []).ToFrozenSet();
+        Documents = new DocumentRule(configuration);
         Parameters = new ModelParameters(device ?? CPU, type);
         var std = InitialValue.Normal(configuration.InitializerRange);
         long[] vocabulary = [configuration.VocabularySize, configuration.HiddenSize];
@@ -48,6 +47,9 @@ public sealed class EngramTransformer : IDisposable
 
     /// <summary>What the model is.</summary>
     public ModelConfiguration Configuration { get; }
+
+    /// <summary>Where documents begin and which positions are dead.</summary>
+    public DocumentRule Documents { get; }
 
     /// <summary>All dense parameters by checkpoint name.</summary>
     public ModelParameters Parameters { get; }
@@ -63,64 +65,114 @@ public sealed class EngramTransformer : IDisposable
             block.Experts?.Router.UpdateBias(Configuration.RouterBiasUpdateSpeed);
     }
 
-    /// <summary>Empty caches for decoding <paramref name="sequences"/> sequences side by side.</summary>
-    public DecodeState NewState(int sequences = 1)
-    {
-        var histories = new Dictionary<int, ConvolutionHistory>();
-        foreach (var block in _blocks)
-            if (block.Engram is { Reach: > 0 } engram)
-                histories.Add(block.Layer, new ConvolutionHistory(zeros([sequences, engram.Reach, Configuration.FusedStreams, Configuration.HiddenSize],
-                    dtype: Parameters.Type, device: Parameters.Device)));
-        return new DecodeState(sequences, [.. _blocks.Select(_ => new LatentCache())], histories);
-    }
+    /// <summary>The state of a sequence before its first token.</summary>
+    public SequenceState NewState() => new(new TokenHistory(Documents));
 
-    /// <summary>Final normalised hidden states [N, D] of B sequences of equal length, and the sum of balance losses (null when none is configured).</summary>
+    /// <summary>Reads B whole sequences of equal length. Returns final normalised hidden states [N, D] and the sum of balance losses (null when none is configured).</summary>
     /// <param name="ids">Token ids, row-major [B, T].</param>
-    /// <param name="documentStarts">True at the first token of each document, row-major [B, T]; empty when every sequence is one document. Without
-    /// <paramref name="state"/> the first position of a sequence always counts as one.</param>
+    /// <param name="documentStarts">True at the first token of each document, row-major [B, T]; empty when every sequence is one document. The first
+    /// position of a sequence always counts as one.</param>
     /// <param name="sequences">B.</param>
     /// <param name="memory">Gathered rows of the same positions; null runs the model with its memory off.</param>
-    /// <param name="state">Caches of the positions before, extended by this call; null for whole sequences.</param>
     /// <param name="training">Counts expert load and computes balance losses.</param>
-    /// <param name="trace">Receives the memory's inner values.</param>
-    /// <param name="absorbed">Forces one of the two equal forms of attention; by default whole sequences expand keys, continued ones do not.</param>
+    /// <param name="taps">Takes inner values.</param>
     /// <exception cref="ArgumentOutOfRangeException">A token id is not in the vocabulary.</exception>
-    public (Tensor Hidden, Tensor? AuxiliaryLoss) Forward(ReadOnlySpan<int> ids, ReadOnlySpan<bool> documentStarts, int sequences,
-        GatheredMemory? memory, DecodeState? state = null, bool training = false, FusionTrace? trace = null, bool? absorbed = null)
+    /// <exception cref="ArgumentException">Ids, document marks and B do not fit together.</exception>
+    public (Tensor Hidden, Tensor? AuxiliaryLoss) Forward(
+        ReadOnlySpan<int> ids, ReadOnlySpan<bool> documentStarts, int sequences, GatheredMemory? memory, bool training = false, ForwardTaps? taps = null) =>
+        Forward(ids, documentStarts, sequences, memory, training, taps, absorbed: false);
+
+    /// <summary>
+    /// Reads the next T tokens of B sequences, each at its own position, and appends them to their states. Returns final normalised hidden states [N, D] of the new
+    /// tokens. Documents begin at start tokens (<see cref="DocumentRule"/>). All of a sequence is read with its memory on, or all with it off. No gradient flows. If a pass fails,
+    /// the states stay as they were.
+    /// </summary>
+    /// <param name="states">B states of this model, each once.</param>
+    /// <param name="ids">Token ids, row-major [B, T]: as many for each sequence.</param>
+    /// <param name="memory">Gathered rows of the same tokens (<see cref="Models.Memory.MemoryBank.AddressNext"/>); null runs the model with its memory off.</param>
+    /// <param name="taps">Takes inner values.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A token id is not in the vocabulary.</exception>
+    /// <exception cref="ArgumentException">Ids and states do not fit together, or a state is given twice.</exception>
+    public Tensor Continue(IReadOnlyList<SequenceState> states, ReadOnlySpan<int> ids, GatheredMemory? memory, ForwardTaps? taps = null) =>
+        Continue(states, ids, memory, taps, absorbed: null);
+
+    /// <inheritdoc cref="Forward(ReadOnlySpan{int}, ReadOnlySpan{bool}, int, GatheredMemory, bool, ForwardTaps)"/>
+    /// <param name="ids">Token ids, row-major [B, T].</param>
+    /// <param name="documentStarts">True at the first token of each document, row-major [B, T], or empty.</param>
+    /// <param name="sequences">B.</param>
+    /// <param name="memory">Gathered rows of the same positions, or null.</param>
+    /// <param name="training">Counts expert load and computes balance losses.</param>
+    /// <param name="taps">Takes inner values.</param>
+    /// <param name="absorbed">Which of the two equal forms attention takes.</param>
+    internal (Tensor Hidden, Tensor? AuxiliaryLoss) Forward(
+        ReadOnlySpan<int> ids, ReadOnlySpan<bool> documentStarts, int sequences, GatheredMemory? memory, bool training, ForwardTaps? taps, bool absorbed)
     {
-        var length = ids.Length / sequences;
-        if (length * sequences != ids.Length || length == 0)
-            throw new ArgumentException($"{ids.Length} token ids do not make {sequences} sequences of equal length.", nameof(ids));
+        var length = LengthOf(ids, sequences);
         if (documentStarts.Length != 0 && documentStarts.Length != ids.Length)
             throw new ArgumentException($"{documentStarts.Length} document marks do not fit {ids.Length} token ids.", nameof(documentStarts));
-        var wide = new long[ids.Length];
-        for (var i = 0; i < ids.Length; i++)
-            wide[i] = (uint)ids[i] < (uint)Configuration.VocabularySize ? ids[i]
-                : throw new ArgumentOutOfRangeException(nameof(ids), ids[i], $"Token id {ids[i]} at position {i} is not below the vocabulary size {Configuration.VocabularySize}.");
+        var wide = Checked(ids);
 
         // What libtorch works on belongs to this scope, whoever calls: the garbage collector frees what belongs to nobody while libtorch works on it.
         using var scope = NewDisposeScope();
-        var offset = state?.Length ?? 0;
+        var offsets = new int[sequences];
+        var (ages, documents) = Documents.Places(ids, documentStarts, sequences);
         var pass = new ForwardPass
         {
             Training = training,
-            Ages = DocumentAges.Compute(documentStarts, sequences, length, state, Configuration.Engram?.ResetAtDocuments ?? true, ids, _dead),
-            AttentionMask = DocumentAges.AttentionMask(documentStarts, sequences, length, state, Configuration.AttentionDocumentMask, Parameters.Device),
-            AbsorbedAttention = absorbed ?? offset > 0,
+            Ages = ages,
+            Angles = _rotary.Angles(offsets, length),
+            AttentionMask = AttentionMask.Of(Configuration.AttentionDocumentMask ? documents : [], offsets, length, Parameters.Device),
+            AbsorbedAttention = absorbed,
             Gathered = memory,
-            State = state,
-            Trace = trace,
+            States = null,
+            Taps = taps,
         };
-
-        var hidden = Configuration.HiddenSize;
-        var x = EmbeddingLookup.Apply(_embedding, wide, Configuration.EmbeddingScale).view(sequences, length, 1, hidden);
-        if (Configuration.HcMult > 1)
-            x = x.expand(sequences, length, Configuration.HcMult, hidden).contiguous();
-        foreach (var block in _blocks)
-            x = block.Forward(x, pass);
-        x = _exit is not null ? _exit.Forward(x) : Configuration.HcMult > 1 ? x.mean([2L]) : x.squeeze(2);
+        var hidden = Run(wide, sequences, pass).MoveToOuterDisposeScope();
         using var auxiliary = pass.AuxiliaryLoss;
-        return (RmsNorm.Apply(x.reshape(ids.Length, hidden), _finalGain, Configuration.RmsNormEps).MoveToOuterDisposeScope(), auxiliary?.alias().MoveToOuterDisposeScope());
+        return (hidden, auxiliary?.alias().MoveToOuterDisposeScope());
+    }
+
+    /// <inheritdoc cref="Continue(IReadOnlyList{SequenceState}, ReadOnlySpan{int}, GatheredMemory, ForwardTaps)"/>
+    /// <param name="states">B states of this model, each once.</param>
+    /// <param name="ids">Token ids, row-major [B, T].</param>
+    /// <param name="memory">Gathered rows of the same tokens, or null.</param>
+    /// <param name="taps">Takes inner values.</param>
+    /// <param name="absorbed">Which of the two equal forms attention takes; by default sequences at their beginning expand keys, continued ones do not.</param>
+    internal Tensor Continue(IReadOnlyList<SequenceState> states, ReadOnlySpan<int> ids, GatheredMemory? memory, ForwardTaps? taps, bool? absorbed)
+    {
+        var length = LengthOf(ids, states.Count);
+        var wide = Checked(ids);
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        var batch = new StateBatch(states, ids, Parameters.Device);
+        try
+        {
+            var pass = new ForwardPass
+            {
+                Training = false,
+                Ages = batch.Ages(),
+                Angles = _rotary.Angles(batch.Offsets, length),
+                AttentionMask = AttentionMask.Of(Configuration.AttentionDocumentMask ? batch.Documents() : [], batch.Offsets, length, Parameters.Device),
+                AbsorbedAttention = absorbed ?? batch.Offsets.Any(offset => offset > 0),
+                Gathered = memory,
+                States = batch,
+                Taps = taps,
+            };
+            return Run(wide, states.Count, pass).MoveToOuterDisposeScope();
+        }
+        catch
+        {
+            batch.Undo();
+            throw;
+        }
+    }
+
+    /// <summary>Final norm of the residual streams' exit (their mean, or a learnt head): [B, T, n, D] → hidden [N, D]. Of streams behind any layer it is what the read-out makes of them.</summary>
+    public Tensor Hidden(Tensor streams)
+    {
+        using var scope = NewDisposeScope();
+        var x = _exit is not null ? _exit.Forward(streams) : Configuration.HcMult > 1 ? streams.mean([2L]) : streams.squeeze(2);
+        return RmsNorm.Apply(x.reshape(-1, Configuration.HiddenSize), _finalGain, Configuration.RmsNormEps).MoveToOuterDisposeScope();
     }
 
     /// <summary>Read-out: hidden [N, D] → logits [N, V].</summary>
@@ -141,6 +193,32 @@ public sealed class EngramTransformer : IDisposable
             ? LinearCrossEntropyKernel.Apply(hidden, _head, targets)
             : nn.functional.cross_entropy(Logits(hidden), tensor(targets, ScalarType.Int64, hidden.device));
         return loss.MoveToOuterDisposeScope();
+    }
+
+    /// <summary>From ids [N] to hidden states [N, D].</summary>
+    private Tensor Run(long[] ids, int sequences, ForwardPass pass)
+    {
+        pass.Taps?.Begin(Configuration);
+        var (length, hidden) = (ids.Length / sequences, Configuration.HiddenSize);
+        var x = EmbeddingLookup.Apply(_embedding, ids, Configuration.EmbeddingScale).view(sequences, length, 1, hidden);
+        if (Configuration.HcMult > 1)
+            x = x.expand(sequences, length, Configuration.HcMult, hidden).contiguous();
+        foreach (var block in _blocks)
+            x = block.Forward(x, pass);
+        return Hidden(x);
+    }
+
+    private static int LengthOf(ReadOnlySpan<int> ids, int sequences) =>
+        sequences > 0 && ids.Length > 0 && ids.Length % sequences == 0 ? ids.Length / sequences
+            : throw new ArgumentException($"{ids.Length} token ids do not make {sequences} sequences of equal length.", nameof(ids));
+
+    private long[] Checked(ReadOnlySpan<int> ids)
+    {
+        var wide = new long[ids.Length];
+        for (var i = 0; i < ids.Length; i++)
+            wide[i] = (uint)ids[i] < (uint)Configuration.VocabularySize ? ids[i]
+                : throw new ArgumentOutOfRangeException(nameof(ids), ids[i], $"Token id {ids[i]} at position {i} is not below the vocabulary size {Configuration.VocabularySize}.");
+        return wide;
     }
 
     /// <inheritdoc/>

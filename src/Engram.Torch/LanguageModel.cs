@@ -1,9 +1,11 @@
-using Engram.Torch.Folders;
-using Engram.Torch.Memory;
 using Engram.Models.Configuration;
 using Engram.Models.Memory;
 using Engram.Tables;
 using Engram.Tokenization;
+using Engram.Torch.Folders;
+using Engram.Torch.Memory;
+using Engram.Torch.Sequences;
+using Engram.Torch.Taps;
 using static TorchSharp.torch;
 
 namespace Engram.Torch;
@@ -11,6 +13,8 @@ namespace Engram.Torch;
 /// <summary>A whole model: tokenizer, dense transformer and, where configured, memory. What a model folder holds.</summary>
 public sealed class LanguageModel : IDisposable
 {
+    private readonly MemoryRows _nextRows = new();
+
     internal LanguageModel(Tokenizer tokenizer, EngramTransformer transformer, MemoryBank? memory) =>
         (Tokenizer, Transformer, Memory) = (tokenizer, transformer, memory);
 
@@ -81,6 +85,21 @@ public sealed class LanguageModel : IDisposable
         var rows = new MemoryRows();
         bank.Address(ids, documentStarts, sequences, rows);
         return bank.Gather(rows, 0, sequences, ids.Length / sequences, Transformer.Parameters.Device, requiresGradient: false);
+    }
+
+    /// <summary>Reads the next T tokens of B sequences: addresses and gathers their rows, runs the forward pass and appends them to their states. Returns hidden states [N, D].</summary>
+    /// <param name="states">B states of this model, each once, at any positions.</param>
+    /// <param name="ids">Token ids, row-major [B, T]: as many for each sequence.</param>
+    /// <param name="memory">The memory to read: the model's own or a control; null adds nothing.</param>
+    /// <param name="taps">Takes inner values.</param>
+    /// <exception cref="ArgumentException">Ids and states do not fit together, a state is given twice, or an id is not in the vocabulary.</exception>
+    public Tensor Continue(IReadOnlyList<SequenceState> states, ReadOnlySpan<int> ids, MemoryBank? memory, ForwardTaps? taps = null)
+    {
+        if (memory is null)
+            return Transformer.Continue(states, ids, null, taps);
+        memory.AddressNext([.. states.Select(state => state.Tokens)], ids, _nextRows);
+        using var gathered = memory.Gather(_nextRows, 0, states.Count, ids.Length / states.Count, Transformer.Parameters.Device, requiresGradient: false);
+        return Transformer.Continue(states, ids, gathered, taps);
     }
 
     /// <summary>Name of the first tensor that holds a value that is not finite, or null. Mapped tables are not walked: whoever trains them looks at the rows it changes.</summary>

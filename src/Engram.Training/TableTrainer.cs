@@ -1,10 +1,10 @@
 using Engram.Torch.Memory;
-using System.Numerics.Tensors;
-using System.Runtime.InteropServices;
 using Engram.Addressing;
 using Engram.Models.Memory;
 using Engram.Tables;
 using Engram.Tables.Training;
+using Engram.Torch.Kernels;
+using static TorchSharp.torch;
 
 namespace Engram.Training;
 
@@ -19,14 +19,20 @@ internal sealed class TableTrainer : IDisposable
 
     private readonly WorkingTables? _working;
 
-    private sealed class Layer(RowOptimizer optimizer)
+    private sealed class Layer(RowOptimizer optimizer) : IDisposable
     {
         public RowOptimizer Optimizer { get; } = optimizer;
 
         public UniqueRows Unique { get; } = new();
 
-        /// <summary>Summed gradients of the distinct rows, [U, w].</summary>
-        public float[] Gradients = [];
+        /// <summary>Summed gradients of the distinct rows, [u, w].</summary>
+        public RowGradients Gradients { get; } = new(optimizer.Table.Width);
+
+        public void Dispose()
+        {
+            Gradients.Dispose();
+            Optimizer.Dispose();
+        }
     }
 
     /// <param name="memory">Its tables must be float32 and writable.</param>
@@ -35,7 +41,17 @@ internal sealed class TableTrainer : IDisposable
     public TableTrainer(MemoryBank memory, TrainingOptions options, WorkingTables? working)
     {
         (_memory, _working) = (memory, working);
-        _layers = [.. memory.LayerIds.Select((layer, position) => new Layer(NewOptimizer(memory.Table(position), options, working?.StateFile(layer))))];
+        _layers = new Layer[memory.LayerIds.Count];
+        try
+        {
+            for (var position = 0; position < _layers.Length; position++)
+                _layers[position] = new Layer(NewOptimizer(memory.Table(position), options, working?.StateFile(memory.LayerIds[position])));
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     private static RowOptimizer NewOptimizer(EngramTable table, TrainingOptions options, string? stateFile) => options.TableOptimizer switch
@@ -75,7 +91,7 @@ internal sealed class TableTrainer : IDisposable
     public void CatchUp()
     {
         foreach (var layer in _layers)
-            layer.Optimizer.CatchUp(TorchSharp.torch.get_num_threads());
+            layer.Optimizer.CatchUp(get_num_threads());
     }
 
     /// <summary>Starts an update that reads these rows.</summary>
@@ -85,58 +101,47 @@ internal sealed class TableTrainer : IDisposable
         {
             var layer = _layers[position];
             layer.Unique.Build(rows.Layer(position));
-            layer.Optimizer.CatchUp(layer.Unique.Rows, TorchSharp.torch.get_num_threads());
-            var values = layer.Unique.Count * _memory.Table(position).Width;
-            if (layer.Gradients.Length < values)
-                layer.Gradients = new float[values];
-            layer.Gradients.AsSpan(0, values).Clear();
+            layer.Optimizer.CatchUp(layer.Unique.Rows, get_num_threads());
+            layer.Gradients.Begin(layer.Unique.Count);
         }
     }
 
-    /// <summary>Adds the gradients of one micro-batch after its backward pass.</summary>
+    /// <summary>Adds the gradients of one micro-batch after its backward pass. Micro-batches come in order.</summary>
     /// <param name="memory">The gathered leaves.</param>
     /// <param name="firstToken">First position of the micro-batch within the update.</param>
     /// <param name="tokens">Its positions.</param>
-    public void Accumulate(GatheredMemory memory, int firstToken, int tokens)
+    public unsafe void Accumulate(GatheredMemory memory, int firstToken, int tokens)
     {
         for (var position = 0; position < _layers.Length; position++)
         {
-            var (layer, width, columns) = (_layers[position], _memory.Table(position).Width, _memory.Columns);
+            var (layer, columns) = (_layers[position], _memory.Columns);
             using var gradient = memory.Layer(_memory.LayerIds[position])!.grad!;
-            using var host = gradient.cpu().contiguous();
-            var values = MemoryMarshal.Cast<byte, float>(host.bytes);
-            var inverse = layer.Unique.Inverse.Slice(firstToken * columns, tokens * columns);
-            for (var i = 0; i < inverse.Length; i++)
-            {
-                var sum = layer.Gradients.AsSpan(inverse[i] * width, width);
-                TensorPrimitives.Add(sum, values.Slice(i * width, width), sum);
-            }
+            using var onHost = gradient.cpu();
+            using var values = onHost.contiguous();
+            layer.Gradients.Add(layer.Unique.Inverse.Slice(firstToken * columns, tokens * columns), HostTensor.Pointer(values));
 
             // Dead positions read no row: what reaches their zeros is nobody's gradient and must not count in the norm.
             if (layer.Unique.Rows.IndexOf(NgramAddresser.NoRow) is var dead and >= 0)
-                layer.Gradients.AsSpan(dead * width, width).Clear();
+                layer.Gradients.Clear(dead);
         }
     }
 
-    /// <summary>Sum of squares of all row gradients, for the global norm.</summary>
+    /// <summary>Sum of squares of all row gradients, for the global norm; the same bits on any number of threads.</summary>
     public double SumOfSquares()
     {
         var sum = 0.0;
-        for (var position = 0; position < _layers.Length; position++)
-            sum += TensorPrimitives.SumOfSquares<float>(_layers[position].Gradients.AsSpan(0, _layers[position].Unique.Count * _memory.Table(position).Width));
+        foreach (var layer in _layers)
+            sum += layer.Gradients.SumOfSquares(get_num_threads());
         return sum;
     }
 
     /// <summary>Updates the rows read.</summary>
     /// <param name="learningRate">Of the tables.</param>
     /// <param name="scale">Factor of the gradients, from clipping.</param>
-    public void Step(double learningRate, double scale)
+    public unsafe void Step(double learningRate, double scale)
     {
-        for (var position = 0; position < _layers.Length; position++)
-        {
-            var layer = _layers[position];
-            layer.Optimizer.Step(layer.Unique.Rows, layer.Gradients.AsSpan(0, layer.Unique.Count * _memory.Table(position).Width), learningRate, (float)scale, TorchSharp.torch.get_num_threads());
-        }
+        foreach (var layer in _layers)
+            layer.Optimizer.Step(layer.Unique.Rows, layer.Gradients.Values, learningRate, (float)scale, get_num_threads());
     }
 
     /// <summary>Writes <c>table-NN.safetensors</c> with the optimizer's state of each table; of mapped tables what is not kept per row.</summary>
@@ -156,8 +161,9 @@ internal sealed class TableTrainer : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        // Null where the constructor did not come so far.
         foreach (var layer in _layers)
-            layer.Optimizer.Dispose();
+            layer?.Dispose();
     }
 
     private string TensorName(int position) => TablePaths.Tensor(_memory.LayerIds[position]);

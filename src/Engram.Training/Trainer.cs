@@ -1,6 +1,5 @@
-using Engram.Torch.Folders;
-using Engram.Torch.Memory;
 using System.Diagnostics;
+using Engram.Torch.Folders;
 using Engram.Torch;
 using Engram.Models.Configuration;
 using Engram.Models.Folders;
@@ -8,22 +7,8 @@ using Engram.Models.Memory;
 using Engram.Torch.Native;
 using Engram.Tables;
 using Engram.Corpora;
-using Engram.Training.Optimizers;
-using static TorchSharp.torch;
 
 namespace Engram.Training;
-
-/// <summary>What to train, on what, how, where.</summary>
-/// <param name="Configuration">The model.</param>
-/// <param name="Corpus">Prepared data; stays the caller's.</param>
-/// <param name="Options">The training.</param>
-/// <param name="RunFolder">Receives checkpoints, metrics and the model.</param>
-/// <param name="Device">Where the dense part computes.</param>
-/// <param name="Resume">Continues the run in the folder from its newest checkpoint, or from the start if it has none; a finished run is returned as it is.</param>
-public sealed record TrainingSetup(ModelConfiguration Configuration, PreparedCorpus Corpus, TrainingOptions Options, string RunFolder, Device Device, bool Resume = false);
-
-/// <summary>Loss, gradient or a weight left the range of numbers, or the loss exploded. The last good checkpoint is kept.</summary>
-public sealed class TrainingDivergedException(string message) : Exception(message);
 
 /// <summary>
 /// Trains one model. A run is a pure function of configuration, data, options and thread count: interrupted at any moment and resumed, it gives
@@ -31,19 +16,13 @@ public sealed class TrainingDivergedException(string message) : Exception(messag
 /// </summary>
 public sealed class Trainer : IDisposable
 {
-    // A loss this far above that of a uniform guess cannot come from a healthy model.
-    private const double ExplodedNats = 1;
-
-    // While the rate still rises, a spike may pass.
-    private const double ExplodedNatsInWarmUp = 5;
-
     private readonly TrainingSetup _setup;
     private readonly TrainingOptions _options;
     private readonly RunFolder _folder;
     private readonly LanguageModel _model;
-    private readonly DenseOptimizer _optimizer;
-    private readonly TableTrainer? _tables;
+    private readonly TrainingStep _update;
     private readonly WorkingTables? _working;
+    private readonly LossWatch _watch;
     private readonly double _flopsPerToken;
     private readonly double _matmulPeak;
     private readonly Stopwatch _clock = Stopwatch.StartNew();
@@ -54,24 +33,36 @@ public sealed class Trainer : IDisposable
     {
         (_setup, _options, _folder) = (setup, setup.Options, folder);
         var newest = folder.CheckpointSteps().LastOrDefault();
-        if (setup.Configuration.Engram is not null && _options.Tables == TableLocation.Mapped)
-            _working = Reopen(newest);
-        _model = newest > 0
-            ? LanguageModel.Load(folder.Checkpoint(newest), setup.Device, new MemoryOptions { Open = _working is null ? null : _working.Open })
-            : LanguageModel.Create(setup.Configuration, setup.Corpus.Tokenizer, _options.Seed, setup.Device, _working is null ? (_, rows, width) => new EngramTable(rows, width) : _working.Create);
-        _optimizer = new DenseOptimizer(_model.Transformer.Parameters.All, _options.DenseOptimizer);
-        if (_model.Memory is { } memory && _options.TableLearningRateMultiplier > 0 && _model.Configuration.Engram!.Tables == EngramTables.Trained)
-            _tables = new TableTrainer(memory, _options, _working);
-        if (newest > 0)
+        try
         {
-            _tables?.ReturnTo(newest);
-            (_step, _time) = (newest, Checkpoint.Load(folder.Checkpoint(newest), newest, _optimizer, _tables));
-            _tables?.BeginJournals(newest);
-        }
+            if (setup.Configuration.Engram is not null && _options.Tables == TableLocation.Mapped)
+                _working = Reopen(newest);
+            _model = newest > 0
+                ? LanguageModel.Load(folder.Checkpoint(newest), setup.Device, new MemoryOptions { Open = _working is null ? null : _working.Open })
+                : LanguageModel.Create(setup.Configuration, setup.Corpus.Tokenizer, _options.Seed, setup.Device, _working is null ? (_, rows, width) => new EngramTable(rows, width) : _working.Create);
+            _update = new TrainingStep(_model, _options, _working);
+            // From here on tables change; what fails before leaves no note that they might be half-way to the disk.
+            _working?.Hold();
+            if (newest > 0)
+            {
+                Tables?.ReturnTo(newest);
+                (_step, _time) = (newest, Checkpoint.Load(folder.Checkpoint(newest), newest, _update.Optimizer, Tables));
+                Tables?.BeginJournals(newest);
+            }
 
-        _flopsPerToken = UsefulFlopsPerToken(_model.Configuration);
-        _matmulPeak = MatmulPeak.Measure(setup.Device);
+            _watch = new LossWatch(_model.Configuration.VocabularySize, _options);
+            _flopsPerToken = UsefulFlopsPerToken(_model.Configuration);
+            _matmulPeak = MatmulPeak.Measure(setup.Device);
+        }
+        catch
+        {
+            _update?.Dispose();
+            _model?.Dispose();
+            throw;
+        }
     }
+
+    private TableTrainer? Tables => _update.Tables;
 
     /// <summary>Records what a run is, for another process to train: that one resumes the folder and needs to be told nothing but the data.</summary>
     /// <param name="configuration">The model.</param>
@@ -109,7 +100,8 @@ public sealed class Trainer : IDisposable
     /// <exception cref="InvalidOperationException">The folder holds a run and <see cref="TrainingSetup.Resume"/> is not set.</exception>
     /// <exception cref="InvalidDataException">The data are too short, the folder's run has other options, another configuration or other data, or a file is damaged.</exception>
     /// <exception cref="IOException">Another process trains there, or the folder cannot be written or is full: the newest checkpoint is intact.</exception>
-    /// <exception cref="TrainingDivergedException">Loss, gradient or a weight is no finite number, or the loss exploded.</exception>
+    /// <exception cref="TrainingDivergedException">Loss, gradient or a weight is no finite number, or the loss was above ln V + 1 nats (+ 5 in the warm-up) for ten updates in a row, or for half the
+    /// updates of a run of less than twenty.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; the run can be resumed.</exception>
     public static TrainingResult Run(TrainingSetup setup, IProgress<TrainingProgress>? progress = null, CancellationToken cancellation = default)
     {
@@ -130,21 +122,20 @@ public sealed class Trainer : IDisposable
         {
             if (_working is not null && !File.Exists(_folder.ResultFile))
             {
-                _tables?.Flush();
+                Tables?.Flush();
                 _working.Release();
             }
         }
         finally
         {
-            _tables?.Dispose();
-            _optimizer.Dispose();
+            _update.Dispose();
             _model.Dispose();
         }
         if (File.Exists(_folder.ResultFile))
             _working?.Clear();
     }
 
-    /// <summary>Takes hold of the mapped tables of an earlier process, or of none when the run begins anew.</summary>
+    /// <summary>Finds the mapped tables of an earlier process, or of none when the run begins anew.</summary>
     private WorkingTables Reopen(long newest)
     {
         var working = new WorkingTables(_folder.Tables);
@@ -153,7 +144,6 @@ public sealed class Trainer : IDisposable
         // An unfinished one would share its tables with those that are trained on.
         if (Directory.Exists(_folder.Model))
             Directory.Delete(_folder.Model, recursive: true);
-        working.Hold();
         return working;
     }
 
@@ -174,6 +164,8 @@ public sealed class Trainer : IDisposable
         var (options, context) = (setup.Options.Validated(), setup.Configuration.Validated().MaxPositionEmbeddings);
         if (options.Length > context)
             throw new ArgumentException($"Length is {options.Length}, but max_position_embeddings of the model is {context}: shorten the sequences, or configure a longer context.");
+        if (setup.Configuration.Engram is { } engram && (Int128)options.TokensPerStep * engram.RowsPerToken > UniqueRows.MostAddresses)
+            throw new ArgumentException($"An update of {options.TokensPerStep} tokens reads {(Int128)options.TokensPerStep * engram.RowsPerToken} rows of each table; at most {UniqueRows.MostAddresses} are possible: take fewer or shorter sequences, or fewer accumulation steps.");
         // Both refuse data that are shorter than one sequence.
         _ = new BatchSampler(setup.Corpus, options.Length, (ulong)options.Seed);
         _ = new ValidationBatches(setup.Corpus, options.ValidationSequences, 1, options.Length);
@@ -214,7 +206,8 @@ public sealed class Trainer : IDisposable
 
             progress?.Report(new TrainingProgress(_step, _options.Steps, loss, validation?.Nats, rate, norm, speed, speed * _flopsPerToken / _matmulPeak, Elapsed, Remaining));
             var due = _options.CheckpointEvery > 0 && _step % _options.CheckpointEvery == 0 && _step < _options.Steps;
-            if (due || (cancellation.IsCancellationRequested && _step < _options.Steps))
+            // A loss above the limit may be the beginning of the end: such weights must not push out good ones, and a resumed run would count anew.
+            if ((due || (cancellation.IsCancellationRequested && _step < _options.Steps)) && _watch.Above == 0)
                 SaveCheckpoint();
         }
 
@@ -223,52 +216,24 @@ public sealed class Trainer : IDisposable
 
     private LossMeasurement Validate()
     {
-        _tables?.CatchUp();
-        var measured = ValidationLoss.Measure(_model, _setup.Corpus, _options.Length, _options.ValidationSequences);
+        Tables?.CatchUp();
+        var measured = ValidationLoss.Measure(_model, _setup.Corpus, _options.Length, _options.ValidationSequences, _model.Memory);
         return double.IsFinite(measured.Nats) ? measured : throw Diverged(_step, $"the validation loss is {measured.Nats}");
     }
 
-    /// <summary>One optimizer update over all micro-batches. Returns mean loss, gradient norm and learning rate.</summary>
+    /// <summary>One optimizer update. Returns mean loss, gradient norm and learning rate.</summary>
     private (double Loss, double Norm, double Rate) Update(StepBatch batch)
     {
-        var parts = _options.AccumulationSteps;
-        var loss = 0.0;
-        _tables?.Begin(batch.Rows);
-        for (var part = 0; part < parts; part++)
-            loss += Accumulate(batch, part) / parts;
-        var step = _step + 1;
-        if (!double.IsFinite(loss) || loss > Math.Log(_model.Configuration.VocabularySize) + (step > _options.LearningRates.WarmUp ? ExplodedNats : ExplodedNatsInWarmUp))
-            throw Diverged(step, $"the loss is {loss:G6}");
-
-        var clipped = GradientClipping.Apply(_optimizer.Parameters, _options.ClipNorm, _tables?.SumOfSquares() ?? 0);
-        if (clipped.NonFinite is { } culprit)
-            throw Diverged(step, $"the gradient of {culprit} is not finite");
-        var rate = _options.LearningRates.At(step);
-        _optimizer.Step(rate);
-        _tables?.Step(rate * _options.TableLearningRateMultiplier, clipped.Factor);
-        _model.Transformer.UpdateRouterBiases();
-        _optimizer.ClearGradients();
-        _step = step;
-        return (loss, clipped.Norm, rate);
-    }
-
-    private double Accumulate(StepBatch batch, int part)
-    {
-        using var scope = NewDisposeScope();
-        var (sequences, length) = (_options.Sequences, _options.Length);
-        var tokens = sequences * length;
-        var range = new Range(part * tokens, (part + 1) * tokens);
-        using var memory = _model.Memory?.Gather(batch.Rows, part * sequences, sequences, length, _setup.Device, requiresGradient: _tables is not null);
-        var transformer = _model.Transformer;
-        var (hidden, auxiliary) = transformer.Forward(batch.Tokens.Inputs.AsSpan(range), batch.Tokens.DocumentStarts.AsSpan(range), sequences, memory, training: true);
-        var loss = transformer.Loss(hidden, _options.AccumulationSteps == 1 ? batch.Tokens.Targets : batch.Tokens.Targets[range]);
-        var objective = auxiliary is null ? loss : loss.Plus(auxiliary);
-        if (_options.AccumulationSteps > 1)
-            objective = objective.Times(1.0 / _options.AccumulationSteps);
-        objective.backward();
-        if (memory is not null)
-            _tables?.Accumulate(memory, part * tokens, tokens);
-        return loss.Value();
+        var update = _step + 1;
+        var rate = _options.LearningRates.At(update);
+        var outcome = _update.Update(batch, rate);
+        if (outcome.NonFinite is { } what)
+            throw Diverged(update, what);
+        _watch.Add(update, outcome.Loss);
+        if (_watch.Exploded)
+            throw Diverged(update, $"the loss is {outcome.Loss:G6}, and above {_watch.Limit(update):F2} since {_watch.Above} updates");
+        _step = update;
+        return (outcome.Loss, outcome.GradientNorm, rate);
     }
 
     private TimeSpan Elapsed => TimeSpan.FromSeconds(_time.WallSeconds + _clock.Elapsed.TotalSeconds);
@@ -285,17 +250,17 @@ public sealed class Trainer : IDisposable
     /// <summary>Weights that are no numbers must not push out a checkpoint of some that are.</summary>
     private void RequireFinite()
     {
-        if ((_model.FirstNonFinite() ?? _tables?.FirstNonFinite()) is { } culprit)
+        if ((_model.FirstNonFinite() ?? Tables?.FirstNonFinite()) is { } culprit)
             throw Diverged(_step, $"{culprit} holds a value that is not finite");
     }
 
     private void SaveCheckpoint()
     {
-        _tables?.CatchUp();
+        Tables?.CatchUp();
         RequireFinite();
         // The journals first: whether this checkpoint or the one before is the newest is then decided by one rename.
-        _tables?.BeginJournals(_step);
-        Checkpoint.Save(_folder.Checkpoint(_step), _model, _optimizer, _tables, _working is not null, _step, _time with { WallSeconds = Elapsed.TotalSeconds });
+        Tables?.BeginJournals(_step);
+        Checkpoint.Save(_folder.Checkpoint(_step), _model, _update.Optimizer, Tables, _working is not null, _step, _time with { WallSeconds = Elapsed.TotalSeconds });
         _folder.Prune(_options.KeepCheckpoints);
         _working?.Prune(_folder.CheckpointSteps()[0]);
     }
@@ -307,7 +272,7 @@ public sealed class Trainer : IDisposable
             _model.Save(_folder.Model);
             return;
         }
-        _tables?.Flush();
+        Tables?.Flush();
         FolderReplacement.Replace(_folder.Model, temporary =>
         {
             LanguageModelFolder.WriteWithoutTables(_model, temporary);
@@ -317,7 +282,7 @@ public sealed class Trainer : IDisposable
 
     private TrainingResult Finish(LossMeasurement validation)
     {
-        _tables?.CatchUp();
+        Tables?.CatchUp();
         RequireFinite();
         SaveModel();
         var speed = _time.TrainedTokens / _time.TrainingSeconds;

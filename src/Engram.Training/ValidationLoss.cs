@@ -22,26 +22,9 @@ public static class ValidationLoss
     /// <param name="corpus">Prepared data.</param>
     /// <param name="length">Tokens per sequence.</param>
     /// <param name="sequences">At most this many sequences, evenly spaced.</param>
-    /// <param name="memory">What the memory does; must be <see cref="MemoryUse.On"/> for a model without one.</param>
+    /// <param name="memory">What is read: the model's own memory, a control, or one in another number format; nothing if null.</param>
     /// <param name="cancellation">Ends the measurement between two batches.</param>
-    /// <exception cref="ArgumentException">A model without memory is asked to switch it.</exception>
     /// <exception cref="InvalidDataException">The corpus belongs to another tokenizer, or is too short.</exception>
-    public static LossMeasurement Measure(LanguageModel model, PreparedCorpus corpus, int length, int sequences, MemoryUse memory = MemoryUse.On, CancellationToken cancellation = default)
-    {
-        if (memory != MemoryUse.On && model.Memory is null)
-            throw new ArgumentException("The model has no memory to switch off, shuffle or randomise.", nameof(memory));
-        using var control = model.Memory?.Ablation(memory);
-        return Measure(model, corpus, length, sequences, memory == MemoryUse.Off ? null : control ?? model.Memory, cancellation);
-    }
-
-    /// <summary>Measures the loss with a memory that may be another than the model's own, for example one in another number format.</summary>
-    /// <inheritdoc cref="Measure(LanguageModel, PreparedCorpus, int, int, MemoryUse, CancellationToken)"/>
-    /// <param name="model">The model; its tokenizer must be the corpus's.</param>
-    /// <param name="corpus">Prepared data.</param>
-    /// <param name="length">Tokens per sequence.</param>
-    /// <param name="sequences">At most this many sequences, evenly spaced.</param>
-    /// <param name="memory">What is read; nothing if null.</param>
-    /// <param name="cancellation">Ends the measurement between two batches.</param>
     public static LossMeasurement Measure(LanguageModel model, PreparedCorpus corpus, int length, int sequences, MemoryBank? memory, CancellationToken cancellation = default)
     {
         corpus.RequireTokenizer(model.Tokenizer);

@@ -31,11 +31,12 @@ internal sealed class EvalLossCommand : CliCommand
     {
         using var corpus = PreparedCorpus.Open(parsed.GetRequiredValue(_data));
         using var model = _model.Open(parsed);
-        var memory = parsed.GetRequiredValue(_memory);
-        var loss = ValidationLoss.Measure(model, corpus, parsed.GetValue(_length), parsed.GetValue(_sequences), ModelInput.UseOf(memory), cancellation);
+        var use = parsed.GetRequiredValue(_memory);
+        using var memory = ModelInput.Memory(model, use);
+        var loss = ValidationLoss.Measure(model, corpus, parsed.GetValue(_length), parsed.GetValue(_sequences), memory.Bank, cancellation);
         if (!double.IsFinite(loss.Nats))
             throw new InvalidDataException($"The loss is {loss.Nats}: weights or tables of the model hold values that are not finite. engram table verify finds those of tables.");
-        if (parsed.GetValue(_json)) Terminal.Json(new { loss.Nats, loss.BitsPerByte, Perplexity = Math.Exp(loss.Nats), loss.Tokens, Memory = memory });
-        else Console.Out.WriteLine($"{loss.Nats:F4} nats per token, {loss.BitsPerByte:F4} bits per byte, perplexity {Math.Exp(loss.Nats):F2} over {loss.Tokens:N0} tokens (memory {memory})");
+        if (parsed.GetValue(_json)) Terminal.Json(new { loss.Nats, loss.BitsPerByte, Perplexity = Math.Exp(loss.Nats), loss.Tokens, Memory = use });
+        else Console.Out.WriteLine($"{loss.Nats:F4} nats per token, {loss.BitsPerByte:F4} bits per byte, perplexity {Math.Exp(loss.Nats):F2} over {loss.Tokens:N0} tokens (memory {use})");
     }
 }

@@ -43,9 +43,10 @@ internal sealed class GenerateCommand : CliCommand
         }.Validated();
         var (prompt, json) = (parsed.GetRequiredValue(_prompt), parsed.GetValue(_json));
         using var model = _model.Open(parsed);
+        using var memory = ModelInput.Memory(model, parsed.GetRequiredValue(_memory));
         var generator = new TextGenerator(model);
         var text = new StringBuilder();
-        foreach (var piece in generator.Stream(prompt, options, ModelInput.UseOf(parsed.GetRequiredValue(_memory)), cancellation))
+        foreach (var piece in generator.Stream(prompt, options, memory.Bank, cancellation))
         {
             if (json) text.Append(piece);
             else Console.Out.Write(piece);

@@ -36,8 +36,8 @@ internal sealed class InspectCommand : CliCommand
         foreach (var output in (string?[])[page, dump])
             if (output is not null) AtomicFile.RequireWritable(output);
         using var model = _model.Open(parsed);
-        var text = parsed.GetRequiredValue(_text);
-        var inspection = MemoryInspection.Run(model, text, ModelInput.UseOf(parsed.GetRequiredValue(_memory)));
+        using var memory = ModelInput.Memory(model, parsed.GetRequiredValue(_memory));
+        var inspection = MemoryInspection.Run(model, parsed.GetRequiredValue(_text), memory.Bank);
         if (parsed.GetValue(_json)) WriteJson(inspection);
         else WriteText(inspection);
         if (page is not null)

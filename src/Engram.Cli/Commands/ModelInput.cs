@@ -40,8 +40,8 @@ internal sealed class ModelInput
         HelpName = "USE", DefaultValueFactory = _ => uses[0],
     }.AcceptOnlyFromAmong(uses);
 
-    /// <summary>What a value of <see cref="Use"/> stands for.</summary>
-    public static MemoryUse UseOf(string name) => Uses[name].Use;
+    /// <summary>The memory that a value of <see cref="Use"/> stands for.</summary>
+    public static MemoryInUse Memory(LanguageModel model, string use) => new(model, Uses[use].Use);
 
     /// <summary>Adds the model folder to a command.</summary>
     public void AddFolderTo(Command command) => command.Add(_folder);

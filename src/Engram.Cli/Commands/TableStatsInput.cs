@@ -1,8 +1,8 @@
 using Engram.Tables;
-using System.Collections.Frozen;
 using Engram.Addressing;
 using Engram.Models.Configuration;
 using Engram.Models.Folders;
+using Engram.Models.Sequences;
 using Engram.Tokenization;
 using Engram.Corpora;
 using Engram.Vocabulary;
@@ -16,8 +16,8 @@ internal sealed class TableStatsInput : IDisposable
     private readonly CorpusSource? _source;
     private readonly Tokenizer _tokenizer;
     private readonly CanonicalMap _map;
-    private readonly FrozenSet<int> _dead;
-    private readonly ModelConfiguration _configuration;
+    private readonly DocumentRule _rule;
+    private readonly string _model;
 
     /// <summary>Opens what the options name.</summary>
     /// <param name="model">A model folder, a preset or a config.json.</param>
@@ -26,10 +26,10 @@ internal sealed class TableStatsInput : IDisposable
     /// <param name="field">Field of a .jsonl line.</param>
     public TableStatsInput(string model, string corpus, string? tokenizer, string field)
     {
-        _configuration = ModelSource.Load(model);
-        var engram = _configuration.Engram ?? throw new ArgumentException($"The model '{model}' has no memory, so there are no rows to count.");
+        var configuration = ModelSource.Load(model);
+        var engram = configuration.Engram ?? throw new ArgumentException($"The model '{model}' has no memory, so there are no rows to count.");
         if (engram.OneRow) throw new ArgumentException($"The tables of '{model}' have one row per head, which every n-gram reads: there is nothing to count.");
-        (Engram, _dead) = (engram, engram.DeadTokenIds.ToFrozenSet());
+        (Engram, _rule, _model) = (engram, new DocumentRule(configuration), model);
         if (File.Exists(Path.Combine(corpus, CorpusSummary.FileName))) _prepared = PreparedCorpus.Open(corpus);
         else _source = CorpusSource.Open(corpus, new CorpusOptions { TextField = field });
         try
@@ -69,15 +69,15 @@ internal sealed class TableStatsInput : IDisposable
         {
             cancellation.ThrowIfCancellationRequested();
             var ids = piece.Ids.ToArray();
-            for (var i = 0; i < ids.Length; i++) ids[i] = _dead.Contains(ids[i]) ? -1 : _map[ids[i]];
-            yield return (ids, Engram.ResetAtDocuments ? piece.DocumentStarts : default);
+            for (var i = 0; i < ids.Length; i++) ids[i] = _rule.IsDead(ids[i]) ? -1 : _map[ids[i]];
+            yield return (ids, _rule.MemoryBegins(true) ? piece.DocumentStarts : default);
         }
     }
 
     public void Dispose() => _prepared?.Dispose();
 
-    // As in generation.
-    private int BeforeDocument => _configuration.BosTokenId ?? _configuration.EosTokenId ?? 0;
+    private int BeforeDocument => _rule.StartToken
+        ?? throw new ArgumentException($"The configuration of '{_model}' names neither bos_token_id nor eos_token_id, so that nothing says which token stands before a document: name one, or give prepared data.");
 
     private AddressingConstants Derive(string model, EngramConfiguration engram)
     {

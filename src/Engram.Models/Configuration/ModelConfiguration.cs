@@ -141,6 +141,14 @@ public sealed partial record ModelConfiguration
     [JsonPropertyName("eos_token_id")]
     public int? EosTokenId { get; init; }
 
+    /// <summary>Id that stands before every document: <see cref="BosTokenId"/>, or <see cref="EosTokenId"/> where there is none; null where there is neither.</summary>
+    [JsonIgnore]
+    public int? StartTokenId => BosTokenId ?? EosTokenId;
+
+    /// <summary>Id that ends a text: <see cref="EosTokenId"/>, or <see cref="BosTokenId"/>, which begins the next one; null where there is neither.</summary>
+    [JsonIgnore]
+    public int? EndTokenId => EosTokenId ?? BosTokenId;
+
     /// <summary>Id that fills batches, or null.</summary>
     [JsonPropertyName("pad_token_id")]
     public int? PadTokenId { get; init; }

@@ -1,6 +1,6 @@
-using System.Collections.Frozen;
 using Engram.Addressing;
 using Engram.Models.Configuration;
+using Engram.Models.Sequences;
 using Engram.Tables;
 using Engram.Tables.Cache;
 using Engram.Tokenization;
@@ -19,11 +19,11 @@ public sealed class MemoryBank : IDisposable
 
     private readonly EngramConfiguration _engram;
     private readonly IRowStore[] _stores;
-    private readonly FrozenSet<int> _dead;
+    private readonly DocumentRule _rule;   // of dead tokens; where documents start comes with the ids
 
     internal MemoryBank(EngramConfiguration engram, CanonicalMap map, AddressingConstants constants, string tokenizerFingerprint, IRowStore[] stores)
     {
-        (_engram, _dead) = (engram, engram.DeadTokenIds.ToFrozenSet());
+        (_engram, _rule) = (engram, new DocumentRule(engram, startToken: null));
         Map = map;
         Addresser = new NgramAddresser(constants, engram.OneRow);
         TokenizerFingerprint = tokenizerFingerprint;
@@ -96,14 +96,42 @@ public sealed class MemoryBank : IDisposable
     {
         if (sequences < 1 || tokenIds.Length % sequences != 0)
             throw new ArgumentException($"{tokenIds.Length} token ids do not make {sequences} sequences of equal length.", nameof(tokenIds));
-        Canonicalise(tokenIds, rows);
-        if (_engram.ResetAtDocuments && documentStarts.Length > 0)
-            documentStarts.CopyTo(rows.Starts);
-        else
-            rows.Starts.Clear();
+        rows.Resize(tokenIds.Length, Columns, _stores.Length);
+        Canonicalise(tokenIds, rows.CanonicalIds);
+        rows.Starts.Clear();
+        for (var i = 0; i < documentStarts.Length; i++)
+            rows.Starts[i] = _rule.MemoryBegins(documentStarts[i]);
         for (var b = 0; b < sequences; b++)
             rows.Starts[b * (tokenIds.Length / sequences)] = true;
         Addresser.AddressAllLayers(rows.CanonicalIds, rows.Starts, rows.All(_stores.Length), threads);
+    }
+
+    /// <summary>Rows of the next tokens of B sequences, each at its own position, in all layers: those of the whole sequences, however they are cut.</summary>
+    /// <param name="histories">What the sequences have read so far; they stay as they are.</param>
+    /// <param name="tokenIds">The next ids, row-major [B, T].</param>
+    /// <param name="rows">Receives the rows.</param>
+    /// <exception cref="ArgumentException">The ids do not make B pieces of equal length, or an id is not in the vocabulary.</exception>
+    public void AddressNext(IReadOnlyList<TokenHistory> histories, ReadOnlySpan<int> tokenIds, MemoryRows rows)
+    {
+        if (histories.Count == 0 || tokenIds.Length % histories.Count != 0)
+            throw new ArgumentException($"{tokenIds.Length} token ids do not make {histories.Count} pieces of equal length.", nameof(tokenIds));
+        rows.Resize(tokenIds.Length, Columns, _stores.Length);
+        Canonicalise(tokenIds, rows.CanonicalIds);
+        var length = tokenIds.Length / histories.Count;
+        var chunk = rows.Chunk(_stores.Length * length * Columns);
+        var window = Addresser.NewWindow();
+        for (var b = 0; b < histories.Count; b++)
+        {
+            var ids = rows.CanonicalIds.Slice(b * length, length);
+            var starts = rows.Starts.Slice(b * length, length);
+            for (var t = 0; t < length; t++)
+                starts[t] = _rule.MemoryBegins(histories[b].Rule.StartsDocument(tokenIds[b * length + t]));
+            MoveTo(histories[b], window);
+            Addresser.Append(window, ids, starts, chunk);
+            for (var position = 0; position < _stores.Length; position++)
+                chunk.Slice(position * length * Columns, length * Columns)
+                    .CopyTo(rows.All(_stores.Length)[((position * histories.Count + b) * length * Columns)..]);
+        }
     }
 
     /// <summary>Says that rows are needed soon: mapped tables start reading them and do not wait. Safe on another thread than the model's.</summary>
@@ -113,9 +141,6 @@ public sealed class MemoryBank : IDisposable
         for (var position = 0; position < _stores.Length; position++)
             _stores[position].Prefetch(rows.Layer(position));
     }
-
-    /// <summary>Windows of <paramref name="sequences"/> sequences at the start of a document, for decoding.</summary>
-    public MemoryWindows NewWindows(int sequences = 1) => new(this, [.. Enumerable.Range(0, sequences).Select(_ => Addresser.NewWindow())]);
 
     /// <summary>The memory to read instead of this one in an ablation, made anew and to be disposed; null where there is none to make: on and off.</summary>
     /// <param name="use">What the memory does.</param>
@@ -173,25 +198,22 @@ public sealed class MemoryBank : IDisposable
         return table;
     }
 
-    internal void Append(AddressWindow[] windows, ReadOnlySpan<int> tokenIds, ReadOnlySpan<bool> documentStarts, MemoryRows rows)
+    /// <summary>Puts a window behind the last token of a history: its last N tokens decide it.</summary>
+    private void MoveTo(TokenHistory history, AddressWindow window)
     {
-        Canonicalise(tokenIds, rows);
-        var length = tokenIds.Length / windows.Length;
-        var chunk = new long[_stores.Length * length * Columns];
-        for (var b = 0; b < windows.Length; b++)
-        {
-            var starts = _engram.ResetAtDocuments && documentStarts.Length > 0 ? documentStarts.Slice(b * length, length) : [];
-            Addresser.Append(windows[b], rows.CanonicalIds.Slice(b * length, length), starts, chunk);
-            for (var position = 0; position < _stores.Length; position++)
-                chunk.AsSpan(position * length * Columns, length * Columns)
-                    .CopyTo(rows.All(_stores.Length)[((position * windows.Length + b) * length * Columns)..]);
-        }
+        var count = Math.Min(history.Length, _engram.MaxNgramSize);
+        Span<int> ids = stackalloc int[count];
+        Span<bool> starts = stackalloc bool[count];
+        Canonicalise(history.TokenIds[^count..], ids);
+        for (var i = 0; i < count; i++)
+            starts[i] = history.Ages[^(count - i)] == 0;
+        window.Reset();
+        window.Advance(ids, starts);
     }
 
-    private void Canonicalise(ReadOnlySpan<int> tokenIds, MemoryRows rows)
+    private void Canonicalise(ReadOnlySpan<int> tokenIds, Span<int> canonicalIds)
     {
-        rows.Resize(tokenIds.Length, Columns, _stores.Length);
         for (var i = 0; i < tokenIds.Length; i++)
-            rows.CanonicalIds[i] = _dead.Count > 0 && _dead.Contains(tokenIds[i]) ? -1 : Map[tokenIds[i]];
+            canonicalIds[i] = _rule.IsDead(tokenIds[i]) ? -1 : Map[tokenIds[i]];
     }
 }

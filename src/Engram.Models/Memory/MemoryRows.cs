@@ -7,6 +7,7 @@ public sealed class MemoryRows
     private long[] _rows = [];
     private int[] _canonical = [];
     private bool[] _starts = [];
+    private long[] _chunk = [];
 
     /// <summary>Positions N = B · T of the batch.</summary>
     public int Tokens { get; private set; }
@@ -25,8 +26,19 @@ public sealed class MemoryRows
 
     internal Span<long> All(int layers) => _rows.AsSpan(0, layers * Tokens * Columns);
 
+    /// <summary>Room for the rows of one sequence before they are put beside those of the others.</summary>
+    internal Span<long> Chunk(int rows)
+    {
+        if (_chunk.Length < rows)
+            _chunk = new long[rows];
+        return _chunk.AsSpan(0, rows);
+    }
+
+    /// <exception cref="ArgumentException">There are more rows than one array holds.</exception>
     internal void Resize(int tokens, int columns, int layers)
     {
+        if ((Int128)tokens * columns * layers is var all && all > Array.MaxLength)
+            throw new ArgumentException($"{tokens} positions read {all} rows in {layers} memory layers; at most {Array.MaxLength} are possible at once: take fewer positions.", nameof(tokens));
         (Tokens, Columns) = (tokens, columns);
         if (_canonical.Length < tokens)
             (_canonical, _starts) = (new int[tokens], new bool[tokens]);

@@ -110,7 +110,7 @@ public sealed class QuickstartRunner(QuickstartStudy study, string root, EngramC
     private static string Gates(QuickstartResults results, PreparedCorpus corpus)
     {
         using var model = LanguageModel.Load(results.Seeds[0].Arm(QuickstartStudy.Engram).Model);
-        var inspection = MemoryInspection.Run(model, ValidationText.ProseOpening(corpus, GateTokens));
+        var inspection = MemoryInspection.Run(model, ValidationText.ProseOpening(corpus, GateTokens), model.Memory);
         return GateReport.Section(inspection);
     }
 

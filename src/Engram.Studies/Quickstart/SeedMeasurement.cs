@@ -30,11 +30,15 @@ internal sealed class SeedMeasurement(QuickstartStudy study, QuickstartFolder fo
             var trained = folder.Model(seed, arm.Name);
             arms.Add(Describe(arm, result, trained));
             using var model = LanguageModel.Load(trained);
-            samples.Add(new TextSample(arm.Name, string.Concat(new TextGenerator(model).Stream(prompt, study.Sampling, cancellation: cancellation))));
+            samples.Add(new TextSample(arm.Name, string.Concat(new TextGenerator(model).Stream(prompt, study.Sampling, model.Memory, cancellation))));
             if (arm.Name == QuickstartStudy.Engram)
-                (memoryOff, shuffledRows) = (Loss(model, MemoryUse.Off), Loss(model, MemoryUse.ShuffledRows));
+            {
+                using var shuffled = model.Memory!.Ablation(MemoryUse.ShuffledRows);
+                (memoryOff, shuffledRows) = (Loss(model, null), Loss(model, shuffled));
+            }
+
             if (arm.Name == QuickstartStudy.OneRow)
-                oneRowMemoryOff = Loss(model, MemoryUse.Off);
+                oneRowMemoryOff = Loss(model, null);
         }
         return new SeedResult(seed, arms, memoryOff, shuffledRows, oneRowMemoryOff, prompt, samples);
     }
@@ -46,6 +50,6 @@ internal sealed class SeedMeasurement(QuickstartStudy study, QuickstartFolder fo
             result.ValidationLoss, result.BitsPerByte, result.TokensPerSecond, result.Seconds, model);
     }
 
-    private double Loss(LanguageModel model, MemoryUse memory) =>
+    private double Loss(LanguageModel model, MemoryBank? memory) =>
         ValidationLoss.Measure(model, corpus, study.Training.Length, study.Training.ValidationSequences, memory).Nats;
 }

@@ -1,21 +1,23 @@
-using Engram.Torch.Memory;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Engram.Models.Memory;
 using Engram.Tokenization;
+using Engram.Torch.Sequences;
 using static TorchSharp.torch;
 
 namespace Engram.Torch.Generation;
 
-/// <summary>Continues a text token by token, with cached latents, n-gram windows and convolution values. One text at a time.</summary>
+/// <summary>
+/// Continues a text token by token. One text at a time. A start token inside the prompt begins another document, as in training: the memory begins anew there, and
+/// attention, where the configuration keeps it to documents.
+/// </summary>
 /// <param name="model">Stays the caller's.</param>
 public sealed class TextGenerator(LanguageModel model)
 {
     /// <summary>The token that stands before every document: the configuration's bos_token_id, or eos_token_id where there is none.</summary>
-    public int StartOfText { get; } = model.Configuration.BosTokenId ?? model.Configuration.EosTokenId ?? 0;
-
-    /// <summary>The token that ends the text, as <see cref="StartOfText"/> does, which begins the next one.</summary>
-    public int EndOfText { get; } = model.Configuration.EosTokenId ?? model.Configuration.BosTokenId ?? 0;
+    /// <exception cref="InvalidOperationException">The configuration names neither.</exception>
+    public int StartOfText => model.Configuration.StartTokenId ?? throw new InvalidOperationException(
+        "config.json names neither bos_token_id nor eos_token_id, so that no token can stand before a text: name the one that training put before every document.");
 
     /// <summary>Tokens of the last prompt, the document start included.</summary>
     public int PromptTokens { get; private set; }
@@ -26,13 +28,14 @@ public sealed class TextGenerator(LanguageModel model)
     /// <summary>Time spent on generated tokens of the last call, the prompt excluded.</summary>
     public TimeSpan GenerationTime { get; private set; }
 
-    /// <summary>Generated text in pieces of complete characters. The end-of-text token, the token limit or the context length ends it.</summary>
+    /// <summary>Generated text in pieces of complete characters. The token that ends a text or begins the next one, the token limit or the context length ends it.</summary>
     /// <param name="prompt">Text to continue; may be empty.</param>
     /// <param name="options">How tokens are drawn.</param>
-    /// <param name="memory">What the memory does.</param>
+    /// <param name="memory">The memory to read: the model's own or a control; null adds nothing.</param>
     /// <param name="cancellation">Ends the text after the current token.</param>
     /// <exception cref="ArgumentException">The prompt leaves no room in the context.</exception>
-    public IEnumerable<string> Stream(string prompt, SamplingOptions options, MemoryUse memory = MemoryUse.On, CancellationToken cancellation = default)
+    /// <exception cref="InvalidOperationException">The configuration names no start token.</exception>
+    public IEnumerable<string> Stream(string prompt, SamplingOptions options, MemoryBank? memory, CancellationToken cancellation = default)
     {
         var decoder = new StreamingDecoder(model.Tokenizer, skipSpecialTokens: true);
         int[] ids = [StartOfText, .. model.Tokenizer.Encode(prompt)];
@@ -52,19 +55,15 @@ public sealed class TextGenerator(LanguageModel model)
     /// <inheritdoc cref="Stream"/>
     /// <param name="prompt">Token ids to continue; at least one, the document start first.</param>
     /// <param name="options">How tokens are drawn.</param>
-    /// <param name="memory">What the memory does.</param>
+    /// <param name="memory">The memory to read: the model's own or a control; null adds nothing.</param>
     /// <param name="cancellation">Ends the text after the current token.</param>
-    public IEnumerable<int> Tokens(int[] prompt, SamplingOptions options, MemoryUse memory = MemoryUse.On, CancellationToken cancellation = default)
+    public IEnumerable<int> Tokens(int[] prompt, SamplingOptions options, MemoryBank? memory, CancellationToken cancellation = default)
     {
         var context = model.Configuration.MaxPositionEmbeddings;
         if (prompt.Length == 0 || prompt.Length >= context)
             throw new ArgumentException($"The prompt has {prompt.Length} tokens; between 1 and {context - 1} fit into the context of {context}.", nameof(prompt));
         (PromptTokens, GeneratedTokens, GenerationTime) = (prompt.Length, 0, TimeSpan.Zero);
         var sampler = new Sampler(options);
-        var rows = new MemoryRows();
-        using var control = model.Memory?.Ablation(memory);
-        var bank = memory == MemoryUse.Off ? null : control ?? model.Memory;
-        var windows = bank?.NewWindows();
         var limit = Math.Min(options.MaxNewTokens, context - prompt.Length);
         using var state = model.Transformer.NewState();
         var logits = new float[model.Configuration.VocabularySize];
@@ -72,11 +71,11 @@ public sealed class TextGenerator(LanguageModel model)
         for (var made = 0; made < limit && !cancellation.IsCancellationRequested; made++)
         {
             var clock = Stopwatch.StartNew();
-            Step(next, bank, windows, rows, state, logits);
+            Step(next, memory, state, logits);
             var id = sampler.Next(logits, model.Tokenizer.VocabularySize);
             if (made > 0)
                 GenerationTime += clock.Elapsed;
-            if (id == EndOfText || id == StartOfText)
+            if (id == model.Configuration.EndTokenId || id == model.Configuration.StartTokenId)
                 yield break;
             GeneratedTokens++;
             yield return id;
@@ -84,15 +83,12 @@ public sealed class TextGenerator(LanguageModel model)
         }
     }
 
-    private void Step(int[] ids, MemoryBank? bank, MemoryWindows? windows, MemoryRows rows, DecodeState state, float[] logits)
+    private void Step(int[] ids, MemoryBank? memory, SequenceState state, float[] logits)
     {
-        using var noGrad = inference_mode();
+        using var inference = inference_mode();
         using var scope = NewDisposeScope();
-        var transformer = model.Transformer;
-        windows?.Append(ids, [], rows);
-        using var memory = bank?.Gather(rows, 0, 1, ids.Length, transformer.Parameters.Device, requiresGradient: false);
-        var (hidden, _) = transformer.Forward(ids, [], 1, memory, state);
-        var last = transformer.Logits(hidden.narrow(0, ids.Length - 1, 1)).to(ScalarType.Float32).cpu().contiguous();
+        var hidden = model.Continue([state], ids, memory);
+        var last = model.Transformer.Logits(hidden.narrow(0, ids.Length - 1, 1)).to(ScalarType.Float32).cpu().contiguous();
         MemoryMarshal.Cast<byte, float>(last.bytes).CopyTo(logits);
     }
 }

@@ -1,8 +1,9 @@
-using Engram.Torch.Memory;
 using System.Runtime.InteropServices;
-using Engram.Torch.Generation;
 using Engram.Models.Memory;
 using Engram.Storage;
+using Engram.Torch.Generation;
+using Engram.Torch.Memory;
+using Engram.Torch.Taps;
 using static TorchSharp.torch;
 
 namespace Engram.Torch.Inspection;
@@ -20,9 +21,10 @@ public sealed record InspectedLayer(int Layer, long[] Rows, float[] Memory, floa
 public sealed class MemoryInspection
 {
     private readonly LanguageModel _model;
+    private readonly int[] _ages;
 
-    private MemoryInspection(LanguageModel model, int[] tokenIds, int[] canonicalIds, IReadOnlyList<InspectedLayer> layers) =>
-        (_model, TokenIds, CanonicalIds, Layers) = (model, tokenIds, canonicalIds, layers);
+    private MemoryInspection(LanguageModel model, int[] tokenIds, int[] canonicalIds, int[] ages, IReadOnlyList<InspectedLayer> layers) =>
+        (_model, TokenIds, CanonicalIds, _ages, Layers) = (model, tokenIds, canonicalIds, ages, layers);
 
     /// <summary>Token ids, [T]; the first is the document start.</summary>
     public IReadOnlyList<int> TokenIds { get; }
@@ -45,48 +47,49 @@ public sealed class MemoryInspection
     /// <summary>Largest n-gram order.</summary>
     public int MaxOrder => _model.Configuration.Engram!.MaxNgramSize;
 
-    /// <summary>Runs a text as one document.</summary>
+    /// <summary>Runs a text behind the token that begins a document. Further such tokens inside the text begin others, as in training.</summary>
     /// <param name="model">The model.</param>
     /// <param name="text">The text.</param>
-    /// <param name="use">What the memory does; not <see cref="MemoryUse.Off"/>, which leaves nothing to see.</param>
-    /// <exception cref="ArgumentException">The model has no memory, or the text does not fit into its context.</exception>
-    public static MemoryInspection Run(LanguageModel model, string text, MemoryUse use = MemoryUse.On)
+    /// <param name="memory">The memory to read: the model's own or a control.</param>
+    /// <exception cref="ArgumentException">The model has no memory, none is read, or the text does not fit into the context.</exception>
+    /// <exception cref="InvalidOperationException">The configuration names no start token.</exception>
+    public static MemoryInspection Run(LanguageModel model, string text, MemoryBank? memory)
     {
-        if (model.Memory is not { } memory)
+        if (model.Memory is null)
             throw new ArgumentException("The model has no memory to inspect: its configuration has no engram_* keys.", nameof(model));
-        if (use == MemoryUse.Off)
-            throw new ArgumentException("A memory that is off leaves nothing to inspect.", nameof(use));
+        if (memory is null)
+            throw new ArgumentException("A memory that is off leaves nothing to inspect.", nameof(memory));
         int[] ids = [new TextGenerator(model).StartOfText, .. model.Tokenizer.Encode(text)];
         if (ids.Length > model.Configuration.MaxPositionEmbeddings)
             throw new ArgumentException($"The text has {ids.Length} tokens, but the model's context holds {model.Configuration.MaxPositionEmbeddings}.", nameof(text));
 
         using var inference = inference_mode();
         using var scope = NewDisposeScope();
-        using var trace = new FusionTrace();
-        var rows = new MemoryRows();
-        memory.Address(ids, [], 1, rows);
-        using var control = memory.Ablation(use);
-        using var gathered = (control ?? memory).Gather(rows, 0, 1, ids.Length, model.Transformer.Parameters.Device, requiresGradient: false);
-        model.Transformer.Forward(ids, [], 1, gathered, trace: trace);
+        using var taps = new ForwardTaps { MemoryLayers = memory.LayerIds };
+        var transformer = model.Transformer;
+        var (starts, rows) = (transformer.Documents.Starts(ids), new MemoryRows());
+        memory.Address(ids, starts, 1, rows);
+        using var gathered = memory.Gather(rows, 0, 1, ids.Length, transformer.Parameters.Device, requiresGradient: false);
+        transformer.Forward(ids, starts, 1, gathered, taps: taps);
         var layers = memory.LayerIds.Select((layer, position) =>
         {
-            var seen = trace.Layer(layer);
+            var seen = taps.Memory(layer);
             return new InspectedLayer(layer, rows.Layer(position).ToArray(), Values(seen.Memory), Values(seen.HiddenIn), Values(seen.Gate), Values(seen.Output));
         }).ToList();
-        return new MemoryInspection(model, ids, rows.CanonicalIds.ToArray(), layers);
+        return new MemoryInspection(model, ids, rows.CanonicalIds.ToArray(), transformer.Documents.Places(ids, starts, 1).Ages, layers);
     }
 
     /// <summary>Text of one token as the tokenizer decodes it alone.</summary>
     public string TokenText(int position) => _model.Tokenizer.Decode([TokenIds[position]]);
 
-    /// <summary>The tokens of the suffix n-gram that ends at a position, oldest first; null before the text and at dead positions and whatever precedes them.</summary>
+    /// <summary>The tokens of the suffix n-gram that ends at a position, oldest first; null before the text, before the document, and at dead positions and whatever precedes them.</summary>
     /// <param name="position">From 0.</param>
     /// <param name="order">2 to <see cref="MaxOrder"/>.</param>
     public IReadOnlyList<string?> Ngram(int position, int order)
     {
         var tokens = new string?[order];
-        for (var t = position; t >= 0 && t > position - order && CanonicalIds[t] >= 0; t--)
-            tokens[t - position + order - 1] = TokenText(t);
+        for (var back = 0; back < order && back <= _ages[position]; back++)
+            tokens[order - 1 - back] = TokenText(position - back);
         return tokens;
     }
 

@@ -1,7 +1,8 @@
 using Engram.Models.Configuration;
-using Engram.Torch.Inspection;
 using Engram.Torch.Kernels;
 using Engram.Torch.Native;
+using Engram.Torch.Sequences;
+using Engram.Torch.Taps;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -44,36 +45,34 @@ internal sealed class EngramFusion
             _convolution = new ShortConvolution(_engram, _streams, _hidden, prefix, parameters);
     }
 
-    /// <summary>Positions of the past that the convolution needs, 0 without one.</summary>
-    public int Reach => _convolution?.Reach ?? 0;
-
     /// <summary>What to add to the streams. streams [B, T, M, D], memory [B, T, E] → [B, T, M, D].</summary>
     /// <param name="streams">The raw residual streams at the entry of the block, or the one mixture of them that its attention reads (<see cref="FusionPlace"/>).</param>
     /// <param name="memory">Gathered rows, all orders and heads side by side; zero at dead positions, so that exactly nothing is added there.</param>
-    /// <param name="ages">Positions before each position that it may look back to, row-major [B, T]; −1 at dead positions (<see cref="DocumentAges"/>).</param>
-    /// <param name="history">Convolution state while decoding; null in training.</param>
-    /// <param name="trace">Receives memory, hidden state, gate and output when inspection asks for them.</param>
-    public Tensor Forward(Tensor streams, Tensor memory, int[] ages, ConvolutionHistory? history, LayerTrace? trace)
+    /// <param name="ages">Positions before each position that it may look back to, row-major [B, T]; −1 at dead positions (<see cref="Models.Sequences.DocumentRule"/>).</param>
+    /// <param name="state">What the convolution keeps of the positions before; null for whole sequences.</param>
+    /// <param name="tap">Takes memory, hidden state, gate and output if somebody asks.</param>
+    public Tensor Forward(Tensor streams, Tensor memory, int[] ages, LayerState? state, MemoryTap? tap)
     {
         var keyValue = nn.functional.linear(memory, _keyValue);
         Tensor gated;
         if (_queryGain is null)
         {
             gated = keyValue.unsqueeze(2).expand_as(streams).contiguous();
-            trace?.SetGate(ClosedWhereDead(ones([streams.size(0), streams.size(1), _streams], dtype: streams.dtype, device: streams.device), ages));
+            tap?.SetGate(ClosedWhereDead(ones([streams.size(0), streams.size(1), _streams], dtype: streams.dtype, device: streams.device), ages));
         }
-        else if (trace is null && ContextGateKernel.Handles(streams))
+        else if (ContextGateKernel.Handles(streams))
         {
             gated = ContextGateKernel.Apply(streams, keyValue, _queryGain, _keyGain!, _epsilon, _engram.Gate);
+            tap?.SetGate(ClosedWhereDead(GateComposed(streams, keyValue).Gate, ages));
         }
         else
         {
             (gated, var gate) = GateComposed(streams, keyValue);
-            trace?.SetGate(ClosedWhereDead(gate, ages));
+            tap?.SetGate(ClosedWhereDead(gate, ages));
         }
 
-        var output = _convolution is null ? gated : _convolution.Forward(gated, ages, history);
-        trace?.SetFusion(streams, memory, output);
+        var output = _convolution is null ? gated : _convolution.Forward(gated, ages, state);
+        tap?.SetFusion(streams, memory, output);
         return output;
     }
 

@@ -1,6 +1,6 @@
 using Engram.Models.Configuration;
-using Engram.Torch.Generation;
 using Engram.Torch.Native;
+using Engram.Torch.Sequences;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -22,7 +22,7 @@ internal sealed class MultiHeadLatentAttention
     private readonly int _latent;
     private readonly double _epsilon;
     private readonly double _scale;
-    private readonly RotaryEmbedding _rotary;
+    private readonly double _beyondKeyWidth;   // factor of the scores beyond 1/√(key width)
     private readonly Parameter? _q;
     private readonly Parameter? _qDown;
     private readonly Parameter? _qGain;
@@ -37,8 +37,8 @@ internal sealed class MultiHeadLatentAttention
         (_heads, _nope, _rope) = (configuration.NumAttentionHeads, configuration.QkNopeHeadDim, configuration.QkRopeHeadDim);
         (_value, _latent) = (configuration.VHeadDim, configuration.KvLoraRank);
         _epsilon = configuration.RmsNormEps;
-        _rotary = rotary;
-        _scale = rotary.ScoreScale / Math.Sqrt(_nope + _rope);
+        _beyondKeyWidth = rotary.ScoreScale;
+        _scale = _beyondKeyWidth / Math.Sqrt(_nope + _rope);
 
         var hidden = configuration.HiddenSize;
         Parameter Matrix(string name, int rows, int columns, double? std = null) =>
@@ -65,22 +65,22 @@ internal sealed class MultiHeadLatentAttention
 
     /// <summary>Attends. x [B, T, D] → [B, T, D].</summary>
     /// <param name="x">Normalised sub-layer input.</param>
-    /// <param name="mask">True where position t may see position u, [B or 1, 1, T, U]; null for plain causal attention without a cache.</param>
-    /// <param name="cache">Latents and rotary keys of earlier positions, extended by this call; null in training.</param>
+    /// <param name="angles">Of the new positions, [B or 1, T, p/2, 2] (<see cref="RotaryEmbedding.Angles"/>).</param>
+    /// <param name="mask">True where position t may see position u, [B or 1, 1, T, U]; null for plain causal attention of sequences at one position.</param>
+    /// <param name="state">Latents and rotary keys of earlier positions, extended by this call; null for whole sequences.</param>
     /// <param name="absorbed">Multiplies the up-projections into query and output instead of expanding keys and values (same function).</param>
-    public Tensor Forward(Tensor x, Tensor? mask, LatentCache? cache, bool absorbed)
+    public Tensor Forward(Tensor x, Tensor angles, Tensor? mask, LayerState? state, bool absorbed)
     {
         var (batch, length) = (x.size(0), x.size(1));
-        var offset = cache?.Length ?? 0;
         var q = Query(x).view(batch, length, _heads, _nope + _rope);
         var qNope = q.narrow(-1, 0, _nope);
-        var qRope = _rotary.Rotate(q.narrow(-1, _nope, _rope), offset, headAxis: true);
+        var qRope = RotaryEmbedding.Rotate(q.narrow(-1, _nope, _rope), angles, headAxis: true);
 
         var down = nn.functional.linear(x, _kvDown);
         var latent = RmsNorm.Apply(down.narrow(-1, 0, _latent), _kvGain, _epsilon);
-        var kRope = _rotary.Rotate(down.narrow(-1, _latent, _rope), offset, headAxis: false);
-        if (cache is not null)
-            (latent, kRope) = cache.Append(latent, kRope);
+        var kRope = RotaryEmbedding.Rotate(down.narrow(-1, _latent, _rope), angles, headAxis: false);
+        if (state is { } held)
+            (latent, kRope) = (held.Append(StatePart.Latent, latent), held.Append(StatePart.Key, kRope));
 
         var heads = absorbed ? Absorbed(qNope, qRope, latent, kRope, mask) : Naive(qNope, qRope, latent, kRope, mask);
         return nn.functional.linear(heads, _output);
@@ -101,15 +101,15 @@ internal sealed class MultiHeadLatentAttention
         var v = up.narrow(-1, _nope, _value).transpose(1, 2);
 
         // The fused kernel aligns its own causal mask with the first visible position: right for whole sequences only.
-        if (mask is null && length != visible)
-            mask = Causal(length, visible, q.device);
+        if (mask is null && length != visible && length > 1)
+            mask = AttentionMask.Causal(length, visible, q.device);
 
         // The fused kernel wants values as wide as keys and scales by 1/√(key width) itself.
-        if (_rotary.ScoreScale != 1)
-            q = q.Times(_rotary.ScoreScale);
+        if (_beyondKeyWidth != 1)
+            q = q.Times(_beyondKeyWidth);
         if (_value < keyWidth)
             v = nn.functional.pad(v, [0, keyWidth - _value]);
-        var o = nn.functional.scaled_dot_product_attention(q, k, v, mask, 0.0, is_casual: mask is null);
+        var o = nn.functional.scaled_dot_product_attention(q, k, v, mask, 0.0, is_casual: mask is null && length == visible);
         return o.narrow(-1, 0, _value).transpose(1, 2).reshape(batch, length, _heads * _value);
     }
 
@@ -123,14 +123,11 @@ internal sealed class MultiHeadLatentAttention
         var q = einsum("bthn,hnr->bhtr", qNope, keyUp);
         var scores = einsum("bhtr,bur->bhtu", q, latent).Plus(einsum("bthp,bup->bhtu", qRope, kRope));
         scores = scores.Times(_scale);
-        mask ??= Causal(length, latent.size(1), scores.device);
-        scores = scores.NegativeInfinityOutside(mask);
-        // A query that sees nothing has weight nowhere, as in the fused kernel.
-        var weights = scores.softmax(-1).ZeroOutside(mask);
+        if (mask is null && length > 1)
+            mask = AttentionMask.Causal(length, latent.size(1), scores.device);
+        // A query that sees nothing has weight nowhere, as in the fused kernel. One new position sees everything before it.
+        var weights = mask is null ? scores.softmax(-1) : scores.NegativeInfinityOutside(mask).softmax(-1).ZeroOutside(mask);
         var mixed = einsum("bhtu,bur->bhtr", weights, latent);
         return einsum("bhtr,hvr->bthv", mixed, valueUp).reshape(batch, length, _heads * _value);
     }
-
-    private static Tensor Causal(long length, long visible, Device device) =>
-        ones([length, visible], ScalarType.Bool, device).tril(visible - length).view(1, 1, length, visible);
 }

@@ -58,15 +58,29 @@ internal sealed class RotaryEmbedding : IDisposable
         return m * m;
     }
 
-    /// <summary>Rotates x [B, T, …, d_r] at positions offset … offset + T − 1; <paramref name="headAxis"/> says whether a head axis stands before the last.</summary>
-    public Tensor Rotate(Tensor x, long offset, bool headAxis)
+    /// <summary>Cosines and sines [B, T, pairs, 2] of T positions of each sequence; [1, T, pairs, 2] where all sequences begin at one position.</summary>
+    /// <param name="offsets">Position of each sequence's first, [B].</param>
+    /// <param name="length">T.</param>
+    public Tensor Angles(ReadOnlySpan<int> offsets, int length)
     {
-        var length = x.size(1);
-        var pairs = _frequencies.Length;
-        var cosSin = Table(offset + length).narrow(0, offset, length);
-        cosSin = headAxis ? cosSin.view(1, length, 1, pairs, 2) : cosSin.view(1, length, pairs, 2);
+        var last = offsets[0];
+        foreach (var offset in offsets)
+            last = Math.Max(last, offset);
+        var table = Table((long)last + length);
+        if (offsets.Count(offsets[0]) == offsets.Length)
+            return table.narrow(0, offsets[0], length).unsqueeze(0);
+        var positions = new long[offsets.Length * length];
+        for (var i = 0; i < positions.Length; i++)
+            positions[i] = offsets[i / length] + i % length;
+        return table.index_select(0, tensor(positions, ScalarType.Int64, _device)).view(offsets.Length, length, _frequencies.Length, 2);
+    }
+
+    /// <summary>Rotates x [B, T, …, d_r] by <see cref="Angles"/>; <paramref name="headAxis"/> says whether a head axis stands before the last.</summary>
+    public static Tensor Rotate(Tensor x, Tensor angles, bool headAxis)
+    {
+        var cosSin = headAxis ? angles.unsqueeze(2) : angles;
         var (cos, sin) = (cosSin.select(-1, 0), cosSin.select(-1, 1));
-        var parts = x.unflatten(x.dim() - 1, pairs, 2);
+        var parts = x.unflatten(x.dim() - 1, angles.size(2), 2);
         var (even, odd) = (parts.select(-1, 0), parts.select(-1, 1));
         return stack([even * cos - odd * sin, (even * sin).Plus(odd * cos)], -1).flatten(x.dim() - 1);
     }

@@ -1,6 +1,7 @@
 using Engram.Models.Configuration;
 using Engram.Torch.Kernels;
 using Engram.Torch.Native;
+using Engram.Torch.Sequences;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -35,54 +36,35 @@ internal sealed class ShortConvolution
     /// <summary>u [B, T, M, D] → [B, T, M, D].</summary>
     /// <param name="u">Gated values.</param>
     /// <param name="ages">For every position (row-major [B, T]) how many positions before it the taps may read; −1 at a dead position, where u is zero.</param>
-    /// <param name="history">Normalised values of the R positions before, [B, R, M, D]; replaced by those of the last R positions. Null in training.</param>
-    public Tensor Forward(Tensor u, int[] ages, ConvolutionHistory? history)
+    /// <param name="state">Normalised values of the positions before, extended by this call; null for whole sequences.</param>
+    public Tensor Forward(Tensor u, int[] ages, LayerState? state)
     {
-        if (history is null && ShortConvolutionKernel.Handles(u))
+        if (state is null && ShortConvolutionKernel.Handles(u))
             return ShortConvolutionKernel.Apply(u, _taps, _gain, ages, _kernel, _dilation, NormEpsilon);
-        return Composed(u, ages, history);
+        return Composed(u, ages, state);
     }
 
-    /// <summary>The same from tensor operations: any device and type, with history, and the reference of the kernel.</summary>
-    public Tensor Composed(Tensor u, int[] ages, ConvolutionHistory? history)
+    /// <summary>The same from tensor operations: any device and type, with state, and the reference of the kernel.</summary>
+    public Tensor Composed(Tensor u, int[] ages, LayerState? state)
     {
         var (batch, length, channels) = (u.size(0), u.size(1), u.size(2) * u.size(3));
-        var x = RmsNorm.Composed(u, _gain, NormEpsilon);
+        var x = RmsNorm.Composed(u, _gain, NormEpsilon).view(batch, length, channels);
         var reach = Reach;
-        var past = history?.Values ?? zeros([batch, reach, u.size(2), u.size(3)], dtype: u.dtype, device: u.device);
-        var padded = cat([past, x], 1);
-        history?.Replace(padded.narrow(1, length, reach));
-
-        var flat = padded.view(batch, reach + length, channels);
+        var past = reach > 0 && state is { } held ? held.Past(StatePart.Value, reach, x) : zeros([batch, reach, channels], dtype: u.dtype, device: u.device);
+        state?.Append(StatePart.Value, x);
+        var flat = cat([past, x], 1);
         var age = tensor(ages, [batch, length, 1], ScalarType.Int32, u.device);
+        var anyDead = ages.Contains(-1);
         Tensor? sum = null;
         for (var j = 0; j < _kernel; j++)
         {
             var back = (_kernel - 1 - j) * _dilation;
             var tap = flat.narrow(1, reach - back, length) * _taps.select(2, j).squeeze(-1);
-            if (back > 0)
+            if (back > 0 || anyDead)   // a position's own tap reads zero only where the position is dead
                 tap = tap * age.IsAtLeast(back).to(u.dtype);
             sum = sum is null ? tap : sum.Plus(tap);
         }
 
         return u.Plus(nn.functional.silu(sum!).view(u.shape));
     }
-}
-
-/// <summary>What the convolution of one memory layer remembers of a sequence between chunks: the last R normalised gated values.</summary>
-internal sealed class ConvolutionHistory(Tensor values) : IDisposable
-{
-    /// <summary>[B, R, M, D]; zeros before the first position.</summary>
-    public Tensor Values { get; private set; } = values.DetachFromDisposeScope();
-
-    /// <summary>Takes over a copy of the newest values.</summary>
-    public void Replace(Tensor newest)
-    {
-        var copy = newest.clone().DetachFromDisposeScope();
-        Values.Dispose();
-        Values = copy;
-    }
-
-    /// <inheritdoc/>
-    public void Dispose() => Values.Dispose();
 }

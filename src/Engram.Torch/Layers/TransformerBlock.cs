@@ -66,7 +66,7 @@ internal sealed class TransformerBlock
             if (_fusesMixture)
                 u = WithMemory(u.view(batch, length, 1, hidden), pass).view(batch * length, hidden);
             var normed = RmsNorm.Apply(u, _inputGain, _epsilon).view(batch, length, hidden);
-            return _attention.Forward(normed, pass.AttentionMask, pass.State?.Latents(Layer), pass.AbsorbedAttention).view(batch * length, hidden);
+            return _attention.Forward(normed, pass.Angles, pass.AttentionMask, pass.State(Layer), pass.AbsorbedAttention).view(batch * length, hidden);
         });
         x = Wrap(x, _feedForwardConnection, u =>
         {
@@ -77,12 +77,14 @@ internal sealed class TransformerBlock
             pass.AddAuxiliaryLoss(auxiliary);
             return output;
         });
-        return x.view(shape).MoveToOuterDisposeScope();
+        var leaving = x.view(shape);
+        pass.Taps?.SetStreams(Layer, leaving);
+        return leaving.MoveToOuterDisposeScope();
     }
 
     /// <summary>Adds what the memory has to say, if there is one: to the streams, or to their mixture. [B, T, M, D] → [B, T, M, D].</summary>
     private Tensor WithMemory(Tensor x, ForwardPass pass) => Engram is not null && pass.Memory(Layer) is { } memory
-        ? x.Plus(Engram.Forward(x, memory, pass.Ages, pass.State?.Convolution(Layer), pass.Trace?.Layer(Layer)))
+        ? x.Plus(Engram.Forward(x, memory, pass.Ages, pass.State(Layer), pass.Taps?.OfMemory(Layer)))
         : x;
 
     private static Tensor Wrap(Tensor x, StreamConnection? connection, Func<Tensor, Tensor> subLayer)

@@ -1,6 +1,6 @@
-using System.Runtime.InteropServices;
 using Engram.Models.Memory;
 using Engram.Tables;
+using Engram.Torch.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -9,6 +9,8 @@ namespace Engram.Torch.Memory;
 /// <summary>Copies the rows of a batch out of the tables into tensors.</summary>
 public static class MemoryGathering
 {
+    private const int LongestSpan = int.MaxValue;
+
     /// <summary>
     /// Rows of consecutive sequences as tensors [B, T, d_mem], one per memory layer. Rows of tables in memory are copied now. Of other stores,
     /// unless a gradient is wanted, reading is only started; they are copied when <see cref="GatheredMemory.Layer"/> asks for them.
@@ -41,11 +43,11 @@ public static class MemoryGathering
         return gathered;
     }
 
-    private static Tensor ToTensor(IRowStore store, ReadOnlySpan<long> rows, int sequences, int length, Device device, bool requiresGradient)
+    private static unsafe Tensor ToTensor(IRowStore store, ReadOnlySpan<long> rows, int sequences, int length, Device device, bool requiresGradient)
     {
         using var noGrad = no_grad();
         var memory = empty([sequences, length, rows.Length / (sequences * length) * store.Width], ScalarType.Float32);
-        store.Gather(rows, MemoryMarshal.Cast<byte, float>(memory.bytes), get_num_threads());
+        Gather(store, rows, HostTensor.Pointer(memory), LongestSpan);
         if (device.type != DeviceType.CPU)
         {
             using var host = memory;
@@ -53,5 +55,21 @@ public static class MemoryGathering
         }
 
         return requiresGradient ? memory.requires_grad_() : memory;
+    }
+
+    /// <summary>Copies rows [n] to [n, w], in as many pieces as spans of values are too short for.</summary>
+    /// <param name="store">Where they come from.</param>
+    /// <param name="rows">Their numbers.</param>
+    /// <param name="destination">Room for all values.</param>
+    /// <param name="longestSpan">Values that a span may have.</param>
+    internal static unsafe void Gather(IRowStore store, ReadOnlySpan<long> rows, float* destination, int longestSpan)
+    {
+        for (var most = Math.Max(1, longestSpan / store.Width); rows.Length > 0;)
+        {
+            var piece = rows[..Math.Min(most, rows.Length)];
+            store.Gather(piece, new Span<float>(destination, piece.Length * store.Width), get_num_threads());
+            rows = rows[piece.Length..];
+            destination += (long)piece.Length * store.Width;
+        }
     }
 }

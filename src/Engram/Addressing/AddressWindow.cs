@@ -19,14 +19,14 @@ public sealed class AddressWindow
     internal int Reach => _reach;
 
     /// <summary>
-    /// How far a window ending at a position may look. The first dead position or document start it meets ends it (it latches), so the reach grows by one per token and restarts there.
+    /// How far a window ending at a position may look: one more than its age (<see cref="Lookback"/>), the position itself included, and never more than the largest order.
     /// </summary>
     /// <param name="previous">Reach of the position before, 0 at the very start.</param>
     /// <param name="id">Canonical id at the position, −1 if it is dead.</param>
     /// <param name="startsDocument">Whether a document starts at the position.</param>
     /// <param name="maxOrder">N.</param>
     internal static int NextReach(int previous, int id, bool startsDocument, int maxOrder) =>
-        id < 0 ? 0 : startsDocument ? 1 : Math.Min(previous + 1, maxOrder);
+        Math.Min(Lookback.Age(previous - 1, id < 0, startsDocument) + 1, maxOrder);
 
     /// <summary>Moves past tokens without computing their rows, for example those of a cached prefix; only the last N − 1 matter.</summary>
     /// <param name="canonicalIds">Ids [T], −1 for dead positions.</param>

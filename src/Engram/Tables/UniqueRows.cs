@@ -20,6 +20,9 @@ public sealed class UniqueRows
         public int Call;
     }
 
+    /// <summary>Most addresses of a batch.</summary>
+    public const int MostAddresses = 1 << 29;
+
     private const int SlotsPerRow = 2;
     private const int PrefetchDistance = 16;
     private const ulong GoldenRatio = 0x9E3779B97F4A7C15;   // 2^64 / φ, odd: spreads consecutive rows over all slots
@@ -40,7 +43,7 @@ public sealed class UniqueRows
     public ReadOnlySpan<int> Inverse => _inverse.AsSpan(0, _length);
 
     /// <summary>Takes a batch and forgets the one before.</summary>
-    /// <param name="rows">Addresses [n], at most 2^29.</param>
+    /// <param name="rows">Addresses [n], at most <see cref="MostAddresses"/>.</param>
     public unsafe void Build(ReadOnlySpan<long> rows)
     {
         Reserve(rows.Length);
@@ -74,7 +77,7 @@ public sealed class UniqueRows
 
     private void Reserve(int length)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, 1 << 29);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, MostAddresses);
         if (_inverse.Length < length)
         {
             var capacity = (int)BitOperations.RoundUpToPowerOf2((uint)length);

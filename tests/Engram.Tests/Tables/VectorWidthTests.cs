@@ -17,7 +17,7 @@ public class VectorWidthTests
     [InlineData("DOTNET_EnableAVX2", "128")]
     [InlineData("DOTNET_EnableHWIntrinsic", "none")]
     public Task Row_optimizers_hold_at_every_width(string disabled, string expectedBits) =>
-        RunAgain([typeof(RowAdamTests), typeof(RowOptimizerTests), typeof(RowSinkhornTests), typeof(BFloat16Tests)], (disabled, "0"), (ExpectedBits, expectedBits));
+        RunAgain([typeof(RowAdamTests), typeof(RowOptimizerTests), typeof(RowSinkhornTests), typeof(RowGradientsTests), typeof(BFloat16Tests)], (disabled, "0"), (ExpectedBits, expectedBits));
 
     [Theory]
     [InlineData("DOTNET_EnableAVX512", "256")]

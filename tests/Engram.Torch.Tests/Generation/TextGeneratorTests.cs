@@ -1,8 +1,9 @@
-using Engram.Torch.Memory;
 using System.Text;
+using Engram.Corpora;
 using Engram.Models.Configuration;
 using Engram.Torch.Generation;
-using Engram.Models.Memory;
+using Engram.Torch.Sequences;
+using Engram.Torch.Tests.Layers;
 using Engram.Torch.Tests.Memory;
 using Engram.Torch.Tests.Training;
 using static TorchSharp.torch;
@@ -36,19 +37,18 @@ public sealed class TextGeneratorTests
         using var model = RandomModel.Create(Named(name));
         var prompt = Prompt(model);
         var generator = new TextGenerator(model);
-        int[] generated = [.. generator.Tokens(prompt, Greedy, useMemory ? MemoryUse.On : MemoryUse.Off)];
+        int[] generated = [.. generator.Tokens(prompt, Greedy, useMemory ? model.Memory : null)];
         Assert.Equal((prompt.Length, generated.Length), (generator.PromptTokens, generator.GeneratedTokens));
         Assert.InRange(generated.Length, 1, Greedy.MaxNewTokens);
         // A model of random weights may end its text at once; decoding goes on, beyond the reach of the convolution, 9.
         int[] more = [.. Enumerable.Range(0, Greedy.MaxNewTokens - generated.Length).Select(i => 5 + i % 3)];
 
         using var state = model.Transformer.NewState();
-        var windows = useMemory ? model.Memory?.NewWindows() : null;
         int[] text = [.. prompt, .. generated, .. more];
         for (var length = prompt.Length; length < text.Length; length++)
         {
             var next = length == prompt.Length ? prompt : text[(length - 1)..length];
-            var (cached, whole) = (Decode(model, next, windows, state), Recompute(model, text[..length], useMemory));
+            var (cached, whole) = (Decode(model, next, useMemory, state), Recompute(model, text[..length], useMemory));
             var largest = whole.Max(Math.Abs);
             for (var id = 0; id < whole.Length; id++)
                 // Kernels against composed forms, and two equal forms of attention: float32 rounding through four layers.
@@ -58,12 +58,33 @@ public sealed class TextGeneratorTests
         }
     }
 
+    [Theory, InlineData(1), InlineData(7), InlineData(96)]
+    public void A_prompt_of_packed_documents_is_read_as_training_reads_them(int chunk)
+    {
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        using var model = RandomModel.Create(TinyRun.WithMemory(memory => memory with { DeadTokenIds = Dead }) with { AttentionDocumentMask = true });
+        var batch = new ValidationBatches(TinyCorpus.Shared, 40, 1, 96).First(found => found.DocumentStarts.Count(start => start) > 1);
+        using var memory = model.GatherMemory(batch.Inputs, batch.DocumentStarts, 1);
+        var trained = model.Transformer.Forward(batch.Inputs, batch.DocumentStarts, 1, memory, training: true).Hidden;
+
+        using var state = model.Transformer.NewState();
+        var read = cat([.. batch.Inputs.Chunk(chunk).Select(ids => model.Continue([state], ids, model.Memory))], 0);
+        TensorAssert.Close(model.Transformer.Logits(trained), model.Transformer.Logits(read), 1e-4);   // kernels against composed forms, in float32
+        Assert.Equal(model.Transformer.Loss(trained, batch.Targets).item<float>(), model.Transformer.Loss(read, batch.Targets).item<float>(), 1e-4f);
+
+        // Read as one document, the tokens behind the second start are others.
+        var second = Array.LastIndexOf(batch.DocumentStarts, true);
+        var alone = model.Transformer.Forward(batch.Inputs, [], 1, memory).Hidden;
+        Assert.True((trained - alone).narrow(0, second, 96 - second).abs().max().item<float>() > 0.1f);
+    }
+
     [Fact]
     public void Memory_switched_off_gives_another_text()
     {
         using var model = RandomModel.Create(TinyRun.Configuration);
         var generator = new TextGenerator(model);
-        Assert.NotEqual(generator.Tokens(Prompt(model), Greedy), generator.Tokens(Prompt(model), Greedy, MemoryUse.Off));
+        Assert.NotEqual(generator.Tokens(Prompt(model), Greedy, model.Memory), generator.Tokens(Prompt(model), Greedy, memory: null));
     }
 
     [Fact]
@@ -82,7 +103,7 @@ public sealed class TextGeneratorTests
     {
         using var model = RandomModel.Create(TinyRun.Configuration);
         var generator = new TextGenerator(model);
-        int[] ids = [.. generator.Tokens([generator.StartOfText, .. model.Tokenizer.Encode(prompt)], new() { Seed = 8, MaxNewTokens = 40 })];
+        int[] ids = [.. generator.Tokens([generator.StartOfText, .. model.Tokenizer.Encode(prompt)], new() { Seed = 8, MaxNewTokens = 40 }, model.Memory)];
         Assert.True(ids.Length > 5, $"only {ids.Length} tokens");
         Assert.Equal(model.Tokenizer.Decode(ids), Text(model, prompt, new() { Seed = 8, MaxNewTokens = 40 }));
     }
@@ -92,11 +113,11 @@ public sealed class TextGeneratorTests
     {
         using var model = RandomModel.Create(TinyRun.Configuration with { MaxPositionEmbeddings = 12 });
         var generator = new TextGenerator(model);
-        Assert.Equal(12 - 5, generator.Tokens([0, 20, 30, 40, 50], Greedy).Count());
-        Assert.Single(generator.Tokens([0, .. Enumerable.Range(20, 10)], Greedy));
+        Assert.Equal(12 - 5, generator.Tokens([0, 20, 30, 40, 50], Greedy, model.Memory).Count());
+        Assert.Single(generator.Tokens([0, .. Enumerable.Range(20, 10)], Greedy, model.Memory));
         foreach (var length in new[] { 0, 12, 13 })
         {
-            var error = Assert.Throws<ArgumentException>(() => generator.Tokens([.. Enumerable.Range(20, length)], Greedy).ToList());
+            var error = Assert.Throws<ArgumentException>(() => generator.Tokens([.. Enumerable.Range(20, length)], Greedy, model.Memory).ToList());
             Assert.Contains($"The prompt has {length} tokens; between 1 and 11 fit into the context of 12.", error.Message);
         }
     }
@@ -107,9 +128,9 @@ public sealed class TextGeneratorTests
         using var model = RandomModel.Create(TinyRun.Configuration);
         using var cancellation = new CancellationTokenSource();
         var generator = new TextGenerator(model);
-        var whole = generator.Tokens(Prompt(model), Greedy).ToList();
+        var whole = generator.Tokens(Prompt(model), Greedy, model.Memory).ToList();
         var cut = new List<int>();
-        foreach (var id in generator.Tokens(Prompt(model), Greedy, cancellation: cancellation.Token))
+        foreach (var id in generator.Tokens(Prompt(model), Greedy, model.Memory, cancellation.Token))
         {
             cut.Add(id);
             if (cut.Count == 3)
@@ -128,7 +149,7 @@ public sealed class TextGeneratorTests
     {
         using var model = RandomModel.Create(TinyRun.Configuration with { BosTokenId = start, EosTokenId = end });
         var generator = new TextGenerator(model);
-        Assert.Equal((start, end), (generator.StartOfText, generator.EndOfText));
+        Assert.Equal((start, end), (generator.StartOfText, model.Configuration.EndTokenId));
         foreach (var token in new[] { start, end })
         {
             // The read-out of this token outweighs all others; the first of its kind ends the text.
@@ -142,7 +163,7 @@ public sealed class TextGeneratorTests
             using (no_grad())
             using (var row = tensor(hidden))
                 model.Transformer.Parameters["lm_head.weight"].Tensor[token].copy_(row);
-            Assert.Empty(generator.Stream("", Greedy));
+            Assert.Empty(generator.Stream("", Greedy, model.Memory));
             Assert.Equal((1, 0), (generator.PromptTokens, generator.GeneratedTokens));
         }
     }
@@ -150,12 +171,22 @@ public sealed class TextGeneratorTests
     [Fact]
     public void Unset_start_and_end_tokens_stand_in_for_each_other()
     {
-        foreach (var (bos, eos, start, end) in new (int?, int?, int, int)[] { (3, null, 3, 3), (null, 5, 5, 5), (null, null, 0, 0), (3, 5, 3, 5) })
+        foreach (var (bos, eos, start, end) in new (int?, int?, int, int)[] { (3, null, 3, 3), (null, 5, 5, 5), (3, 5, 3, 5) })
         {
             using var model = RandomModel.Create(TinyRun.Configuration with { BosTokenId = bos, EosTokenId = eos });
             var generator = new TextGenerator(model);
-            Assert.Equal((start, end), (generator.StartOfText, generator.EndOfText));
+            Assert.Equal((start, end), (generator.StartOfText, model.Configuration.EndTokenId));
         }
+    }
+
+    [Fact]
+    public void Without_start_and_end_token_there_is_no_text_to_begin()
+    {
+        using var model = RandomModel.Create(TinyRun.Configuration with { BosTokenId = null, EosTokenId = null });
+        var generator = new TextGenerator(model);
+        Assert.Contains("bos_token_id", Assert.Throws<InvalidOperationException>(() => generator.Stream("ka lo", Greedy, model.Memory).ToList()).Message);
+        // Ids can be continued all the same; nothing but the limit ends them.
+        Assert.Equal(Greedy.MaxNewTokens, generator.Tokens([20, 30], Greedy, model.Memory).Count());
     }
 
     [Fact]
@@ -163,38 +194,35 @@ public sealed class TextGeneratorTests
     {
         using var model = RandomModel.Create(TinyRun.Configuration);
         var generator = new TextGenerator(model);
-        _ = generator.Tokens(Prompt(model), Greedy).ToList();
+        _ = generator.Tokens(Prompt(model), Greedy, model.Memory).ToList();
         var before = TorchSharp.DisposeScopeManager.Statistics.ThreadTotalLiveCount;
-        _ = generator.Tokens(Prompt(model), Greedy).ToList();
-        _ = generator.Tokens(Prompt(model), Greedy).First();   // abandoned in the middle
+        _ = generator.Tokens(Prompt(model), Greedy, model.Memory).ToList();
+        _ = generator.Tokens(Prompt(model), Greedy, model.Memory).First();   // abandoned in the middle
         Assert.Equal(before, TorchSharp.DisposeScopeManager.Statistics.ThreadTotalLiveCount);
     }
 
     private static string Text(LanguageModel model, string prompt, SamplingOptions options) =>
-        new TextGenerator(model).Stream(prompt, options).Aggregate(new StringBuilder(), (text, piece) => text.Append(piece)).ToString();
+        new TextGenerator(model).Stream(prompt, options, model.Memory).Aggregate(new StringBuilder(), (text, piece) => text.Append(piece)).ToString();
 
     // Every tenth id: in the prompt and in what is generated.
     private static int[] Dead { get; } = [.. Enumerable.Range(0, 30).Select(i => 10 * i + 3)];
 
     private static int[] Prompt(LanguageModel model) => [new TextGenerator(model).StartOfText, .. model.Tokenizer.Encode("kalo mine tu ra sovi")];
 
-    private static float[] Decode(LanguageModel model, int[] ids, MemoryWindows? windows, DecodeState state)
+    private static float[] Decode(LanguageModel model, int[] ids, bool useMemory, SequenceState state)
     {
         using var scope = NewDisposeScope();
-        using var noGrad = no_grad();
-        var rows = new MemoryRows();
-        windows?.Append(ids, [], rows);
-        using var memory = windows is null ? null : model.Memory!.Gather(rows, 0, 1, ids.Length, CPU, requiresGradient: false);
-        var (hidden, _) = model.Transformer.Forward(ids, [], 1, memory, state);
-        return model.Transformer.Logits(hidden.narrow(0, ids.Length - 1, 1)).data<float>().ToArray();
+        var hidden = model.Continue([state], ids, useMemory ? model.Memory : null);
+        return model.Transformer.Logits(hidden.narrow(0, ids.Length - 1, 1)).detach().data<float>().ToArray();
     }
 
     private static float[] Recompute(LanguageModel model, int[] ids, bool useMemory, bool hidden = false)
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        using var memory = useMemory ? model.GatherMemory(ids, [], 1) : null;
-        var last = model.Transformer.Forward(ids, [], 1, memory).Hidden.narrow(0, ids.Length - 1, 1);
+        var starts = model.Transformer.Documents.Starts(ids);
+        using var memory = useMemory ? model.GatherMemory(ids, starts, 1) : null;
+        var last = model.Transformer.Forward(ids, starts, 1, memory).Hidden.narrow(0, ids.Length - 1, 1);
         return (hidden ? last : model.Transformer.Logits(last)).data<float>().ToArray();
     }
 

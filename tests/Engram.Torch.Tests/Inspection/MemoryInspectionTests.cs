@@ -25,7 +25,7 @@ public sealed class MemoryInspectionTests : IDisposable
         using (var model = RandomModel.Create(Named(name)))
         {
             model.Save(folder);
-            MemoryInspection.Run(model, Text).Dump(dump);
+            MemoryInspection.Run(model, Text, model.Memory).Dump(dump);
         }
 
         using var file = SafetensorsFile.Open(dump);
@@ -50,7 +50,7 @@ public sealed class MemoryInspectionTests : IDisposable
     public void Ids_and_rows_are_those_of_tokenizer_map_and_addresser()
     {
         using var model = RandomModel.Create(TinyRun.Configuration);
-        var inspection = MemoryInspection.Run(model, Text);
+        var inspection = MemoryInspection.Run(model, Text, model.Memory);
         int[] ids = [0, .. model.Tokenizer.Encode(Text)];
         int[] canonical = [.. ids.Select(id => model.Memory!.Map[id])];
         Assert.Equal(ids, inspection.TokenIds);
@@ -77,7 +77,7 @@ public sealed class MemoryInspectionTests : IDisposable
     public void Ngrams_are_the_tokens_of_the_window()
     {
         using var model = RandomModel.Create(TinyRun.Configuration);
-        var inspection = MemoryInspection.Run(model, Text);
+        var inspection = MemoryInspection.Run(model, Text, model.Memory);
         Assert.Equal(Text, string.Concat(Enumerable.Range(1, inspection.TokenIds.Count - 1).Select(inspection.TokenText)).Replace("\uFFFD\uFFFD", "ï"));
         Assert.Equal([null, null, inspection.TokenText(0)], inspection.Ngram(0, 3));
         Assert.Equal([null, inspection.TokenText(0), inspection.TokenText(1)], inspection.Ngram(1, 3));
@@ -85,10 +85,28 @@ public sealed class MemoryInspectionTests : IDisposable
     }
 
     [Fact]
+    public void A_document_inside_the_text_begins_anew()
+    {
+        using var model = RandomModel.Create(TinyRun.Configuration with { AttentionDocumentMask = true });
+        var (both, second) = (MemoryInspection.Run(model, $"mine tu<|endoftext|>{Text}", model.Memory), MemoryInspection.Run(model, Text, model.Memory));
+        var begins = both.TokenIds.Count - second.TokenIds.Count;
+        Assert.Equal(second.TokenIds, both.TokenIds.Skip(begins));
+        Assert.Equal([null, null, both.TokenText(begins)], both.Ngram(begins, 3));
+        Assert.Equal([null, both.TokenText(begins), both.TokenText(begins + 1)], both.Ngram(begins + 1, 3));
+        foreach (var (whole, part) in both.Layers.Zip(second.Layers))
+        {
+            Assert.Equal(part.Rows, whole.Rows[(begins * 4)..]);
+            // Positions are others, and so the roundings of attention's angles.
+            AssertClose([.. part.Gate.Select(value => (double)value)], whole.Gate[(begins * 4)..], 1e-3);
+            AssertClose([.. part.Output.Select(value => (double)value)], whole.Output[(begins * 256)..], 1e-3 * part.Output.Max(Math.Abs));
+        }
+    }
+
+    [Fact]
     public void Dead_positions_read_nothing_add_nothing_and_end_windows()
     {
         using var model = RandomModel.Create(Named("dead positions"));
-        var inspection = MemoryInspection.Run(model, Text);
+        var inspection = MemoryInspection.Run(model, Text, model.Memory);
         var at = inspection.CanonicalIds.ToList().IndexOf(-1);
         Assert.Equal(Dead[0], inspection.TokenIds[at]);
         Assert.Equal([null, null, null], inspection.Ngram(at, 3));
@@ -107,23 +125,24 @@ public sealed class MemoryInspectionTests : IDisposable
     public void Controls_show_what_they_read()
     {
         using var model = RandomModel.Create(TinyRun.Configuration);
-        var on = MemoryInspection.Run(model, Text);
+        var on = MemoryInspection.Run(model, Text, model.Memory);
         foreach (var use in new[] { MemoryUse.ShuffledRows, MemoryUse.RandomRows })
         {
-            var control = MemoryInspection.Run(model, Text, use);
+            using var bank = model.Memory!.Ablation(use);
+            var control = MemoryInspection.Run(model, Text, bank);
             Assert.Equal(on.Layers[0].Rows, control.Layers[0].Rows);
             Assert.NotEqual(on.Layers[0].Memory, control.Layers[0].Memory);
-            Assert.Equal(control.Layers[0].Memory, MemoryInspection.Run(model, Text, use).Layers[0].Memory);
+            Assert.Equal(control.Layers[0].Memory, model.Under(use, again => MemoryInspection.Run(model, Text, again)).Layers[0].Memory);
         }
 
-        Assert.Contains("off", Assert.Throws<ArgumentException>(() => MemoryInspection.Run(model, Text, MemoryUse.Off)).Message);
+        Assert.Contains("off", Assert.Throws<ArgumentException>(() => MemoryInspection.Run(model, Text, null)).Message);
     }
 
     [Fact]
     public void Dump_holds_the_documented_tensors()
     {
         using var model = RandomModel.Create(TinyRun.Configuration);
-        var inspection = MemoryInspection.Run(model, Text);
+        var inspection = MemoryInspection.Run(model, Text, model.Memory);
         inspection.Dump(_folder.File("dump.safetensors"));
         using var file = SafetensorsFile.Open(_folder.File("dump.safetensors"));
         var t = inspection.TokenIds.Count;
@@ -147,11 +166,11 @@ public sealed class MemoryInspectionTests : IDisposable
     {
         using var model = RandomModel.Create(TinyRun.Configuration);
         var load = model.Transformer.RouterBiases.SelectMany(b => b.Bias.ToArray()).ToArray();
-        var (first, again) = (MemoryInspection.Run(model, Text), MemoryInspection.Run(model, Text));
+        var (first, again) = (MemoryInspection.Run(model, Text, model.Memory), MemoryInspection.Run(model, Text, model.Memory));
         Assert.Equal(first.Layers[1].Output, again.Layers[1].Output);
         model.Transformer.UpdateRouterBiases();
         Assert.Equal(load, model.Transformer.RouterBiases.SelectMany(b => b.Bias.ToArray()));
-        var empty = MemoryInspection.Run(model, "");
+        var empty = MemoryInspection.Run(model, "", model.Memory);
         Assert.Equal([0], empty.TokenIds);
     }
 
@@ -159,9 +178,9 @@ public sealed class MemoryInspectionTests : IDisposable
     public void Model_without_memory_and_text_beyond_the_context_are_refused()
     {
         using var dense = RandomModel.Create(TinyRun.Configuration with { Engram = null });
-        Assert.Contains("no memory to inspect", Assert.Throws<ArgumentException>(() => MemoryInspection.Run(dense, Text)).Message);
+        Assert.Contains("no memory to inspect", Assert.Throws<ArgumentException>(() => MemoryInspection.Run(dense, Text, dense.Memory)).Message);
         using var narrow = RandomModel.Create(TinyRun.Configuration with { MaxPositionEmbeddings = 8 });
-        Assert.Contains("context holds 8", Assert.Throws<ArgumentException>(() => MemoryInspection.Run(narrow, Text)).Message);
+        Assert.Contains("context holds 8", Assert.Throws<ArgumentException>(() => MemoryInspection.Run(narrow, Text, narrow.Memory)).Message);
     }
 
     private static int[] Dead { get; } = [.. TinyCorpus.Shared.Tokenizer.Encode(Text).Skip(5).Take(1)];

@@ -27,7 +27,7 @@ public class ShortConvolutionKernelTests
         var engram = TinyModels.Engram with { ConvKernel = kernelAndDilation / 10, ConvDilation = kernelAndDilation % 10 };
         var pair = new LayerPair<ShortConvolution>(parameters => new ShortConvolution(engram, branches, width, "e", parameters));
         var starts = DocumentStarts(batch, length);
-        var ages = DocumentAges.Compute(starts, batch, length, null, reset: true);
+        var ages = Sample.Ages(starts, batch, length);
         var (taps, gain) = (pair.SingleParameters["e.conv.weight"].Tensor, pair.SingleParameters["e.conv_norm.weight"].Tensor);
         KernelCheck.Agrees(
             x => ShortConvolutionKernel.Apply(x[0], taps, gain, ages, engram.ConvKernel, engram.ConvDilation, ShortConvolution.NormEpsilon),
@@ -41,7 +41,7 @@ public class ShortConvolutionKernelTests
         using var scope = NewDisposeScope();
         var u = zeros([2, 6, 2, 3], ScalarType.Float32).requires_grad_();
         var y = ShortConvolutionKernel.Apply(u, Sample.Normal(1, ScalarType.Float32, 6, 1, 4), Sample.Normal(2, ScalarType.Float32, 2, 3),
-            DocumentAges.Compute([], 2, 6, null, true), 4, 1, ShortConvolution.NormEpsilon);
+            Sample.Ages([], 2, 6), 4, 1, ShortConvolution.NormEpsilon);
         TensorAssert.Zero(y);
         y.sum().backward();
         Assert.All(u.grad!.Values(), value => Assert.True(double.IsFinite(value)));

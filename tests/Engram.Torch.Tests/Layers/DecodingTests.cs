@@ -3,10 +3,11 @@ using static TorchSharp.torch;
 
 namespace Engram.Torch.Tests.Layers;
 
-/// <summary>Chunks through a decode state equal the whole sequence at once, whatever the chunks.</summary>
+/// <summary>Chunks through states equal the whole sequence at once, whatever the chunks.</summary>
 [OneThread]
 public class DecodingTests
 {
+    private const int Start = 36;   // the token before documents
     private const int Length = 14;   // beyond the reach of the convolution, 9
 
     private static Dictionary<string, ModelConfiguration> Models { get; } = new()
@@ -48,8 +49,8 @@ public class DecodingTests
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        using var model = TinyModels.Build(Models[name], ScalarType.Float64);
-        using var run = Run(Models[name], ScalarType.Float64);
+        using var model = TinyModels.Build(Models[name] with { BosTokenId = Start }, ScalarType.Float64);
+        using var run = Run(model.Configuration, ScalarType.Float64);
         // Float64 with other shapes of the same products: some hundred roundings of 1e-16, through three layers.
         TensorAssert.Close(run.Hidden(model), run.HiddenInChunks(model, chunk, absorbed), 1e-12);
     }
@@ -59,8 +60,8 @@ public class DecodingTests
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        using var model = TinyModels.Build(TinyModels.Full);
-        using var run = Run(TinyModels.Full, ScalarType.Float32);
+        using var model = TinyModels.Build(TinyModels.Full with { BosTokenId = Start });
+        using var run = Run(model.Configuration, ScalarType.Float32);
         // Kernels against composed forms, and two forms of attention: float32 rounding amplified by the slope of the signed root.
         TensorAssert.Close(run.Hidden(model), run.HiddenInChunks(model, chunk), 1e-4);
     }
@@ -70,8 +71,8 @@ public class DecodingTests
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        using var model = TinyModels.Build(TinyModels.Full, ScalarType.Float64);
-        using var run = Run(TinyModels.Full, ScalarType.Float64);
+        using var model = TinyModels.Build(TinyModels.Full with { BosTokenId = Start }, ScalarType.Float64);
+        using var run = Run(model.Configuration, ScalarType.Float64);
         var together = run.HiddenInChunks(model, 3);
         foreach (var b in new[] { 0, 1 })
         {
@@ -81,7 +82,7 @@ public class DecodingTests
             {
                 var (from, to) = (b * Length + begin, b * Length + Math.Min(begin + 3, Length));
                 using var memory = run.Memory!.Map(TinyModels.Full, rows => rows.narrow(0, b, 1).narrow(1, begin, to - from));
-                parts.Add(model.Forward(run.Ids.AsSpan(from, to - from), run.Starts.AsSpan(from, to - from), 1, memory, state).Hidden);
+                parts.Add(model.Continue([state], run.Ids.AsSpan(from, to - from), memory));
             }
 
             TensorAssert.Close(together[b], cat(parts, 0), 1e-12);   // float64, products of other shapes
@@ -93,14 +94,16 @@ public class DecodingTests
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        using var model = TinyModels.Build(TinyModels.Full, ScalarType.Float64);
-        using var run = Run(TinyModels.Full, ScalarType.Float64);
+        using var model = TinyModels.Build(TinyModels.Full with { BosTokenId = Start }, ScalarType.Float64);
+        using var run = Run(model.Configuration, ScalarType.Float64);
         var whole = run.Hidden(model).narrow(1, 7, 7);
         Assert.InRange((whole - run.HiddenOf(model, 7, Length)).abs().max().item<double>(), 1e-2, 100);
     }
 
-    private static TransformerRun Run(ModelConfiguration configuration, ScalarType type) => new(configuration, sequences: 2, Length, type)
+    private static TransformerRun Run(ModelConfiguration configuration, ScalarType type)
     {
-        Starts = [.. Enumerable.Range(0, 2 * Length).Select(i => i is 0 or 5 or 6 or 14 or 25)],
-    };
+        var run = new TransformerRun(configuration, sequences: 2, Length, type);
+        run.MarkDocuments(i => i is 0 or 5 or 6 or 14 or 25);
+        return run;
+    }
 }

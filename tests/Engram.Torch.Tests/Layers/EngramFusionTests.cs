@@ -1,6 +1,6 @@
 using Engram.Models.Configuration;
-using Engram.Torch.Inspection;
 using Engram.Torch.Layers;
+using Engram.Torch.Taps;
 using Engram.Torch.Tests.Kernels;
 using static TorchSharp.torch;
 
@@ -154,10 +154,10 @@ public class EngramFusionTests
         using (no_grad())
             parameters["e.wkv.weight"].Tensor.narrow(0, 0, 4 * 16).zero_();
         var (streams, memory) = Inputs(type);
-        using var trace = new FusionTrace();
-        var traced = layer.Forward(streams, memory, Ages(), null, trace.Layer(0));
+        using var taps = new ForwardTaps { MemoryLayers = [0, 1, 3] };
+        var traced = layer.Forward(streams, memory, Ages(), null, taps.OfMemory(0));
         // The sign of a zero dot product is that of its terms' sum: either way round.
-        Assert.All(trace.Layer(0).Gate.Values(), gate => Assert.Equal(Math.Abs(1 / (1 + Math.Exp(-logit)) - 0.5), Math.Abs(gate - 0.5), logit == 0 ? 0 : 1e-7));
+        Assert.All(taps.Memory(0).Gate.Values(), gate => Assert.Equal(Math.Abs(1 / (1 + Math.Exp(-logit)) - 0.5), Math.Abs(gate - 0.5), logit == 0 ? 0 : 1e-7));
         if (logit == 0)
             TensorAssert.BitIdentical(traced, layer.Forward(streams, memory, Ages(), null, null));
     }
@@ -168,32 +168,31 @@ public class EngramFusionTests
         using var scope = NewDisposeScope();
         var (layer, parameters) = Layer(Configuration(EngramGate.SignedSqrt, 0), type);
         var (streams, memory) = Inputs(type);
-        using var trace = new FusionTrace();
-        layer.Forward(streams, memory, Ages(), null, trace.Layer(0));
+        using var taps = new ForwardTaps { MemoryLayers = [0, 1, 3] };
+        layer.Forward(streams, memory, Ages(), null, taps.OfMemory(0));
         using (no_grad())
             parameters["e.wkv.weight"].Tensor.narrow(0, 0, 4 * 16).neg_();
-        layer.Forward(streams, memory, Ages(), null, trace.Layer(1));
-        TensorAssert.Close(ones([Batch, Length, 4], ScalarType.Float64), trace.Layer(0).Gate + trace.Layer(1).Gate, 2e-7);   // two sigmoids in float32
+        layer.Forward(streams, memory, Ages(), null, taps.OfMemory(1));
+        TensorAssert.Close(ones([Batch, Length, 4], ScalarType.Float64), taps.Memory(0).Gate + taps.Memory(1).Gate, 2e-7);   // two sigmoids in float32
     }
 
     [Theory, MemberData(nameof(Forms))]
-    public void The_trace_records_what_happened_without_changing_it(EngramGate gate, int convolution)
+    public void A_tap_records_what_happened_without_changing_it(EngramGate gate, int convolution)
     {
         using var scope = NewDisposeScope();
         var (layer, _) = Layer(Configuration(gate, convolution), ScalarType.Float32);
         var (streams, memory) = Inputs(ScalarType.Float32);
-        using var trace = new FusionTrace();
-        var traced = layer.Forward(streams, memory, Ages(), null, trace.Layer(3));
-        var record = trace.Layer(3);
-        Assert.Equal([3], trace.LayerIds);
+        using var taps = new ForwardTaps { MemoryLayers = [0, 1, 3] };
+        var traced = layer.Forward(streams, memory, Ages(), null, taps.OfMemory(3));
+        var record = taps.Memory(3);
+        Assert.Throws<InvalidOperationException>(() => taps.Memory(1));
         TensorAssert.BitIdentical(streams, record.HiddenIn);
         TensorAssert.BitIdentical(memory, record.Memory);
         TensorAssert.BitIdentical(traced, record.Output);
         Assert.Equal([Batch, Length, 4], record.Gate.shape);
         if (gate == EngramGate.None)
             Assert.All(record.Gate.Values(), value => Assert.Equal(1, value));
-        // The gate is recorded from the composed form: same function, float32 rounding, with the slope of the root on top.
-        TensorAssert.Close(layer.Forward(streams, memory, Ages(), null, null), traced, 2e-5);
+        TensorAssert.BitIdentical(layer.Forward(streams, memory, Ages(), null, null), traced);
     }
 
     private static EngramConfiguration Memory(EngramGate gate, int convolution) => TinyModels.Engram with { Gate = gate, ConvKernel = convolution };
@@ -204,7 +203,7 @@ public class EngramFusionTests
     private static (Tensor Streams, Tensor Memory) Inputs(ScalarType type) =>
         (Sample.Normal(1, type, Batch, Length, 4, 16), Sample.Normal(2, type, Batch, Length, 12));
 
-    private static int[] Ages() => DocumentAges.Compute([], Batch, Length, null, true);
+    private static int[] Ages() => Sample.Ages([], Batch, Length);
 
     private static (EngramFusion Layer, ModelParameters Parameters) Layer(ModelConfiguration configuration, ScalarType type)
     {

@@ -117,7 +117,7 @@ public class EngramTransformerTests
                     return h;
                 var fusion = new EngramFusion(configuration, $"{name}.engram", parameters);
                 Sample.Fill(parameters, 5);
-                var ages = DocumentAges.Compute([], Sequences, Length, null, true);
+                var ages = Sample.Ages([], Sequences, Length);
                 return h + fusion.Forward(h.view(Sequences, Length, width, 16), run.Memory!.Layer(layer)!, ages, null, null).view_as(h);
             }
 
@@ -135,7 +135,7 @@ public class EngramTransformerTests
             if (place == FusionPlace.Mixture)
                 input = WithMemory(input, 1);
             var normed = RmsNorm.Unit(input, 1e-6) * model.Parameters[$"{name}.input_layernorm.weight"].Tensor;
-            x = around.Write(x, attention.Forward(normed.view(Sequences, Length, 16), null, null, false).view(-1, 16), coefficients);
+            x = around.Write(x, attention.Forward(normed.view(Sequences, Length, 16), rotary.Angles([0], Length), null, null, false).view(-1, 16), coefficients);
             (input, coefficients) = behind.Read(x);
             normed = RmsNorm.Unit(input, 1e-6) * model.Parameters[$"{name}.post_attention_layernorm.weight"].Tensor;
             x = behind.Write(x, experts?.Forward(normed, Sequences, false).Output ?? dense!.Forward(normed), coefficients);

@@ -1,9 +1,9 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Engram.Models.Configuration;
-using Engram.Torch.Generation;
 using Engram.Torch.Kernels;
 using Engram.Torch.Layers;
+using Engram.Torch.Sequences;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -94,7 +94,7 @@ public partial class LifetimeTests
         ["feed-forward"] = () => SwiGluKernel.Apply(Leaf(Rows, Width)),
         ["gate"] = () => ContextGateKernel.Apply(Leaf(1, Rows / 2, 2, Width), Leaf(1, Rows / 2, 3 * Width), Leaf(2, Width), Leaf(2, Width), 1e-6, EngramGate.SignedSqrt),
         ["convolution"] = () => ShortConvolutionKernel.Apply(Leaf(64, Rows / 128, 2, Width), Leaf(2 * Width, 1, 4), Leaf(2, Width),
-            DocumentAges.Compute([], 64, Rows / 128, null, true), 4, 3, 1e-5),
+            Sample.Ages([], 64, Rows / 128), 4, 3, 1e-5),
         ["hyper-connection"] = () =>
         {
             var x = Leaf(Rows / 4, 4, Width);
@@ -137,12 +137,12 @@ public partial class LifetimeTests
             parameter.Tensor.grad = null;
     }
 
-    private static void Decode(EngramTransformer model, DecodeState state, int tokens)
+    private static void Decode(EngramTransformer model, SequenceState state, int tokens)
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         using var run = new TransformerRun(model.Configuration, 1, tokens);
-        model.Logits(model.Forward(run.Ids, [], 1, run.Memory, state).Hidden);
+        model.Logits(model.Continue([state], run.Ids, run.Memory));
     }
 
     private static void Flat(Action step)

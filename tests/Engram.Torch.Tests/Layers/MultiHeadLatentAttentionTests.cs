@@ -1,6 +1,7 @@
 using Engram.Models.Configuration;
-using Engram.Torch.Generation;
+using Engram.Models.Sequences;
 using Engram.Torch.Layers;
+using Engram.Torch.Sequences;
 using static TorchSharp.torch;
 
 namespace Engram.Torch.Tests.Layers;
@@ -27,8 +28,8 @@ public class MultiHeadLatentAttentionTests
         var x = Sample.Normal(1, ScalarType.Float64, 2, 6, 16);
         var expected = stack([Reference(configuration, attention.Parameters, x[0]), Reference(configuration, attention.Parameters, x[1])]);
         // Everything is float64; the two forms order some forty additions differently.
-        TensorAssert.Close(expected, attention.Layer.Forward(x, null, null, absorbed: false), 1e-12, "expanded form");
-        TensorAssert.Close(expected, attention.Layer.Forward(x, null, null, absorbed: true), 1e-12, "absorbed form");
+        TensorAssert.Close(expected, attention.Forward(x, false), 1e-12, "expanded form");
+        TensorAssert.Close(expected, attention.Forward(x, true), 1e-12, "absorbed form");
     }
 
     [Fact]
@@ -38,7 +39,7 @@ public class MultiHeadLatentAttentionTests
         using var attention = new Attention(Configuration(lowRankQuery: true, extended: true), ScalarType.Float32);
         var x = Sample.Normal(1, ScalarType.Float32, 2, 20, 16);
         // Two different factorisations, each a chain of five float32 products.
-        TensorAssert.Close(attention.Layer.Forward(x, null, null, false), attention.Layer.Forward(x, null, null, true), 1e-5);
+        TensorAssert.Close(attention.Forward(x, false), attention.Forward(x, true), 1e-5);
     }
 
     [Fact]
@@ -51,7 +52,7 @@ public class MultiHeadLatentAttentionTests
         var x = Sample.Normal(1, ScalarType.Float64, 1, 6, 16);
         foreach (var absorbed in new[] { false, true })
         {
-            var difference = scaled.Layer.Forward(x, null, null, absorbed) - unscaled.Layer.Forward(x, null, null, absorbed);
+            var difference = scaled.Forward(x, absorbed) - unscaled.Forward(x, absorbed);
             Assert.InRange(difference.abs().max().item<double>(), 1e-3, 10);
         }
     }
@@ -70,7 +71,7 @@ public class MultiHeadLatentAttentionTests
         }
 
         var x = RmsNorm.Unit(Sample.Normal(1, ScalarType.Float64, 1, 6, 16), 0);   // unit mean square: the query norm does nothing
-        TensorAssert.Close(direct.Layer.Forward(x, null, null, false), factored.Layer.Forward(x, null, null, false), 1e-13);
+        TensorAssert.Close(direct.Forward(x, false), factored.Forward(x, false), 1e-13);
     }
 
     [Theory, InlineData(false, false), InlineData(true, false), InlineData(false, true), InlineData(true, true)]
@@ -80,7 +81,7 @@ public class MultiHeadLatentAttentionTests
         using var attention = new Attention(Configuration(lowRankQuery, extended: true));
         var x = Sample.Leaf(1, ScalarType.Float64, 2, 5, 16);
         var weights = Sample.Normal(2, ScalarType.Float64, 2, 5, 16);
-        FiniteDifferences.Check(() => (attention.Layer.Forward(x, null, null, absorbed) * weights).sum(), [("x", x), .. attention.Parameters.Leaves()]);
+        FiniteDifferences.Check(() => (attention.Forward(x, absorbed) * weights).sum(), [("x", x), .. attention.Parameters.Leaves()]);
     }
 
     [Theory, InlineData(false), InlineData(true)]
@@ -89,12 +90,11 @@ public class MultiHeadLatentAttentionTests
         using var scope = NewDisposeScope();
         using var attention = new Attention(TinyModels.Dense);
         var x = Sample.Normal(1, ScalarType.Float64, 1, 9, 16);
-        bool[] starts = [true, false, false, false, true, false, false, true, false];
-        using var mask = DocumentAges.AttentionMask(starts, 1, 9, null, true, CPU);
-        var packed = attention.Layer.Forward(x, mask, null, absorbed);
+        var mask = AttentionMask.Of([0, 0, 0, 0, 4, 4, 4, 7, 7], [0], 9, CPU);
+        var packed = attention.Forward(x, absorbed, mask);
         // Positions run on through the packed sequence: equal because scores depend on distances alone, up to rounding of the angles.
         foreach (var (begin, end) in new[] { (0, 4), (4, 7), (7, 9) })
-            TensorAssert.Close(attention.Layer.Forward(x.narrow(1, begin, end - begin), null, null, absorbed), packed.narrow(1, begin, end - begin), 1e-12);
+            TensorAssert.Close(attention.Forward(x.narrow(1, begin, end - begin), absorbed), packed.narrow(1, begin, end - begin), 1e-12);
     }
 
     [Theory, InlineData(false), InlineData(true)]
@@ -105,40 +105,44 @@ public class MultiHeadLatentAttentionTests
         var x = Sample.Normal(1, ScalarType.Float64, 1, 4, 16);
         var mask = ones([1, 1, 4, 4], ScalarType.Bool).tril();
         mask[0, 0, 2] = false;
-        var y = attention.Layer.Forward(x, mask, null, absorbed);
+        var y = attention.Forward(x, absorbed, mask);
         TensorAssert.Zero(y[0, 2], "the blind row");
         mask[0, 0, 2] = tensor(new[] { true, true, true, false });
-        var seeing = attention.Layer.Forward(x, mask, null, absorbed);
+        var seeing = attention.Forward(x, absorbed, mask);
         foreach (var t in new[] { 0, 1, 3 })
             TensorAssert.BitIdentical(seeing[0, t], y[0, t]);
     }
 
     [Theory]
     [InlineData(1, true), InlineData(3, true), InlineData(7, true), InlineData(1, false), InlineData(3, false), InlineData(7, false)]
-    public void Chunks_through_the_cache_equal_the_whole(int chunk, bool absorbed)
+    public void Chunks_through_states_equal_the_whole(int chunk, bool absorbed)
     {
         using var scope = NewDisposeScope();
         using var attention = new Attention(Configuration(lowRankQuery: true, extended: true));
-        using var cache = new LatentCache();
         var x = Sample.Normal(1, ScalarType.Float64, 2, 7, 16);
+        using SequenceState first = State(), second = State();
         var parts = new List<Tensor>();
         for (var begin = 0; begin < 7; begin += chunk)
-            parts.Add(attention.Layer.Forward(x.narrow(1, begin, Math.Min(chunk, 7 - begin)), null, cache, absorbed));
-        Assert.Equal(7, cache.Length);
-        TensorAssert.Close(attention.Layer.Forward(x, null, null, false), cat(parts, 1), 1e-12);   // float64, other order of additions
+            parts.Add(attention.Continue([first, second], x.narrow(1, begin, Math.Min(chunk, 7 - begin)), absorbed));
+        Assert.Equal((7, 7), (first.Length, second.Length));
+        TensorAssert.Close(attention.Forward(x, false), cat(parts, 1), 1e-12);   // float64, other order of additions
     }
 
-    [Fact]
-    public void The_cache_grows_without_losing_positions()
+    [Theory, InlineData(true), InlineData(false)]
+    public void Sequences_at_different_positions_equal_each_alone(bool absorbed)
     {
         using var scope = NewDisposeScope();
-        using var cache = new LatentCache();
-        var (latent, key) = (Sample.Normal(1, ScalarType.Float32, 2, 150, 3), Sample.Normal(2, ScalarType.Float32, 2, 150, 2));
-        for (var t = 0; t < 150; t += 50)
+        using var attention = new Attention(Configuration(lowRankQuery: true, extended: true));
+        var x = Sample.Normal(1, ScalarType.Float64, 3, 9, 16);
+        var whole = attention.Forward(x, false);
+        using SequenceState a = State(), b = State(), c = State();
+        attention.Continue([a], x.narrow(0, 0, 1).narrow(1, 0, 6), absorbed);
+        attention.Continue([b], x.narrow(0, 1, 1).narrow(1, 0, 2), absorbed);
+        foreach (var _ in new[] { 1, 2 })
         {
-            var held = cache.Append(latent.narrow(1, t, 50), key.narrow(1, t, 50));
-            TensorAssert.BitIdentical(latent.narrow(1, 0, t + 50), held.Latent);
-            TensorAssert.BitIdentical(key.narrow(1, 0, t + 50), held.Key);
+            int[] at = [a.Length, b.Length, c.Length];
+            var y = attention.Continue([a, b, c], cat([.. at.Select((from, i) => x.narrow(0, i, 1).narrow(1, from, 1))], 0), absorbed);
+            TensorAssert.Close(cat([.. at.Select((from, i) => whole.narrow(0, i, 1).narrow(1, from, 1))], 0), y, 1e-12);
         }
     }
 
@@ -192,21 +196,33 @@ public class MultiHeadLatentAttentionTests
         return tensor(output.SelectMany(v => v).ToArray(), [tokens.Length, configuration.HiddenSize]);
     }
 
+    private static SequenceState State() => new(new TokenHistory(new DocumentRule(TinyModels.Dense)));
+
     private sealed class Attention : IDisposable
     {
         private readonly RotaryEmbedding _rotary;
+        private readonly MultiHeadLatentAttention _layer;
 
         public Attention(ModelConfiguration configuration, ScalarType type = ScalarType.Float64)
         {
             Parameters = TinyModels.Parameters(type);
             _rotary = new RotaryEmbedding(configuration, CPU, type);
-            Layer = new MultiHeadLatentAttention(configuration, "attn", _rotary, Parameters);
+            _layer = new MultiHeadLatentAttention(configuration, "attn", _rotary, Parameters);
             Sample.Fill(Parameters, 4);
         }
 
         public ModelParameters Parameters { get; }
 
-        public MultiHeadLatentAttention Layer { get; }
+        public Tensor Forward(Tensor x, bool absorbed, Tensor? mask = null) => _layer.Forward(x, _rotary.Angles([0], (int)x.size(1)), mask, null, absorbed);
+
+        /// <summary>x [B, T, D], the next positions of B states.</summary>
+        public Tensor Continue(SequenceState[] states, Tensor x, bool absorbed)
+        {
+            using var noGrad = no_grad();
+            var length = (int)x.size(1);
+            var batch = new StateBatch(states, new int[states.Length * length], CPU);
+            return _layer.Forward(x, _rotary.Angles(batch.Offsets, length), AttentionMask.Of([], batch.Offsets, length, CPU), new LayerState(batch, 0), absorbed);
+        }
 
         public void Dispose() => _rotary.Dispose();
     }

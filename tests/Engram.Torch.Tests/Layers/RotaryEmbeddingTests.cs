@@ -80,7 +80,7 @@ public class RotaryEmbeddingTests
         // θ = 100 and width 4: the pairs turn by 1 and by 0.1 radian per position.
         using var rotary = new RotaryEmbedding(TinyModels.Dense with { RopeTheta = 100 }, CPU, type);
         var x = tensor(new double[] { 1, 0, 1, 0, 1, 2, 3, 4 }, [1, 2, 4]).to(type);
-        var y = rotary.Rotate(x, offset: 0, headAxis: false);
+        var y = RotaryEmbedding.Rotate(x, rotary.Angles([0], 2), headAxis: false);
         var (c, s, c1, s1) = (Math.Cos(1), Math.Sin(1), Math.Cos(0.1), Math.Sin(0.1));
         TensorAssert.Close(tensor(new[] { 1, 0, 1, 0, c - 2 * s, s + 2 * c, 3 * c1 - 4 * s1, 3 * s1 + 4 * c1 }, [1, 2, 4]), y, 2e-7);   // float32 rounding
     }
@@ -91,9 +91,21 @@ public class RotaryEmbeddingTests
         using var scope = NewDisposeScope();
         using var rotary = new RotaryEmbedding(TinyModels.Dense, CPU, ScalarType.Float64);
         var x = Sample.Normal(1, ScalarType.Float64, 2, 5, 3, 4);
-        var together = rotary.Rotate(x, 7, headAxis: true);
+        var angles = rotary.Angles([7], 5);
+        var together = RotaryEmbedding.Rotate(x, angles, headAxis: true);
         for (var head = 0; head < 3; head++)
-            TensorAssert.BitIdentical(rotary.Rotate(x.select(2, head), 7, headAxis: false), together.select(2, head));
+            TensorAssert.BitIdentical(RotaryEmbedding.Rotate(x.select(2, head), angles, headAxis: false), together.select(2, head));
+    }
+
+    [Fact]
+    public void Sequences_at_different_positions_turn_by_their_own()
+    {
+        using var scope = NewDisposeScope();
+        using var rotary = new RotaryEmbedding(TinyModels.Dense, CPU, ScalarType.Float32);
+        var x = Sample.Normal(1, ScalarType.Float32, 3, 2, 4);
+        var together = RotaryEmbedding.Rotate(x, rotary.Angles([5, 0, 70], 2), headAxis: false);
+        foreach (var (sequence, offset) in new[] { (0, 5), (1, 0), (2, 70) })
+            TensorAssert.BitIdentical(RotaryEmbedding.Rotate(x.narrow(0, sequence, 1), rotary.Angles([offset], 2), headAxis: false), together.narrow(0, sequence, 1));
     }
 
     [Fact]
@@ -102,7 +114,12 @@ public class RotaryEmbeddingTests
         using var scope = NewDisposeScope();
         using var rotary = new RotaryEmbedding(Extended(10), CPU, ScalarType.Float64);
         var (q, k) = (Sample.Normal(1, ScalarType.Float64, 1, 6, 64), Sample.Normal(2, ScalarType.Float64, 1, 6, 64));
-        Tensor Scores(long offset) => rotary.Rotate(q, offset, false).matmul(rotary.Rotate(k, offset, false).transpose(1, 2));
+        Tensor Scores(int offset)
+        {
+            var angles = rotary.Angles([offset], 6);
+            return RotaryEmbedding.Rotate(q, angles, false).matmul(RotaryEmbedding.Rotate(k, angles, false).transpose(1, 2));
+        }
+
         // Angles up to 20000 radians are exact to 2e-12 in float64.
         TensorAssert.Close(Scores(0), Scores(3), 1e-13);
         TensorAssert.Close(Scores(0), Scores(20000), 1e-11);
@@ -123,7 +140,8 @@ public class RotaryEmbeddingTests
             return cat([a * angles.cos() - b * angles.sin(), b * angles.cos() + a * angles.sin()], -1);
         }
 
-        var adjacent = rotary.Rotate(q, 0, false).matmul(rotary.Rotate(k, 0, false).transpose(1, 2));
+        var turns = rotary.Angles([0], 5);
+        var adjacent = RotaryEmbedding.Rotate(q, turns, false).matmul(RotaryEmbedding.Rotate(k, turns, false).transpose(1, 2));
         TensorAssert.Close(adjacent, HalfSplit(q).matmul(HalfSplit(k).transpose(1, 2)), 1e-14);
     }
 
@@ -133,13 +151,13 @@ public class RotaryEmbeddingTests
         using var scope = NewDisposeScope();
         using var whole = new RotaryEmbedding(Extended(10), CPU, ScalarType.Float32);
         using var grown = new RotaryEmbedding(Extended(10), CPU, ScalarType.Float32);
-        whole.Rotate(zeros([1, 32768, 64]), 0, false);
+        whole.Angles([0], 32768);
         var x = Sample.Normal(1, ScalarType.Float32, 1, 1, 64);
         var frequencies = RotaryEmbedding.Frequencies(Extended(10));
         foreach (var position in new[] { 0, 1, 63, 64, 4095, 4096, 32767 })
         {
-            var rotated = grown.Rotate(x, position, false);
-            TensorAssert.BitIdentical(whole.Rotate(x, position, false), rotated);
+            var rotated = RotaryEmbedding.Rotate(x, grown.Angles([position], 1), false);
+            TensorAssert.BitIdentical(RotaryEmbedding.Rotate(x, whole.Angles([position], 1), false), rotated);
             var values = x.Values();
             var direct = frequencies.SelectMany((f, i) =>
             {
@@ -157,6 +175,6 @@ public class RotaryEmbeddingTests
         using var rotary = new RotaryEmbedding(TinyModels.Dense, CPU, ScalarType.Float64);
         var x = Sample.Leaf(1, ScalarType.Float64, 2, 3, 2, 4);
         var weights = Sample.Normal(2, ScalarType.Float64, 2, 3, 2, 4);
-        FiniteDifferences.Check(() => (rotary.Rotate(x, 5, true) * weights).sum(), [("x", x)]);
+        FiniteDifferences.Check(() => (RotaryEmbedding.Rotate(x, rotary.Angles([5], 3), true) * weights).sum(), [("x", x)]);
     }
 }

@@ -1,5 +1,6 @@
 using Engram.Torch.Memory;
 using Engram.Models.Configuration;
+using Engram.Models.Sequences;
 using static TorchSharp.torch;
 
 namespace Engram.Torch.Tests.Layers;
@@ -54,6 +55,10 @@ internal static class Sample
             mapped.Set(layer, change(memory.Layer(layer)!.detach()).clone());
         return mapped;
     }
+
+    /// <summary>Ages of every position, row-major [B, T], of a memory that begins anew at documents.</summary>
+    public static int[] Ages(bool[] starts, int sequences, int length) =>
+        new DocumentRule(TinyModels.Engram, startToken: null).Places(new int[sequences * length], starts, sequences).Ages;
 
     /// <summary>Token ids below the vocabulary size.</summary>
     public static int[] Ids(int seed, int count, int vocabulary)

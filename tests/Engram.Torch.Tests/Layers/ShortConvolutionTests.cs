@@ -1,4 +1,6 @@
+using Engram.Models.Sequences;
 using Engram.Torch.Layers;
+using Engram.Torch.Sequences;
 using static TorchSharp.torch;
 
 namespace Engram.Torch.Tests.Layers;
@@ -16,7 +18,7 @@ public class ShortConvolutionTests
         using var scope = NewDisposeScope();
         var (layer, parameters) = Layer(type);
         var u = Sample.Normal(1, type, 2, 14, Branches, Width);
-        var actual = layer.Forward(u, DocumentAges.Compute(Starts, 2, 14, null, true), null);
+        var actual = layer.Forward(u, Sample.Ages(Starts, 2, 14), null);
         var expected = new[] { 0, 1 }.SelectMany(b => Reference(parameters, u[b], Starts.AsSpan(14 * b, 14).ToArray())).ToArray();
         TensorAssert.Close(tensor(expected, u.shape), actual, type == ScalarType.Float32 ? 2e-6 : 1e-14);   // a dozen roundings of the type
     }
@@ -29,7 +31,7 @@ public class ShortConvolutionTests
         using (no_grad())
             parameters["e.conv.weight"].Tensor.zero_();
         var u = Sample.Leaf(1, type, 2, 14, Branches, Width);
-        var y = layer.Forward(u, DocumentAges.Compute([], 2, 14, null, true), null);
+        var y = layer.Forward(u, Sample.Ages([], 2, 14), null);
         TensorAssert.BitIdentical(u, y);
         y.sum().backward();
         // The branch is silent but not dead: silu has slope ½ at 0.
@@ -47,7 +49,7 @@ public class ShortConvolutionTests
         parameters["e.conv_norm.weight"].Tensor.fill_(1);
         var u = Sample.Normal(1, type, 1, 14, Branches, Width);
         var x = RmsNorm.Unit(u.to(ScalarType.Float64), ShortConvolution.NormEpsilon);
-        TensorAssert.Close(u.to(ScalarType.Float64) + x * x.sigmoid(), layer.Forward(u, DocumentAges.Compute([], 1, 14, null, true), null), 1e-6);
+        TensorAssert.Close(u.to(ScalarType.Float64) + x * x.sigmoid(), layer.Forward(u, Sample.Ages([], 1, 14), null), 1e-6);
     }
 
     [Fact]
@@ -57,27 +59,47 @@ public class ShortConvolutionTests
         var (layer, parameters) = Layer(ScalarType.Float64);
         var u = Sample.Leaf(1, ScalarType.Float64, 2, 14, Branches, Width);
         var weights = Sample.Normal(2, ScalarType.Float64, 2, 14, Branches, Width);
-        var ages = DocumentAges.Compute(Starts, 2, 14, null, true);
+        var ages = Sample.Ages(Starts, 2, 14);
         FiniteDifferences.Check(() => (layer.Forward(u, ages, null) * weights).sum(), [("u", u), .. parameters.Leaves()]);
     }
 
     [Theory, InlineData(1), InlineData(3), InlineData(10), InlineData(14)]
-    public void Chunks_with_history_equal_the_whole(int chunk)
+    public void Chunks_through_states_equal_the_whole(int chunk)
     {
         using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
         var (layer, _) = Layer(ScalarType.Float64);
         var u = Sample.Normal(1, ScalarType.Float64, 2, 14, Branches, Width);
-        var ages = DocumentAges.Compute(Starts, 2, 14, null, true);
-        using var history = new ConvolutionHistory(zeros([2, layer.Reach, Branches, Width], ScalarType.Float64));
+        var ages = Sample.Ages(Starts, 2, 14);
+        using SequenceState first = State(), second = State();
         var parts = new List<Tensor>();
         for (var begin = 0; begin < 14; begin += chunk)
         {
             var length = Math.Min(chunk, 14 - begin);
-            parts.Add(layer.Forward(u.narrow(1, begin, length), [.. ages[begin..(begin + length)], .. ages[(14 + begin)..(14 + begin + length)]], history));
+            var batch = new StateBatch([first, second], new int[2 * length], CPU);
+            parts.Add(layer.Forward(u.narrow(1, begin, length), [.. ages[begin..(begin + length)], .. ages[(14 + begin)..(14 + begin + length)]], new LayerState(batch, 1)));
         }
 
         // The same operations on the same numbers per position, whatever the chunk.
         TensorAssert.BitIdentical(layer.Forward(u, ages, null), cat(parts, 1));
+    }
+
+    [Fact]
+    public void Sequences_at_different_positions_equal_each_alone()
+    {
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        var (layer, _) = Layer(ScalarType.Float64);
+        var u = Sample.Normal(1, ScalarType.Float64, 2, 14, Branches, Width);
+        var ages = Sample.Ages(Starts, 2, 14);
+        using SequenceState ahead = State(), behind = State();
+        layer.Forward(u.narrow(0, 0, 1).narrow(1, 0, 11), ages[..11], new LayerState(new StateBatch([ahead], new int[11], CPU), 1));
+        layer.Forward(u.narrow(0, 1, 1).narrow(1, 0, 4), ages[14..18], new LayerState(new StateBatch([behind], new int[4], CPU), 1));
+        var together = layer.Forward(cat([u.narrow(0, 0, 1).narrow(1, 11, 2), u.narrow(0, 1, 1).narrow(1, 4, 2)], 0), [.. ages[11..13], .. ages[18..20]],
+            new LayerState(new StateBatch([ahead, behind], new int[4], CPU), 1));
+        var whole = layer.Forward(u, ages, null);
+        TensorAssert.BitIdentical(whole[0].narrow(0, 11, 2), together[0]);
+        TensorAssert.BitIdentical(whole[1].narrow(0, 4, 2), together[1]);
     }
 
     [Fact]
@@ -109,6 +131,8 @@ public class ShortConvolutionTests
 
         return [.. result];
     }
+
+    private static SequenceState State() => new(new TokenHistory(new DocumentRule(TinyModels.Dense)));
 
     private static (ShortConvolution Layer, ModelParameters Parameters) Layer(ScalarType type)
     {

@@ -1,6 +1,7 @@
-using Engram.Torch.Memory;
 using Engram.Addressing;
 using Engram.Models.Memory;
+using Engram.Models.Sequences;
+using Engram.Torch.Memory;
 using Engram.Torch.Tests.Training;
 using static TorchSharp.torch;
 
@@ -48,28 +49,33 @@ public sealed class MemoryBankTests
     }
 
     [Theory]
-    [InlineData(1)]
-    [InlineData(5)]
-    [InlineData(Length)]
-    public void Windows_that_grow_read_the_rows_of_the_whole(int chunk)
+    [InlineData(1, true)]
+    [InlineData(5, true)]
+    [InlineData(Length, true)]
+    [InlineData(1, false)]
+    public void Histories_that_grow_read_the_rows_of_the_whole(int chunk, bool reset)
     {
-        using var model = RandomModel.Create(TinyRun.Configuration);
+        using var model = RandomModel.Create(TinyRun.WithMemory(memory => memory with { ResetAtDocuments = reset, DeadTokenIds = [Ids[3], Ids[20]] }));
         var (bank, whole, part) = (model.Memory!, new MemoryRows(), new MemoryRows());
-        bank.Address(Ids, Starts, Sequences, whole);
-        var windows = bank.NewWindows(Sequences);
+        int[] ids = [.. Ids.Select((id, i) => Starts[i] ? model.Configuration.StartTokenId!.Value : Math.Max(id, 1))];
+        bank.Address(ids, Starts, Sequences, whole);
+        var histories = Enumerable.Range(0, Sequences).Select(_ => new TokenHistory(model.Transformer.Documents)).ToArray();
         for (var begin = 0; begin < Length; begin += chunk)
         {
             var taken = Math.Min(chunk, Length - begin);
-            var (ids, starts) = (Cut(Ids, begin, taken), Cut(Starts, begin, taken));
-            windows.Append(ids, starts, part);
-            for (var position = 0; position < 2; position++)
-                for (var b = 0; b < Sequences; b++)
+            int[] next = [.. Enumerable.Range(0, Sequences).SelectMany(b => ids.Skip(b * Length + begin).Take(taken))];
+            bank.AddressNext(histories, next, part);
+            for (var b = 0; b < Sequences; b++)
+            {
+                histories[b].Append(next.AsSpan(b * taken, taken));
+                for (var position = 0; position < 2; position++)
                     Assert.Equal(
                         whole.Layer(position).Slice((b * Length + begin) * bank.Columns, taken * bank.Columns).ToArray(),
                         part.Layer(position).Slice(b * taken * bank.Columns, taken * bank.Columns).ToArray());
+            }
         }
 
-        static T[] Cut<T>(T[] values, int begin, int count) => [.. Enumerable.Range(0, Sequences).SelectMany(b => values.Skip(b * Length + begin).Take(count))];
+        Assert.Throws<ArgumentException>(() => bank.AddressNext(histories, ids.AsSpan(0, Sequences + 1), part));
     }
 
     [Fact]
@@ -78,7 +84,7 @@ public sealed class MemoryBankTests
         using var model = RandomModel.Create(TinyRun.WithMemory(memory => memory with { OneRow = true }));
         var (bank, rows, grown) = (model.Memory!, new MemoryRows(), new MemoryRows());
         bank.Address(Ids, Starts, Sequences, rows);
-        bank.NewWindows(Sequences).Append(Ids, Starts, grown);
+        bank.AddressNext([.. Enumerable.Range(0, Sequences).Select(_ => new TokenHistory(model.Transformer.Documents))], Ids, grown);
         for (var position = 0; position < 2; position++)
         {
             Assert.Equal(bank.Columns, bank.Table(position).Rows);
@@ -109,6 +115,31 @@ public sealed class MemoryBankTests
 
         using var inference = bank.Gather(rows, 0, 1, Length, CPU, requiresGradient: false);
         Assert.False(inference.Layer(1)!.requires_grad);
+    }
+
+    /// <summary>Rows of more values than a span can count are copied piece by piece.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(100)]
+    [InlineData(int.MaxValue)]
+    public unsafe void Gathered_in_pieces_the_rows_are_the_same(int longestSpan)
+    {
+        using var model = RandomModel.Create(TinyRun.Configuration);
+        var (bank, rows) = (model.Memory!, new MemoryRows());
+        bank.Address(Ids, Starts, Sequences, rows);
+        var (whole, pieces) = (new float[rows.Layer(0).Length * bank.Store(0).Width], new float[rows.Layer(0).Length * bank.Store(0).Width]);
+        bank.Store(0).Gather(rows.Layer(0), whole);
+        fixed (float* destination = pieces)
+            MemoryGathering.Gather(bank.Store(0), rows.Layer(0), destination, longestSpan);
+        Assert.Contains(whole, value => value != 0);
+        Assert.Equal(whole, pieces);
+    }
+
+    [Fact]
+    public void More_rows_than_an_array_holds_are_refused_before_anything_is_allocated()
+    {
+        var error = Assert.Throws<ArgumentException>(() => new MemoryRows().Resize(1 << 26, 16, 2));
+        Assert.StartsWith("67108864 positions read 2147483648 rows in 2 memory layers", error.Message);
     }
 
     [Fact]

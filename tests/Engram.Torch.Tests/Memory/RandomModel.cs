@@ -1,4 +1,5 @@
 using Engram.Models.Configuration;
+using Engram.Models.Memory;
 using Engram.Torch.Tests.Training;
 using static TorchSharp.torch;
 
@@ -28,5 +29,12 @@ internal static class RandomModel
             for (var e = 0; e < bias.Length; e++)
                 bias.Span[e] = 0.01f * e;
         return model;
+    }
+
+    /// <summary>Does something with the memory that a use stands for.</summary>
+    public static T Under<T>(this LanguageModel model, MemoryUse use, Func<MemoryBank?, T> act)
+    {
+        using var control = model.Memory?.Ablation(use);
+        return act(use == MemoryUse.Off ? null : control ?? model.Memory);
     }
 }

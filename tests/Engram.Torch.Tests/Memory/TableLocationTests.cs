@@ -174,8 +174,9 @@ public sealed class TableLocationTests : IDisposable
         return model.Transformer.Logits(model.Transformer.Forward(Ids, [], 2, memory).Hidden).data<float>().ToArray();
     }
 
-    private static double Loss(LanguageModel model, MemoryUse use) => ValidationLoss.Measure(model, TinyCorpus.Shared, 16, 5, use).Nats;
+    private static double Loss(LanguageModel model, MemoryUse use) =>
+        model.Under(use, memory => ValidationLoss.Measure(model, TinyCorpus.Shared, 16, 5, memory).Nats);
 
     private static int[] Tokens(LanguageModel model, MemoryUse use) =>
-        [.. new TextGenerator(model).Tokens(Ids[..7], new SamplingOptions { Temperature = 0, MaxNewTokens = 12 }, use)];
+        model.Under(use, memory => new TextGenerator(model).Tokens(Ids[..7], new SamplingOptions { Temperature = 0, MaxNewTokens = 12 }, memory).ToArray());
 }

@@ -19,13 +19,51 @@ public sealed class DivergenceTests : IDisposable
     [Fact]
     public void Exploding_loss_names_update_and_remedy_and_leaves_the_checkpoint()
     {
-        // The first update throws the weights far away but not out of range; the second finds the loss it makes.
-        var error = Assert.Throws<TrainingDivergedException>(() => TinyRun.Train(TinyRun.Setup(Run, TinyRun.Options with { LearningRate = 1e6, CheckpointEvery = 1 })));
-        Assert.StartsWith("Training diverged at update 2: the loss is ", error.Message);
+        // The first update throws the weights far away but not out of range; the next four, half of the nine, find the losses it makes.
+        var error = Assert.Throws<TrainingDivergedException>(() => TinyRun.Train(TinyRun.Setup(Run, TinyRun.Options with { LearningRate = 100, CheckpointEvery = 1 })));
+        Assert.Matches("^Training diverged at update 5: the loss is [0-9E+.]+, and above 6\\.70 since 4 updates\\. ", error.Message);
         Assert.EndsWith("The checkpoint of update 1 is intact; lower the learning rate or lengthen the warm-up, in a new run folder.", error.Message);
         using var model = Engram.Torch.LanguageModel.Load(Checkpoint(1));
         Assert.Equal(["00000001"], Directory.GetDirectories(Path.Combine(Run, "checkpoints")).Select(Path.GetFileName));
-        Assert.Single(TinyRun.Metrics(Run));
+        Assert.Equal(4, TinyRun.Metrics(Run).Length);
+    }
+
+    /// <summary>An update alone, far above what a healthy model has, is passed over; so many in a row are not.</summary>
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(2, 1)]
+    [InlineData(9, 4)]
+    [InlineData(19, 9)]
+    [InlineData(20, 10)]
+    [InlineData(50_000, 10)]
+    public void Only_losses_above_the_limit_in_a_row_are_an_explosion(long steps, int patience)
+    {
+        var watch = new LossWatch(300, TinyRun.Options with { Steps = steps, WarmupSteps = 2 });
+        Assert.Equal(patience, watch.Patience);
+        Assert.Equal(Math.Log(300) + 5, watch.Limit(2));
+        Assert.Equal(Math.Log(300) + 1, watch.Limit(3));
+        var (high, low) = (Math.Log(300) + 1.01, Math.Log(300) + 0.99);
+        for (var round = 0; round < 3; round++)
+        {
+            for (var i = 1; i < patience; i++)
+            {
+                watch.Add(3, high);
+                Assert.False(watch.Exploded);
+            }
+            watch.Add(3, low);
+            Assert.Equal(0, watch.Above);
+        }
+        for (var i = 1; i <= patience; i++)
+            watch.Add(i == 1 ? 2 : 3, i == 1 ? high + 4 : high);
+        Assert.True(watch.Exploded);
+    }
+
+    [Fact]
+    public void While_the_loss_is_above_the_limit_no_checkpoint_replaces_a_good_one()
+    {
+        // Cancelled in the third of four updates above the limit.
+        Assert.Null(TinyRun.Train(TinyRun.Setup(Run, TinyRun.Options with { LearningRate = 100, CheckpointEvery = 1, KeepCheckpoints = 1 }), stop: 4));
+        Assert.Equal(["00000001"], Directory.GetDirectories(Path.Combine(Run, "checkpoints")).Select(Path.GetFileName));
     }
 
     [Fact]

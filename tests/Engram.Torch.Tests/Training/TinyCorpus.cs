@@ -9,7 +9,7 @@ internal static class TinyCorpus
 {
     private static readonly TemporaryFolder Folder = RemovedAtExit();
     private static readonly Lazy<PreparedCorpus> First = new(() => Prepare(Folder.File("first"), seed: 1));
-    private static readonly Lazy<PreparedCorpus> Second = new(() => Prepare(Folder.File("second"), seed: 2));
+    private static readonly Lazy<PreparedCorpus> Second = new(() => Prepare(Folder.File("second"), seed: 3));
 
     /// <summary>The data of all tests.</summary>
     public static PreparedCorpus Shared => First.Value;

@@ -42,7 +42,7 @@ public sealed class V41Tests : IDisposable
         Assert.Equal(Text(model), Text(mapped));
     }
 
-    private static double Loss(LanguageModel model) => ValidationLoss.Measure(model, TinyCorpus.Shared, TinyRun.Options.Length, TinyRun.Options.ValidationSequences).Nats;
+    private static double Loss(LanguageModel model) => ValidationLoss.Measure(model, TinyCorpus.Shared, TinyRun.Options.Length, TinyRun.Options.ValidationSequences, model.Memory).Nats;
 
-    private static string Text(LanguageModel model) => string.Concat(new TextGenerator(model).Stream("kalo mine", new SamplingOptions { Seed = 2, MaxNewTokens = 20 }));
+    private static string Text(LanguageModel model) => string.Concat(new TextGenerator(model).Stream("kalo mine", new SamplingOptions { Seed = 2, MaxNewTokens = 20 }, model.Memory));
 }

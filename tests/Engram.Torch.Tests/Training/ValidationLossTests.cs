@@ -16,7 +16,7 @@ public sealed class ValidationLossTests
     public void Loss_is_the_mean_over_all_targets_and_bits_count_text_bytes()
     {
         using var model = RandomModel.Create(TinyRun.Configuration);
-        var measured = ValidationLoss.Measure(model, TinyCorpus.Shared, Length, Sequences);
+        var measured = ValidationLoss.Measure(model, TinyCorpus.Shared, Length, Sequences, model.Memory);
         var (nats, bytes) = OneByOne(model, model.GatherMemory);
         Assert.Equal(Sequences * Length, measured.Tokens);
         Assert.Equal(nats.Average(), measured.Nats, 1e-5);
@@ -94,13 +94,12 @@ public sealed class ValidationLossTests
     public void What_cannot_be_measured_is_refused()
     {
         using var dense = RandomModel.Create(TinyRun.Configuration with { Engram = null });
-        Assert.Throws<ArgumentException>(() => Measure(dense, MemoryUse.Off));
-        Assert.Throws<ArgumentException>(() => Measure(dense, MemoryUse.ShuffledRows));
-        Assert.Contains("prepared with the tokenizer", Assert.Throws<InvalidDataException>(() => ValidationLoss.Measure(dense, TinyCorpus.Other, Length, 2)).Message);
-        Assert.Throws<InvalidDataException>(() => ValidationLoss.Measure(dense, TinyCorpus.Shared, 1 << 20, 2));
+        Assert.Contains("prepared with the tokenizer", Assert.Throws<InvalidDataException>(() => ValidationLoss.Measure(dense, TinyCorpus.Other, Length, 2, null)).Message);
+        Assert.Throws<InvalidDataException>(() => ValidationLoss.Measure(dense, TinyCorpus.Shared, 1 << 20, 2, null));
     }
 
-    private static double Measure(LanguageModel model, MemoryUse use) => ValidationLoss.Measure(model, TinyCorpus.Shared, Length, Sequences, use).Nats;
+    private static double Measure(LanguageModel model, MemoryUse use) =>
+        model.Under(use, memory => ValidationLoss.Measure(model, TinyCorpus.Shared, Length, Sequences, memory).Nats);
 
     private delegate GatheredMemory? Gather(ReadOnlySpan<int> ids, ReadOnlySpan<bool> starts, int sequences, MemoryBank? memory);
 

@@ -32,26 +32,24 @@ public sealed unsafe class RowAdagrad : RowOptimizer
         _epsilon = epsilon;
     }
 
-    private protected override void Update(ReadOnlySpan<long> uniqueRows, ReadOnlySpan<float> gradients, double learningRate, float gradientScale, int threads)
+    private protected override void Update(ReadOnlySpan<long> uniqueRows, float* gradients, double learningRate, float gradientScale, int threads)
     {
         BeforeChange(uniqueRows);
-        var parts = (int)Math.Clamp(gradients.Length / ValuesPerThread, 1, threads);
+        var parts = (int)Math.Clamp(RowGradients.Offset(uniqueRows.Length, Table.Width) / ValuesPerThread, 1, threads);
         fixed (long* rows = uniqueRows)
-        fixed (float* gradient = gradients)
         {
             if (parts == 1)
-                UpdatePart(rows, 0, uniqueRows.Length, gradient, learningRate, gradientScale, vectors: true);
+                UpdatePart(rows, 0, uniqueRows.Length, gradients, learningRate, gradientScale, vectors: true);
             else
-                UpdateParallel(parts, rows, uniqueRows.Length, gradient, learningRate, gradientScale);
+                UpdateParallel(parts, rows, uniqueRows.Length, gradients, learningRate, gradientScale);
         }
     }
 
-    private protected override void UpdateScalar(ReadOnlySpan<long> uniqueRows, ReadOnlySpan<float> gradients, double learningRate, float gradientScale)
+    private protected override void UpdateScalar(ReadOnlySpan<long> uniqueRows, float* gradients, double learningRate, float gradientScale)
     {
         BeforeChange(uniqueRows);
         fixed (long* rows = uniqueRows)
-        fixed (float* gradient = gradients)
-            UpdatePart(rows, 0, uniqueRows.Length, gradient, learningRate, gradientScale, vectors: false);
+            UpdatePart(rows, 0, uniqueRows.Length, gradients, learningRate, gradientScale, vectors: false);
     }
 
     private void UpdateParallel(int threads, long* rows, int count, float* gradients, double learningRate, float gradientScale) =>
@@ -69,7 +67,7 @@ public sealed unsafe class RowAdagrad : RowOptimizer
                 StoredRows.Prefetch(Table.Pointer + next * width, (uint)width * sizeof(float));
             }
             if (rows[i] == -1) continue;
-            var gradient = new ReadOnlySpan<float>(gradients + (long)i * width, width);
+            var gradient = new ReadOnlySpan<float>(gradients + RowGradients.Offset(i, width), width);
             ref var sum = ref Rows.Floats(Sum, rows[i])[0];
             sum += RowArithmetic.SumOfSquares(gradient, gradientScale, vectors) / width;
             var factor = (float)(learningRate * gradientScale / (Math.Sqrt(sum) + _epsilon));

@@ -85,18 +85,17 @@ public sealed unsafe partial class RowAdam : RowOptimizer
         return Rows.Count(Updated, row);
     }
 
-    private protected override void Update(ReadOnlySpan<long> uniqueRows, ReadOnlySpan<float> gradients, double learningRate, float gradientScale, int threads)
+    private protected override void Update(ReadOnlySpan<long> uniqueRows, float* gradients, double learningRate, float gradientScale, int threads)
     {
         BeforeChange(uniqueRows);
         BeginStep(learningRate);
-        var parts = (int)Math.Clamp(gradients.Length / ValuesPerThread, 1, threads);
+        var parts = (int)Math.Clamp(RowGradients.Offset(uniqueRows.Length, Table.Width) / ValuesPerThread, 1, threads);
         fixed (long* rows = uniqueRows)
-        fixed (float* gradient = gradients)
         {
             if (parts == 1)
-                UpdatePart(rows, 0, uniqueRows.Length, gradient, learningRate, gradientScale);
+                UpdatePart(rows, 0, uniqueRows.Length, gradients, learningRate, gradientScale);
             else
-                UpdateParallel(parts, rows, uniqueRows.Length, gradient, learningRate, gradientScale);
+                UpdateParallel(parts, rows, uniqueRows.Length, gradients, learningRate, gradientScale);
         }
         if (_updates == RowUpdates.Dense)
             BringUpToDate(threads);
@@ -107,13 +106,13 @@ public sealed unsafe partial class RowAdam : RowOptimizer
         Parallel.For(0, threads, part =>
             UpdatePart(rows, (int)((long)count * part / threads), (int)((long)count * (part + 1) / threads), gradients, learningRate, gradientScale));
 
-    private protected override void UpdateScalar(ReadOnlySpan<long> rows, ReadOnlySpan<float> gradients, double learningRate, float gradientScale)
+    private protected override void UpdateScalar(ReadOnlySpan<long> rows, float* gradients, double learningRate, float gradientScale)
     {
         BeforeChange(rows);
         BeginStep(learningRate);
         for (var i = 0; i < rows.Length; i++)
             if (rows[i] >= 0)
-                UpdateScalar(NextUpdate(rows[i], learningRate, gradientScale, vectors: false), rows[i], gradients.Slice(i * Table.Width, Table.Width));
+                UpdateScalar(NextUpdate(rows[i], learningRate, gradientScale, vectors: false), rows[i], new ReadOnlySpan<float>(gradients + RowGradients.Offset(i, Table.Width), Table.Width));
         if (_updates == RowUpdates.Dense)
             CatchUpScalar();
     }
@@ -150,7 +149,7 @@ public sealed unsafe partial class RowAdam : RowOptimizer
             }
             var row = rows[i];
             if (row == -1) continue;
-            UpdateVectors(NextUpdate(row, learningRate, gradientScale, vectors: true), row, new ReadOnlySpan<float>(gradients + (long)i * width, width));
+            UpdateVectors(NextUpdate(row, learningRate, gradientScale, vectors: true), row, new ReadOnlySpan<float>(gradients + RowGradients.Offset(i, width), width));
         }
     }
 

@@ -117,6 +117,48 @@ internal static class RowArithmetic
         return lanes[0];
     }
 
+    /// <summary>
+    /// Σ x² in float64, where the squares of float32 numbers are exact: 16 sums, of the values with equal number modulo 16, over pieces that the processor's first cache holds, added as a tree.
+    /// </summary>
+    /// <param name="x">Any number of values.</param>
+    /// <param name="vectors">False for the twin, one value after the other: the same bits.</param>
+    public static double SumOfSquaresInDouble(ReadOnlySpan<float> x, bool vectors = true)
+    {
+        const int piece = 4096;
+        Span<double> lanes = stackalloc double[Lanes];
+        lanes.Clear();
+        for (; x.Length > 0; x = x[Math.Min(piece, x.Length)..])
+            AddSquares(x[..Math.Min(piece, x.Length)], lanes, vectors);
+        for (var half = Lanes / 2; half > 0; half /= 2)
+            for (var i = 0; i < half; i++)
+                lanes[i] += lanes[i + half];
+        return lanes[0];
+    }
+
+    private static void AddSquares(ReadOnlySpan<float> x, Span<double> lanes, bool vectors)
+    {
+        var (whole, step, half) = (0, Vector<float>.Count, Vector<double>.Count);
+        if (vectors && Vector.IsHardwareAccelerated && Lanes % step == 0)
+        {
+            whole = x.Length - x.Length % Lanes;
+            ref var from = ref MemoryMarshal.GetReference(x);
+            for (var lane = 0; lane < Lanes; lane += step)
+            {
+                var (low, high) = (new Vector<double>(lanes[lane..]), new Vector<double>(lanes[(lane + half)..]));
+                for (var i = lane; i < whole; i += Lanes)
+                {
+                    Vector.Widen(Vector.LoadUnsafe(ref from, (nuint)i), out var first, out var second);
+                    low += first * first;
+                    high += second * second;
+                }
+                low.CopyTo(lanes[lane..]);
+                high.CopyTo(lanes[(lane + half)..]);
+            }
+        }
+        for (var i = whole; i < x.Length; i++)
+            lanes[i % Lanes] += (double)x[i] * x[i];
+    }
+
     /// <summary>Euclidean norm, summed in double: it has no range to leave.</summary>
     public static double Norm(ReadOnlySpan<float> x)
     {

@@ -41,20 +41,30 @@ public abstract unsafe class RowOptimizer : IDisposable
     /// <exception cref="IOException">The device of a mapped table is full; no row has been changed.</exception>
     public void Step(ReadOnlySpan<long> uniqueRows, ReadOnlySpan<float> gradients, double learningRate, float gradientScale = 1, int? threads = null)
     {
-        Check(uniqueRows, gradients.Length, learningRate, gradientScale);
+        CheckLength(uniqueRows.Length, gradients.Length);
+        fixed (float* pointer = gradients)
+            Step(uniqueRows, pointer, learningRate, gradientScale, threads);
+    }
+
+    /// <summary><see cref="Step(ReadOnlySpan{long}, ReadOnlySpan{float}, double, float, int?)"/> with gradients [u, w] that a span may be too short for.</summary>
+    internal void Step(ReadOnlySpan<long> uniqueRows, float* gradients, double learningRate, float gradientScale, int? threads)
+    {
+        Check(uniqueRows, learningRate, gradientScale);
         Update(uniqueRows, gradients, learningRate, gradientScale, Math.Max(1, threads ?? Environment.ProcessorCount));
     }
 
-    /// <summary>The twin of <see cref="Step"/>: one value after the other. Tests compare both bit for bit.</summary>
+    /// <summary>The twin of <see cref="Step(ReadOnlySpan{long}, ReadOnlySpan{float}, double, float, int?)"/>: one value after the other. Tests compare both bit for bit.</summary>
     internal void StepScalar(ReadOnlySpan<long> uniqueRows, ReadOnlySpan<float> gradients, double learningRate, float gradientScale = 1)
     {
-        Check(uniqueRows, gradients.Length, learningRate, gradientScale);
-        UpdateScalar(uniqueRows, gradients, learningRate, gradientScale);
+        CheckLength(uniqueRows.Length, gradients.Length);
+        Check(uniqueRows, learningRate, gradientScale);
+        fixed (float* pointer = gradients)
+            UpdateScalar(uniqueRows, pointer, learningRate, gradientScale);
     }
 
-    private protected abstract void Update(ReadOnlySpan<long> rows, ReadOnlySpan<float> gradients, double learningRate, float gradientScale, int threads);
+    private protected abstract void Update(ReadOnlySpan<long> rows, float* gradients, double learningRate, float gradientScale, int threads);
 
-    private protected abstract void UpdateScalar(ReadOnlySpan<long> rows, ReadOnlySpan<float> gradients, double learningRate, float gradientScale);
+    private protected abstract void UpdateScalar(ReadOnlySpan<long> rows, float* gradients, double learningRate, float gradientScale);
 
     /// <summary>Brings rows up to date before they are read. Only <see cref="RowUpdates.Deferred"/> leaves any behind; otherwise nothing happens.</summary>
     /// <param name="rows">Rows [u], each at most once; −1 is passed over.</param>
@@ -166,10 +176,14 @@ public abstract unsafe class RowOptimizer : IDisposable
     /// <summary>Reads and checks what <see cref="SaveMore"/> wrote; what it returns takes effect once the rows have been read.</summary>
     private protected virtual Action LoadMore(SafetensorsFile file, string name) => () => { };
 
-    private void Check(ReadOnlySpan<long> rows, int gradients, double learningRate, float gradientScale)
+    private void CheckLength(int rows, int gradients)
     {
-        if (gradients != (long)rows.Length * Table.Width)
-            throw new ArgumentException($"{rows.Length} rows of width {Table.Width} need {(long)rows.Length * Table.Width} gradients; {gradients} are given.", nameof(gradients));
+        if (gradients != (long)rows * Table.Width)
+            throw new ArgumentException($"{rows} rows of width {Table.Width} need {(long)rows * Table.Width} gradients; {gradients} are given.", nameof(gradients));
+    }
+
+    private void Check(ReadOnlySpan<long> rows, double learningRate, float gradientScale)
+    {
         Require(learningRate is >= 0 and < double.PositiveInfinity, learningRate, nameof(learningRate));
         Require(float.IsFinite(gradientScale), gradientScale, nameof(gradientScale));
         CheckRows(rows);

@@ -102,13 +102,13 @@ public sealed unsafe class RowSinkhorn : RowOptimizer
     /// <summary>Rows whose momentum is followed now.</summary>
     public int FollowedRows => _followed.Length;
 
-    private protected override void Update(ReadOnlySpan<long> rows, ReadOnlySpan<float> gradients, double learningRate, float gradientScale, int threads) =>
+    private protected override void Update(ReadOnlySpan<long> rows, float* gradients, double learningRate, float gradientScale, int threads) =>
         Update(rows, gradients, learningRate, gradientScale, threads, vectors: true);
 
-    private protected override void UpdateScalar(ReadOnlySpan<long> rows, ReadOnlySpan<float> gradients, double learningRate, float gradientScale) =>
+    private protected override void UpdateScalar(ReadOnlySpan<long> rows, float* gradients, double learningRate, float gradientScale) =>
         Update(rows, gradients, learningRate, gradientScale, threads: 1, vectors: false);
 
-    private void Update(ReadOnlySpan<long> uniqueRows, ReadOnlySpan<float> gradients, double learningRate, float gradientScale, int threads, bool vectors)
+    private void Update(ReadOnlySpan<long> uniqueRows, float* gradients, double learningRate, float gradientScale, int threads, bool vectors)
     {
         if (_interrupted)
             throw new InvalidOperationException("An update ended in an error after it had written momenta: load a checkpoint before the next one.");
@@ -119,10 +119,9 @@ public sealed unsafe class RowSinkhorn : RowOptimizer
         Table.Prefetch(rows);   // of most, this update has read nothing
         BeforeChange(rows);
         (_updates, _interrupted) = (now, true);
-        fixed (float* gradient = gradients)
         fixed (Followed* entries = followed)
         {
-            var pass = new Pass(this, (nint)entries, followed.Length, (nint)gradient, gradientScale, threads, vectors);
+            var pass = new Pass(this, (nint)entries, followed.Length, (nint)gradients, gradientScale, threads, vectors);
             pass.TakeGradients(now);
             var mask = _tau * (sum + Sum(followed)) / Table.Rows;
             if (mask < largest)
@@ -132,7 +131,7 @@ public sealed unsafe class RowSinkhorn : RowOptimizer
                 BeforeChange(Array.ConvertAll(followed, entry => entry.Row));
             }
             fixed (Followed* all = followed)
-                new Pass(this, (nint)all, followed.Length, (nint)gradient, gradientScale, threads, vectors).Balance(mask, _gamma * learningRate * Math.Sqrt(Table.Width));
+                new Pass(this, (nint)all, followed.Length, (nint)gradients, gradientScale, threads, vectors).Balance(mask, _gamma * learningRate * Math.Sqrt(Table.Width));
             // What a row that was read will be worth unread decides whether it is followed.
             var below = mask * FollowedBelowMask;
             _followed = Array.FindAll(followed, entry => NormOf(entry, now) > below);
@@ -357,7 +356,7 @@ public sealed unsafe class RowSinkhorn : RowOptimizer
                 RowArithmetic.Combine(momentum, (float)(owner._beta / entry.Norm), Gradient(entry), (float)((1 - owner._beta) * gradientScale / entry.Norm), x, vectors);
         }
 
-        private ReadOnlySpan<float> Gradient(in Followed entry) => new((float*)gradients + (long)entry.Gradient * owner.Table.Width, owner.Table.Width);
+        private ReadOnlySpan<float> Gradient(in Followed entry) => new((float*)gradients + RowGradients.Offset(entry.Gradient, owner.Table.Width), owner.Table.Width);
 
         private void ForBlocks(BlockWork work)
         {

@@ -1,0 +1,23 @@
+using Engram.Models.Memory;
+using Engram.Torch;
+
+namespace Engram.Cli.Commands;
+
+/// <summary>The memory that a command reads: the model's own, none, or a control, which is made once and freed with this.</summary>
+internal sealed class MemoryInUse : IDisposable
+{
+    private readonly MemoryBank? _control;
+
+    public MemoryInUse(LanguageModel model, MemoryUse use)
+    {
+        if (use != MemoryUse.On && model.Memory is null)
+            throw new ArgumentException("The model has no memory to switch off, shuffle or randomise.");
+        _control = model.Memory?.Ablation(use);
+        Bank = use == MemoryUse.Off ? null : _control ?? model.Memory;
+    }
+
+    /// <summary>What is read; nothing if null.</summary>
+    public MemoryBank? Bank { get; }
+
+    public void Dispose() => _control?.Dispose();
+}
