@@ -7,7 +7,6 @@ using Engram.Models.Memory;
 using Engram.Torch.Native;
 using Engram.Tables;
 using Engram.Corpora;
-using static TorchSharp.torch;
 
 namespace Engram.Training;
 
