@@ -30,12 +30,14 @@ public sealed class TextGenerator(LanguageModel model)
     /// <param name="prompt">Text to continue; may be empty.</param>
     /// <param name="options">How tokens are drawn.</param>
     /// <param name="memory">What the memory does.</param>
+    /// <param name="typedTokens">What added tokens mean where the prompt contains them.</param>
     /// <param name="cancellation">Ends the text after the current token.</param>
     /// <exception cref="ArgumentException">The prompt leaves no room in the context.</exception>
-    public IEnumerable<string> Stream(string prompt, SamplingOptions options, MemoryUse memory = MemoryUse.On, CancellationToken cancellation = default)
+    public IEnumerable<string> Stream(
+        string prompt, SamplingOptions options, MemoryUse memory = MemoryUse.On, TypedTokens typedTokens = TypedTokens.Recognized, CancellationToken cancellation = default)
     {
         var decoder = new StreamingDecoder(model.Tokenizer, skipSpecialTokens: true);
-        int[] ids = [StartOfText, .. model.Tokenizer.Encode(prompt)];
+        int[] ids = [StartOfText, .. model.Tokenizer.Encode(prompt, typedTokens: typedTokens)];
         foreach (var id in Tokens(ids, options, memory, cancellation))
         {
             var text = decoder.Append(id);
