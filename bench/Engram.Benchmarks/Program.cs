@@ -22,6 +22,9 @@ switch (args)
     case ["addressing", .. var rest] when rest.Length <= 1:
         AddressingComparison.Run(python: rest.Length > 0 ? rest[0] : "python3");
         return 0;
+    case ["tokenizer", var tokenizer, .. var texts]:
+        TokenizerComparison.Run(tokenizer, texts);
+        return 0;
     case ["gather", .. var rest] when rest.Length <= 2:
         LibTorch.EnsureLoaded();
         Malloc.Tune();
@@ -44,6 +47,6 @@ switch (args)
             threads: rest.Length > 2 ? int.Parse(rest[2]) : 1);
         return 0;
     default:
-        Console.Error.WriteLine("usage: dotnet run -c Release --project bench/Engram.Benchmarks -- training [threads] [steps] | experts [threads] [rounds] [2,66,...] | addressing [python] | gather [GiB] [threads] | sizes | disk FOLDER | cache FOLDER | memory-cost [preset] [format] [threads]");
+        Console.Error.WriteLine("usage: dotnet run -c Release --project bench/Engram.Benchmarks -- training [threads] [steps] | experts [threads] [rounds] [2,66,...] | addressing [python] | tokenizer TOKENIZER.json TEXT... | gather [GiB] [threads] | sizes | disk FOLDER | cache FOLDER | memory-cost [preset] [format] [threads]");
         return 2;
 }

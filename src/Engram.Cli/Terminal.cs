@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -33,7 +34,24 @@ internal static class Terminal
 
     /// <summary>Reads stdin to its end. Ctrl-C is heard meanwhile, which a read on the first thread would not let happen.</summary>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
-    public static string ReadInput(CancellationToken cancellation) => Task.Run(Console.In.ReadToEnd, cancellation).WaitAsync(cancellation).GetAwaiter().GetResult();
+    /// <exception cref="InvalidDataException">It is not UTF-8.</exception>
+    public static string ReadInput(CancellationToken cancellation)
+    {
+        return Task.Run(Read, cancellation).WaitAsync(cancellation).GetAwaiter().GetResult();
+
+        static string Read()
+        {
+            using var reader = new StreamReader(Console.OpenStandardInput(), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true));
+            try
+            {
+                return reader.ReadToEnd();
+            }
+            catch (DecoderFallbackException error)
+            {
+                throw new InvalidDataException("stdin: not UTF-8 text. Convert it to UTF-8, for example with iconv.", error);
+            }
+        }
+    }
 
     /// <summary>A path as a word of a suggested command line, in quotes where the shell needs them.</summary>
     public static string Word(string path) =>

@@ -16,6 +16,7 @@ internal sealed class GenerateCommand : CliCommand
     private readonly Option<int> _seed = new("--seed") { Description = "The same seed gives the same text", HelpName = "N", DefaultValueFactory = _ => Defaults.Seed };
     private readonly Option<int> _maxNewTokens = new("--max-new-tokens") { Description = "Most tokens to generate", HelpName = "N", DefaultValueFactory = _ => Defaults.MaxNewTokens };
     private readonly Option<string> _memory = ModelInput.Use("on", "off", "shuffled", "random");
+    private readonly Option<string> _typedTokens = TokenizerInput.TypedTokens();
     private readonly Option<bool> _json = CommonOptions.Json();
 
     public GenerateCommand() : base("generate", "Continue a text. Only the new text goes to stdout, as it is generated.",
@@ -29,6 +30,7 @@ internal sealed class GenerateCommand : CliCommand
         Add(_seed);
         Add(_maxNewTokens);
         Add(_memory);
+        Add(_typedTokens);
         _model.AddSettingsTo(this);
         Add(_json);
     }
@@ -46,7 +48,7 @@ internal sealed class GenerateCommand : CliCommand
         using var memory = ModelInput.Memory(model, parsed.GetRequiredValue(_memory));
         var generator = new TextGenerator(model);
         var text = new StringBuilder();
-        foreach (var piece in generator.Stream(prompt, options, memory.Bank, cancellation))
+        foreach (var piece in generator.Stream(prompt, options, memory.Bank, TokenizerInput.TypedTokensOf(parsed.GetRequiredValue(_typedTokens)), cancellation))
         {
             if (json) text.Append(piece);
             else Console.Out.Write(piece);

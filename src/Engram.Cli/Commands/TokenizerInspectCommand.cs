@@ -14,6 +14,7 @@ internal sealed class TokenizerInspectCommand : CliCommand
 
     private readonly Argument<string?> _text = new("TEXT") { Description = "A text to cut; left out, only the vocabulary is described", Arity = ArgumentArity.ZeroOrOne };
     private readonly Option<string> _tokenizer = TokenizerInput.Tokenizer();
+    private readonly Option<string> _typedTokens = TokenizerInput.TypedTokens();
     private readonly Option<bool> _json = CommonOptions.Json();
 
     public TokenizerInspectCommand() : base("inspect",
@@ -23,6 +24,7 @@ internal sealed class TokenizerInspectCommand : CliCommand
     {
         Add(_text);
         Add(_tokenizer);
+        Add(_typedTokens);
         Add(_json);
     }
 
@@ -30,7 +32,7 @@ internal sealed class TokenizerInspectCommand : CliCommand
     {
         var tokenizer = TokenizerInput.Open(parsed.GetRequiredValue(_tokenizer));
         var canonical = CanonicalMap.Build(tokenizer);
-        var pieces = parsed.GetValue(_text) is { } text ? tokenizer.Pieces(text) : [];
+        var pieces = parsed.GetValue(_text) is { } text ? tokenizer.Pieces(text, TokenizerInput.TypedTokensOf(parsed.GetRequiredValue(_typedTokens))) : [];
         if (parsed.GetValue(_json)) WriteJson(tokenizer, canonical, pieces);
         else WriteTables(tokenizer, canonical, pieces);
     }

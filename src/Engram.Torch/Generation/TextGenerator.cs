@@ -32,13 +32,14 @@ public sealed class TextGenerator(LanguageModel model)
     /// <param name="prompt">Text to continue; may be empty.</param>
     /// <param name="options">How tokens are drawn.</param>
     /// <param name="memory">The memory to read: the model's own or a control; null adds nothing.</param>
+    /// <param name="typedTokens">What added tokens mean where the prompt contains them.</param>
     /// <param name="cancellation">Ends the text after the current token.</param>
     /// <exception cref="ArgumentException">The prompt leaves no room in the context.</exception>
     /// <exception cref="InvalidOperationException">The configuration names no start token.</exception>
-    public IEnumerable<string> Stream(string prompt, SamplingOptions options, MemoryBank? memory, CancellationToken cancellation = default)
+    public IEnumerable<string> Stream(string prompt, SamplingOptions options, MemoryBank? memory, TypedTokens typedTokens = TypedTokens.Recognized, CancellationToken cancellation = default)
     {
         var decoder = new StreamingDecoder(model.Tokenizer, skipSpecialTokens: true);
-        int[] ids = [StartOfText, .. model.Tokenizer.Encode(prompt)];
+        int[] ids = [StartOfText, .. model.Tokenizer.Encode(prompt, typedTokens: typedTokens)];
         foreach (var id in Tokens(ids, options, memory, cancellation))
         {
             var text = decoder.Append(id);

@@ -67,18 +67,20 @@ internal sealed class BpeMerger(MergeTable table)
         if (count < 2) return count;
         var pool = ArrayPool<int>.Shared;
         var (next, previous, ranks, merged) = (pool.Rent(count), pool.Rent(count), pool.Rent(count), pool.Rent(count));
-        // Rank in the high half, position in the low: the natural order is lowest rank, then leftmost.
-        var heap = new PriorityQueue<int, ulong>(count);
+        // Every merge takes one key and leaves at most two.
+        var keys = ArrayPool<ulong>.Shared.Rent(2 * count);
+        var queue = new MergeQueue(keys);
         for (var i = 0; i < count; i++)
         {
             next[i] = i + 1;
             previous[i] = i - 1;
             ranks[i] = MergeTable.NoMerge;
-            if (i + 1 < count) Update(symbols, i, i + 1);
+            if (i + 1 < count) Update(symbols, i, i + 1, ref queue);
         }
 
-        while (heap.TryDequeue(out var at, out var key))
+        while (queue.TryPop(out var key))
         {
+            var at = (int)(uint)key;
             if (ranks[at] != (int)(key >> 32)) continue;
             var gone = next[at];
             var after = next[gone];
@@ -89,21 +91,23 @@ internal sealed class BpeMerger(MergeTable table)
             if (after < count)
             {
                 previous[after] = at;
-                Update(symbols, at, after);
+                Update(symbols, at, after, ref queue);
             }
-            if (previous[at] >= 0) Update(symbols, previous[at], at);
+            if (previous[at] >= 0) Update(symbols, previous[at], at, ref queue);
         }
 
         var kept = 0;
         for (var i = 0; i < count; i = next[i]) symbols[kept++] = symbols[i];
         pool.Return(next); pool.Return(previous); pool.Return(ranks); pool.Return(merged);
+        ArrayPool<ulong>.Shared.Return(keys);
         return kept;
 
-        void Update(Span<int> ids, int left, int right)
+        // Rank in the high half, position in the low: the natural order is lowest rank, then leftmost.
+        void Update(Span<int> ids, int left, int right, ref MergeQueue waiting)
         {
             var rank = table.Rank(ids[left], ids[right], out merged[left]);
             ranks[left] = rank;
-            if (rank != MergeTable.NoMerge) heap.Enqueue(left, ((ulong)rank << 32) | (uint)left);
+            if (rank != MergeTable.NoMerge) waiting.Push(((ulong)rank << 32) | (uint)left);
         }
     }
 }

@@ -26,6 +26,30 @@ public sealed class PreparationTests
     }
 
     [Fact]
+    public async Task Encode_TakesTypedTokensAsAsked_SaysWhatItIgnores_AndRefusesOtherEncodings()
+    {
+        using var folder = new TemporaryFolder();
+        var (corpus, tokenizer) = (folder.File("corpus.txt"), folder.File("tokenizer.json"));
+        File.WriteAllText(corpus, SampleCorpus.Text());
+        (await CliProcess.Run("tokenizer", "train", corpus, "--output", tokenizer, "--vocabulary-size", "300")).Ok();
+        var special = Tokenizer.Load(tokenizer).AddedTokens.First(token => token.Special);
+        var recognized = (await CliProcess.Run("tokenizer", "encode", "--tokenizer", tokenizer, special.Content)).Ok();
+        Assert.Equal($"{special.Id}\n", recognized.Output);
+        Assert.Equal("", recognized.Errors);
+        File.WriteAllText(tokenizer, File.ReadAllText(tokenizer).Replace("\"truncation\": null", "\"truncation\": { \"max_length\": 4 }", StringComparison.Ordinal));
+        var asText = (await CliProcess.Run("tokenizer", "encode", "--tokenizer", tokenizer, special.Content, "--typed-tokens", "all-as-text")).Ok();
+        Assert.DoesNotContain(special.Id, asText.Output.Split(' ').Select(int.Parse));
+        Assert.Contains("truncation: { \"max_length\": 4 }", asText.ErrorLine);
+
+        using var latin = CliProcess.Start("tokenizer", "encode", "--tokenizer", tokenizer);
+        latin.StandardInput.BaseStream.Write([(byte)'c', (byte)'a', (byte)'f', 0xE9]);
+        latin.StandardInput.Close();
+        var refused = await CliProcess.Finish(latin, TestContext.Current.CancellationToken);
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains("stdin: not UTF-8 text", refused.Errors);
+    }
+
+    [Fact]
     public async Task Inspect_ShowsWhatTheMemoryTakesForTheSame()
     {
         using var folder = new TemporaryFolder();

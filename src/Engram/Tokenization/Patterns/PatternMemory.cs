@@ -21,13 +21,18 @@ internal sealed class PatternMemory(int runs, int branches, int length)
     private ulong[]? _failed;
     private long _steps;
 
-    /// <summary>End of a run that began before <paramref name="start"/> and reaches it, or -1.</summary>
-    public int KnownEnd(int run, int start) => _runs[run].Start <= start && start <= _runs[run].End ? _runs[run].End : -1;
+    /// <summary>The part of the text that the last long run covered; before the first one an empty part that ends before the text.</summary>
+    public (int Start, int End) Kept(int run) => (_runs[run].Start, _runs[run].End);
 
-    public void KeepRun(int run, int start, int end) => _runs[run] = (start, end, int.MaxValue);
+    /// <summary>Keeps a run. One that only begins earlier than the last keeps what is known about that.</summary>
+    public void KeepRun(int run, int start, int end)
+    {
+        ref var kept = ref _runs[run];
+        kept = (start, end, kept.End == end ? kept.Failed : int.MaxValue);
+    }
 
-    /// <summary>Whether the rest is known to fail behind every part of the run that ends at <paramref name="first"/> or later.</summary>
-    public bool HasFailed(int run, int first) => first >= _runs[run].Failed && first <= _runs[run].End;
+    /// <summary>The place of the run kept from which on the rest is known to fail; beyond every text when nothing is known.</summary>
+    public int FailedFrom(int run) => _runs[run].Failed;
 
     public void KeepFailure(int run, int first)
     {

@@ -188,11 +188,28 @@ internal sealed class RunePattern
             position = step.Set!.RunEnd(text, least, step.Most - step.Least);
             return true;
         }
-        position = memory.KnownEnd(step.Number, start);
-        if (position >= 0) return !memory.HasFailed(step.Number, least);
-        position = step.Set!.RunEnd(text, least, int.MaxValue);
-        if (position - start >= ShortestKeptRun) memory.KeepRun(step.Number, start, position);
+        position = EndOfRun(text, in step, memory, start, least);
+        var failed = memory.FailedFrom(step.Number);
+        if (memory.Kept(step.Number) is var kept && (start < kept.Start || position != kept.End)) return true;   // not the run that is kept
+        if (least >= failed) return false;
+        if (failed <= position) position = failed - (char.IsLowSurrogate(text[failed - 1]) ? 2 : 1);
         return true;
+    }
+
+    /// <summary>Where a run without limit ends, from what is known of the last one where the two meet.</summary>
+    private static int EndOfRun(ReadOnlySpan<char> text, in Instruction step, PatternMemory memory, int start, int least)
+    {
+        var (keptStart, keptEnd) = memory.Kept(step.Number);
+        if (keptStart <= start && start <= keptEnd) return keptEnd;
+        int end;
+        if (start < keptStart && least <= keptEnd)
+        {
+            end = least < keptStart ? step.Set!.RunEnd(text[..keptStart], least, int.MaxValue) : keptStart;
+            if (end == keptStart) end = keptEnd;
+        }
+        else end = step.Set!.RunEnd(text, least, int.MaxValue);
+        if (end - start >= ShortestKeptRun) memory.KeepRun(step.Number, start, end);
+        return end;
     }
 
     /// <summary>Whether the part that a condition asks about matches some text that ends at <paramref name="position"/>.</summary>
