@@ -1,3 +1,4 @@
+using Engram.Models.Recipes;
 using Engram.Torch.Memory;
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;

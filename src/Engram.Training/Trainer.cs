@@ -5,6 +5,7 @@ using Engram.Torch;
 using Engram.Models.Configuration;
 using Engram.Models.Folders;
 using Engram.Models.Memory;
+using Engram.Models.Recipes;
 using Engram.Torch.Native;
 using Engram.Tables;
 using Engram.Corpora;
@@ -173,7 +174,7 @@ public sealed class Trainer : IDisposable
     {
         var (options, context) = (setup.Options.Validated(), setup.Configuration.Validated().MaxPositionEmbeddings);
         if (options.Length > context)
-            throw new ArgumentException($"Length is {options.Length}, but max_position_embeddings of the model is {context}: shorten the sequences, or configure a longer context.");
+            throw new TrainingOptionException(nameof(options.Length), options.Length, $"max_position_embeddings of the model is {context}: shorten the sequences, or configure a longer context");
         // Both refuse data that are shorter than one sequence.
         _ = new BatchSampler(setup.Corpus, options.Length, (ulong)options.Seed);
         _ = new ValidationBatches(setup.Corpus, options.ValidationSequences, 1, options.Length);
