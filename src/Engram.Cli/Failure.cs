@@ -29,7 +29,7 @@ internal static partial class Failure
     public static int Report(ParseResult parsed, Exception error)
     {
         error = Innermost(error);
-        Terminal.Note($"{NameOf(parsed.CommandResult)}: {WithOptionName(Sentence(error), parsed.CommandResult.Command)}");
+        Terminal.Note($"{NameOf(parsed.CommandResult)}: {About(error, parsed.CommandResult.Command)}{Sentence(error)}");
         if (parsed.GetValue(CommonOptions.Debug)) Terminal.Note(error.ToString());
         // The libraries judge the values given to them: what they refuse as an argument came from the command line.
         return error is ArgumentException ? WrongUsage : Failed;
@@ -51,14 +51,10 @@ internal static partial class Failure
         _ => error,
     };
 
-    // The libraries call a value by the property that holds it; the user knows the option, whose name may be shorter.
-    private static string WithOptionName(string sentence, Command command)
-    {
-        var word = FirstWord().Match(sentence).Value;
-        var name = "--" + string.Concat(word.Replace("TableLearningRate", "TableLr").Select((letter, i) => char.IsUpper(letter) ? (i > 0 ? "-" : "") + char.ToLowerInvariant(letter) : $"{letter}"));
-        return word.Length > 0 && command.Options.FirstOrDefault(known => known.Name == name || name.StartsWith(known.Name + "-", StringComparison.Ordinal)) is { } option
-            ? option.Name + sentence[word.Length..] : sentence;
-    }
+    // The libraries say which of the values given to them they refuse; an option of that name is where it came from.
+    private static string About(Exception error, Command command) =>
+        error is ArgumentException { ParamName: { } given } && command.Options.FirstOrDefault(option => option.Name[2..].Replace("-", "").Equals(given, StringComparison.OrdinalIgnoreCase)) is { } option
+            ? option.Name + ": " : "";
 
     private static string OneLine(string text) => Whitespace().Replace(text, " ").Trim();
 
@@ -71,9 +67,6 @@ internal static partial class Failure
     // What exceptions of the runtime append to a sentence.
     [GeneratedRegex(@"\s*\(Parameter '\w+'\)|\s*Actual value was .*$")]
     private static partial Regex Parameter();
-
-    [GeneratedRegex(@"^[A-Z][a-z]+([A-Z][a-z]+)*\b")]
-    private static partial Regex FirstWord();
 
     [GeneratedRegex(@"\s+")]
     private static partial Regex Whitespace();

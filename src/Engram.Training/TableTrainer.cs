@@ -1,3 +1,4 @@
+using Engram.Models.Recipes;
 using Engram.Torch.Memory;
 using Engram.Addressing;
 using Engram.Models.Memory;

@@ -4,6 +4,7 @@ using Engram.Torch;
 using Engram.Models.Configuration;
 using Engram.Models.Folders;
 using Engram.Models.Memory;
+using Engram.Models.Recipes;
 using Engram.Torch.Native;
 using Engram.Tables;
 using Engram.Corpora;
@@ -163,7 +164,7 @@ public sealed class Trainer : IDisposable
     {
         var (options, context) = (setup.Options.Validated(), setup.Configuration.Validated().MaxPositionEmbeddings);
         if (options.Length > context)
-            throw new ArgumentException($"Length is {options.Length}, but max_position_embeddings of the model is {context}: shorten the sequences, or configure a longer context.");
+            throw new TrainingOptionException(nameof(options.Length), options.Length, $"max_position_embeddings of the model is {context}: shorten the sequences, or configure a longer context");
         if (setup.Configuration.Engram is { } engram && (Int128)options.TokensPerStep * engram.RowsPerToken > UniqueRows.MostAddresses)
             throw new ArgumentException($"An update of {options.TokensPerStep} tokens reads {(Int128)options.TokensPerStep * engram.RowsPerToken} rows of each table; at most {UniqueRows.MostAddresses} are possible: take fewer or shorter sequences, or fewer accumulation steps.");
         // Both refuse data that are shorter than one sequence.

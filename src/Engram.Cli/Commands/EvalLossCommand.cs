@@ -10,8 +10,8 @@ internal sealed class EvalLossCommand : CliCommand
     private readonly ModelInput _model = new();
     private readonly Option<string> _data = CorpusInput.Prepared();
     private readonly Option<string> _memory = ModelInput.Use("on", "off", "shuffled", "random");
-    private readonly Option<int> _sequences = new("--sequences") { Description = "At most this many sequences, evenly spaced", HelpName = "N", DefaultValueFactory = _ => TrainCommand.Defaults.ValidationSequences };
-    private readonly Option<int> _length = new("--length") { Description = "Tokens of one sequence", HelpName = "N", DefaultValueFactory = _ => TrainCommand.Defaults.Length };
+    private readonly Option<int> _sequences = new("--sequences") { Description = "At most this many sequences, evenly spaced", HelpName = "N", DefaultValueFactory = _ => TrainSetting.Defaults.ValidationSequences };
+    private readonly Option<int> _length = new("--length") { Description = "Tokens of one sequence", HelpName = "N", DefaultValueFactory = _ => TrainSetting.Defaults.Length };
     private readonly Option<bool> _json = CommonOptions.Json();
 
     public EvalLossCommand() : base("loss", "Measure the loss on the validation part of prepared data. The sequences are the same for every model.",

@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text.Json.Nodes;
 using Engram.Models.Configuration;
+using Engram.Models.Recipes;
 using Spectre.Console;
 
 namespace Engram.Cli.Commands;
@@ -12,7 +14,7 @@ internal sealed class PlanCommand : CliCommand
     private readonly Option<int?> _context = new("--context") { Description = "Earlier tokens that attention is charged for [default: the longest context]", HelpName = "TOKENS" };
     private readonly Option<bool> _json = CommonOptions.Json();
 
-    public PlanCommand() : base("plan", "Count the parameters, operations and bytes of a model from its configuration, without building it.",
+    public PlanCommand() : base("plan", "Count the parameters, operations and bytes of a model from its configuration, without building it; of a preset also show the recipe of its training.",
         "engram plan engram-27b",
         "engram plan config.json --context 4096 --json")
     {
@@ -24,9 +26,17 @@ internal sealed class PlanCommand : CliCommand
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
     {
         var model = parsed.GetRequiredValue(_model);
-        var plan = ModelPlan.Of(ModelSource.Load(model), parsed.GetValue(_context));
-        if (parsed.GetValue(_json)) Console.Out.WriteLine(plan.ToJson());
-        else WriteTables(plan);
+        var (configuration, recipe) = (ModelSource.Load(model), Presets.Names.Contains(model) ? PresetRecipe.Of(model) : null);
+        var plan = ModelPlan.Of(configuration, parsed.GetValue(_context));
+        if (parsed.GetValue(_json))
+        {
+            var json = JsonNode.Parse(plan.ToJson())!.AsObject();
+            json["recipe"] = recipe is null ? null : JsonNode.Parse(recipe.ToJson());
+            Terminal.Json(json);
+            return;
+        }
+        WriteTables(plan);
+        if (recipe is not null) WriteRecipe(recipe, configuration);
     }
 
     private static void WriteTables(ModelPlan plan)
@@ -59,6 +69,24 @@ internal sealed class PlanCommand : CliCommand
         Terminal.Answer.Write(formats);
 
         void Row(string name, long value, string remark) => sizes.AddRow(name, $"{value:N0}", remark);
+    }
+
+    private static void WriteRecipe(PresetRecipe preset, ModelConfiguration model)
+    {
+        var recipe = preset.Recipe;
+        var rows = new Table().AddColumns("recipe", "");
+        Row("updates", $"{recipe.Steps:N0} of {recipe.TokensPerStep:N0} tokens, {recipe.Steps * recipe.TokensPerStep:N0} in all");
+        Row("batch", $"{recipe.Sequences * recipe.AccumulationSteps:N0} sequences of {recipe.Length:N0} tokens, as {recipe.AccumulationSteps:N0} × {recipe.Sequences:N0}");
+        Row("learning rate", $"{recipe.LearningRate}, {recipe.WarmUp:N0} updates of warm-up, then {(recipe.Decay == LearningRateDecay.Steps ? "constant; × 0.316 after 80 % of the updates, × 0.1 after 90 %" : "constant; linear to 5 % over the second half")}");
+        Row("matrices", $"{recipe.MatrixOptimizer}, weight decay {recipe.WeightDecay}; vocabulary AdamW with the same, vectors AdamW without");
+        if (model.Engram is { } memory)
+            Row("tables", $"{recipe.TableOptimizer} at {recipe.TableLearningRateMultiplier} times the rate, without weight decay; moments {recipe.TableMoments}; start {(memory.TableInitStd > 0 ? $"N(0, {memory.TableInitStd}²)" : "zero")}");
+        Row("clipping", $"gradient norm at most {recipe.ClipNorm}");
+        Row("start of the matrices", $"N(0, {model.InitializerRange}²)");
+        Row("source", $"{preset.Source}");
+        Terminal.Answer.Write(rows);
+
+        void Row(string name, FormattableString value) => rows.AddRow(name, Markup.Escape(value.ToString(CultureInfo.InvariantCulture)));
     }
 
     private static Table Columns(string first, params IEnumerable<string> numbers) =>

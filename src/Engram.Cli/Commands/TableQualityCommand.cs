@@ -28,8 +28,8 @@ internal sealed class TableQualityCommand : CliCommand
             }
         },
     };
-    private readonly Option<int> _sequences = new("--sequences") { Description = "At most this many sequences, evenly spaced", HelpName = "N", DefaultValueFactory = _ => TrainCommand.Defaults.ValidationSequences };
-    private readonly Option<int> _length = new("--length") { Description = "Tokens of one sequence", HelpName = "N", DefaultValueFactory = _ => TrainCommand.Defaults.Length };
+    private readonly Option<int> _sequences = new("--sequences") { Description = "At most this many sequences, evenly spaced", HelpName = "N", DefaultValueFactory = _ => TrainSetting.Defaults.ValidationSequences };
+    private readonly Option<int> _length = new("--length") { Description = "Tokens of one sequence", HelpName = "N", DefaultValueFactory = _ => TrainSetting.Defaults.Length };
     private readonly Option<bool> _json = CommonOptions.Json();
 
     public TableQualityCommand() : base("quality",

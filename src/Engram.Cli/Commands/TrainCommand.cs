@@ -1,27 +1,23 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using System.Globalization;
 using Engram.Models.Configuration;
 using Engram.Models.Memory;
+using Engram.Models.Recipes;
 using Engram.Torch.Native;
 using Engram.Tables.Training;
 using Engram.Training;
 using Engram.Corpora;
-using Engram.Training.Optimizers;
 
 namespace Engram.Cli.Commands;
 
-/// <summary>Trains a model. Values that are not given are those of the run that is resumed, or the defaults.</summary>
+/// <summary>Trains a model. Values that are not given are those of the run that is resumed, of the preset's recipe, or the defaults of <see cref="TrainingOptions"/>.</summary>
 internal sealed class TrainCommand : CliCommand
 {
-    /// <summary>What a run has unless told otherwise. The number of updates has no default; the learning rate is the one tuned on small models.</summary>
-    public static readonly TrainingOptions Defaults = new() { Steps = 1, LearningRate = 6e-3 };
-
     private static readonly Dictionary<string, LearningRateDecay> Decays = new() { ["linear"] = LearningRateDecay.Linear, ["steps"] = LearningRateDecay.Steps };
 
     private static readonly Dictionary<string, MatrixOptimizer> MatrixOptimizers = new() { ["muon"] = MatrixOptimizer.Muon, ["adamw"] = MatrixOptimizer.AdamW };
 
-    private static readonly Dictionary<string, TableOptimizer> Optimizers = new()
+    private static readonly Dictionary<string, TableOptimizer> TableOptimizers = new()
     {
         ["adam"] = TableOptimizer.Adam, ["dense-adam"] = TableOptimizer.DenseAdam, ["deferred-adam"] = TableOptimizer.DeferredAdam, ["adagrad"] = TableOptimizer.Adagrad, ["sinkhorn"] = TableOptimizer.Sinkhorn,
     };
@@ -34,26 +30,29 @@ internal sealed class TrainCommand : CliCommand
     private readonly Option<string?> _config = new("--config") { Description = "The model: a config.json", HelpName = "FILE" };
     private readonly Option<string> _data = CorpusInput.Prepared();
     private readonly Option<string> _run = new("--run") { Description = "The folder of the run: checkpoints, metrics and in the end the model", HelpName = "FOLDER", Required = true };
-    private readonly Option<long?> _steps = new("--steps") { Description = "Updates", HelpName = "N" };
+    private readonly Option<long?> _steps = new("--steps") { Description = "Updates [default: those of the preset's recipe]", HelpName = "N" };
     private readonly Option<long?> _tokens = new("--tokens") { Description = "Training tokens, instead of --steps; rounded up to whole updates", HelpName = "N" };
-    private readonly Option<int?> _sequences = Number<int>("--sequences", "Sequences of one micro-batch", Defaults.Sequences);
-    private readonly Option<int?> _length = Number<int>("--length", "Tokens of one sequence", Defaults.Length);
-    private readonly Option<int?> _accumulation = Number<int>("--accumulation", "Micro-batches per update", Defaults.AccumulationSteps);
-    private readonly Option<double?> _learningRate = Number<double>("--learning-rate", "Peak learning rate; small models like much higher ones than the 4e-4 of the published ones", Defaults.LearningRate);
-    private readonly Option<long?> _warmup = new("--warmup") { Description = "Updates over which the learning rate rises to its peak [default: 5 % of all, at most 2000]", HelpName = "N" };
-    private readonly Option<string?> _decay = Choice("--decay", "How the learning rate falls: linearly over the second half to 5 %, or in steps to 31.6 % after 80 % of the updates and to 10 % after 90 %", Decays);
-    private readonly Option<string?> _matrixOptimizer = Choice("--matrix-optimizer", "Optimizer of the hidden matrices; vocabulary and vectors have AdamW", MatrixOptimizers);
-    private readonly Option<double?> _weightDecay = Number<double>("--weight-decay", "Decoupled weight decay of matrices and vocabulary", Defaults.WeightDecay);
-    private readonly Option<double?> _clip = Number<double>("--clip", "Largest global gradient norm, tables included", Defaults.ClipNorm);
-    private readonly Option<double?> _tableRate = Number<double>("--table-lr-multiplier", "Learning rate of the tables as a multiple of the others'; 0 freezes them", Defaults.TableLearningRateMultiplier);
-    private readonly Option<string?> _tableOptimizer = Choice("--table-optimizer", "Optimizer of the tables", Optimizers);
-    private readonly Option<string?> _tableMoments = Choice("--table-moments", "How the moments of the tables are stored; adagrad has none", Moments);
-    private readonly Option<string?> _tables = Choice("--tables", "Where the tables live while they are trained: mapped files may be larger than memory. The results are the same", Locations);
-    private readonly Option<long?> _seed = Number<long>("--seed", "Seed of starting values and data order", Defaults.Seed);
-    private readonly Option<long?> _validateEvery = Number<long>("--validate-every", "Updates between validations; 0 validates at the end only", Defaults.ValidateEvery);
-    private readonly Option<int?> _validationSequences = Number<int>("--validation-sequences", "Sequences of one validation", Defaults.ValidationSequences);
-    private readonly Option<long?> _checkpointEvery = Number<long>("--checkpoint-every", "Updates between checkpoints; 0 writes one only when interrupted", Defaults.CheckpointEvery);
-    private readonly Option<int?> _keepCheckpoints = Number<int>("--keep-checkpoints", "Newest checkpoints that are kept", Defaults.KeepCheckpoints);
+    private readonly IReadOnlyList<TrainSetting> _settings =
+    [
+        TrainSetting.Number("--sequences", nameof(TrainingOptions.Sequences), "Sequences of one micro-batch", options => options.Sequences, (options, value) => options with { Sequences = value }),
+        TrainSetting.Number("--length", nameof(TrainingOptions.Length), "Tokens of one sequence", options => options.Length, (options, value) => options with { Length = value }),
+        TrainSetting.Number("--accumulation", nameof(TrainingOptions.AccumulationSteps), "Micro-batches per update", options => options.AccumulationSteps, (options, value) => options with { AccumulationSteps = value }),
+        TrainSetting.Number("--learning-rate", nameof(TrainingOptions.LearningRate), "Peak learning rate; small models like much higher ones than the 4e-4 of the published ones", options => options.LearningRate, (options, value) => options with { LearningRate = value }),
+        TrainSetting.Number<long>("--warmup", nameof(TrainingOptions.WarmupSteps), "Updates over which the learning rate rises to its peak [default: 5 % of all, at most 2000]", read: null, (options, value) => options with { WarmupSteps = value }),
+        TrainSetting.Choice("--decay", nameof(TrainingOptions.Decay), "How the learning rate falls: linearly over the second half to 5 %, or in steps to 31.6 % after 80 % of the updates and to 10 % after 90 %", Decays, options => options.Decay, (options, value) => options with { Decay = value }),
+        TrainSetting.Choice("--matrix-optimizer", nameof(TrainingOptions.MatrixOptimizer), "Optimizer of the hidden matrices; vocabulary and vectors have AdamW", MatrixOptimizers, options => options.MatrixOptimizer, (options, value) => options with { MatrixOptimizer = value }),
+        TrainSetting.Number("--weight-decay", nameof(TrainingOptions.WeightDecay), "Decoupled weight decay of matrices and vocabulary", options => options.WeightDecay, (options, value) => options with { WeightDecay = value }),
+        TrainSetting.Number("--clip", nameof(TrainingOptions.ClipNorm), "Largest global gradient norm, tables included", options => options.ClipNorm, (options, value) => options with { ClipNorm = value }),
+        TrainSetting.Number("--table-lr-multiplier", nameof(TrainingOptions.TableLearningRateMultiplier), "Learning rate of the tables as a multiple of the others'; 0 freezes them", options => options.TableLearningRateMultiplier, (options, value) => options with { TableLearningRateMultiplier = value }),
+        TrainSetting.Choice("--table-optimizer", nameof(TrainingOptions.TableOptimizer), "Optimizer of the tables", TableOptimizers, options => options.TableOptimizer, (options, value) => options with { TableOptimizer = value }),
+        TrainSetting.Choice("--table-moments", nameof(TrainingOptions.TableMoments), "How the moments of the tables are stored; adagrad has none", Moments, options => options.TableMoments, (options, value) => options with { TableMoments = value }),
+        TrainSetting.Choice("--tables", nameof(TrainingOptions.Tables), "Where the tables live while they are trained: mapped files may be larger than memory. The results are the same", Locations, options => options.Tables, (options, value) => options with { Tables = value }),
+        TrainSetting.Number("--seed", nameof(TrainingOptions.Seed), "Seed of starting values and data order", options => options.Seed, (options, value) => options with { Seed = value }),
+        TrainSetting.Number("--validate-every", nameof(TrainingOptions.ValidateEvery), "Updates between validations; 0 validates at the end only", options => options.ValidateEvery, (options, value) => options with { ValidateEvery = value }),
+        TrainSetting.Number("--validation-sequences", nameof(TrainingOptions.ValidationSequences), "Sequences of one validation", options => options.ValidationSequences, (options, value) => options with { ValidationSequences = value }),
+        TrainSetting.Number("--checkpoint-every", nameof(TrainingOptions.CheckpointEvery), "Updates between checkpoints; 0 writes one only when interrupted", options => options.CheckpointEvery, (options, value) => options with { CheckpointEvery = value }),
+        TrainSetting.Number("--keep-checkpoints", nameof(TrainingOptions.KeepCheckpoints), "Newest checkpoints that are kept", options => options.KeepCheckpoints, (options, value) => options with { KeepCheckpoints = value }),
+    ];
     private readonly Option<bool> _resume = new("--resume") { Description = "Continue the run in the folder; everything but --run, --data and --device may then be left out" };
     private readonly Option<string> _device = CommonOptions.Device();
     private readonly Option<int?> _threads = CommonOptions.Threads("one per core; with --resume, what the run began with");
@@ -62,11 +61,10 @@ internal sealed class TrainCommand : CliCommand
     public TrainCommand() : base("train", "Train a model. Ctrl-C writes a checkpoint; --resume continues as if nothing had happened.",
         "engram train --preset quickstart-engram --data data --run run --steps 1000 --threads 1",
         "engram train --config config.json --data data --run run --tokens 10000000 --validate-every 200 --checkpoint-every 200",
-        "engram train --preset small-engram --data data --run run --steps 20000 --learning-rate 4e-4 --warmup 2000 --decay steps",
+        "engram train --preset engram-27b --data data --run run",
         "engram train --data data --run run --resume")
     {
-        foreach (var option in (Option[])[_preset, _config, _data, _run, _steps, _tokens, _sequences, _length, _accumulation, _learningRate, _warmup, _decay,
-            _matrixOptimizer, _weightDecay, _clip, _tableRate, _tableOptimizer, _tableMoments, _tables, _seed, _validateEvery, _validationSequences, _checkpointEvery, _keepCheckpoints, _resume, _device, _threads, _json]) Add(option);
+        foreach (var option in (Option[])[_preset, _config, _data, _run, _steps, _tokens, .. _settings.Select(setting => setting.Option), _resume, _device, _threads, _json]) Add(option);
         Validators.Add(CheckAlternatives);
     }
 
@@ -80,6 +78,23 @@ internal sealed class TrainCommand : CliCommand
 
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
     {
+        try
+        {
+            Train(parsed, cancellation);
+        }
+        catch (TrainingOptionException error) when (OptionOf(error.Option) is { } option)
+        {
+            throw new ArgumentException(error.MessageFor(option.Name), error);
+        }
+    }
+
+    /// <summary>The options that are properties of the training.</summary>
+    internal IReadOnlyList<TrainSetting> Settings => _settings;
+
+    private Option? OptionOf(string property) => property == nameof(TrainingOptions.Steps) ? _steps : _settings.FirstOrDefault(setting => setting.Property == property)?.Option;
+
+    private void Train(ParseResult parsed, CancellationToken cancellation)
+    {
         var run = parsed.GetRequiredValue(_run);
         if (File.Exists(run))
             throw new IOException($"{run} is a file; --run takes a folder, which is made if it is not there.");
@@ -87,7 +102,7 @@ internal sealed class TrainCommand : CliCommand
         if (begun && !parsed.GetValue(_resume))
             throw new IOException($"{run} already holds a run: continue it with --resume, or choose another folder with --run.");
         var before = begun ? Trainer.ThreadsBefore(run) : null;
-        var options = (TrainingOptionsOf(parsed, begun ? Path.Combine(run, "train.json") : null) with { Threads = parsed.GetValue(_threads) ?? before }).Validated();
+        var options = (OptionsOf(parsed, begun ? Path.Combine(run, "train.json") : null) with { Threads = parsed.GetValue(_threads) ?? before }).Validated();
         var configuration = ConfigurationOf(parsed, begun ? Path.Combine(run, "config.json") : null);
         using var corpus = PreparedCorpus.Open(parsed.GetRequiredValue(_data));
         var device = Devices.Parse(parsed.GetRequiredValue(_device));
@@ -108,33 +123,19 @@ internal sealed class TrainCommand : CliCommand
         }
     }
 
-    private TrainingOptions TrainingOptionsOf(ParseResult parsed, string? recorded)
+    /// <summary>What the command line asks for.</summary>
+    /// <param name="parsed">Options of this command.</param>
+    /// <param name="recorded">The options' file of a run that has begun, or null.</param>
+    internal TrainingOptions OptionsOf(ParseResult parsed, string? recorded)
     {
-        var options = recorded is null ? Defaults : TrainingOptions.FromJson(File.ReadAllText(recorded), recorded);
-        options = options with
-        {
-            Sequences = parsed.GetValue(_sequences) ?? options.Sequences,
-            Length = parsed.GetValue(_length) ?? options.Length,
-            AccumulationSteps = parsed.GetValue(_accumulation) ?? options.AccumulationSteps,
-            LearningRate = parsed.GetValue(_learningRate) ?? options.LearningRate,
-            WarmupSteps = parsed.GetValue(_warmup) ?? options.WarmupSteps,
-            Decay = parsed.GetValue(_decay) is { } decay ? Decays[decay] : options.Decay,
-            MatrixOptimizer = parsed.GetValue(_matrixOptimizer) is { } matrices ? MatrixOptimizers[matrices] : options.MatrixOptimizer,
-            WeightDecay = parsed.GetValue(_weightDecay) ?? options.WeightDecay,
-            ClipNorm = parsed.GetValue(_clip) ?? options.ClipNorm,
-            TableLearningRateMultiplier = parsed.GetValue(_tableRate) ?? options.TableLearningRateMultiplier,
-            TableOptimizer = parsed.GetValue(_tableOptimizer) is { } optimizer ? Optimizers[optimizer] : options.TableOptimizer,
-            TableMoments = parsed.GetValue(_tableMoments) is { } moments ? Moments[moments] : options.TableMoments,
-            Tables = parsed.GetValue(_tables) is { } tables ? Locations[tables] : options.Tables,
-            Seed = parsed.GetValue(_seed) ?? options.Seed,
-            ValidateEvery = parsed.GetValue(_validateEvery) ?? options.ValidateEvery,
-            ValidationSequences = parsed.GetValue(_validationSequences) ?? options.ValidationSequences,
-            CheckpointEvery = parsed.GetValue(_checkpointEvery) ?? options.CheckpointEvery,
-            KeepCheckpoints = parsed.GetValue(_keepCheckpoints) ?? options.KeepCheckpoints,
-        };
-        if (parsed.GetValue(_steps) is { } steps) return options with { Steps = steps };
-        if (parsed.GetValue(_tokens) is { } tokens) return options with { Steps = (tokens + options.Validated().TokensPerStep - 1) / options.TokensPerStep };
-        return recorded is not null ? options : throw NothingToResume(parsed, "--steps or --tokens");
+        var (preset, steps, tokens) = (parsed.GetValue(_preset), parsed.GetValue(_steps), parsed.GetValue(_tokens));
+        if (recorded is null && preset is null && steps is null && tokens is null) throw NothingToResume(parsed, "--steps or --tokens");
+        var options = recorded is not null ? TrainingOptions.FromJson(File.ReadAllText(recorded), recorded)
+            : preset is not null ? new TrainingOptions(PresetRecipe.Of(preset).Recipe)
+            : TrainSetting.Defaults;
+        options = _settings.Aggregate(options, (so, setting) => setting.Apply(parsed, so));
+        return tokens is { } count ? options with { Steps = (count + options.Validated().TokensPerStep - 1) / options.TokensPerStep }
+            : options with { Steps = steps ?? options.Steps };
     }
 
     private ModelConfiguration ConfigurationOf(ParseResult parsed, string? recorded) =>
@@ -149,22 +150,16 @@ internal sealed class TrainCommand : CliCommand
     private void CheckAlternatives(CommandResult given)
     {
         var resume = given.GetValue(_resume);
-        One("--preset", given.GetResult(_preset), "--config", given.GetResult(_config));
-        One("--steps", given.GetResult(_steps), "--tokens", given.GetResult(_tokens));
+        One(_preset, _config, resume, "only --resume knows them from the run");
+        One(_steps, _tokens, resume || given.GetResult(_preset) is not null, "only a preset has a recipe that says how many");
 
-        void One(string first, SymbolResult? one, string second, SymbolResult? other)
+        void One(Option first, Option second, bool known, string otherwise)
         {
-            if (one is not null && other is not null) given.AddError($"Give {first} or {second}, not both.");
-            if (one is null && other is null && !resume) given.AddError($"Give {first} or {second} (only --resume knows them from the run).");
+            var (one, other) = (given.GetResult(first), given.GetResult(second));
+            if (one is not null && other is not null) given.AddError($"Give {first.Name} or {second.Name}, not both.");
+            if (one is null && other is null && !known) given.AddError($"Give {first.Name} or {second.Name} ({otherwise}).");
         }
     }
-
-    /// <summary>An option of names, of which the first is the default.</summary>
-    private static Option<string?> Choice<T>(string name, string description, Dictionary<string, T> names) =>
-        new Option<string?>(name) { Description = $"{description} [default: {names.Keys.First()}]", HelpName = string.Join('|', names.Keys) }.AcceptOnlyFromAmong([.. names.Keys]);
-
-    private static Option<T?> Number<T>(string name, string description, T @default) where T : struct, IFormattable =>
-        new(name) { Description = $"{description} [default: {@default.ToString(null, CultureInfo.InvariantCulture)}]", HelpName = "N" };
 
     private static void Write(TrainingResult result)
     {

@@ -22,10 +22,15 @@ public static class Presets
     /// <exception cref="ArgumentException">There is no such preset; the message lists those there are.</exception>
     public static ModelConfiguration Load(string name)
     {
-        using Stream? text = Home.GetManifestResourceStream(Folder + name + Extension);
-        if (text is null) throw new ArgumentException($"There is no preset '{name}'. Presets: {string.Join(", ", Names)}.", nameof(name));
+        RequireKnown(name);
+        using Stream text = Home.GetManifestResourceStream(Folder + name + Extension)!;
         byte[] utf8 = new byte[text.Length];
         text.ReadExactly(utf8);
         return ModelConfiguration.Parse(utf8, "preset " + name);
+    }
+
+    internal static void RequireKnown(string name)
+    {
+        if (!Names.Contains(name)) throw new ArgumentException($"There is no preset '{name}'. Presets: {string.Join(", ", Names)}.", nameof(name));
     }
 }

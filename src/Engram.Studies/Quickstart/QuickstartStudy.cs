@@ -1,10 +1,10 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Engram.Models.Configuration;
+using Engram.Models.Recipes;
 using Engram.Torch.Generation;
 using Engram.Training;
 using Engram.Corpora;
-using Engram.Training.Optimizers;
 
 namespace Engram.Studies.Quickstart;
 
@@ -47,21 +47,7 @@ public sealed record QuickstartStudy
     public static QuickstartStudy Default { get; } = new()
     {
         Source = CorpusSource.DotnetDocs,
-        Training = new TrainingOptions
-        {
-            Steps = 1000,
-            Sequences = 8,
-            Length = 128,
-            LearningRate = 16e-3,
-            TableLearningRateMultiplier = 5,
-            Decay = LearningRateDecay.Linear,
-            WarmupSteps = 50,
-            WeightDecay = 0.1,
-            ClipNorm = 1,
-            ValidateEvery = 200,
-            ValidationSequences = 512,
-            CheckpointEvery = 200,
-        },
+        Training = new TrainingOptions(PresetRecipe.Of("quickstart-engram").Recipe) { ValidateEvery = 200, ValidationSequences = 512, CheckpointEvery = 200 },
     };
 
     /// <summary>The corpus: a file, a folder, or <see cref="CorpusSource.DotnetDocs"/>.</summary>

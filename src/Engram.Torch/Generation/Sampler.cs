@@ -23,11 +23,11 @@ public sealed record SamplingOptions
     public SamplingOptions Validated()
     {
         if (!(Temperature >= 0) || double.IsInfinity(Temperature))
-            throw new ArgumentException($"Temperature {Temperature} is not a finite number of at least 0.");
+            throw new ArgumentException($"Temperature {Temperature} is not a finite number of at least 0.", nameof(Temperature));
         if (!(TopP is > 0 and <= 1))
-            throw new ArgumentException($"Top-p {TopP} is not in (0, 1].");
+            throw new ArgumentException($"Top-p {TopP} is not in (0, 1].", nameof(TopP));
         if (MaxNewTokens < 1)
-            throw new ArgumentException($"The number of new tokens {MaxNewTokens} is less than 1.");
+            throw new ArgumentException($"The number of new tokens {MaxNewTokens} is less than 1.", nameof(MaxNewTokens));
         return this;
     }
 }

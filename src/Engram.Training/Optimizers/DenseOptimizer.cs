@@ -1,3 +1,4 @@
+using Engram.Models.Recipes;
 using Engram.Torch;
 using static TorchSharp.torch;
 

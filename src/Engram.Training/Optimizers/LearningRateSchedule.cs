@@ -1,14 +1,6 @@
+using Engram.Models.Recipes;
+
 namespace Engram.Training.Optimizers;
-
-/// <summary>How the learning rate leaves its plateau.</summary>
-public enum LearningRateDecay
-{
-    /// <summary>× 0.316 after 80 % of the updates, × 0.1 after 90 % (DeepSeek LLM).</summary>
-    Steps,
-
-    /// <summary>Constant, then linear to a fraction of the base (warm-up, stable, decay).</summary>
-    Linear,
-}
 
 /// <summary>The learning rate of every update of a run: a linear warm-up, a plateau, a decay. A pure function of the update's number.</summary>
 public sealed record LearningRateSchedule

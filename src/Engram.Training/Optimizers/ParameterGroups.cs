@@ -1,16 +1,7 @@
+using Engram.Models.Recipes;
 using Engram.Torch;
 
 namespace Engram.Training.Optimizers;
-
-/// <summary>The optimizer of a group of matrices.</summary>
-public enum MatrixOptimizer
-{
-    /// <summary>Muon.</summary>
-    Muon,
-
-    /// <summary>AdamW with weight decay.</summary>
-    AdamW,
-}
 
 /// <summary>Which update rule every dense parameter of a model has: each exactly one.</summary>
 /// <param name="Muon">Matrices orthogonalised one by one.</param>

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.Json.Nodes;
 using Engram.Models.Configuration;
 using Engram.Tests.Storage;
 
@@ -14,6 +15,10 @@ public sealed class PlanTests
         Assert.Equal(26_725_659_860, plan.GetProperty("total_parameters").GetInt64());
         Assert.Equal(3_839_568_980, plan.GetProperty("active_parameters").GetInt64());
         Assert.Equal(0.7435, Math.Round(plan.GetProperty("allocation_ratio").GetDouble(), 4));
+        var recipe = plan.GetProperty("recipe");
+        Assert.Contains("2601.07372", recipe.GetProperty("source").GetString());
+        Assert.Equal((50_000, 4e-4, "steps", "muon"), (recipe.GetProperty("recipe").GetProperty("steps").GetInt64(), recipe.GetProperty("recipe").GetProperty("learning_rate").GetDouble(),
+            recipe.GetProperty("recipe").GetProperty("decay").GetString(), recipe.GetProperty("recipe").GetProperty("matrix_optimizer").GetString()));
     }
 
     [Fact]
@@ -24,6 +29,8 @@ public sealed class PlanTests
         Assert.Contains("3,839,568,980", text);
         Assert.Contains("0.7435", text);
         Assert.Contains("memory tables", text);
+        foreach (var shown in (string[])["50,000 of 5,242,880 tokens, 262,144,000,000 in all", "1,280 sequences of 4,096 tokens", "0.0004, 2,000 updates of warm-up", "Adam at 5 times the rate", "N(0, 0.006²)"])
+            Assert.Contains(shown, text);
     }
 
     [Fact]
@@ -31,9 +38,12 @@ public sealed class PlanTests
     {
         using var folder = new TemporaryFolder();
         Presets.Load("tiny-engram").Save(folder.File("config.json"));
-        var ofPreset = (await CliProcess.Run("plan", "tiny-engram", "--json", "--context", "64")).Ok().Output;
-        Assert.Equal(ofPreset, (await CliProcess.Run("plan", folder.File("config.json"), "--json", "--context", "64")).Ok().Output);
-        Assert.Equal(ofPreset, (await CliProcess.Run("plan", Path.GetDirectoryName(folder.File("config.json"))!, "--json", "--context", "64")).Ok().Output);
+        var preset = JsonNode.Parse((await CliProcess.Run("plan", "tiny-engram", "--json", "--context", "64")).Ok().Output)!;
+        Assert.NotNull(preset["recipe"]);
+        preset["recipe"] = null;   // belongs to the preset
+        var ofPreset = preset.ToJsonString();
+        foreach (var model in (string[])[folder.File("config.json"), Path.GetDirectoryName(folder.File("config.json"))!])
+            Assert.Equal(ofPreset, JsonNode.Parse((await CliProcess.Run("plan", model, "--json", "--context", "64")).Ok().Output)!.ToJsonString());
     }
 
     [Fact]

@@ -1,10 +1,11 @@
+using Engram.Models.Recipes;
 using System.Diagnostics;
 using System.Text.Json.Nodes;
+using Engram.Cli;
 using Engram.Cli.Commands;
 using Engram.Models.Configuration;
 using Engram.Torch.Tests.Training;
 using Engram.Training;
-using Engram.Training.Optimizers;
 
 namespace Engram.Torch.Tests.Cli;
 
@@ -79,7 +80,7 @@ public sealed class TrainTests(TrainedRun trained)
         Assert.Equal(TinyRun.Metrics(whole), TinyRun.Metrics(stopped));
         var options = TrainingOptions.FromJson(File.ReadAllText(Path.Combine(stopped, "train.json")), "train.json");
         Assert.Equal(
-            TrainCommand.Defaults with
+            new TrainingOptions(PresetRecipe.Of("tiny-engram").Recipe) with
             {
                 Steps = 200, Sequences = 4, Length = 32, ValidationSequences = 4, LearningRate = 0.002, WarmupSteps = 7, Decay = LearningRateDecay.Steps,
                 MatrixOptimizer = MatrixOptimizer.AdamW, WeightDecay = 0.2, ClipNorm = 0.5, TableLearningRateMultiplier = 3, KeepCheckpoints = 1, Threads = 1,
@@ -125,31 +126,67 @@ public sealed class TrainTests(TrainedRun trained)
         Assert.Contains("no memory", inspected.ErrorLine);
     }
 
+    /// <summary>The recipe of a preset is all it needs; what is given besides overrides it, value by value.</summary>
+    [Fact]
+    public void Preset_BringsItsRecipe()
+    {
+        var paper = new TrainingOptions(PresetRecipe.Of("engram-27b").Recipe);
+        Assert.Equal(paper, Options("--preset", "engram-27b"));
+        Assert.Equal(paper with { Steps = 41_000, ClipNorm = 2, Sequences = 4, AccumulationSteps = 320, TableOptimizer = TableOptimizer.DeferredAdam, Seed = 7 },
+            Options("--preset", "engram-27b", "--steps", "41000", "--clip", "2", "--sequences", "4", "--accumulation", "320", "--table-optimizer", "deferred-adam", "--seed", "7"));
+        Assert.Equal(2, Options("--preset", "engram-27b", "--tokens", "5242881").Steps);
+        Assert.Equal(new TrainingOptions { Steps = 3 }, Options("--config", "config.json", "--steps", "3"));
+
+        static TrainingOptions Options(params string[] arguments)
+        {
+            var parsed = CommandTree.Create().Parse(["train", "--data", "data", "--run", "run", .. arguments]);
+            Assert.Empty(parsed.Errors);
+            return Assert.IsType<TrainCommand>(parsed.CommandResult.Command).OptionsOf(parsed, recorded: null);
+        }
+    }
+
+    /// <summary>Every option that is a property of the training sets that property, and says its default.</summary>
+    [Fact]
+    public void Settings_CoverTheOptions()
+    {
+        var train = CommandTree.Create().Subcommands.OfType<TrainCommand>().Single();
+        string[] properties = [.. train.Settings.Select(setting => setting.Property)];
+        Assert.Equal(
+            typeof(TrainingOptions).GetProperties().Where(property => property.SetMethod is not null).Select(property => property.Name).Except([nameof(TrainingOptions.Steps), nameof(TrainingOptions.Threads)]).Order(),
+            properties.Order());
+        Assert.All(train.Settings, setting => Assert.Contains("[default: ", setting.Option.Description));
+        Assert.Contains("[default: 0.006]", train.Options.Single(option => option.Name == "--learning-rate").Description);
+        Assert.Contains("[default: linear]", train.Options.Single(option => option.Name == "--decay").Description);
+    }
+
     [Fact]
     public async Task RunThatCannotStart_LeavesTheFolderFree()
     {
         var run = trained["failed"];
         var tooLong = await CliProcess.Run("train", "--preset", "tiny-engram", "--data", trained.Data, "--run", run, "--steps", "2", "--length", "257");
         Assert.Equal(2, tooLong.ExitCode);
-        Assert.Contains("257", tooLong.ErrorLine);
+        Assert.Contains("--length is 257; max_position_embeddings of the model is 256", tooLong.ErrorLine);
         (await CliProcess.Run(trained.Train(run, "--steps", "1"))).Ok();
     }
 
     [Theory]
     [InlineData("--preset or --config", "--steps", "1")]
-    [InlineData("--steps or --tokens", "--preset", "tiny")]
+    [InlineData("--steps or --tokens", "--config", "config.json")]
     [InlineData("not both", "--preset", "tiny", "--steps", "1", "--tokens", "1")]
     [InlineData("'tinny'", "--preset", "tinny", "--steps", "1")]
     [InlineData("--threads", "--preset", "tiny", "--steps", "1", "--threads", "0")]
     [InlineData("--steps is 0", "--preset", "tiny", "--steps", "0")]
     [InlineData("--warmup is -1", "--preset", "tiny", "--steps", "1", "--warmup", "-1")]
     [InlineData("--weight-decay is -0.5", "--preset", "tiny", "--steps", "1", "--weight-decay", "-0.5")]
+    [InlineData("--learning-rate is 0; it must be above 0", "--preset", "tiny", "--steps", "1", "--learning-rate", "0")]
+    [InlineData("--accumulation is 0", "--preset", "tiny", "--accumulation", "0")]
+    [InlineData("--table-moments is bfloat16", "--preset", "tiny", "--table-optimizer", "adagrad", "--table-moments", "bfloat16")]
     [InlineData("--clip is 0", "--preset", "tiny", "--steps", "1", "--clip", "0")]
     [InlineData("--table-lr-multiplier is -1", "--preset", "tiny", "--steps", "1", "--table-lr-multiplier", "-1")]
     [InlineData("--keep-checkpoints is 0", "--preset", "tiny", "--steps", "1", "--keep-checkpoints", "0")]
     [InlineData("'cosine'", "--preset", "tiny", "--steps", "1", "--decay", "cosine")]
     [InlineData("'sgd'", "--preset", "tiny", "--steps", "1", "--matrix-optimizer", "sgd")]
-    [InlineData("--device 'tpu'", "--preset", "tiny-engram", "--steps", "1", "--device", "tpu")]
+    [InlineData("--device: Device 'tpu'", "--preset", "tiny-engram", "--steps", "1", "--device", "tpu")]
     [InlineData("holds no run", "--resume")]
     public async Task WrongUsage_IsOneLine_AndWritesNothing(string named, params string[] arguments)
     {

@@ -1,3 +1,4 @@
+using Engram.Models.Recipes;
 using Engram.Training.Optimizers;
 
 namespace Engram.Torch.Tests.Optimizers;

@@ -1,3 +1,4 @@
+using Engram.Models.Recipes;
 using Engram.Models.Configuration;
 using Engram.Training.Optimizers;
 using static TorchSharp.torch;

@@ -1,3 +1,4 @@
+using Engram.Models.Recipes;
 using System.Diagnostics;
 using System.Globalization;
 using Engram.Models.Memory;

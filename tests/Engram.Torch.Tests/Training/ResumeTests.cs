@@ -1,6 +1,6 @@
+using Engram.Models.Recipes;
 using Engram.Tests.Storage;
 using Engram.Training;
-using Engram.Training.Optimizers;
 
 namespace Engram.Torch.Tests.Training;
 

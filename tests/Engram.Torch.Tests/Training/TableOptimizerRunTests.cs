@@ -1,7 +1,7 @@
+using Engram.Models.Recipes;
 using Engram.Models.Memory;
 using Engram.Tables.Training;
 using Engram.Tests.Storage;
-using Engram.Training;
 
 namespace Engram.Torch.Tests.Training;
 
@@ -118,7 +118,7 @@ public sealed class TableOptimizerRunTests : IDisposable
         Assert.Contains("\"table_moments\": \"bfloat16\"", json);
         Assert.Contains("\"tables\": \"mapped\"", json);
         var wrong = TinyRun.Options with { TableOptimizer = TableOptimizer.Adagrad, TableMoments = MomentFormat.BFloat16 };
-        Assert.StartsWith("TableMoments is bfloat16", Assert.Throws<ArgumentException>(wrong.Validated).Message);
+        Assert.StartsWith("TableMoments is bfloat16", Assert.Throws<TrainingOptionException>(wrong.Validated).Message);
     }
 
     [Fact]

@@ -1,0 +1,23 @@
+using System.Text.Json.Serialization;
+using Engram.Tables.Training;
+
+namespace Engram.Models.Recipes;
+
+/// <summary>What trains the tables; everything else has the <see cref="MatrixOptimizer"/> and AdamW.</summary>
+public enum TableOptimizer
+{
+    /// <summary><see cref="RowAdam"/>: lazy, two moments a value.</summary>
+    [JsonStringEnumMemberName("adam")] Adam,
+
+    /// <summary>The same for every row at every step, read or not (<see cref="RowUpdates.Dense"/>): the reference, for small tables.</summary>
+    [JsonStringEnumMemberName("dense_adam")] DenseAdam,
+
+    /// <summary><see cref="DenseAdam"/> to the bit, computed when rows are read again (<see cref="RowUpdates.Deferred"/>).</summary>
+    [JsonStringEnumMemberName("deferred_adam")] DeferredAdam,
+
+    /// <summary><see cref="RowAdagrad"/>: lazy, one number a row.</summary>
+    [JsonStringEnumMemberName("adagrad")] Adagrad,
+
+    /// <summary><see cref="RowSinkhorn"/>: momentum, balanced over the whole table, one moment a value.</summary>
+    [JsonStringEnumMemberName("sinkhorn")] Sinkhorn,
+}
