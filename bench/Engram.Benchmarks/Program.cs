@@ -30,6 +30,9 @@ switch (args)
         Malloc.Tune();
         TableComparison.Gather(rest.Length > 0 ? double.Parse(rest[0]) : 4, rest.Length > 1 ? int.Parse(rest[1]) : Environment.ProcessorCount);
         return 0;
+    case ["distinct", .. var rest] when rest.Length <= 1:
+        DistinctComparison.Run(rest.Length > 0 ? int.Parse(rest[0]) : Environment.ProcessorCount);
+        return 0;
     case ["sizes"]:
         TableComparison.Sizes();
         return 0;
@@ -47,6 +50,6 @@ switch (args)
             threads: rest.Length > 2 ? int.Parse(rest[2]) : 1);
         return 0;
     default:
-        Console.Error.WriteLine("usage: dotnet run -c Release --project bench/Engram.Benchmarks -- training [threads] [steps] | experts [threads] [rounds] [2,66,...] | addressing [python] | tokenizer TOKENIZER.json TEXT... | gather [GiB] [threads] | sizes | disk FOLDER | cache FOLDER | memory-cost [preset] [format] [threads]");
+        Console.Error.WriteLine("usage: dotnet run -c Release --project bench/Engram.Benchmarks -- training [threads] [steps] | experts [threads] [rounds] [2,66,...] | addressing [python] | tokenizer TOKENIZER.json TEXT... | gather [GiB] [threads] | distinct [threads] | sizes | disk FOLDER | cache FOLDER | memory-cost [preset] [format] [threads]");
         return 2;
 }

@@ -1,6 +1,5 @@
 using Engram.Models.Configuration;
 using Engram.Models.Memory;
-using Engram.Tables;
 using Engram.Tokenization;
 using Engram.Torch.Folders;
 using Engram.Torch.Memory;
@@ -37,10 +36,10 @@ public sealed class LanguageModel : IDisposable
     /// <param name="device">Where the dense part lives; host memory by default.</param>
     /// <exception cref="ArgumentException">Configuration and tokenizer do not fit.</exception>
     public static LanguageModel Create(ModelConfiguration configuration, Tokenizer tokenizer, long seed, Device? device = null) =>
-        Create(configuration, tokenizer, seed, device, (_, rows, width) => new EngramTable(rows, width));
+        Create(configuration, tokenizer, seed, device, trainingFolder: null);
 
-    /// <summary>A model whose tables are made of zeros from layer index, rows and width.</summary>
-    internal static LanguageModel Create(ModelConfiguration configuration, Tokenizer tokenizer, long seed, Device? device, Func<int, long, int, EngramTable> zeros)
+    /// <summary>A model whose tables are made where they are trained: in files of a folder, or in memory if it is null.</summary>
+    internal static LanguageModel Create(ModelConfiguration configuration, Tokenizer tokenizer, long seed, Device? device, string? trainingFolder)
     {
         if (tokenizer.VocabularySize > configuration.VocabularySize)
             throw new ArgumentException(
@@ -48,7 +47,7 @@ public sealed class LanguageModel : IDisposable
         MemoryBank? memory = null;
         if (configuration.Engram is { } engram)
         {
-            memory = MemoryBank.Create(configuration, tokenizer, seed, zeros);
+            memory = MemoryBank.Create(configuration, tokenizer, seed, trainingFolder);
             var canonical = memory.Map.CanonicalVocabularySize;
             if (engram.CompressedVocabularySize != 0 && engram.CompressedVocabularySize != canonical)
                 throw new ArgumentException(
@@ -102,20 +101,14 @@ public sealed class LanguageModel : IDisposable
         return Transformer.Continue(states, ids, gathered, taps);
     }
 
-    /// <summary>Name of the first tensor that holds a value that is not finite, or null. Mapped tables are not walked: whoever trains them looks at the rows it changes.</summary>
+    /// <summary>Name of the first tensor that holds a value that is not finite, or null. Of mapped tables only rows that training has changed are looked at.</summary>
     internal string? FirstNonFinite()
     {
         using var scope = NewDisposeScope();
         foreach (var parameter in Transformer.Parameters.All)
             if (!parameter.Tensor.isfinite().all().item<bool>())
                 return parameter.Name;
-        for (var position = 0; position < (Memory?.LayerIds.Count ?? 0); position++)
-        {
-            if (Memory!.Table(position) is { IsMapped: false } table && table.FirstRowNotFinite() is not null)
-                return TablePaths.Tensor(Memory.LayerIds[position]);
-        }
-
-        return null;
+        return Memory?.Tables.FirstNotFinite();
     }
 
     /// <inheritdoc/>

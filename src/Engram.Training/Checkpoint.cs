@@ -42,38 +42,34 @@ internal static class Checkpoint
     /// <param name="folder">Its place.</param>
     /// <param name="model">What is trained.</param>
     /// <param name="optimizer">Of the dense parameters.</param>
-    /// <param name="tables">Of the tables, if they are trained.</param>
-    /// <param name="mapped">Whether the tables stay where they are.</param>
     /// <param name="step">Updates done.</param>
     /// <param name="clock">Time spent.</param>
-    public static void Save(string folder, LanguageModel model, DenseOptimizer optimizer, TableTrainer? tables, bool mapped, long step, TrainingClock clock) =>
+    public static void Save(string folder, LanguageModel model, DenseOptimizer optimizer, long step, TrainingClock clock) =>
         FolderReplacement.Replace(folder, temporary =>
         {
-            if (mapped)
-                LanguageModelFolder.WriteWithoutTables(model, temporary);
-            else
-                LanguageModelFolder.WriteInto(model, temporary);
+            LanguageModelFolder.WriteWithoutTables(model, temporary);
             var training = Directory.CreateDirectory(Path.Combine(temporary, "training")).FullName;
             SaveMoments(optimizer, Path.Combine(training, Optimizer));
-            tables?.Save(training);
+            model.Memory?.Tables.SaveCheckpoint(temporary, training, step);
             AtomicFile.WriteAllText(Path.Combine(training, Trainer), JsonSerializer.Serialize(new TrainerState(step, clock, get_num_threads()), Json));
         });
 
-    /// <summary>Reads the training state beside a model.</summary>
+    /// <summary>Reads the training state beside a model, and returns tables that are trained in place to it.</summary>
     /// <param name="folder">The checkpoint.</param>
     /// <param name="step">Updates it was written after, as its name says.</param>
+    /// <param name="model">Read from the checkpoint.</param>
     /// <param name="optimizer">Receives the moments of the dense parameters.</param>
-    /// <param name="tables">Receives those of the tables.</param>
     /// <exception cref="FileNotFoundException">A file is missing.</exception>
     /// <exception cref="InvalidDataException">A file is damaged or belongs to another model or update.</exception>
-    public static TrainingClock Load(string folder, long step, DenseOptimizer optimizer, TableTrainer? tables)
+    public static TrainingClock Load(string folder, long step, LanguageModel model, DenseOptimizer optimizer)
     {
         var training = Path.Combine(folder, "training");
         LoadMoments(optimizer, Path.Combine(training, Optimizer));
-        tables?.Load(training);
         var state = ReadState(Path.Combine(training, Trainer));
-        return state.Step == step ? state.Clock
-            : throw new InvalidDataException($"{Path.Combine(training, Trainer)} is of update {state.Step}, but its folder of update {step}.");
+        if (state.Step != step)
+            throw new InvalidDataException($"{Path.Combine(training, Trainer)} is of update {state.Step}, but its folder of update {step}.");
+        model.Memory?.Tables.Restore(training, step);
+        return state.Clock;
     }
 
     /// <summary>Threads of one tensor operation in the process that wrote a checkpoint; null if it does not say.</summary>

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Engram.Models.Configuration;
 using Engram.Models.Folders;
+using Engram.Models.Memory;
 using Engram.Storage;
 using Engram.Corpora;
 
@@ -10,7 +11,7 @@ namespace Engram.Training;
 /// <summary>
 /// The folder of one training run: <c>train.json</c> (options), <c>config.json</c>, <c>data.json</c> (the summary of the prepared data),
 /// <c>metrics.jsonl</c>, <c>tensorboard/</c>, <c>checkpoints/NNNNNNNN/</c>, <c>tables/</c> (mapped tables, while they are trained), <c>model/</c> and <c>result.json</c> when finished. One process at a
-/// time holds it.
+/// time has it locked. What it records survives a crash of the machine.
 /// </summary>
 internal sealed class RunFolder : IDisposable
 {
@@ -18,7 +19,7 @@ internal sealed class RunFolder : IDisposable
 
     private readonly FileStream _lock;
 
-    private RunFolder(string path, FileStream held) => (Path, _lock) = (path, held);
+    private RunFolder(string path, FileStream locked) => (Path, _lock) = (path, locked);
 
     public string Path { get; }
 
@@ -36,11 +37,11 @@ internal sealed class RunFolder : IDisposable
 
     private string Checkpoints => System.IO.Path.Combine(Path, "checkpoints");
 
-    /// <summary>Takes hold of a run folder, creating it if needed.</summary>
-    /// <exception cref="IOException">Another process holds it, or it cannot be written.</exception>
+    /// <summary>Opens and locks a run folder, creating it if needed.</summary>
+    /// <exception cref="IOException">Another process has it locked, or it cannot be written.</exception>
     public static RunFolder Open(string path)
     {
-        Directory.CreateDirectory(path);
+        DurableFolder.Create(path);
         var file = System.IO.Path.Combine(path, "run.lock");
         // Whatever has been a run's folder has a lock.
         if (!File.Exists(file) && !File.Exists(System.IO.Path.Combine(path, OptionsName)) && Directory.EnumerateFileSystemEntries(path).Select(System.IO.Path.GetFileName).FirstOrDefault() is { } foreign)
@@ -53,7 +54,7 @@ internal sealed class RunFolder : IDisposable
         }
         catch (IOException e) when (e.GetType() == typeof(IOException))
         {
-            throw new IOException($"The run folder {path} cannot be held; is another process training there? {e.Message}", e);
+            throw new IOException($"The run folder {path} cannot be locked; is another process training there? {e.Message}", e);
         }
     }
 
@@ -84,7 +85,7 @@ internal sealed class RunFolder : IDisposable
     /// <summary>Records what the run is.</summary>
     public void Begin(ModelConfiguration configuration, TrainingOptions options)
     {
-        Directory.CreateDirectory(Checkpoints);
+        DurableFolder.Create(Checkpoints);
         configuration.Save(ConfigurationFile);
         // Last: a run has begun when its options are there.
         AtomicFile.WriteAllText(OptionsFile, options.ToJson());
@@ -128,14 +129,17 @@ internal sealed class RunFolder : IDisposable
         throw new InvalidDataException($"{file} differs from the {what} given: {string.Join(", ", differences)}. A run is resumed with the {what} it began with.");
     }
 
-    /// <summary>What crashed writes left behind; nobody else writes while the folder is held.</summary>
+    /// <summary>What crashed writes left behind; nobody else writes while the folder is locked.</summary>
     private void RemoveLeftovers()
     {
         FolderReplacement.RemoveLeftovers(Path, "model");
-        if (File.Exists(ResultFile))
-            new WorkingTables(Tables).Clear();
         if (Directory.Exists(Checkpoints))
             FolderReplacement.RemoveLeftovers(Checkpoints, "*");
+        if (File.Exists(ResultFile))
+        {
+            Prune(keep: 0);
+            ModelTables.Delete(Tables);
+        }
         foreach (var file in (string[])[OptionsFile, ConfigurationFile, DataFile, ResultFile, System.IO.Path.Combine(Path, MetricsLog.FileName)])
             foreach (var left in Directory.GetFiles(Path, System.IO.Path.GetFileName(file) + ".*.tmp"))
                 File.Delete(left);

@@ -35,8 +35,8 @@ public static class TableQuality
         {
             using var converted = memory.InFormat(format);
             var loss = ValidationLoss.Measure(model, corpus, length, sequences, converted, cancellation);
-            var rowBytes = format.RowBytes(memory.Store(0).Width);
-            var rows = Enumerable.Range(0, memory.LayerIds.Count).Sum(position => memory.Store(position).Rows);
+            var rowBytes = format.RowBytes(memory.Tables.Store(0).Width);
+            var rows = Enumerable.Range(0, memory.LayerIds.Count).Sum(position => memory.Tables.Store(position).Rows);
             yield return new FormatQuality(format, rowBytes, rows * rowBytes, loss, loss.Nats - own.Nats);
         }
     }

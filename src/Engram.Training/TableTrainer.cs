@@ -18,8 +18,6 @@ internal sealed class TableTrainer : IDisposable
     private readonly MemoryBank _memory;
     private readonly Layer[] _layers;
 
-    private readonly WorkingTables? _working;
-
     private sealed class Layer(RowOptimizer optimizer) : IDisposable
     {
         public RowOptimizer Optimizer { get; } = optimizer;
@@ -29,63 +27,15 @@ internal sealed class TableTrainer : IDisposable
         /// <summary>Summed gradients of the distinct rows, [u, w].</summary>
         public RowGradients Gradients { get; } = new(optimizer.Table.Width);
 
-        public void Dispose()
-        {
-            Gradients.Dispose();
-            Optimizer.Dispose();
-        }
+        public void Dispose() => Gradients.Dispose();
     }
 
     /// <param name="memory">Its tables must be float32 and writable.</param>
     /// <param name="options">Optimizer and its moments.</param>
-    /// <param name="working">Where mapped tables live; null for tables in memory.</param>
-    public TableTrainer(MemoryBank memory, TrainingOptions options, WorkingTables? working)
+    public TableTrainer(MemoryBank memory, TrainingOptions options)
     {
-        (_memory, _working) = (memory, working);
-        _layers = new Layer[memory.LayerIds.Count];
-        try
-        {
-            for (var position = 0; position < _layers.Length; position++)
-                _layers[position] = new Layer(NewOptimizer(memory.Table(position), options, working?.StateFile(memory.LayerIds[position])));
-        }
-        catch
-        {
-            Dispose();
-            throw;
-        }
-    }
-
-    private static RowOptimizer NewOptimizer(EngramTable table, TrainingOptions options, string? stateFile) => options.TableOptimizer switch
-    {
-        TableOptimizer.Adagrad => new RowAdagrad(table, stateFile: stateFile),
-        TableOptimizer.Sinkhorn => new RowSinkhorn(table, moments: options.TableMoments, stateFile: stateFile),
-        TableOptimizer.DenseAdam => new RowAdam(table, moments: options.TableMoments, stateFile: stateFile, updates: RowUpdates.Dense),
-        TableOptimizer.DeferredAdam => new RowAdam(table, moments: options.TableMoments, stateFile: stateFile, updates: RowUpdates.Deferred),
-        _ => new RowAdam(table, moments: options.TableMoments, stateFile: stateFile),
-    };
-
-    /// <summary>Returns mapped tables and their state to what they were after an update; its checkpoint is loaded next.</summary>
-    public void ReturnTo(long step) => ForJournals((layer, journal) => _working!.Return(layer, journal, step));
-
-    /// <summary>Lets mapped tables return to what they are now, after this update.</summary>
-    public void BeginJournals(long step) => ForJournals((layer, journal) => _working!.Begin(layer, journal, step));
-
-    private void ForJournals(Action<int, UndoJournal> action)
-    {
-        for (var position = 0; position < _layers.Length; position++)
-            if (_layers[position].Optimizer.Journal is { } journal)
-                action(_memory.LayerIds[position], journal);
-    }
-
-    /// <summary>Name of the first mapped table with a changed row that is not finite, or null.</summary>
-    public string? FirstNonFinite() =>
-        Enumerable.Range(0, _layers.Length).Where(position => _layers[position].Optimizer.Journal?.FirstChangedRowNotFinite() is not null).Select(TensorName).FirstOrDefault();
-
-    /// <summary>Waits until mapped tables, their state and journals are on the disk.</summary>
-    public void Flush()
-    {
-        foreach (var layer in _layers)
-            layer.Optimizer.Flush();
+        _memory = memory;
+        _layers = [.. memory.Tables.Train(options.TableOptimizer, options.TableMoments).Select(optimizer => new Layer(optimizer))];
     }
 
     /// <summary>Brings every row up to date: before the tables are saved or read by anything but <see cref="Begin"/>.</summary>
@@ -145,29 +95,10 @@ internal sealed class TableTrainer : IDisposable
             layer.Optimizer.Step(layer.Unique.Rows, layer.Gradients.Values, learningRate, (float)scale, get_num_threads());
     }
 
-    /// <summary>Writes <c>table-NN.safetensors</c> with the optimizer's state of each table; of mapped tables what is not kept per row.</summary>
-    public void Save(string folder)
-    {
-        for (var position = 0; position < _layers.Length; position++)
-            _layers[position].Optimizer.Save(Path.Combine(folder, FileName(position)), TensorName(position));
-    }
-
-    /// <summary>Reads what <see cref="Save"/> wrote.</summary>
-    public void Load(string folder)
-    {
-        for (var position = 0; position < _layers.Length; position++)
-            _layers[position].Optimizer.Load(Path.Combine(folder, FileName(position)), TensorName(position));
-    }
-
     /// <inheritdoc/>
     public void Dispose()
     {
-        // Null where the constructor did not come so far.
         foreach (var layer in _layers)
-            layer?.Dispose();
+            layer.Dispose();
     }
-
-    private string TensorName(int position) => TablePaths.Tensor(_memory.LayerIds[position]);
-
-    private string FileName(int position) => $"table-{_memory.LayerIds[position]:00}.safetensors";
 }

@@ -1,12 +1,10 @@
 using System.Diagnostics;
-using Engram.Torch.Folders;
 using Engram.Torch;
 using Engram.Models.Configuration;
-using Engram.Models.Folders;
 using Engram.Models.Memory;
 using Engram.Models.Recipes;
-using Engram.Torch.Native;
 using Engram.Tables;
+using Engram.Torch.Native;
 using Engram.Corpora;
 
 namespace Engram.Training;
@@ -22,7 +20,6 @@ public sealed class Trainer : IDisposable
     private readonly RunFolder _folder;
     private readonly LanguageModel _model;
     private readonly TrainingStep _update;
-    private readonly WorkingTables? _working;
     private readonly LossWatch _watch;
     private readonly double _flopsPerToken;
     private readonly double _matmulPeak;
@@ -36,20 +33,13 @@ public sealed class Trainer : IDisposable
         var newest = folder.CheckpointSteps().LastOrDefault();
         try
         {
-            if (setup.Configuration.Engram is not null && _options.Tables == TableLocation.Mapped)
-                _working = Reopen(newest);
+            var trainingFolder = setup.Configuration.Engram is not null && _options.Tables == TableLocation.Mapped ? Reopen(newest) : null;
             _model = newest > 0
-                ? LanguageModel.Load(folder.Checkpoint(newest), setup.Device, new MemoryOptions { Open = _working is null ? null : _working.Open })
-                : LanguageModel.Create(setup.Configuration, setup.Corpus.Tokenizer, _options.Seed, setup.Device, _working is null ? (_, rows, width) => new EngramTable(rows, width) : _working.Create);
-            _update = new TrainingStep(_model, _options, _working);
-            // From here on tables change; what fails before leaves no note that they might be half-way to the disk.
-            _working?.Hold();
+                ? LanguageModel.Load(folder.Checkpoint(newest), setup.Device, new MemoryOptions { TrainingFolder = trainingFolder })
+                : LanguageModel.Create(setup.Configuration, setup.Corpus.Tokenizer, _options.Seed, setup.Device, trainingFolder);
+            _update = new TrainingStep(_model, _options);
             if (newest > 0)
-            {
-                Tables?.ReturnTo(newest);
-                (_step, _time) = (newest, Checkpoint.Load(folder.Checkpoint(newest), newest, _update.Optimizer, Tables));
-                Tables?.BeginJournals(newest);
-            }
+                (_step, _time) = (newest, Checkpoint.Load(folder.Checkpoint(newest), newest, _model, _update.Optimizer));
 
             _watch = new LossWatch(_model.Configuration.VocabularySize, _options);
             _flopsPerToken = UsefulFlopsPerToken(_model.Configuration);
@@ -62,8 +52,6 @@ public sealed class Trainer : IDisposable
             throw;
         }
     }
-
-    private TableTrainer? Tables => _update.Tables;
 
     /// <summary>Records what a run is, for another process to train: that one resumes the folder and needs to be told nothing but the data.</summary>
     /// <param name="configuration">The model.</param>
@@ -119,33 +107,21 @@ public sealed class Trainer : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        try
-        {
-            if (_working is not null && !File.Exists(_folder.ResultFile))
-            {
-                Tables?.Flush();
-                _working.Release();
-            }
-        }
-        finally
-        {
-            _update.Dispose();
-            _model.Dispose();
-        }
+        _update.Dispose();
+        _model.Dispose();
         if (File.Exists(_folder.ResultFile))
-            _working?.Clear();
+            ModelTables.Delete(_folder.Tables);
     }
 
-    /// <summary>Finds the mapped tables of an earlier process, or of none when the run begins anew.</summary>
-    private WorkingTables Reopen(long newest)
+    /// <summary>The folder of the mapped tables of an earlier process, empty when the run begins anew.</summary>
+    private string Reopen(long newest)
     {
-        var working = new WorkingTables(_folder.Tables);
         if (newest == 0)
-            working.Clear();
+            ModelTables.Delete(_folder.Tables);
         // An unfinished one would share its tables with those that are trained on.
         if (Directory.Exists(_folder.Model))
             Directory.Delete(_folder.Model, recursive: true);
-        return working;
+        return _folder.Tables;
     }
 
     private static TrainingResult? Finished(TrainingSetup setup, RunFolder folder)
@@ -209,15 +185,16 @@ public sealed class Trainer : IDisposable
             var due = _options.CheckpointEvery > 0 && _step % _options.CheckpointEvery == 0 && _step < _options.Steps;
             // A loss above the limit may be the beginning of the end: such weights must not push out good ones, and a resumed run would count anew.
             if ((due || (cancellation.IsCancellationRequested && _step < _options.Steps)) && _watch.Above == 0)
-                SaveCheckpoint();
+                SaveCheckpoint(metrics);
         }
 
+        metrics.Flush();
         return Finish(validation ?? Validate());
     }
 
     private LossMeasurement Validate()
     {
-        Tables?.CatchUp();
+        _update.Tables?.CatchUp();
         var measured = ValidationLoss.Measure(_model, _setup.Corpus, _options.Length, _options.ValidationSequences, _model.Memory);
         return double.IsFinite(measured.Nats) ? measured : throw Diverged(_step, $"the validation loss is {measured.Nats}");
     }
@@ -251,41 +228,25 @@ public sealed class Trainer : IDisposable
     /// <summary>Weights that are no numbers must not push out a checkpoint of some that are.</summary>
     private void RequireFinite()
     {
-        if ((_model.FirstNonFinite() ?? Tables?.FirstNonFinite()) is { } culprit)
+        if (_model.FirstNonFinite() is { } culprit)
             throw Diverged(_step, $"{culprit} holds a value that is not finite");
     }
 
-    private void SaveCheckpoint()
+    private void SaveCheckpoint(MetricsLog metrics)
     {
-        Tables?.CatchUp();
+        _update.Tables?.CatchUp();
         RequireFinite();
-        // The journals first: whether this checkpoint or the one before is the newest is then decided by one rename.
-        Tables?.BeginJournals(_step);
-        Checkpoint.Save(_folder.Checkpoint(_step), _model, _update.Optimizer, Tables, _working is not null, _step, _time with { WallSeconds = Elapsed.TotalSeconds });
+        metrics.Flush();
+        Checkpoint.Save(_folder.Checkpoint(_step), _model, _update.Optimizer, _step, _time with { WallSeconds = Elapsed.TotalSeconds });
         _folder.Prune(_options.KeepCheckpoints);
-        _working?.Prune(_folder.CheckpointSteps()[0]);
-    }
-
-    private void SaveModel()
-    {
-        if (_working is null)
-        {
-            _model.Save(_folder.Model);
-            return;
-        }
-        Tables?.Flush();
-        FolderReplacement.Replace(_folder.Model, temporary =>
-        {
-            LanguageModelFolder.WriteWithoutTables(_model, temporary);
-            _working.LinkInto(temporary, _model.Memory!.LayerIds);
-        });
+        _model.Memory?.Tables.PruneJournals(_folder.CheckpointSteps()[0]);
     }
 
     private TrainingResult Finish(LossMeasurement validation)
     {
-        Tables?.CatchUp();
+        _update.Tables?.CatchUp();
         RequireFinite();
-        SaveModel();
+        _model.Save(_folder.Model);
         var speed = _time.TrainedTokens / _time.TrainingSeconds;
         var result = new TrainingResult(_step, _step * _options.TokensPerStep, validation.Nats, validation.BitsPerByte, speed, _matmulPeak,
             speed * _flopsPerToken / _matmulPeak, Elapsed.TotalSeconds, _folder.Model);

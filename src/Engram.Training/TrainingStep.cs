@@ -32,15 +32,14 @@ internal sealed class TrainingStep : IDisposable
 
     /// <param name="model">What is trained; stays the caller's.</param>
     /// <param name="options">Sequences, length and number of the micro-batches, clipping, optimizers. What concerns a run is not read.</param>
-    /// <param name="working">Where mapped tables live; null for tables in memory.</param>
-    public TrainingStep(LanguageModel model, TrainingOptions options, WorkingTables? working = null)
+    public TrainingStep(LanguageModel model, TrainingOptions options)
     {
         (_model, _options) = (model, options);
         Optimizer = new DenseOptimizer(model.Transformer.Parameters.All, options.DenseOptimizer);
         try
         {
             if (model.Memory is { } memory && options.TableLearningRateMultiplier > 0 && model.Configuration.Engram!.Tables == EngramTables.Trained)
-                Tables = new TableTrainer(memory, options, working);
+                Tables = new TableTrainer(memory, options);
         }
         catch
         {

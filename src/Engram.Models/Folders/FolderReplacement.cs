@@ -1,3 +1,5 @@
+using Engram.Storage;
+
 namespace Engram.Models.Folders;
 
 /// <summary>Puts a finished folder in the place of an older one, or leaves the older one.</summary>
@@ -8,7 +10,7 @@ public static class FolderReplacement
 
     /// <summary>
     /// Fills a new folder beside <paramref name="folder"/> and puts it in its place: a failed write leaves the old one, and so does a killed
-    /// process, except between two renames, when the old one is <c>FOLDER.….old</c>.
+    /// process, except between two renames, when the old one is <c>FOLDER.….old</c>. Once it has returned, a crash of the machine finds the new folder, whole.
     /// </summary>
     /// <param name="folder">Its parent is created if needed.</param>
     /// <param name="write">Fills the folder of the given path.</param>
@@ -21,11 +23,13 @@ public static class FolderReplacement
         var (temporary, old) = (unique + UnfinishedSuffix, unique + ReplacedSuffix);
         try
         {
-            Directory.CreateDirectory(temporary);
+            DurableFolder.Create(temporary);
             write(temporary);
+            DurableFolder.FlushTree(temporary);
             if (Directory.Exists(target))
                 Directory.Move(target, old);
             Directory.Move(temporary, target);
+            DurableFolder.Flush(Path.GetDirectoryName(target)!);
         }
         catch
         {

@@ -2,7 +2,6 @@ using Engram.Addressing;
 using Engram.Models.Configuration;
 using Engram.Models.Memory;
 using Engram.Tables;
-using Engram.Tables.Cache;
 using Engram.Tokenization;
 
 namespace Engram.Models.Folders;
@@ -73,28 +72,7 @@ public sealed class ModelFolder
         var spec = engram.Addressing(map[engram.PadTokenId]);
         if (!constants.Spec.Equals(spec))
             throw new InvalidDataException($"{path} was made for {Describe(constants.Spec)}, but {ConfigurationFile} says {Describe(spec)}.");
-        var stores = new List<IRowStore>();
-        try
-        {
-            for (var position = 0; position < engram.LayerIds.Count; position++)
-            {
-                var layer = engram.LayerIds[position];
-                var (file, rows) = (System.IO.Path.Combine(Path, TablePaths.Table(layer)), MemoryBank.TableRows(engram, constants, position));
-                var table = options.Open is { } open ? open(layer) : options.Tables == TableLocation.Memory ? EngramTable.Load(file, TablePaths.Tensor(layer)) : EngramTable.Map(file, TablePaths.Tensor(layer));
-                stores.Add(table);
-                if (table.Rows != rows || table.Width != engram.HeadDim)
-                    throw new InvalidDataException($"{file}: the table has {table.Rows} rows of {table.Width} values, but {ConfigurationFile} makes it {rows} of {engram.HeadDim}.");
-                if (options.Tables == TableLocation.Cached)
-                    stores[^1] = new CachedRowStore(table, Math.Max(1, CachedRowStore.RowsWithin(options.RowCacheBytes / engram.LayerIds.Count, table.Format, table.Width)), $"layer {layer}");
-            }
-        }
-        catch
-        {
-            stores.ForEach(store => store.Dispose());
-            throw;
-        }
-
-        return new MemoryBank(engram, map, constants, Tokenizer.Fingerprint, [.. stores]);
+        return new MemoryBank(engram, map, constants, Tokenizer.Fingerprint, ModelTables.Open(Path, engram, constants, options));
     }
 
     private static string Describe(AddressingSpec spec) =>

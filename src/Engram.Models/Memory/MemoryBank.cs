@@ -2,7 +2,6 @@ using Engram.Addressing;
 using Engram.Models.Configuration;
 using Engram.Models.Sequences;
 using Engram.Tables;
-using Engram.Tables.Cache;
 using Engram.Tokenization;
 using Engram.Vocabulary;
 
@@ -18,16 +17,15 @@ public sealed class MemoryBank : IDisposable
     private const ulong ControlSeed = 20_260_112;
 
     private readonly EngramConfiguration _engram;
-    private readonly IRowStore[] _stores;
     private readonly DocumentRule _rule;   // of dead tokens; where documents start comes with the ids
 
-    internal MemoryBank(EngramConfiguration engram, CanonicalMap map, AddressingConstants constants, string tokenizerFingerprint, IRowStore[] stores)
+    internal MemoryBank(EngramConfiguration engram, CanonicalMap map, AddressingConstants constants, string tokenizerFingerprint, ModelTables tables)
     {
         (_engram, _rule) = (engram, new DocumentRule(engram, startToken: null));
         Map = map;
         Addresser = new NgramAddresser(constants, engram.OneRow);
         TokenizerFingerprint = tokenizerFingerprint;
-        _stores = stores;
+        Tables = tables;
     }
 
     /// <summary>0-based indices of the blocks with memory, ascending.</summary>
@@ -45,25 +43,18 @@ public sealed class MemoryBank : IDisposable
     /// <summary>Rows that one position reads in one layer, H.</summary>
     public int Columns => Addresser.Columns;
 
-    /// <summary>Where the rows of a memory layer come from.</summary>
-    /// <param name="position">Position in <see cref="LayerIds"/>.</param>
-    public IRowStore Store(int position) => _stores[position];
-
-    /// <summary>The table of a memory layer itself, to be trained or saved.</summary>
-    /// <param name="position">Position in <see cref="LayerIds"/>.</param>
-    /// <exception cref="InvalidOperationException">Rows come from something else, for example a control.</exception>
-    public EngramTable Table(int position) => ((_stores[position] as CachedRowStore)?.Slower ?? _stores[position]) as EngramTable
-        ?? throw new InvalidOperationException($"The rows of layer {LayerIds[position]} come from a {_stores[position].GetType().Name}, which cannot be trained or saved.");
+    /// <summary>The tables, in the order of <see cref="LayerIds"/>.</summary>
+    public ModelTables Tables { get; }
 
     /// <summary>Fresh tables for a model: zero, or normal with the configured standard deviation.</summary>
     /// <param name="configuration">With memory; its compressed vocabulary size is not read but taken from the tokenizer.</param>
     /// <param name="tokenizer">Decides the canonical map.</param>
     /// <param name="seed">Of the tables.</param>
     /// <exception cref="ArgumentException">The configuration has no memory, or a pad token that the tokenizer lacks.</exception>
-    public static MemoryBank Create(ModelConfiguration configuration, Tokenizer tokenizer, long seed) => Create(configuration, tokenizer, seed, (_, rows, width) => new EngramTable(rows, width));
+    public static MemoryBank Create(ModelConfiguration configuration, Tokenizer tokenizer, long seed) => Create(configuration, tokenizer, seed, trainingFolder: null);
 
-    /// <summary>Fresh tables, each made of zeros from layer index, rows and width.</summary>
-    internal static MemoryBank Create(ModelConfiguration configuration, Tokenizer tokenizer, long seed, Func<int, long, int, EngramTable> zeros)
+    /// <summary>Fresh tables in files of a folder, where they are trained; in memory if it is null.</summary>
+    internal static MemoryBank Create(ModelConfiguration configuration, Tokenizer tokenizer, long seed, string? trainingFolder)
     {
         var engram = configuration.Engram ?? throw new ArgumentException("The configuration has no memory.", nameof(configuration));
         var map = engram.CanonicalMapOf(tokenizer);
@@ -71,19 +62,8 @@ public sealed class MemoryBank : IDisposable
             throw new ArgumentException($"engram_pad_token_id is {engram.PadTokenId}, but the tokenizer defines the ids 0 to {map.VocabularySize - 1}.", nameof(configuration));
         var spec = (engram with { CompressedVocabularySize = map.CanonicalVocabularySize }).Addressing(map[engram.PadTokenId]);
         var constants = AddressingConstants.Derive(spec);
-        IRowStore[] tables = [.. engram.LayerIds.Select((layer, position) =>
-        {
-            var table = zeros(layer, TableRows(engram, constants, position), engram.HeadDim);
-            if (engram.TableInitStd > 0)
-                table.FillNormal(StartingSeed.For(seed, $"engram/layer-{layer}"), (float)engram.TableInitStd);
-            return table;
-        })];
-        return new MemoryBank(engram, map, constants, tokenizer.Fingerprint, tables);
+        return new MemoryBank(engram, map, constants, tokenizer.Fingerprint, ModelTables.Create(engram, constants, seed, trainingFolder));
     }
-
-    /// <summary>Rows of a layer's table: the sum of its primes, or one per head in the capacity-one control.</summary>
-    internal static long TableRows(EngramConfiguration engram, AddressingConstants constants, int position) =>
-        engram.OneRow ? constants.Spec.Columns : constants.Layers[position].TotalRows;
 
     /// <summary>Rows of B sequences of equal length in all layers. Integers only; safe on another thread than the model's.</summary>
     /// <param name="tokenIds">Row-major [B, T].</param>
@@ -96,14 +76,14 @@ public sealed class MemoryBank : IDisposable
     {
         if (sequences < 1 || tokenIds.Length % sequences != 0)
             throw new ArgumentException($"{tokenIds.Length} token ids do not make {sequences} sequences of equal length.", nameof(tokenIds));
-        rows.Resize(tokenIds.Length, Columns, _stores.Length);
+        rows.Resize(tokenIds.Length, Columns, Tables.Count);
         Canonicalise(tokenIds, rows.CanonicalIds);
         rows.Starts.Clear();
         for (var i = 0; i < documentStarts.Length; i++)
             rows.Starts[i] = _rule.MemoryBegins(documentStarts[i]);
         for (var b = 0; b < sequences; b++)
             rows.Starts[b * (tokenIds.Length / sequences)] = true;
-        Addresser.AddressAllLayers(rows.CanonicalIds, rows.Starts, rows.All(_stores.Length), threads);
+        Addresser.AddressAllLayers(rows.CanonicalIds, rows.Starts, rows.All(Tables.Count), threads);
     }
 
     /// <summary>Rows of the next tokens of B sequences, each at its own position, in all layers: those of the whole sequences, however they are cut.</summary>
@@ -115,10 +95,10 @@ public sealed class MemoryBank : IDisposable
     {
         if (histories.Count == 0 || tokenIds.Length % histories.Count != 0)
             throw new ArgumentException($"{tokenIds.Length} token ids do not make {histories.Count} pieces of equal length.", nameof(tokenIds));
-        rows.Resize(tokenIds.Length, Columns, _stores.Length);
+        rows.Resize(tokenIds.Length, Columns, Tables.Count);
         Canonicalise(tokenIds, rows.CanonicalIds);
         var length = tokenIds.Length / histories.Count;
-        var chunk = rows.Chunk(_stores.Length * length * Columns);
+        var chunk = rows.Chunk(Tables.Count * length * Columns);
         var window = Addresser.NewWindow();
         for (var b = 0; b < histories.Count; b++)
         {
@@ -128,19 +108,15 @@ public sealed class MemoryBank : IDisposable
                 starts[t] = _rule.MemoryBegins(histories[b].Rule.StartsDocument(tokenIds[b * length + t]));
             MoveTo(histories[b], window);
             Addresser.Append(window, ids, starts, chunk);
-            for (var position = 0; position < _stores.Length; position++)
+            for (var position = 0; position < Tables.Count; position++)
                 chunk.Slice(position * length * Columns, length * Columns)
-                    .CopyTo(rows.All(_stores.Length)[((position * histories.Count + b) * length * Columns)..]);
+                    .CopyTo(rows.All(Tables.Count)[((position * histories.Count + b) * length * Columns)..]);
         }
     }
 
     /// <summary>Says that rows are needed soon: mapped tables start reading them and do not wait. Safe on another thread than the model's.</summary>
     /// <param name="rows">Output of <see cref="Address"/>.</param>
-    public void Prefetch(MemoryRows rows)
-    {
-        for (var position = 0; position < _stores.Length; position++)
-            _stores[position].Prefetch(rows.Layer(position));
-    }
+    public void Prefetch(MemoryRows rows) => Tables.Prefetch(rows);
 
     /// <summary>The memory to read instead of this one in an ablation, made anew and to be disposed; null where there is none to make: on and off.</summary>
     /// <param name="use">What the memory does.</param>
@@ -157,46 +133,24 @@ public sealed class MemoryBank : IDisposable
     /// </summary>
     /// <param name="seed">Of the permutation.</param>
     /// <exception cref="OutOfMemoryException">There is not enough memory for the copy.</exception>
-    public MemoryBank Shuffled(ulong seed) => With(position => Table(position).Shuffled(seed + (ulong)position,
-        _engram.OneRow ? [.. Enumerable.Range(0, Columns).Select(i => (long)i)] : Addresser.Constants.Layers[position].Offsets.AsSpan()));
+    public MemoryBank Shuffled(ulong seed) => With(Tables.Shuffled(seed, position =>
+        _engram.OneRow ? Enumerable.Range(0, Columns).Select(i => (long)i).ToArray() : Addresser.Constants.Layers[position].Offsets.AsMemory()));
 
     /// <summary>The same memory with a random direction in place of every row's own, the norms kept. Reads this memory, which must outlive it.</summary>
     /// <param name="seed">Of the directions.</param>
-    public MemoryBank WithRandomRows(ulong seed) => With(position => new RandomRows(_stores[position], seed + (ulong)position));
+    public MemoryBank WithRandomRows(ulong seed) => With(Tables.WithRandomRows(seed));
 
     /// <summary>The same memory with its rows stored in another format, as copies in memory: what is lost by it.</summary>
     /// <param name="format">Of all tables.</param>
     /// <param name="threads">Threads that may work on it.</param>
     /// <exception cref="ArgumentOutOfRangeException">Rows of this width cannot be stored so.</exception>
     /// <exception cref="OutOfMemoryException">There is not enough memory for the copies.</exception>
-    public MemoryBank InFormat(RowFormat format, int threads = 1) => With(position => CopyOf(_stores[position], format, threads));
+    public MemoryBank InFormat(RowFormat format, int threads = 1) => With(Tables.InFormat(format, threads));
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        foreach (var store in _stores)
-            store.Dispose();
-    }
+    public void Dispose() => Tables.Dispose();
 
-    private MemoryBank With(Func<int, IRowStore> store) =>
-        new(_engram, Map, Addresser.Constants, TokenizerFingerprint, [.. Enumerable.Range(0, _stores.Length).Select(store)]);
-
-    private static EngramTable CopyOf(IRowStore store, RowFormat format, int threads)
-    {
-        const int chunk = 4096;
-        var table = new EngramTable(store.Rows, store.Width, format);
-        var (rows, values) = (new long[chunk], new float[chunk * store.Width]);
-        for (var first = 0L; first < store.Rows; first += chunk)
-        {
-            var count = (int)Math.Min(chunk, store.Rows - first);
-            for (var i = 0; i < count; i++)
-                rows[i] = first + i;
-            store.Gather(rows.AsSpan(0, count), values.AsSpan(0, count * store.Width), threads);
-            table.Write(first, values.AsSpan(0, count * store.Width));
-        }
-
-        return table;
-    }
+    private MemoryBank With(ModelTables tables) => new(_engram, Map, Addresser.Constants, TokenizerFingerprint, tables);
 
     /// <summary>Puts a window behind the last token of a history: its last N tokens decide it.</summary>
     private void MoveTo(TokenHistory history, AddressWindow window)

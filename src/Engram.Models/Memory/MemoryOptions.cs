@@ -1,5 +1,3 @@
-using Engram.Tables;
-
 namespace Engram.Models.Memory;
 
 /// <summary>Where the tables of a loaded model live. Results are the same, to the bit, whichever it is.</summary>
@@ -21,8 +19,8 @@ public sealed record MemoryOptions
     /// <summary>Where rows come from.</summary>
     public TableLocation Tables { get; init; } = TableLocation.Memory;
 
-    /// <summary>Opens the table of a layer that does not lie in the model folder; null for those that do.</summary>
-    internal Func<int, EngramTable>? Open { get; init; }
+    /// <summary>Folder of tables that are trained where they lie; null for those of the model folder.</summary>
+    internal string? TrainingFolder { get; init; }
 
     /// <summary>Bytes of the row caches of all tables together, shared equally, at least one row each; for <see cref="TableLocation.Cached"/> only.</summary>
     /// <value>Default 64 MiB.</value>

@@ -155,6 +155,8 @@ public static class CacheBenchmark
 
         public RowFormat Format => _table.Format;
 
+        public bool InMemory => _table.InMemory;
+
         public void Forget()
         {
             _table.Dispose();

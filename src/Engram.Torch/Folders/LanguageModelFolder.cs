@@ -16,11 +16,7 @@ public static class LanguageModelFolder
     public static void WriteInto(LanguageModel model, string folder)
     {
         WriteWithoutTables(model, folder);
-        for (var position = 0; position < (model.Memory?.LayerIds.Count ?? 0); position++)
-        {
-            var layer = model.Memory!.LayerIds[position];
-            model.Memory.Table(position).Save(Path.Combine(folder, TablePaths.Table(layer)), TablePaths.Tensor(layer));
-        }
+        model.Memory?.Tables.SaveInto(folder);
     }
 
     /// <summary>Writes the files of a model whose tables lie elsewhere into an existing folder.</summary>

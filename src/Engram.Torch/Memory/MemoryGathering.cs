@@ -27,9 +27,9 @@ public static class MemoryGathering
         var gathered = new GatheredMemory();
         for (var position = 0; position < bank.LayerIds.Count; position++)
         {
-            var (layer, store) = (bank.LayerIds[position], bank.Store(position));
+            var (layer, store) = (bank.LayerIds[position], bank.Tables.Store(position));
             var slice = rows.Layer(position).Slice(first * length * bank.Columns, sequences * length * bank.Columns);
-            if (requiresGradient || store is EngramTable { IsMapped: false })
+            if (requiresGradient || store.InMemory)
             {
                 gathered.Set(layer, ToTensor(store, slice, sequences, length, device, requiresGradient));
                 continue;

@@ -67,6 +67,9 @@ public sealed unsafe class EngramTable : IRowStore
     /// <summary>Whether the rows lie in a mapped file, rather than in memory of this process alone.</summary>
     public bool IsMapped => _file is not null;
 
+    /// <inheritdoc/>
+    public bool InMemory => !IsMapped;
+
     /// <summary>Whether rows can be written: in memory, or in a file opened with <see cref="MapWritable"/>.</summary>
     public bool IsWritable => _file is null || _file.IsWritable;
 
@@ -276,7 +279,7 @@ public sealed unsafe class EngramTable : IRowStore
 
     /// <summary>
     /// Opens a float32 table where it lies, to be trained in place. What is written reaches the file by and by; <see cref="Flush"/> waits for it. If the process dies meanwhile, the file holds some
-    /// rows as they were and others as they became, unless the optimizer keeps an <see cref="Training.UndoJournal"/>, which returns it to a checkpoint.
+    /// rows as they were and others as they became, unless the optimizer keeps an <see cref="Training.UndoJournal"/>, which returns it to a checkpoint; so it does if the machine dies.
     /// </summary>
     /// <inheritdoc cref="Map"/>
     public static EngramTable MapWritable(string path, string tensorName, long? rows = null, int? width = null)

@@ -15,6 +15,9 @@ public interface IRowStore : IDisposable
     /// <summary>How rows are stored; they are handed out as float32 whatever it is.</summary>
     RowFormat Format { get; }
 
+    /// <summary>Whether all rows are in memory, so that reading them never waits for a device.</summary>
+    bool InMemory { get; }
+
     /// <summary>Copies rows, decoded. Row −1, the address of a dead position, yields zeros.</summary>
     /// <param name="rows">Row numbers [n], −1 or 0 to R − 1, in any order, repeated or not.</param>
     /// <param name="destination">Receives the rows [n, w].</param>

@@ -24,6 +24,9 @@ public sealed class RandomRows(IRowStore source, ulong seed) : IRowStore
     public RowFormat Format => RowFormat.Float32;
 
     /// <inheritdoc/>
+    public bool InMemory => source.InMemory;
+
+    /// <inheritdoc/>
     public void Gather(ReadOnlySpan<long> rows, Span<float> destination, int threads = 1)
     {
         source.Gather(rows, destination, threads);

@@ -13,6 +13,8 @@ internal sealed class GatedStore(EngramTable table) : IRowStore
 
     public RowFormat Format => table.Format;
 
+    public bool InMemory => false;
+
     /// <summary>Open: gathers pass. Closed by the test before it starts one that must wait.</summary>
     public ManualResetEventSlim Gate { get; } = new(true);
 

@@ -45,7 +45,7 @@ public sealed class TableTests : IDisposable
         Assert.Equal(info.GetProperty("bytes").GetInt64(), converted.GetProperty("bytes").GetInt64());
         Assert.Equal(info.GetProperty("rows").GetInt64(), (await CliProcess.Run("table", "verify", target, "--json")).Ok().Json.GetProperty("rows").GetInt64());
         using var loaded = LanguageModel.Load(target);
-        Assert.Equal(RowFormat.Int8(), loaded.Memory!.Table(0).Format);
+        Assert.Equal(RowFormat.Int8(), loaded.Memory!.Tables.Table(0).Format);
 
         var again = await CliProcess.Run("table", "convert", source, "--format", "int8", "--output", target);
         Assert.Equal(1, again.ExitCode);

@@ -22,7 +22,7 @@ public sealed class ModelCountTests
         }
 
         using var memory = MemoryBank.Create(configuration, TinyCorpus.Shared.Tokenizer, seed: 1);
-        var tables = Enumerable.Range(0, engram.LayerIds.Count).Select(memory.Table).ToList();
+        var tables = Enumerable.Range(0, engram.LayerIds.Count).Select(memory.Tables.Table).ToList();
         Assert.Equal(plan.TableRows, tables.Select(table => table.Rows));
         Assert.Equal(plan.MemoryParameters, tables.Sum(table => table.Rows * table.Width));
     }

@@ -87,7 +87,7 @@ public sealed class MemoryBankTests
         bank.AddressNext([.. Enumerable.Range(0, Sequences).Select(_ => new TokenHistory(model.Transformer.Documents))], Ids, grown);
         for (var position = 0; position < 2; position++)
         {
-            Assert.Equal(bank.Columns, bank.Table(position).Rows);
+            Assert.Equal(bank.Columns, bank.Tables.Table(position).Rows);
             Assert.Equal(Enumerable.Range(0, Ids.Length * bank.Columns).Select(i => (long)(i % bank.Columns)), rows.Layer(position).ToArray());
             Assert.Equal(rows.Layer(position).ToArray(), grown.Layer(position).ToArray());
         }
@@ -105,11 +105,11 @@ public sealed class MemoryBankTests
         for (var position = 0; position < 2; position++)
         {
             var gathered = memory.Layer(bank.LayerIds[position])!;
-            Assert.Equal([2, Length, bank.Columns * bank.Table(position).Width], gathered.shape);
+            Assert.Equal([2, Length, bank.Columns * bank.Tables.Table(position).Width], gathered.shape);
             Assert.True(gathered.requires_grad && gathered.is_leaf);
             var expected = new List<float>();
             foreach (var row in rows.Layer(position)[(Length * bank.Columns)..])
-                expected.AddRange(bank.Table(position).Row(row));
+                expected.AddRange(bank.Tables.Table(position).Row(row));
             Assert.Equal(expected, gathered.detach().data<float>().ToArray());
         }
 
@@ -127,10 +127,10 @@ public sealed class MemoryBankTests
         using var model = RandomModel.Create(TinyRun.Configuration);
         var (bank, rows) = (model.Memory!, new MemoryRows());
         bank.Address(Ids, Starts, Sequences, rows);
-        var (whole, pieces) = (new float[rows.Layer(0).Length * bank.Store(0).Width], new float[rows.Layer(0).Length * bank.Store(0).Width]);
-        bank.Store(0).Gather(rows.Layer(0), whole);
+        var (whole, pieces) = (new float[rows.Layer(0).Length * bank.Tables.Store(0).Width], new float[rows.Layer(0).Length * bank.Tables.Store(0).Width]);
+        bank.Tables.Store(0).Gather(rows.Layer(0), whole);
         fixed (float* destination = pieces)
-            MemoryGathering.Gather(bank.Store(0), rows.Layer(0), destination, longestSpan);
+            MemoryGathering.Gather(bank.Tables.Store(0), rows.Layer(0), destination, longestSpan);
         Assert.Contains(whole, value => value != 0);
         Assert.Equal(whole, pieces);
     }
@@ -166,10 +166,10 @@ public sealed class MemoryBankTests
         using var other = LanguageModel.Create(TinyRun.Configuration, TinyCorpus.Shared.Tokenizer, seed: 5);
         for (var position = 0; position < 2; position++)
         {
-            var row = first.Memory!.Table(position).Row(17).ToArray();
-            Assert.Equal(row, again.Memory!.Table(position).Row(17).ToArray());
-            Assert.NotEqual(row, other.Memory!.Table(position).Row(17).ToArray());
-            Assert.NotEqual(row, first.Memory.Table(1 - position).Row(17).ToArray());
+            var row = first.Memory!.Tables.Table(position).Row(17).ToArray();
+            Assert.Equal(row, again.Memory!.Tables.Table(position).Row(17).ToArray());
+            Assert.NotEqual(row, other.Memory!.Tables.Table(position).Row(17).ToArray());
+            Assert.NotEqual(row, first.Memory.Tables.Table(1 - position).Row(17).ToArray());
         }
     }
 

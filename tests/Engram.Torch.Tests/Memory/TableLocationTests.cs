@@ -57,14 +57,14 @@ public sealed class TableLocationTests : IDisposable
         using (var made = RandomModel.Create(TinyRun.Configuration))
             made.Save(_folder.File("model"));
         using var model = LanguageModel.Load(_folder.File("model"), memory: Places["cached, all rows fit"]);
-        var cache = Assert.IsType<CachedRowStore>(model.Memory!.Store(0));
+        var cache = Assert.IsType<CachedRowStore>(model.Memory!.Tables.Store(0));
         _ = Logits(model);
         var first = cache.Counts;
         Assert.True(first.Misses > 0);
         _ = Logits(model);
         Assert.Equal(first.Misses, cache.Counts.Misses);
         Assert.True(cache.Counts.Lookups > first.Lookups);
-        Assert.True(model.Memory.Table(0).IsMapped);
+        Assert.True(model.Memory.Tables.Table(0).IsMapped);
     }
 
     [Theory]
@@ -79,7 +79,7 @@ public sealed class TableLocationTests : IDisposable
         model.Save(folder);
         using var converted = model.Memory!.InFormat(format);
         for (var position = 0; position < 2; position++)
-            converted.Table(position).Save(Path.Combine(folder, TablePaths.Table(model.Memory.LayerIds[position])), TablePaths.Tensor(model.Memory.LayerIds[position]));
+            converted.Tables.Table(position).Save(Path.Combine(folder, TablePaths.Table(model.Memory.LayerIds[position])), TablePaths.Tensor(model.Memory.LayerIds[position]));
         var expected = ValidationLoss.Measure(model, TinyCorpus.Shared, 16, 5, converted).Nats;
         var exact = Loss(model, MemoryUse.On);
         Assert.NotEqual(exact, expected);
@@ -87,7 +87,7 @@ public sealed class TableLocationTests : IDisposable
         foreach (var place in Places.Values.Prepend(new MemoryOptions()))
         {
             using var loaded = LanguageModel.Load(folder, memory: place);
-            Assert.Equal(format, loaded.Memory!.Store(0).Format);
+            Assert.Equal(format, loaded.Memory!.Tables.Store(0).Format);
             Assert.Equal(expected, Loss(loaded, MemoryUse.On));
         }
     }
@@ -101,7 +101,7 @@ public sealed class TableLocationTests : IDisposable
         Assert.Equal(Loss(model, MemoryUse.On), measured[0].Loss.Nats);
         Assert.Equal(0, measured[0].Difference);
         Assert.Equal([32, 16, 9, 10, 6], measured.Select(quality => quality.RowBytes));
-        var rows = model.Memory!.Store(0).Rows + model.Memory.Store(1).Rows;
+        var rows = model.Memory!.Tables.Store(0).Rows + model.Memory.Tables.Store(1).Rows;
         Assert.All(measured, quality => Assert.Equal(rows * quality.RowBytes, quality.TableBytes));
         Assert.Equal(5, measured.Select(quality => quality.Loss.Nats).Distinct().Count());
         using var dense = RandomModel.Create(TinyRun.Configuration with { Engram = null });
@@ -113,14 +113,14 @@ public sealed class TableLocationTests : IDisposable
     {
         using (var made = RandomModel.Create(TinyRun.Configuration))
         {
-            made.Memory!.Table(0).Row(3)[2] = float.NaN;
+            made.Memory!.Tables.Table(0).Row(3)[2] = float.NaN;
             made.Save(_folder.File("model"));
         }
 
         Assert.Throws<InvalidDataException>(() => LanguageModel.Load(_folder.File("model")));
         using var model = LanguageModel.Load(_folder.File("model"), memory: Places["mapped"]);
-        Assert.True(model.Memory!.Table(0).IsMapped);
-        Assert.False(model.Memory.Table(0).IsWritable);
+        Assert.True(model.Memory!.Tables.Table(0).IsMapped);
+        Assert.False(model.Memory.Tables.Table(0).IsWritable);
     }
 
     [Fact]
@@ -156,12 +156,12 @@ public sealed class TableLocationTests : IDisposable
         Assert.Null(model.Memory.Ablation(MemoryUse.On));
         Assert.Null(model.Memory.Ablation(MemoryUse.Off));
         Assert.Equal(4, Enum.GetValues<MemoryUse>().Select(use => Loss(model, use)).Distinct().Count());
-        Assert.Contains("RandomRows", Assert.Throws<InvalidOperationException>(() => random.Table(0)).Message);
+        Assert.Contains("RandomRows", Assert.Throws<InvalidOperationException>(() => random.Tables.Table(0)).Message);
 
         static float[] Row(MemoryBank bank, int position)
         {
-            var row = new float[bank.Store(position).Width];
-            bank.Store(position).Gather([17], row);
+            var row = new float[bank.Tables.Store(position).Width];
+            bank.Tables.Store(position).Gather([17], row);
             return row;
         }
     }

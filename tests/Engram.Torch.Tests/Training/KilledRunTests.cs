@@ -2,6 +2,7 @@ using Engram.Models.Recipes;
 using System.Diagnostics;
 using System.Globalization;
 using Engram.Models.Memory;
+using Engram.Tables.Training;
 using Engram.Tests.Storage;
 using Engram.Torch.Tests.Native;
 using Engram.Training;

@@ -84,21 +84,6 @@ public sealed class TableOptimizerRunTests : IDisposable
     }
 
     [Fact]
-    public void Tables_that_a_restart_of_the_machine_caught_half_way_to_the_disk_are_refused()
-    {
-        var (run, options) = (_folder.File("run"), TinyRun.Options with { Tables = TableLocation.Mapped });
-        Assert.Null(TinyRun.Train(TinyRun.Setup(run, options), stop: 4));
-        var open = Path.Combine(run, "tables", "open");
-        Assert.False(File.Exists(open));
-        File.WriteAllText(open, "another boot");
-        var error = Assert.Throws<InvalidDataException>(() => TinyRun.Train(TinyRun.Setup(run, options, resume: true)));
-        Assert.Contains(Path.Combine(run, "tables"), error.Message);
-        Assert.Contains("the machine was restarted", error.Message);
-        File.Delete(open);
-        Assert.NotNull(TinyRun.Train(TinyRun.Setup(run, options, resume: true)));
-    }
-
-    [Fact]
     public void Runs_from_before_these_options_go_on()
     {
         var run = _folder.File("run");

@@ -47,7 +47,7 @@ public sealed class TableTrainerTests : IDisposable
                     Assert.Equal(expected[row * gradient.Length + i], gradient[i], 1e-5 * Math.Abs(largest));
             var read = table.Keys.ToHashSet();
             for (var i = 0; i < expected.Length; i++)
-                Assert.True(expected[i] == 0 || read.Contains(i / model.Memory!.Table(0).Width), $"row of value {i} was not read, but has a gradient");
+                Assert.True(expected[i] == 0 || read.Contains(i / model.Memory!.Tables.Table(0).Width), $"row of value {i} was not read, but has a gradient");
             sum += TensorPrimitives.SumOfSquares<float>(expected);
             compared += table.Count;
         }
@@ -63,9 +63,10 @@ public sealed class TableTrainerTests : IDisposable
         using var scope = NewDisposeScope();
         using var model = RandomModel.Create(TinyRun.Configuration);
         var batch = Batch(model);
-        using var whole = Accumulated(model, batch, parts: 1);
+        using var twin = RandomModel.Create(TinyRun.Configuration);
+        using var whole = Accumulated(twin, batch, parts: 1);
         using var cut = Accumulated(model, batch, parts: 8);
-        foreach (var (one, other) in Gradients(whole, model).Zip(Gradients(cut, model)))
+        foreach (var (one, other) in Gradients(whole, twin).Zip(Gradients(cut, model)))
         {
             Assert.Equal(one.Keys, other.Keys);
             var largest = one.Values.Max(gradient => Math.Abs(TensorPrimitives.MaxMagnitude<float>(gradient)));
@@ -99,11 +100,12 @@ public sealed class TableTrainerTests : IDisposable
         using var model = RandomModel.Create(TinyRun.Configuration);
         var batch = Batch(model);
         using var optimizer = new DenseOptimizer(model.Transformer.Parameters.All, new DenseOptimizerOptions());
-        using var whole = Accumulated(model, batch, parts: 1);
-        using var clipped = Accumulated(model, batch, parts: 1, clearFirst: true);
+        using var twin = RandomModel.Create(TinyRun.Configuration);
+        using var whole = Accumulated(twin, batch, parts: 1);
+        using var clipped = Accumulated(model, batch, parts: 1);
         var clip = GradientClipping.Apply(optimizer.Parameters, 1e-3, clipped.SumOfSquares());
         Assert.Equal(1e-3 / clip.Norm, clip.Factor, 1e-12);
-        foreach (var (before, after) in Gradients(whole, model).Zip(Gradients(clipped, model, clip.Factor)))
+        foreach (var (before, after) in Gradients(whole, twin).Zip(Gradients(clipped, model, clip.Factor)))
             foreach (var row in before.Keys)
                 for (var i = 0; i < before[row].Length; i++)
                     Assert.Equal(before[row][i] * clip.Factor, after[row][i], 1e-6 * Math.Abs(before[row][i] * clip.Factor) + 1e-30);
@@ -117,7 +119,7 @@ public sealed class TableTrainerTests : IDisposable
         using var before = LanguageModel.Create(TinyRun.Configuration, TinyCorpus.Shared.Tokenizer, options.Seed);
         using var after = LanguageModel.Load(result.ModelFolder);
         for (var position = 0; position < 2; position++)
-            Assert.True(Values(before.Memory!.Table(position)).SequenceEqual(Values(after.Memory!.Table(position))));
+            Assert.True(Values(before.Memory!.Tables.Table(position)).SequenceEqual(Values(after.Memory!.Tables.Table(position))));
         Assert.False(before.Transformer.Parameters["model.layers.1.engram.wkv.weight"].Tensor.bytes.SequenceEqual(after.Transformer.Parameters["model.layers.1.engram.wkv.weight"].Tensor.bytes));
     }
 
@@ -133,9 +135,9 @@ public sealed class TableTrainerTests : IDisposable
         var result = TinyRun.Train(TinyRun.Setup(_folder.File("run"), options, resume: true) with { Configuration = configuration })!;
         using var before = LanguageModel.Create(configuration, TinyCorpus.Shared.Tokenizer, options.Seed);
         using var after = LanguageModel.Load(result.ModelFolder);
-        Assert.Contains(Values(before.Memory!.Table(0)).ToArray(), value => value != 0);
+        Assert.Contains(Values(before.Memory!.Tables.Table(0)).ToArray(), value => value != 0);
         for (var position = 0; position < 2; position++)
-            Assert.True(Values(before.Memory.Table(position)).SequenceEqual(Values(after.Memory!.Table(position))));
+            Assert.True(Values(before.Memory.Tables.Table(position)).SequenceEqual(Values(after.Memory!.Tables.Table(position))));
         Assert.False(before.Transformer.Parameters["model.layers.1.engram.wkv.weight"].Tensor.bytes.SequenceEqual(after.Transformer.Parameters["model.layers.1.engram.wkv.weight"].Tensor.bytes));
     }
 
@@ -176,9 +178,9 @@ public sealed class TableTrainerTests : IDisposable
 
         var moved = 0;
         for (var position = 0; position < 2; position++)
-            for (var row = 0L; row < before.Memory!.Table(position).Rows; row++)
+            for (var row = 0L; row < before.Memory!.Tables.Table(position).Rows; row++)
             {
-                var same = before.Memory.Table(position).Row(row).SequenceEqual(after.Memory!.Table(position).Row(row));
+                var same = before.Memory.Tables.Table(position).Row(row).SequenceEqual(after.Memory!.Tables.Table(position).Row(row));
                 Assert.True(same || read.Contains((position, row)), $"row {row} of table {position} moved unread");
                 moved += same ? 0 : 1;
             }
@@ -196,12 +198,9 @@ public sealed class TableTrainerTests : IDisposable
     }
 
     /// <summary>A trainer that has seen the batch in so many micro-batches, before its step.</summary>
-    private static TableTrainer Accumulated(LanguageModel model, TokenBatch batch, int parts, bool clearFirst = false)
+    private static TableTrainer Accumulated(LanguageModel model, TokenBatch batch, int parts)
     {
-        if (clearFirst)
-            foreach (var parameter in model.Transformer.Parameters.All)
-                parameter.Tensor.grad = null;
-        var trainer = new TableTrainer(model.Memory!, TinyRun.Options, working: null);
+        var trainer = new TableTrainer(model.Memory!, TinyRun.Options);
         var rows = new MemoryRows();
         model.Memory!.Address(batch.Inputs, batch.DocumentStarts, Sequences, rows);
         trainer.Begin(rows);
@@ -227,13 +226,14 @@ public sealed class TableTrainerTests : IDisposable
     {
         var folder = Directory.CreateDirectory(_folder.File(Path.GetRandomFileName())).FullName;
         trainer.Step(0, scale);
-        trainer.Save(folder);
-        return [.. model.Memory!.LayerIds.Select(layer =>
+        Directory.CreateDirectory(Path.Combine(folder, "engram"));
+        model.Memory!.Tables.SaveCheckpoint(folder, folder, step: 1);
+        return [.. model.Memory.LayerIds.Select(layer =>
         {
             using var file = SafetensorsFile.Open(Path.Combine(folder, $"table-{layer:00}.safetensors"));
             var name = $"model.layers.{layer}.engram.embed.weight";
             var rows = new long[file.Tensors[$"{name}.rows"].Shape[0]];
-            var width = model.Memory.Table(0).Width;
+            var width = model.Memory.Tables.Table(0).Width;
             var means = new float[rows.Length * width];
             file.CopyTo<long>($"{name}.rows", rows);
             file.CopyTo<float>($"{name}.exp_avg", means);
@@ -259,7 +259,7 @@ public sealed class TableTrainerTests : IDisposable
             var tables = new List<Tensor>();
             for (var position = 0; position < model.Memory.LayerIds.Count; position++)
             {
-                var table = model.Memory.Table(position);
+                var table = model.Memory.Tables.Table(position);
                 var weight = tensor(MemoryMarshal.Cast<byte, float>(Values(table)).ToArray(), [table.Rows, table.Width]).requires_grad_();
                 tables.Add(weight);
                 memory.Set(model.Memory.LayerIds[position],

@@ -52,9 +52,35 @@ internal static class TinyRun
         }
     }
 
-    /// <summary>Trains until the update <paramref name="stop"/>, then ends as a crash would: without another word to the folder.</summary>
-    public static void Crash(TrainingSetup setup, long stop) =>
-        Assert.Throws<Crashed>(() => Trainer.Run(setup, new AfterUpdate(stop, () => throw new Crashed())));
+    /// <summary>
+    /// Trains until the update <paramref name="stop"/> and leaves the folder as a killed process would: with what the system had been given by then, and nothing that is written, flushed or released afterwards.
+    /// For it is that of a copy, made by the last report before the end.
+    /// </summary>
+    public static void Crash(TrainingSetup setup, long stop)
+    {
+        var left = setup.RunFolder + " as it was left";
+        Assert.Throws<Crashed>(() => Trainer.Run(setup, new AfterUpdate(stop, () =>
+        {
+            CopyFolder(setup.RunFolder, left);
+            throw new Crashed();
+        })));
+        Directory.Delete(setup.RunFolder, recursive: true);
+        Directory.Move(left, setup.RunFolder);
+    }
+
+    /// <summary>Copies what other processes can read of a folder now; a locked file, which says nothing but that it is locked, is left out.</summary>
+    public static void CopyFolder(string from, string to)
+    {
+        Directory.CreateDirectory(to);
+        foreach (var folder in Directory.GetDirectories(from, "*", SearchOption.AllDirectories))
+            Directory.CreateDirectory(Path.Combine(to, Path.GetRelativePath(from, folder)));
+        foreach (var file in Directory.GetFiles(from, "*", SearchOption.AllDirectories).Where(file => Path.GetFileName(file) != "run.lock"))
+        {
+            using var content = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            using var copy = File.Create(Path.Combine(to, Path.GetRelativePath(from, file)));
+            content.CopyTo(copy);
+        }
+    }
 
     /// <summary>The lines of metrics.jsonl without the speed, which no two runs share.</summary>
     public static string[] Metrics(string folder) =>

@@ -30,7 +30,7 @@ public sealed class ValidationLossTests
         var (nats, _) = OneByOne(model, (_, _, _, _) => null);
         Assert.Equal(nats.Average(), Measure(model, MemoryUse.Off), 1e-5);
         for (var position = 0; position < 2; position++)
-            model.Memory!.Table(position).FillZero();
+            model.Memory!.Tables.Table(position).FillZero();
         // Rows of zeros make values of zero, and the convolution of zeros is zero: the same bits, but for kernels of other shapes.
         Assert.Equal(Measure(model, MemoryUse.Off), Measure(model, MemoryUse.On), 1e-5);
     }
@@ -53,7 +53,7 @@ public sealed class ValidationLossTests
         using var shuffled = model.Memory!.Shuffled(5);
         for (var position = 0; position < 2; position++)
         {
-            var (table, other, layer) = (model.Memory.Table(position), shuffled.Table(position), model.Memory.Addresser.Constants.Layers[position]);
+            var (table, other, layer) = (model.Memory.Tables.Table(position), shuffled.Tables.Table(position), model.Memory.Addresser.Constants.Layers[position]);
             long[] ends = [.. layer.Offsets.Skip(1), layer.TotalRows];
             foreach (var (first, end) in layer.Offsets.Zip(ends))
             {
@@ -71,7 +71,7 @@ public sealed class ValidationLossTests
     public void One_row_per_head_has_nothing_to_shuffle()
     {
         using var model = RandomModel.Create(TinyRun.WithMemory(memory => memory with { OneRow = true }));
-        Assert.Equal(model.Memory!.Columns, model.Memory.Table(0).Rows);
+        Assert.Equal(model.Memory!.Columns, model.Memory.Tables.Table(0).Rows);
         Assert.Equal(Measure(model, MemoryUse.On), Measure(model, MemoryUse.ShuffledRows));
         Assert.NotEqual(Measure(model, MemoryUse.On), Measure(model, MemoryUse.Off));
     }

@@ -80,9 +80,6 @@ public sealed unsafe class CachedRowStore : IRowStore
         return (long)Math.Ceiling(capacity * (format.RowBytes(width) + S3Fifo.BytesPerRow));
     }
 
-    /// <summary>Where the rows are.</summary>
-    public IRowStore Slower => _slower;
-
     /// <inheritdoc/>
     public long Rows => _slower.Rows;
 
@@ -91,6 +88,9 @@ public sealed unsafe class CachedRowStore : IRowStore
 
     /// <inheritdoc/>
     public RowFormat Format => _slower.Format;
+
+    /// <summary>No: rows that are not kept come from the slower store.</summary>
+    public bool InMemory => false;
 
     /// <summary>What it is called in metrics.</summary>
     public string Name { get; }

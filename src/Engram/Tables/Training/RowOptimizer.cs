@@ -21,6 +21,22 @@ public abstract unsafe class RowOptimizer : IDisposable
             Journal = new UndoJournal(table, State);
     }
 
+    /// <summary>Makes an optimizer with its published settings.</summary>
+    /// <param name="kind">Which.</param>
+    /// <param name="table">Float32 and writable; stays the caller's.</param>
+    /// <param name="moments">How moments are kept; float32 for <see cref="TableOptimizer.Adagrad"/>, which has none.</param>
+    /// <param name="stateFile">File of the state of a table that is mapped for writing, made if it is not there; null for state in memory.</param>
+    /// <exception cref="ArgumentException">The table cannot be trained.</exception>
+    public static RowOptimizer Create(TableOptimizer kind, EngramTable table, MomentFormat moments = MomentFormat.Float32, string? stateFile = null) => kind switch
+    {
+        TableOptimizer.Adam => new RowAdam(table, moments: moments, stateFile: stateFile),
+        TableOptimizer.DenseAdam => new RowAdam(table, moments: moments, stateFile: stateFile, updates: RowUpdates.Dense),
+        TableOptimizer.DeferredAdam => new RowAdam(table, moments: moments, stateFile: stateFile, updates: RowUpdates.Deferred),
+        TableOptimizer.Adagrad => new RowAdagrad(table, stateFile: stateFile),
+        TableOptimizer.Sinkhorn => new RowSinkhorn(table, moments: moments, stateFile: stateFile),
+        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "There is no such optimizer."),
+    };
+
     /// <summary>The table that is trained.</summary>
     public EngramTable Table { get; }
 
@@ -159,7 +175,6 @@ public abstract unsafe class RowOptimizer : IDisposable
     {
         Table.Flush();
         State.Flush();
-        Journal?.Flush();
     }
 
     /// <summary>Whether a row's state differs from that of a row that was never updated.</summary>

@@ -1,3 +1,5 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
 using Engram.Tables;
 using Engram.Tables.Training;
 using Engram.Tests.Storage;
@@ -26,12 +28,14 @@ public sealed class UndoJournalTests : IDisposable
         var states = new List<(byte[] Table, byte[] State)>();
         for (var checkpoint = 0; checkpoint < 3; checkpoint++)
         {
+            optimizer.CatchUp();
             states.Add(Files(optimizer));
             optimizer.Save(_folder.File($"rest-{checkpoint}"), Tensor);
             optimizer.Journal!.Begin(_folder.File($"undo-{checkpoint}"));
             for (var step = 0; step < 3; step++)
                 Step(optimizer, 10 * checkpoint + step);
         }
+        optimizer.CatchUp();
         var end = Files(optimizer);
         Assert.NotEqual(states[2].Table, end.Table);
         for (var checkpoint = 2; checkpoint >= 1; checkpoint--)
@@ -46,6 +50,7 @@ public sealed class UndoJournalTests : IDisposable
         for (var checkpoint = 1; checkpoint < 3; checkpoint++)
             for (var step = 0; step < 3; step++)
                 Step(optimizer, 10 * checkpoint + step);
+        optimizer.CatchUp();
         Assert.Equal(end, Files(optimizer), Same);
     }
 
@@ -83,9 +88,11 @@ public sealed class UndoJournalTests : IDisposable
         using var optimizer = new RowAdam(table, stateFile: _folder.File("state"));
         optimizer.Journal!.Begin(_folder.File("undo"));
         Step(optimizer, 1);
+        var damageable = new FileInfo(_folder.File("undo")).Length;
+        optimizer.Step([.. Enumerable.Range(0, Rows).Select(row => (long)row)], new float[Rows * Width], 0.1);   // of its own append, so the first one was on the device
         var whole = File.ReadAllBytes(_folder.File("undo"));
         var after = Optimizers.Bits(table);
-        for (var at = 0; at < whole.Length; at += 3)
+        for (var at = 0; at < damageable; at += 3)
         {
             byte[] damaged = [.. whole];
             damaged[at] ^= 0x10;
@@ -99,6 +106,43 @@ public sealed class UndoJournalTests : IDisposable
         using var otherTable = EngramTable.MapWritable(_folder.File("other"), Tensor);
         using var other = new RowAdam(otherTable, stateFile: _folder.File("other-state"));
         Assert.Contains("not a journal of this table", Assert.Throws<InvalidDataException>(() => other.Journal!.Undo(_folder.File("undo"))).Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>What the device had not taken when the machine died: any part of the last append, in any order, and the header of a journal that had just begun.</summary>
+    [Fact]
+    public void Records_of_the_last_append_may_be_missing_anywhere()
+    {
+        using var table = Table();
+        using var optimizer = new RowAdam(table, stateFile: _folder.File("state"));
+        var before = Optimizers.Bits(table);
+        optimizer.Journal!.Begin(_folder.File("undo"));
+        var header = File.ReadAllBytes(_folder.File("undo"));
+        optimizer.Step([3, 40], Enumerable.Repeat(1f, 2 * Width).ToArray(), 0.1);
+        optimizer.Step([7, 9, 11], Enumerable.Repeat(1f, 3 * Width).ToArray(), 0.1);
+        var after = Optimizers.Bits(table);
+        var whole = File.ReadAllBytes(_folder.File("undo"));
+        var record = (whole.Length - header.Length) / 5;
+        long[] order = [3, 40, 7, 9, 11];
+        for (var missing = 0; missing < 8; missing++)
+        {
+            byte[] torn = [.. whole];
+            var expected = (uint[])before.Clone();
+            for (var i = 0; i < 3; i++)
+                if ((missing >> i & 1) != 0)
+                {
+                    torn.AsSpan(header.Length + (2 + i) * record + 5, record - 9).Clear();
+                    Array.Copy(after, order[2 + i] * Width, expected, order[2 + i] * Width, Width);
+                }
+            File.WriteAllBytes(_folder.File("torn"), torn);
+            Assert.Equal(5 - BitOperations.PopCount((uint)missing), optimizer.Journal.Undo(_folder.File("torn")));
+            Assert.Equal(expected, Optimizers.Bits(table));
+            for (var i = 0; i < after.Length; i++)
+                MemoryMarshal.Cast<float, uint>(table.Row(i / Width))[i % Width] = after[i];
+        }
+
+        File.WriteAllBytes(_folder.File("torn"), new byte[header.Length]);
+        Assert.Equal(0, optimizer.Journal.Undo(_folder.File("torn")));
+        Assert.Equal(after, Optimizers.Bits(table));
     }
 
     [Fact]
