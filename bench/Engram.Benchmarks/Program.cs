@@ -1,5 +1,6 @@
 using System.Globalization;
 using Engram.Benchmarks;
+using Engram.Tables.Formats;
 using Engram.Torch.Native;
 using Engram.Tables;
 

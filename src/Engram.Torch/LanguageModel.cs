@@ -1,4 +1,3 @@
-using Engram.Torch.Folders;
 using Engram.Torch.Memory;
 using Engram.Models.Configuration;
 using Engram.Models.Memory;

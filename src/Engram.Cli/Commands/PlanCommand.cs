@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Engram.Cli.CommandLine;
 using Engram.Models.Configuration;
 using Spectre.Console;
 

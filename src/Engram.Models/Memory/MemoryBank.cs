@@ -3,6 +3,7 @@ using Engram.Addressing;
 using Engram.Models.Configuration;
 using Engram.Tables;
 using Engram.Tables.Cache;
+using Engram.Tables.Formats;
 using Engram.Tokenization;
 using Engram.Vocabulary;
 

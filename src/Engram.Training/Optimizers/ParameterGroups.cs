@@ -1,4 +1,4 @@
-using Engram.Torch;
+using Engram.Torch.Layers;
 
 namespace Engram.Training.Optimizers;
 

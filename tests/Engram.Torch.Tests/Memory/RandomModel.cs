@@ -1,4 +1,5 @@
 using Engram.Models.Configuration;
+using Engram.Torch.Layers;
 using Engram.Torch.Tests.Training;
 using static TorchSharp.torch;
 

@@ -1,4 +1,5 @@
 using Engram.Models.Configuration;
+using Engram.Torch.Layers;
 using Engram.Training.Optimizers;
 using static TorchSharp.torch;
 using Parameter = TorchSharp.Modules.Parameter;

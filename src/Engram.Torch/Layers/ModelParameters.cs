@@ -3,7 +3,7 @@ using Engram.Torch.Native;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
-namespace Engram.Torch;
+namespace Engram.Torch.Layers;
 
 /// <summary>What an optimizer does with a parameter.</summary>
 public enum ParameterRole

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace Engram.Cli;
+namespace Engram.Cli.CommandLine;
 
 /// <summary>
 /// Says on stderr how far a long step is: on a terminal one line that is rewritten, elsewhere (a log) plain lines, seldom enough to stay readable.

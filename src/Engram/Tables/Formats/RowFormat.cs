@@ -1,7 +1,7 @@
 using System.Globalization;
 using Engram.Storage;
 
-namespace Engram.Tables;
+namespace Engram.Tables.Formats;
 
 /// <summary>How the values of a row are coded.</summary>
 public enum RowEncoding

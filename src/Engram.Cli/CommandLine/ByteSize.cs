@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 
-namespace Engram.Cli;
+namespace Engram.Cli.CommandLine;
 
 /// <summary>Numbers of bytes as people write them: 4096, 512KiB, 64MiB, 2GiB, 1TiB.</summary>
 internal static class ByteSize

@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 
-namespace Engram.Cli;
+namespace Engram.Cli.CommandLine;
 
 /// <summary>The help of System.CommandLine, followed by examples.</summary>
 /// <param name="asked">Whether the user asked for it; then a command line that is otherwise wrong does not matter.</param>

@@ -5,7 +5,7 @@ using Engram.Storage;
 using static TorchSharp.torch;
 using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
-namespace Engram.Torch.Folders;
+namespace Engram.Torch;
 
 /// <summary>Dense weights and balancing biases as one safetensors file, float32.</summary>
 internal static unsafe class DenseWeights

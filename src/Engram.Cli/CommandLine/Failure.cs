@@ -6,7 +6,7 @@ using System.Text.RegularExpressions;
 using Engram.Torch.Native;
 using Engram.Training;
 
-namespace Engram.Cli;
+namespace Engram.Cli.CommandLine;
 
 /// <summary>The one place where errors become a line on stderr and an exit code.</summary>
 internal static partial class Failure

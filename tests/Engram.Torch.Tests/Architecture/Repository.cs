@@ -1,4 +1,4 @@
-namespace Engram.Torch.Tests.Configuration;
+namespace Engram.Torch.Tests.Architecture;
 
 /// <summary>The checkout that the tests run from.</summary>
 internal static class Repository

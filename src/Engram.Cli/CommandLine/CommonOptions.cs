@@ -2,7 +2,7 @@ using System.CommandLine;
 using Engram.Torch.Native;
 using TorchSharp;
 
-namespace Engram.Cli;
+namespace Engram.Cli.CommandLine;
 
 /// <summary>Options that mean the same wherever they stand.</summary>
 internal static class CommonOptions

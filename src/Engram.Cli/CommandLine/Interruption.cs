@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using Engram.Studies.Processes;
 
-namespace Engram.Cli;
+namespace Engram.Cli.CommandLine;
 
 /// <summary>
 /// Turns Ctrl-C and a request to terminate into cancellation. The second one ends the process at once. The process of a study's arm is

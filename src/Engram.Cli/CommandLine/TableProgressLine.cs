@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Engram.Tables;
 
-namespace Engram.Cli;
+namespace Engram.Cli.CommandLine;
 
 /// <summary>How far a pass over tables is, and how long it still takes.</summary>
 internal static class TableProgressLine

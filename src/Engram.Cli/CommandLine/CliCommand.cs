@@ -1,6 +1,6 @@
 using System.CommandLine;
 
-namespace Engram.Cli;
+namespace Engram.Cli.CommandLine;
 
 /// <summary>A command that does something: its options are fields, its body is <see cref="Run"/>. Errors are thrown; the program turns them into a line and an exit code.</summary>
 internal abstract class CliCommand : Command

@@ -4,7 +4,7 @@ using Engram.Models.Folders;
 using Engram.Models.Memory;
 using static TorchSharp.torch;
 
-namespace Engram.Torch.Folders;
+namespace Engram.Torch;
 
 /// <summary>Writes and reads a whole model as a <see cref="ModelFolder"/>. It is written beside its final place and renamed when complete.</summary>
 public static class LanguageModelFolder
