@@ -19,6 +19,10 @@ switch (args)
             threads: rest.Length > 0 ? int.Parse(rest[0]) : 1,
             rounds: rest.Length > 1 ? int.Parse(rest[1]) : 40);
         return 0;
+    case ["kernels"]:
+        LibTorch.EnsureLoaded();
+        Malloc.Tune();
+        return KernelBenchmarks.Run();
     case ["addressing", .. var rest] when rest.Length <= 1:
         AddressingComparison.Run(python: rest.Length > 0 ? rest[0] : "python3");
         return 0;
@@ -44,6 +48,6 @@ switch (args)
             threads: rest.Length > 2 ? int.Parse(rest[2]) : 1);
         return 0;
     default:
-        Console.Error.WriteLine("usage: dotnet run -c Release --project bench/Engram.Benchmarks -- training [threads] [steps] | experts [threads] [rounds] | addressing [python] | gather [GiB] [threads] | sizes | disk FOLDER | cache FOLDER | memory-cost [preset] [format] [threads]");
+        Console.Error.WriteLine("usage: dotnet run -c Release --project bench/Engram.Benchmarks -- training [threads] [steps] | experts [threads] [rounds] | kernels | addressing [python] | gather [GiB] [threads] | sizes | disk FOLDER | cache FOLDER | memory-cost [preset] [format] [threads]");
         return 2;
 }
