@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Packs the library, uses the package from a program outside of this repository, compiles the sample ahead of time, and shows its size and what it prints.
+# Packs the library, uses the package from a program outside of this repository, compiles the samples ahead of time, and shows their sizes and what they print.
 # tests/package.sh MODEL "TEXT"      MODEL is a model folder with memory, for example runs/quickstart/seed-1/engram/model
 set -euo pipefail
 [ $# -eq 2 ] || { sed -n '3s/^# /usage: /p' "$0" >&2; exit 2; }
@@ -31,3 +31,9 @@ echo "LookUp, compiled ahead of time: $(stat -c %s "$work/sample/LookUp") bytes"
 "$work/sample/LookUp" "$model" "$text" > "$work/ahead-of-time"
 cmp "$work/from-package" "$work/ahead-of-time"
 head -5 "$work/ahead-of-time"
+
+dotnet publish -c Release samples/OpenModel --output "$work/open" -v quiet
+echo "OpenModel, compiled ahead of time: $(stat -c %s "$work/open/OpenModel") bytes"
+[ -z "$(find "$work/open" -name '*torch*')" ] || { echo "OpenModel carries libtorch" >&2; exit 1; }
+echo "$text" > "$work/text.txt"
+"$work/open/OpenModel" "$model" "$work/text.txt"

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Engram.Addressing;
+using Engram.Tables.Formats;
 using Engram.Torch;
 using Engram.Models.Configuration;
 using Engram.Models.Folders;

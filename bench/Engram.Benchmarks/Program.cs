@@ -1,5 +1,6 @@
 using System.Globalization;
 using Engram.Benchmarks;
+using Engram.Tables.Formats;
 using Engram.Torch.Native;
 using Engram.Tables;
 
@@ -19,6 +20,10 @@ switch (args)
             rounds: rest.Length > 1 ? int.Parse(rest[1]) : 40,
             counts: rest.Length > 2 ? [.. rest[2].Split(',').Select(int.Parse)] : [2, 8, 32, 66, 128]);
         return 0;
+    case ["kernels"]:
+        LibTorch.EnsureLoaded();
+        Malloc.Tune();
+        return KernelBenchmarks.Run();
     case ["addressing", .. var rest] when rest.Length <= 1:
         AddressingComparison.Run(python: rest.Length > 0 ? rest[0] : "python3");
         return 0;
@@ -50,6 +55,6 @@ switch (args)
             threads: rest.Length > 2 ? int.Parse(rest[2]) : 1);
         return 0;
     default:
-        Console.Error.WriteLine("usage: dotnet run -c Release --project bench/Engram.Benchmarks -- training [threads] [steps] | experts [threads] [rounds] [2,66,...] | addressing [python] | tokenizer TOKENIZER.json TEXT... | gather [GiB] [threads] | distinct [threads] | sizes | disk FOLDER | cache FOLDER | memory-cost [preset] [format] [threads]");
+        Console.Error.WriteLine("usage: dotnet run -c Release --project bench/Engram.Benchmarks -- training [threads] [steps] | experts [threads] [rounds] [2,66,...] | kernels | addressing [python] | tokenizer TOKENIZER.json TEXT... | gather [GiB] [threads] | distinct [threads] | sizes | disk FOLDER | cache FOLDER | memory-cost [preset] [format] [threads]");
         return 2;
 }

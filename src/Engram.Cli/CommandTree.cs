@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using Engram.Cli.CommandLine;
 using Engram.Cli.Commands;
 
 namespace Engram.Cli;

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Engram.Cli;
+using Engram.Cli.CommandLine;
 using Engram.Torch.Native;
 
 CultureInfo.CurrentCulture = CultureInfo.CurrentUICulture = CultureInfo.InvariantCulture;

@@ -1,3 +1,5 @@
+using Engram.Corpora.Files;
+
 namespace Engram.Corpora;
 
 /// <summary>

@@ -1,4 +1,5 @@
 using System.Text;
+using Engram.Corpora.Files;
 using Engram.Tokenization;
 
 namespace Engram.Corpora;

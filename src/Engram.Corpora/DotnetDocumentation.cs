@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 using System.Xml;
+using Engram.Corpora.Files;
 
 namespace Engram.Corpora;
 

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Xml;
+using Engram.Corpora.Files;
 
 namespace Engram.Corpora;
 

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Engram.Corpora.Files;
 
 namespace Engram.Corpora;
 

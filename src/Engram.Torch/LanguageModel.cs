@@ -1,8 +1,8 @@
+using Engram.Torch.Memory;
 using Engram.Models.Configuration;
 using Engram.Models.Memory;
 using Engram.Tokenization;
 using Engram.Torch.Folders;
-using Engram.Torch.Memory;
 using Engram.Torch.Sequences;
 using Engram.Torch.Taps;
 using static TorchSharp.torch;

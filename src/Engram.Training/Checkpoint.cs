@@ -1,4 +1,3 @@
-using Engram.Torch.Folders;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Engram.Torch;

@@ -1,3 +1,4 @@
+using Engram.Tables.Formats;
 using Engram.Torch;
 using Engram.Tables;
 using Engram.Corpora;

@@ -1,3 +1,4 @@
+using Engram.Torch.Memory;
 using System.Diagnostics;
 using Engram.Torch;
 using Engram.Models.Configuration;

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Engram.Addressing;
+using Engram.Cli.CommandLine;
 
 namespace Engram.Cli.Commands;
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Engram.Cli.CommandLine;
 using Engram.Corpora;
 
 namespace Engram.Cli.Commands;

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Engram.Cli.CommandLine;
 using Engram.Training;
 using Engram.Corpora;
 

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text;
+using Engram.Cli.CommandLine;
 using Engram.Torch.Generation;
 
 namespace Engram.Cli.Commands;

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Engram.Cli.CommandLine;
 using Engram.Torch.Inspection;
 using Engram.Storage;
 using Engram.Studies.Reports;

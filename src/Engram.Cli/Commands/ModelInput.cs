@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Engram.Cli.CommandLine;
 using Engram.Torch;
 using Engram.Models.Memory;
 using Engram.Corpora;

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Engram.Cli.CommandLine;
 using Engram.Models.Configuration;
 using Engram.Models.Recipes;
 using Spectre.Console;

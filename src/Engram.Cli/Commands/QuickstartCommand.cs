@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Engram.Cli.CommandLine;
 using Engram.Studies.Processes;
 using Engram.Studies.Quickstart;
 using Spectre.Console;

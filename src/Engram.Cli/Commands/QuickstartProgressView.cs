@@ -1,3 +1,4 @@
+using Engram.Cli.CommandLine;
 using Engram.Studies.Quickstart;
 using Spectre.Console;
 

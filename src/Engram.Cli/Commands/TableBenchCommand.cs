@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Engram.Cli.CommandLine;
 using Engram.Torch.Native;
 using Engram.Studies.Benchmarks;
 using Engram.Studies.Runs;

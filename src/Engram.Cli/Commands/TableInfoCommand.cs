@@ -1,6 +1,7 @@
 using Engram.Checkpoints;
 using System.CommandLine;
 using System.Diagnostics;
+using Engram.Cli.CommandLine;
 using Engram.Tables;
 using Spectre.Console;
 

@@ -1,5 +1,7 @@
 using System.CommandLine;
+using Engram.Cli.CommandLine;
 using Engram.Tables;
+using Engram.Tables.Formats;
 using Engram.Training;
 using Engram.Corpora;
 using Spectre.Console;

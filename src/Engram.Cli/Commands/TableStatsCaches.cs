@@ -2,6 +2,7 @@ using Engram.Addressing;
 using Engram.Addressing.Statistics;
 using Engram.Tables;
 using Engram.Tables.Cache;
+using Engram.Tables.Formats;
 
 namespace Engram.Cli.Commands;
 

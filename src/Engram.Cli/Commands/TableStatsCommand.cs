@@ -3,10 +3,12 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using Engram.Addressing.Statistics;
+using Engram.Cli.CommandLine;
 using Engram.Storage;
 using Engram.Studies.Reports;
 using Engram.Tables;
 using Engram.Tables.Cache;
+using Engram.Tables.Formats;
 using Spectre.Console;
 
 namespace Engram.Cli.Commands;

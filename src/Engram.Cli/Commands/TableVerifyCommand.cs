@@ -1,5 +1,6 @@
 using Engram.Checkpoints;
 using System.CommandLine;
+using Engram.Cli.CommandLine;
 using Engram.Tables;
 
 namespace Engram.Cli.Commands;

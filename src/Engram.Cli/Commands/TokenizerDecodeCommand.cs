@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Engram.Cli.CommandLine;
 
 namespace Engram.Cli.Commands;
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Engram.Cli.CommandLine;
 
 namespace Engram.Cli.Commands;
 

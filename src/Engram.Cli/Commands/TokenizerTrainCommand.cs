@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Engram.Cli.CommandLine;
 using Engram.Storage;
 using Engram.Tokenization;
 using Engram.Corpora;

@@ -1,4 +1,5 @@
 using Engram.Tables;
+using Engram.Tables.Formats;
 
 namespace Engram.Models.Configuration;
 

@@ -3,6 +3,7 @@ using Engram.Addressing;
 using Engram.Tables;
 using Engram.Tables.Cache;
 using Engram.Corpora;
+using Engram.Tables.Formats;
 using Engram.Vocabulary;
 
 namespace Engram.Studies.Benchmarks;

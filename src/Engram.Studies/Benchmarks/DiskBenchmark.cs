@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Engram.Addressing;
 using Engram.Storage;
 using Engram.Tables;
+using Engram.Tables.Formats;
 
 namespace Engram.Studies.Benchmarks;
 

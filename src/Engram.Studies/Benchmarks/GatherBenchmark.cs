@@ -4,6 +4,7 @@ using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 using System.Text.Json.Serialization;
 using Engram.Tables;
+using Engram.Tables.Formats;
 using TorchSharp;
 
 namespace Engram.Studies.Benchmarks;

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Engram.Tables;
+using Engram.Tables.Formats;
 
 namespace Engram.Studies.Benchmarks;
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Engram.Studies.Statistics;
 
 namespace Engram.Studies.Quickstart;
@@ -38,7 +39,7 @@ public static class QuickstartFindings
     }
 
     /// <summary>A difference with its sign.</summary>
-    internal static string Signed(double value) => value.ToString("+0.000;−0.000;0.000");
+    internal static string Signed(double value) => value.ToString("+0.000;−0.000;0.000", CultureInfo.InvariantCulture);
 
     private static Finding Compare(QuickstartResults results, string question, string arm, string baseline)
     {

@@ -36,7 +36,7 @@ internal static class HyperConnectionKernel
             var options = (CoefficientOptions)vars[4];
             var (tokens, n) = ((int)x.size(0), (int)x.size(1));
             var width = n * (int)x.size(2);
-            var c = Layers.HyperConnection.Coefficients(n);
+            var c = (int)bias.size(0);
             var z = x.view(tokens, width).mm(fn.t());
             var rms = empty([tokens], ScalarType.Float32);
             var result = empty([tokens, c], ScalarType.Float32);
@@ -79,7 +79,7 @@ internal static class HyperConnectionKernel
             var options = (CoefficientOptions)ctx.get_data(nameof(CoefficientOptions));
             var (tokens, n) = ((int)x.size(0), (int)x.size(1));
             var width = n * (int)x.size(2);
-            var c = Layers.HyperConnection.Coefficients(n);
+            var c = (int)bias.size(0);
             var parts = HostTensor.Parts(tokens);
             var dRaw = empty([tokens, c], ScalarType.Float32);      // gradient of x · fnᵀ before the norm
             var along = empty([tokens], ScalarType.Float32);        // what the norm takes back along x itself

@@ -4,7 +4,7 @@ using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 namespace Engram.Torch.Kernels;
 
 /// <summary>
-/// The memory's short convolution with its norm, activation and residual, one pass each way; sequences are independent. Reference:
+/// The memory's short convolution (paper Eq. 5) with its norm, activation and residual, one pass each way; sequences are independent. Reference:
 /// <see cref="Layers.ShortConvolution.Composed"/>.
 /// </summary>
 internal sealed class ShortConvolutionKernel : HostFunction<ShortConvolutionKernel>

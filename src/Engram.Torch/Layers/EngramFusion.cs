@@ -80,10 +80,10 @@ internal sealed class EngramFusion
     public (Tensor Gated, Tensor Gate) GateComposed(Tensor streams, Tensor keyValue)
     {
         var (batch, length) = (streams.size(0), streams.size(1));
-        var slices = keyValue.view(batch, length, _streams + 1, _hidden);   // keys of stream 1 … M, value last
+        var slices = keyValue.view(batch, length, _streams + 1, _hidden);   // paper Eq. 3, and a key for each stream (Eq. 6): keys of stream 1 … M, value last
         var q = RmsNorm.Unit(streams, _epsilon) * _queryGain!;
         var k = RmsNorm.Unit(slices.narrow(2, 0, _streams), _epsilon) * _keyGain!;
-        // Both sides have norm √D at unit gains, so |score| ≤ √D however large the residual streams grow.
+        // Paper Eq. 4 from here. Both sides have norm √D at unit gains, so |score| ≤ √D however large the residual streams grow.
         var score = (q * k).sum(-1, keepdim: true).Times(1 / Math.Sqrt(_hidden));
         var alpha = (_engram.Gate switch
         {

@@ -1,4 +1,4 @@
-using Engram.Torch;
+using Engram.Torch.Layers;
 using Engram.Torch.Native;
 using static TorchSharp.torch;
 

@@ -1,5 +1,6 @@
 using Engram.Models.Recipes;
 using Engram.Torch;
+using Engram.Torch.Layers;
 using static TorchSharp.torch;
 
 namespace Engram.Training.Optimizers;

@@ -1,4 +1,4 @@
-using Engram.Torch;
+using Engram.Torch.Layers;
 using static TorchSharp.torch;
 
 namespace Engram.Training.Optimizers;

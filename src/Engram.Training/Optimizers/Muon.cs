@@ -1,5 +1,5 @@
-using Engram.Torch;
 using Engram.Torch.Kernels;
+using Engram.Torch.Layers;
 using static TorchSharp.torch;
 
 namespace Engram.Training.Optimizers;

@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 namespace Engram.Addressing;
 
 /// <summary>
-/// Turns canonical token ids into the table rows of their suffix n-grams (paper §2.3, Eq. 1). Integers only: rows depend on ids, never on weights.
+/// Turns canonical token ids into the table rows of their suffix n-grams (paper §2.2, Eq. 1). Integers only: rows depend on ids, never on weights.
 /// <para>
 /// With c_i the id i positions before t, or the pad id where the window has ended, mix_n = c_0·m_0 XOR … XOR c_(n−1)·m_(n−1)
 /// and row[t, n, head] = offset + mix_n mod prime. Columns run order-major: all heads of order 2, then of order 3.

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Engram.Addressing;
 using Engram.Storage;
 using Engram.Tables;
+using Engram.Tables.Formats;
 using Engram.Vocabulary;
 
 namespace Engram.Checkpoints;

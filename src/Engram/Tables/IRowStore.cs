@@ -1,3 +1,5 @@
+using Engram.Tables.Formats;
+
 namespace Engram.Tables;
 
 /// <summary>

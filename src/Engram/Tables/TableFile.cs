@@ -1,5 +1,6 @@
 using System.Globalization;
 using Engram.Storage;
+using Engram.Tables.Formats;
 
 namespace Engram.Tables;
 

@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using Engram.Tables.Formats;
 
 namespace Engram.Tables;
 

@@ -4,6 +4,7 @@ using System.Text;
 using CsCheck;
 using Engram.Storage;
 using Engram.Tables;
+using Engram.Tables.Formats;
 using Engram.Tests.Storage;
 
 namespace Engram.Tests.Checkpoints;

@@ -2,6 +2,7 @@ using Engram.Checkpoints;
 using Engram.Addressing;
 using Engram.Storage;
 using Engram.Tables;
+using Engram.Tables.Formats;
 using Engram.Tests.Storage;
 using Engram.Vocabulary;
 

@@ -4,6 +4,7 @@ using Engram.Addressing;
 using Engram.Checkpoints;
 using Engram.Storage;
 using Engram.Tables;
+using Engram.Tables.Formats;
 using Engram.Tests.Storage;
 
 namespace Engram.Tests.Checkpoints;

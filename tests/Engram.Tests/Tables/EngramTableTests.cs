@@ -1,6 +1,7 @@
 using CsCheck;
 using Engram.Storage;
 using Engram.Tables;
+using Engram.Tables.Formats;
 using Engram.Tests.Storage;
 
 namespace Engram.Tests.Tables;

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using CsCheck;
 using Engram.Storage;
 using Engram.Tables;
+using Engram.Tables.Formats;
 using Engram.Tests.Storage;
 
 namespace Engram.Tests.Tables;

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Engram.Tables;
+using Engram.Tables.Formats;
 
 namespace Engram.Tests.Tables;
 

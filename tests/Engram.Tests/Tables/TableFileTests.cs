@@ -2,6 +2,7 @@ using Engram.Checkpoints;
 using CsCheck;
 using Engram.Storage;
 using Engram.Tables;
+using Engram.Tables.Formats;
 using Engram.Tests.Storage;
 
 namespace Engram.Tests.Tables;

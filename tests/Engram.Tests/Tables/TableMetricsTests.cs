@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using Engram.Tables;
 using Engram.Tables.Cache;
+using Engram.Tables.Formats;
 
 namespace Engram.Tests.Tables;
 

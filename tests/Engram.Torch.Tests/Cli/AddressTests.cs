@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using Engram.Tests.Storage;
-using Engram.Torch.Tests.Configuration;
+using Engram.Torch.Tests.Architecture;
 
 namespace Engram.Torch.Tests.Cli;
 

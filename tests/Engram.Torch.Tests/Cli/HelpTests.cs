@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Engram.Cli;
-using Engram.Torch.Tests.Configuration;
+using Engram.Cli.CommandLine;
+using Engram.Torch.Tests.Architecture;
 
 namespace Engram.Torch.Tests.Cli;
 

@@ -3,6 +3,7 @@ using Engram.Addressing.Statistics;
 using Engram.Models.Configuration;
 using Engram.Tables;
 using Engram.Tables.Cache;
+using Engram.Tables.Formats;
 using Engram.Tests.Storage;
 using Engram.Corpora;
 using Engram.Vocabulary;

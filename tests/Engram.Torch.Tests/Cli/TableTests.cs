@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Engram.Storage;
 using Engram.Tables;
+using Engram.Tables.Formats;
 using Engram.Tests.Storage;
 using Engram.Torch.Tests.Memory;
 using Engram.Torch.Tests.Training;

@@ -1,4 +1,3 @@
-using Engram.Torch.Folders;
 using Engram.Torch.Kernels;
 using Engram.Storage;
 using Engram.Tests.Storage;

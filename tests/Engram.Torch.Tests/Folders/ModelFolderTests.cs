@@ -1,4 +1,3 @@
-using Engram.Torch.Folders;
 using System.Text;
 using System.Text.Json.Nodes;
 using Engram.Models.Configuration;

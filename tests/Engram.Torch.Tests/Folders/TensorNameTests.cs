@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 using Engram.Models.Configuration;
 using Engram.Storage;
 using Engram.Tests.Storage;
-using Engram.Torch.Tests.Configuration;
+using Engram.Torch.Tests.Architecture;
 using Engram.Torch.Tests.Memory;
 using Engram.Torch.Tests.Training;
 

@@ -1,3 +1,4 @@
+using Engram.Torch.Layers;
 using Engram.Torch.Memory;
 using Engram.Models.Configuration;
 using Engram.Models.Sequences;

@@ -1,4 +1,5 @@
 using Engram.Models.Configuration;
+using Engram.Torch.Layers;
 using static TorchSharp.torch;
 
 namespace Engram.Torch.Tests.Layers;

@@ -1,5 +1,6 @@
 using Engram.Models.Configuration;
 using Engram.Models.Memory;
+using Engram.Torch.Layers;
 using Engram.Torch.Tests.Training;
 using static TorchSharp.torch;
 

@@ -1,3 +1,4 @@
+using Engram.Tables.Formats;
 using Engram.Torch.Memory;
 using Engram.Torch.Generation;
 using Engram.Models.Memory;

@@ -1,5 +1,6 @@
 using Engram.Models.Recipes;
 using Engram.Models.Configuration;
+using Engram.Torch.Layers;
 using Engram.Training.Optimizers;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -1,3 +1,4 @@
+using Engram.Torch.Layers;
 using Engram.Training.Optimizers;
 using static TorchSharp.torch;
 using Parameter = TorchSharp.Modules.Parameter;

@@ -1,3 +1,4 @@
+using Engram.Torch.Layers;
 using Engram.Torch.Tests.Layers;
 using Engram.Training.Optimizers;
 using static TorchSharp.torch;

@@ -1,5 +1,5 @@
 using Engram.Tests.Storage;
-using Engram.Torch.Tests.Corpora;
+using Engram.Tests.Corpora;
 using Engram.Corpora;
 
 namespace Engram.Torch.Tests.Training;

@@ -1,4 +1,5 @@
 using Engram.Storage;
+using Engram.Tables.Formats;
 
 namespace Engram.Tables.Training;
 

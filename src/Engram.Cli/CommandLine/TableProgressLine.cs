@@ -1,0 +1,20 @@
+using System.Diagnostics;
+using Engram.Tables;
+
+namespace Engram.Cli.CommandLine;
+
+/// <summary>How far a pass over tables is, and how long it still takes.</summary>
+internal static class TableProgressLine
+{
+    /// <param name="verb">What is done to rows, for example <c>converting</c>.</param>
+    public static ProgressLine<TableProgress> Show(string verb)
+    {
+        var start = Stopwatch.GetTimestamp();
+        return new ProgressLine<TableProgress>(progress =>
+        {
+            var elapsed = Stopwatch.GetElapsedTime(start);
+            var left = elapsed * ((progress.TotalRows - progress.Rows) / (double)Math.Max(1, progress.Rows));
+            return $"{verb}: {progress.Rows:N0} of {progress.TotalRows:N0} rows, {progress.Rows / elapsed.TotalSeconds:N0} a second, about {left:hh\\:mm\\:ss} left";
+        });
+    }
+}
