@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Engram.Tests.Corpora;
 using Engram.Tests.Storage;
 
 namespace Engram.Torch.Tests.Cli;
@@ -26,7 +27,7 @@ public sealed class HardKnocksTests : IDisposable
     [Fact]
     public async Task Train_IntoAFolderOfSomethingElse_LeavesItAsItIs()
     {
-        File.WriteAllText(_folder.File("text.txt"), string.Join("\n\n", Corpora.SampleText.Documents(80).Select(document => document.Text)));
+        File.WriteAllText(_folder.File("text.txt"), string.Join("\n\n", SampleText.Documents(80).Select(document => document.Text)));
         var data = _folder.File("data");
         (await CliProcess.Run("data", "prepare", _folder.File("text.txt"), "--output", data, "--vocabulary-size", "300", "--most-left-out", "1")).Ok();
         Directory.CreateDirectory(_folder.File("mine"));
@@ -65,7 +66,7 @@ public sealed class HardKnocksTests : IDisposable
     [InlineData("2>&-")]
     public async Task UnwritableStderr_DoesNotEndTheWork(string redirection)
     {
-        File.WriteAllText(_folder.File("text.txt"), string.Join("\n\n", Corpora.SampleText.Documents(80).Select(document => document.Text)));
+        File.WriteAllText(_folder.File("text.txt"), string.Join("\n\n", SampleText.Documents(80).Select(document => document.Text)));
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(5));
         using var shell = Process.Start(new ProcessStartInfo("sh", ["-c", $"'{CliProcess.Program}' data prepare '{_folder.File("text.txt")}' --output '{_folder.File("data")}' --vocabulary-size 300 --most-left-out 1 --json {redirection}"]) { RedirectStandardOutput = true })!;
         var output = await shell.StandardOutput.ReadToEndAsync(limit.Token);
@@ -77,7 +78,7 @@ public sealed class HardKnocksTests : IDisposable
     [Fact]
     public async Task SuggestedCommands_QuotePaths()
     {
-        File.WriteAllText(_folder.File("text.txt"), string.Join("\n\n", Corpora.SampleText.Documents(80).Select(document => document.Text)));
+        File.WriteAllText(_folder.File("text.txt"), string.Join("\n\n", SampleText.Documents(80).Select(document => document.Text)));
         var result = (await CliProcess.Run("data", "prepare", _folder.File("text.txt"), "--output", _folder.File("my data's"), "--vocabulary-size", "300", "--most-left-out", "1")).Ok();
         Assert.Contains($"--data '{_folder.File(@"my data'\''s")}' --run", result.Output);
     }
