@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text;
 using Engram.Cli.CommandLine;
+using Engram.Models.Sampling;
 using Engram.Torch.Generation;
 
 namespace Engram.Cli.Commands;

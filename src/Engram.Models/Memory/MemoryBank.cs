@@ -101,7 +101,7 @@ public sealed class MemoryBank : IDisposable
         Canonicalise(tokenIds, rows.CanonicalIds);
         var length = tokenIds.Length / histories.Count;
         var chunk = rows.Chunk(Tables.Count * length * Columns);
-        var window = Addresser.NewWindow();
+        var window = rows.Window(Addresser);
         for (var b = 0; b < histories.Count; b++)
         {
             var ids = rows.CanonicalIds.Slice(b * length, length);

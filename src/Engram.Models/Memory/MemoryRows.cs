@@ -1,3 +1,4 @@
+using Engram.Addressing;
 
 namespace Engram.Models.Memory;
 
@@ -6,6 +7,8 @@ public sealed class MemoryRows
 {
     private long[] _rows = [];
     private int[] _canonical = [];
+    private AddressWindow? _window;
+    private NgramAddresser? _windowOf;
     private bool[] _starts = [];
     private long[] _chunk = [];
 
@@ -25,6 +28,14 @@ public sealed class MemoryRows
     internal Span<bool> Starts => _starts.AsSpan(0, Tokens);
 
     internal Span<long> All(int layers) => _rows.AsSpan(0, layers * Tokens * Columns);
+
+    /// <summary>A window that serves one call after the other.</summary>
+    internal AddressWindow Window(NgramAddresser addresser)
+    {
+        if (_window is null || _windowOf != addresser)
+            (_window, _windowOf) = (addresser.NewWindow(), addresser);
+        return _window;
+    }
 
     /// <summary>Room for the rows of one sequence before they are put beside those of the others.</summary>
     internal Span<long> Chunk(int rows)

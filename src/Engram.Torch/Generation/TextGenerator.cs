@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Engram.Models.Memory;
+using Engram.Models.Sampling;
 using Engram.Tokenization;
 using Engram.Torch.Sequences;
 using static TorchSharp.torch;

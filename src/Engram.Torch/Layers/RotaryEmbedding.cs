@@ -18,45 +18,14 @@ internal sealed class RotaryEmbedding : IDisposable
 
     public RotaryEmbedding(ModelConfiguration configuration, Device device, ScalarType type)
     {
-        _frequencies = Frequencies(configuration);
+        _frequencies = RotaryFrequencies.Of(configuration);
         _device = device;
         _type = type;
-        ScoreScale = SoftmaxScale(configuration);
+        ScoreScale = RotaryFrequencies.ScoreScale(configuration);
     }
 
     /// <summary>Factor of the attention logits beyond 1/√(key width): m² of YaRN, or 1.</summary>
     public double ScoreScale { get; }
-
-    /// <summary>f_i = θ^(−2i/d_r), blended with f_i/s between the YaRN corrections when the context is extended.</summary>
-    public static double[] Frequencies(ModelConfiguration configuration)
-    {
-        var width = configuration.QkRopeHeadDim;
-        var theta = configuration.RopeTheta;
-        var plain = Enumerable.Range(0, width / 2).Select(i => Math.Pow(theta, -2.0 * i / width)).ToArray();
-        if (configuration.RopeScaling is not { } yarn || configuration.MaxPositionEmbeddings <= yarn.OriginalMaxPositionEmbeddings)
-            return plain;
-
-        double Correction(double rotations) =>
-            width * Math.Log(yarn.OriginalMaxPositionEmbeddings / (2 * Math.PI * rotations)) / (2 * Math.Log(theta));
-        var low = Math.Max(Math.Floor(Correction(yarn.BetaFast)), 0);
-        var high = Math.Min(Math.Ceiling(Correction(yarn.BetaSlow)), width - 1);
-        if (low == high)
-            high += 0.001;
-        return [.. plain.Select((f, i) =>
-        {
-            var ramp = Math.Clamp((i - low) / (high - low), 0, 1);
-            return f * (1 - ramp) + f / yarn.Factor * ramp;
-        })];
-    }
-
-    /// <summary>m² with m = 0.1 · mscale · ln(s) + 1 when the context is extended, otherwise 1.</summary>
-    public static double SoftmaxScale(ModelConfiguration configuration)
-    {
-        if (configuration.RopeScaling is not { } yarn || configuration.MaxPositionEmbeddings <= yarn.OriginalMaxPositionEmbeddings || yarn.Factor <= 1)
-            return 1;
-        var m = 0.1 * yarn.MscaleAllDim * Math.Log(yarn.Factor) + 1;
-        return m * m;
-    }
 
     /// <summary>Cosines and sines [B, T, pairs, 2] of T positions of each sequence; [1, T, pairs, 2] where all sequences begin at one position.</summary>
     /// <param name="offsets">Position of each sequence's first, [B].</param>

@@ -1,4 +1,4 @@
-using Engram.Torch.Generation;
+using Engram.Models.Sampling;
 
 namespace Engram.Torch.Tests.Generation;
 

@@ -1,6 +1,7 @@
 using System.Text;
 using Engram.Corpora;
 using Engram.Models.Configuration;
+using Engram.Models.Sampling;
 using Engram.Torch.Generation;
 using Engram.Torch.Sequences;
 using Engram.Torch.Tests.Layers;

@@ -157,7 +157,7 @@ public class MultiHeadLatentAttentionTests
             return [.. v.Zip(gain, (a, g) => a * scale * g)];
         }
 
-        var frequencies = RotaryEmbedding.Frequencies(configuration);
+        var frequencies = RotaryFrequencies.Of(configuration);
         double[] Turn(double[] v, int position) =>
         [
             .. v.Chunk(2).SelectMany((pair, i) =>
@@ -175,7 +175,7 @@ public class MultiHeadLatentAttentionTests
         var down = tokens.Select(v => Multiply(Weight("kv_a_proj_with_mqa"), v)).ToArray();
         var keyValues = down.Select(v => Multiply(Weight("kv_b_proj"), Norm(v[..latent], Weight("kv_a_layernorm")[0]))).ToArray();
         var sharedKeys = down.Select((v, t) => Turn(v[latent..], t)).ToArray();
-        var scale = RotaryEmbedding.SoftmaxScale(configuration) / Math.Sqrt(nope + rope);
+        var scale = RotaryFrequencies.ScoreScale(configuration) / Math.Sqrt(nope + rope);
         var output = tokens.Select((_, t) =>
         {
             var concatenated = new List<double>();

@@ -24,14 +24,14 @@ public class RotaryEmbeddingTests
     public void Frequencies_meet_the_goldens(int pair, double plain, double extended)
     {
         // Ten printed digits.
-        Assert.Equal(plain, RotaryEmbedding.Frequencies(Paper)[pair], 1e-9 * plain);
-        Assert.Equal(extended, RotaryEmbedding.Frequencies(Extended(10))[pair], 1e-9 * extended);
+        Assert.Equal(plain, RotaryFrequencies.Of(Paper)[pair], 1e-9 * plain);
+        Assert.Equal(extended, RotaryFrequencies.Of(Extended(10))[pair], 1e-9 * extended);
     }
 
     [Fact]
     public void The_ramp_blends_the_pairs_from_11_to_22_only()
     {
-        var (plain, extended) = (RotaryEmbedding.Frequencies(Paper), RotaryEmbedding.Frequencies(Extended(10)));
+        var (plain, extended) = (RotaryFrequencies.Of(Paper), RotaryFrequencies.Of(Extended(10)));
         Assert.Equal(32, extended.Length);
         for (var i = 0; i < 32; i++)
         {
@@ -52,7 +52,7 @@ public class RotaryEmbeddingTests
     [InlineData(40, 0.707, 1.26080377741, 1.58962616515)]
     public void Softmax_scale_meets_the_goldens(double factor, double mscale, double m, double squared)
     {
-        var scale = RotaryEmbedding.SoftmaxScale(Extended(factor, mscale));
+        var scale = RotaryFrequencies.ScoreScale(Extended(factor, mscale));
         Assert.Equal(m, Math.Sqrt(scale), 1e-11);
         Assert.Equal(squared, scale, 1e-10);
     }
@@ -60,17 +60,17 @@ public class RotaryEmbeddingTests
     [Fact]
     public void A_factor_of_one_changes_nothing()
     {
-        var (plain, extended) = (RotaryEmbedding.Frequencies(Paper), RotaryEmbedding.Frequencies(Extended(1)));
+        var (plain, extended) = (RotaryFrequencies.Of(Paper), RotaryFrequencies.Of(Extended(1)));
         Assert.All(plain.Zip(extended), pair => Assert.Equal(pair.First, pair.Second, 1e-15 * pair.First));
-        Assert.Equal(1, RotaryEmbedding.SoftmaxScale(Extended(1)));
+        Assert.Equal(1, RotaryFrequencies.ScoreScale(Extended(1)));
     }
 
     [Fact]
     public void Within_the_original_context_scaling_is_off()
     {
         var configuration = Extended(10, context: 4096);
-        Assert.Equal(RotaryEmbedding.Frequencies(Paper), RotaryEmbedding.Frequencies(configuration));
-        Assert.Equal(1, RotaryEmbedding.SoftmaxScale(configuration));
+        Assert.Equal(RotaryFrequencies.Of(Paper), RotaryFrequencies.Of(configuration));
+        Assert.Equal(1, RotaryFrequencies.ScoreScale(configuration));
     }
 
     [Theory, InlineData(ScalarType.Float32), InlineData(ScalarType.Float64)]
@@ -131,7 +131,7 @@ public class RotaryEmbeddingTests
         using var scope = NewDisposeScope();
         using var rotary = new RotaryEmbedding(Paper, CPU, ScalarType.Float64);
         var (q, k) = (Sample.Normal(1, ScalarType.Float64, 1, 5, 64), Sample.Normal(2, ScalarType.Float64, 1, 5, 64));
-        var frequencies = tensor(RotaryEmbedding.Frequencies(Paper));
+        var frequencies = tensor(RotaryFrequencies.Of(Paper));
         var angles = arange(5, ScalarType.Float64).unsqueeze(1) * frequencies;
         Tensor HalfSplit(Tensor x)
         {
@@ -153,7 +153,7 @@ public class RotaryEmbeddingTests
         using var grown = new RotaryEmbedding(Extended(10), CPU, ScalarType.Float32);
         whole.Angles([0], 32768);
         var x = Sample.Normal(1, ScalarType.Float32, 1, 1, 64);
-        var frequencies = RotaryEmbedding.Frequencies(Extended(10));
+        var frequencies = RotaryFrequencies.Of(Extended(10));
         foreach (var position in new[] { 0, 1, 63, 64, 4095, 4096, 32767 })
         {
             var rotated = RotaryEmbedding.Rotate(x, grown.Angles([position], 1), false);

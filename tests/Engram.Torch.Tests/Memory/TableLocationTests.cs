@@ -2,6 +2,7 @@ using Engram.Tables.Formats;
 using Engram.Torch.Memory;
 using Engram.Torch.Generation;
 using Engram.Models.Memory;
+using Engram.Models.Sampling;
 using Engram.Tables;
 using Engram.Tables.Cache;
 using Engram.Tests.Storage;

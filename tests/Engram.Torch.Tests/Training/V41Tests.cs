@@ -1,6 +1,7 @@
 using Engram.Models.Configuration;
 using Engram.Torch.Generation;
 using Engram.Models.Memory;
+using Engram.Models.Sampling;
 using Engram.Tests.Storage;
 using Engram.Training;
 

@@ -1,4 +1,4 @@
-namespace Engram.Torch.Generation;
+namespace Engram.Models.Sampling;
 
 /// <summary>How the next token is drawn.</summary>
 public sealed record SamplingOptions

@@ -1,0 +1,160 @@
+using System.Numerics.Tensors;
+using Engram.Inference.Kernels;
+using Engram.Inference.Weights;
+using Engram.Models.Configuration;
+
+namespace Engram.Inference.Layers;
+
+// Shape letters: N rows   K experts per token   E routed experts   D hidden width
+
+/// <summary>
+/// Routed experts beside a shared one: y = Σ g_i SwiGLU_i(x) + SwiGLU_shared(x) (DeepSeek-V3 §2.1.2). Rows that share an expert go through it together; the sum over a
+/// row's experts runs in the order of their choice, whoever else is in the pass.
+/// </summary>
+internal sealed unsafe class Experts
+{
+    private readonly ModelConfiguration _configuration;
+    private readonly Matrix _router;
+    private readonly float* _bias;
+    private readonly FeedForward[] _experts;
+    private readonly FeedForward? _shared;
+
+    public Experts(ModelConfiguration configuration, ModelWeights weights, string prefix)
+    {
+        _configuration = configuration;
+        var hidden = configuration.HiddenSize;
+        _router = weights.Matrix($"{prefix}.gate.weight", configuration.NRoutedExperts, hidden);
+        _bias = weights.Vector($"{prefix}.gate.e_score_correction_bias", configuration.NRoutedExperts);
+        _experts = new FeedForward[configuration.NRoutedExperts];
+        for (var e = 0; e < _experts.Length; e++)
+            _experts[e] = new FeedForward(weights, $"{prefix}.experts.{e}", hidden, configuration.MoeIntermediateSize);
+        if (configuration.SharedExpertWidth > 0)
+            _shared = new FeedForward(weights, $"{prefix}.shared_experts", hidden, configuration.SharedExpertWidth);
+    }
+
+    /// <summary>x [N, D] → y [N, D].</summary>
+    public void Forward(ForwardPass pass, float* x, float* y)
+    {
+        var (rows, hidden, perRow) = (pass.Rows, _configuration.HiddenSize, _configuration.NumExpertsPerToken);
+        pass.ReserveSlots(rows * perRow);
+        var gates = pass.Scratch[3].Reserve((long)rows * (perRow + _experts.Length) + 2 * _experts.Length);
+        Route(pass, x, gates);
+
+        var outputs = pass.Scratch[4].Reserve((long)rows * perRow * hidden);
+        var packed = pass.Scratch[5].Reserve(2L * rows * hidden);
+        var results = packed + (long)rows * hidden;
+        for (var e = 0; e < _experts.Length; e++)
+        {
+            var count = 0;
+            for (var slot = 0; slot < rows * perRow; slot++)
+                if (pass.Chosen[slot] == e)
+                {
+                    Copy(x + (long)(slot / perRow) * hidden, packed + (long)count * hidden, hidden);
+                    pass.Slots[count++] = slot;
+                }
+
+            if (count == 0)
+                continue;
+            _experts[e].Forward(pass, packed, count, results);
+            for (var i = 0; i < count; i++)
+                Copy(results + (long)i * hidden, outputs + (long)pass.Slots[i] * hidden, hidden);
+        }
+
+        _shared?.Forward(pass, x, rows, y);
+        for (var row = 0; row < rows; row++)
+        {
+            var sum = new Span<float>(y + (long)row * hidden, hidden);
+            if (_shared is null)
+                sum.Clear();
+            for (var k = 0; k < perRow; k++)
+            {
+                var slot = row * perRow + k;
+                TensorPrimitives.MultiplyAdd(new ReadOnlySpan<float>(outputs + (long)slot * hidden, hidden), gates[slot], sum, sum);
+            }
+        }
+    }
+
+    private static void Copy(float* from, float* to, int count) => new ReadOnlySpan<float>(from, count).CopyTo(new Span<float>(to, count));
+
+    /// <summary>Chooses the experts of every row; writes their gates [N, K] at the beginning of <paramref name="gates"/>.</summary>
+    private void Route(ForwardPass pass, float* x, float* gates)
+    {
+        var (experts, perRow) = (_experts.Length, _configuration.NumExpertsPerToken);
+        var affinities = gates + (long)pass.Rows * perRow;
+        MatrixProduct.Multiply(_router, x, pass.Rows, affinities);
+        var biased = affinities + (long)pass.Rows * experts;
+        for (var row = 0; row < pass.Rows; row++)
+        {
+            var affinity = affinities + (long)row * experts;
+            Score(affinity);
+            for (var e = 0; e < experts; e++)
+                biased[e] = affinity[e] + _bias[e];
+            KeepBestGroups(biased, biased + experts);
+            var total = 0f;
+            for (var k = 0; k < perRow; k++)
+            {
+                var best = 0;
+                for (var e = 1; e < experts; e++)
+                    if (biased[e] > biased[best])
+                        best = e;
+                pass.Chosen[row * perRow + k] = best;
+                gates[row * perRow + k] = affinity[best];
+                total += affinity[best];
+                biased[best] = float.NegativeInfinity;
+            }
+
+            var scale = (float)(_configuration.RoutedScalingFactor / (_configuration.NormTopkProb ? total + 1e-20 : 1));
+            for (var k = 0; k < perRow; k++)
+                gates[row * perRow + k] *= scale;
+        }
+    }
+
+    private void Score(float* logits)
+    {
+        var values = new Span<float>(logits, _experts.Length);
+        switch (_configuration.ScoringFunction)
+        {
+            case ScoringFunction.Sigmoid:
+                TensorPrimitives.Sigmoid<float>(values, values);
+                break;
+            case ScoringFunction.Softmax:
+                Normalization.Softmax(logits, values.Length);
+                break;
+            case ScoringFunction.SqrtSoftplus:
+                foreach (ref var value in values)
+                    value = MathF.Sqrt(MathF.Max(value, 0) + float.LogP1(MathF.Exp(-MathF.Abs(value))));
+                break;
+            case var other:
+                throw new InvalidOperationException($"Unknown scoring function {other}.");
+        }
+    }
+
+    /// <summary>With expert groups: only the best groups, by the sum of their two best biased scores, stay eligible.</summary>
+    private void KeepBestGroups(float* biased, float* groupScores)
+    {
+        var groups = _configuration.NGroup;
+        if (groups <= 1)
+            return;
+        var size = _experts.Length / groups;
+        for (var g = 0; g < groups; g++)
+        {
+            var (first, second) = (float.NegativeInfinity, float.NegativeInfinity);
+            foreach (var score in new ReadOnlySpan<float>(biased + g * size, size))
+                if (score > first)
+                    (first, second) = (score, first);
+                else if (score > second)
+                    second = score;
+            groupScores[g] = size > 1 ? first + second : first;
+        }
+
+        for (var dropped = 0; dropped < groups - _configuration.TopkGroup; dropped++)
+        {
+            var worst = -1;
+            for (var g = 0; g < groups; g++)
+                if (!float.IsNaN(groupScores[g]) && (worst < 0 || groupScores[g] <= groupScores[worst]))
+                    worst = g;
+            groupScores[worst] = float.NaN;
+            new Span<float>(biased + worst * size, size).Fill(float.NegativeInfinity);
+        }
+    }
+}

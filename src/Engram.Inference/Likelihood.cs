@@ -1,0 +1,47 @@
+using System.Numerics.Tensors;
+
+namespace Engram.Inference;
+
+/// <summary>How likely a model finds what follows.</summary>
+public static class Likelihood
+{
+    /// <summary>Natural logarithm of the probability of a continuation after a context: Σ log p(token | everything before it).</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="context">Token ids before it, at least one, the document start first.</param>
+    /// <param name="continuation">Token ids whose probability is wanted; none have probability 1.</param>
+    /// <param name="cancellation">Ends the call between pieces of a long text.</param>
+    /// <exception cref="ArgumentException">The context is empty, an id is not in the vocabulary, or they do not fit into the model's context.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public static double Score(this EngramModel model, ReadOnlySpan<int> context, ReadOnlySpan<int> continuation, CancellationToken cancellation = default)
+    {
+        if (context.IsEmpty)
+            throw new ArgumentException("There is no token before the continuation: begin with the document start.", nameof(context));
+        if (continuation.IsEmpty)
+            return 0;
+        var vocabulary = model.Configuration.VocabularySize;
+        foreach (var id in continuation)
+            if ((uint)id >= (uint)vocabulary)
+                throw new ArgumentOutOfRangeException(nameof(continuation), id, $"Token id {id} is not below the vocabulary size {vocabulary}.");
+        var sequence = model.NewSequence();
+        var logits = new float[vocabulary];
+        model.Read(sequence, context, logits, cancellation);
+        var total = LogProbability(logits, continuation[0]);
+        for (var t = 1; t < continuation.Length; t++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            model.Read(sequence, continuation.Slice(t - 1, 1), logits);
+            total += LogProbability(logits, continuation[t]);
+        }
+
+        return total;
+    }
+
+    /// <summary>log softmax(logits)[token].</summary>
+    internal static double LogProbability(ReadOnlySpan<float> logits, int token)
+    {
+        var (max, sum) = (TensorPrimitives.Max(logits), 0.0);
+        foreach (var logit in logits)
+            sum += Math.Exp(logit - max);
+        return logits[token] - max - Math.Log(sum);
+    }
+}

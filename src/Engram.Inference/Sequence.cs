@@ -1,0 +1,72 @@
+using Engram.Inference.Kernels;
+using Engram.Models.Memory;
+using Engram.Models.Sequences;
+
+namespace Engram.Inference;
+
+/// <summary>
+/// One text while a model reads it piece by piece: its tokens, from which n-gram window and documents follow, and for every token the latent and rotary key of each attention
+/// layer and the value of each memory layer with a convolution. So it may be cut anywhere, and goes on as if it had never been longer.
+/// <para>Per token it takes (r + p) values in each layer (r: latent width, p: rotary width) and S·D more in each memory layer with a convolution. One thread at a time.</para>
+/// </summary>
+public sealed unsafe class Sequence
+{
+    private readonly int[] _widths;
+    private readonly FloatBuffer[] _values;
+    private int _capacity;
+
+    internal Sequence(EngramModel model, MemoryBank? memory, TokenHistory tokens, int[] widths)
+    {
+        (Model, Memory, Tokens, _widths) = (model, memory, tokens, widths);
+        _values = new FloatBuffer[widths.Length];
+        for (var part = 0; part < widths.Length; part++)
+            _values[part] = new FloatBuffer();
+    }
+
+    /// <summary>Number of tokens read: the position of the next one.</summary>
+    public int Length => Tokens.Length;
+
+    /// <summary>Ids of the tokens read, [T].</summary>
+    public ReadOnlySpan<int> TokenIds => Tokens.TokenIds;
+
+    /// <summary>Who reads it.</summary>
+    internal EngramModel Model { get; }
+
+    /// <summary>The memory it is read with, or null.</summary>
+    internal MemoryBank? Memory { get; }
+
+    /// <summary>The tokens read.</summary>
+    internal TokenHistory Tokens { get; }
+
+    /// <summary>An independent sequence after the same tokens.</summary>
+    public Sequence Fork()
+    {
+        var fork = new Sequence(Model, Memory, Tokens.Fork(), _widths);
+        fork.Reserve(Length, kept: 0);
+        for (var part = 0; part < _widths.Length; part++)
+            Span(part, Length).CopyTo(fork.Span(part, Length));
+        return fork;
+    }
+
+    /// <summary>Forgets all tokens from a position on: the sequence is the one that it was, or would have been, after the tokens before.</summary>
+    /// <param name="length">Tokens that stay, 0 to <see cref="Length"/>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There are fewer tokens.</exception>
+    public void Truncate(int length) => Tokens.Truncate(length);
+
+    /// <summary>Makes room for the values of so many tokens; those of the tokens read stay.</summary>
+    internal void Reserve(int length) => Reserve(length, Length);
+
+    private void Reserve(int length, int kept)
+    {
+        if (length <= _capacity)
+            return;
+        _capacity = Math.Max(length, Math.Max(64, 2 * _capacity));
+        for (var part = 0; part < _widths.Length; part++)
+            _values[part].Reserve((long)_capacity * _widths[part], (long)kept * _widths[part]);
+    }
+
+    /// <summary>What a part keeps of a position; those of later positions follow.</summary>
+    internal float* Values(int part, int position) => _values[part].Pointer + (long)position * _widths[part];
+
+    private Span<float> Span(int part, int length) => new(_values[part].Pointer, checked(length * _widths[part]));
+}

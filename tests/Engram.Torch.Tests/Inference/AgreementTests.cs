@@ -1,0 +1,61 @@
+using Engram.Models.Memory;
+using Engram.Models.Sampling;
+using Engram.Torch.Tests.Layers;
+
+namespace Engram.Torch.Tests.Inference;
+
+/// <summary>The managed engine computes the function of the TorchSharp model, in every configuration of the presets and their variants.</summary>
+[OneThread]
+public sealed class AgreementTests
+{
+    private static readonly SamplingOptions Greedy = new() { Temperature = 0, MaxNewTokens = 16 };
+
+    public static TheoryData<string> Names => [.. InferenceModels.Configurations.Keys];
+
+    [Theory, MemberData(nameof(Names))]
+    public void Logits_are_those_of_the_torch_model(string name)
+    {
+        using var models = new InferenceModels(InferenceModels.Configurations[name]);
+        var ids = models.Ids(name.StartsWith("small", StringComparison.Ordinal) ? 20 : 40, seed: 5);   // beyond the reach of the convolution, 9
+        foreach (var memory in models.Managed.Memory is null ? new[] { true } : [true, false])
+            AssertClose(models.Expected(ids, memory), models.Whole(ids, memory));
+    }
+
+    [Theory]
+    [InlineData("tiny-engram")]
+    [InlineData("quickstart-engram")]
+    [InlineData("tiny-dense")]
+    [InlineData("V4.1, dead positions")]
+    public void Greedy_text_is_that_of_the_torch_model(string name)
+    {
+        using var models = new InferenceModels(InferenceModels.Configurations[name]);
+        var (torch, managed) = (new Engram.Torch.Generation.TextGenerator(models.Torch), new Engram.Inference.TextGenerator(models.Managed));
+        foreach (var prompt in new[] { "", "ka lo mi", "naïve 🙂" })
+        {
+            var expected = torch.Stream(prompt, Greedy, models.Torch.Memory).ToList();
+            Assert.Equal(expected, managed.Stream(prompt, Greedy, models.Managed.Memory).ToList());
+            Assert.Equal((torch.PromptTokens, torch.GeneratedTokens), (managed.PromptTokens, managed.GeneratedTokens));
+        }
+    }
+
+    [Theory]
+    [InlineData(TableLocation.Mapped)]
+    [InlineData(TableLocation.Cached)]
+    public void Results_do_not_depend_on_where_tables_lie(TableLocation location)
+    {
+        var options = new MemoryOptions { Tables = location, RowCacheBytes = 4096 };
+        using var models = new InferenceModels(InferenceModels.Configurations["tiny-engram"], options);
+        using var inMemory = Engram.Inference.EngramModel.Open(models.Folder);
+        var (ids, logits) = (models.Ids(40, seed: 6), new float[40 * models.Vocabulary]);
+        inMemory.Read(inMemory.NewSequence(), ids, logits);
+        Assert.Equal(logits, models.Whole(ids));
+    }
+
+    /// <summary>1e-4 of the largest logit: float32 rounding of two orders of summation through the layers.</summary>
+    internal static void AssertClose(float[] expected, float[] actual)
+    {
+        Assert.Equal(expected.Length, actual.Length);
+        var (largest, worst) = (expected.Max(Math.Abs), expected.Zip(actual, (a, b) => Math.Abs(a - b)).Max());
+        Assert.True(worst <= 1e-4 * largest, $"The logits differ by {worst}, {worst / largest:E2} of the largest, {largest}.");
+    }
+}
