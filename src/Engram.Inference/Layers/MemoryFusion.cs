@@ -1,3 +1,4 @@
+using Engram.Models.Memory;
 using System.Numerics.Tensors;
 using Engram.Inference.Kernels;
 using Engram.Inference.Weights;

@@ -1,4 +1,3 @@
-using Engram.Tables;
 using Engram.Tables.Formats;
 
 namespace Engram.Models.Configuration;

@@ -1,8 +1,6 @@
 using Engram.Addressing;
 using Engram.Models.Configuration;
 using Engram.Models.Sequences;
-using Engram.Tables;
-using Engram.Tables.Cache;
 using Engram.Tables.Formats;
 using Engram.Tokenization;
 using Engram.Vocabulary;

@@ -1,3 +1,4 @@
+using Engram.Tables.Formats;
 using Engram.Addressing;
 using Engram.Models.Configuration;
 using Engram.Storage;

@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.Json;
-using Engram.Corpora;
 using Engram.Corpora.Files;
 
 namespace Engram.Tests.Corpora;

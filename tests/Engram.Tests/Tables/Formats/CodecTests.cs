@@ -1,6 +1,5 @@
 using System.Runtime.Intrinsics.X86;
 using CsCheck;
-using Engram.Tables;
 using Engram.Tables.Formats;
 
 namespace Engram.Tests.Tables.Formats;
