@@ -27,10 +27,14 @@ public static class TableQuality
     /// <param name="formats">What to compare.</param>
     /// <param name="cancellation">Ends the measurement between two batches.</param>
     /// <exception cref="ArgumentException">The model has no memory, or rows of its width cannot be stored in a format.</exception>
-    public static IEnumerable<FormatQuality> Measure(LanguageModel model, PreparedCorpus corpus, int length, int sequences, IEnumerable<RowFormat> formats, CancellationToken cancellation = default)
+    public static IEnumerable<FormatQuality> Measure(LanguageModel model, PreparedCorpus corpus, int length, int sequences, IReadOnlyList<RowFormat> formats, CancellationToken cancellation = default)
     {
         if (model.Memory is not { } memory)
             throw new ArgumentException("The model has no memory, and so no tables to store in another format.", nameof(model));
+        // What cannot be stored is found before minutes are spent on measuring.
+        foreach (var format in formats)
+            for (var position = 0; position < memory.LayerIds.Count; position++)
+                format.CheckWidth(memory.Store(position).Width);
         var own = ValidationLoss.Measure(model, corpus, length, sequences, memory, cancellation);
         foreach (var format in formats)
         {

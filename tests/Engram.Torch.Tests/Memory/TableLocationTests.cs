@@ -111,6 +111,14 @@ public sealed class TableLocationTests : IDisposable
     }
 
     [Fact]
+    public void Formats_that_a_width_does_not_fit_are_refused_before_anything_is_measured()
+    {
+        using var odd = RandomModel.Create(TinyRun.WithMemory(memory => memory with { HeadDim = 7 }));
+        using var measured = TableQuality.Measure(odd, TinyCorpus.Shared, 16, 5, TableQuality.Formats).GetEnumerator();
+        Assert.Contains("even number", Assert.Throws<ArgumentOutOfRangeException>(() => measured.MoveNext()).Message);
+    }
+
+    [Fact]
     public void Mapped_tables_are_neither_copied_nor_searched()
     {
         using (var made = RandomModel.Create(TinyRun.Configuration))
