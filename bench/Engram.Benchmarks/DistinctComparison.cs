@@ -1,3 +1,4 @@
+using Engram.Tables.Formats;
 using System.Diagnostics;
 using Engram.Studies.Benchmarks;
 using Engram.Tables;

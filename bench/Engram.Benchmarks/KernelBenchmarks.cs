@@ -1,3 +1,4 @@
+using TorchSharp;
 using BenchmarkDotNet.Attributes;
 using BenchmarkDotNet.Columns;
 using BenchmarkDotNet.Configs;

@@ -2,7 +2,6 @@ using System.Globalization;
 using Engram.Benchmarks;
 using Engram.Tables.Formats;
 using Engram.Torch.Native;
-using Engram.Tables;
 
 // dotnet run -c Release --project bench/Engram.Benchmarks -- BENCHMARK
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;

@@ -31,8 +31,8 @@ try
         (tokens, documents) = (tokens + piece.Ids.Length, documents + piece.DocumentStarts.Span.Count(true));
         for (var layer = 0; layer < squares.Length; layer++)
         {
-            var values = new float[(long)rows.Tokens * rows.Columns * memory.Store(layer).Width];
-            memory.Store(layer).Gather(rows.Layer(layer), values);   // [tokens, heads of all orders × width]
+            var values = new float[(long)rows.Tokens * rows.Columns * memory.Tables.Store(layer).Width];
+            memory.Tables.Store(layer).Gather(rows.Layer(layer), values);   // [tokens, heads of all orders × width]
             foreach (var value in values) squares[layer] += (double)value * value;
         }
     }

@@ -68,7 +68,7 @@ public sealed class EngramModel : IDisposable
     public Sequence NewSequence() => NewSequence(Memory);
 
     /// <summary>A sequence before its first token, read with another memory.</summary>
-    /// <param name="memory">A control of the model's memory (<see cref="MemoryBank.Control"/>), or null: nothing is added.</param>
+    /// <param name="memory">A control of the model's memory (<see cref="MemoryBank.Ablation"/>), or null: nothing is added.</param>
     public Sequence NewSequence(MemoryBank? memory) => new(this, memory, new TokenHistory(_documents), _transformer.PartWidths);
 
     /// <summary>Reads the next tokens of a sequence. If it fails, the sequence stays as it was.</summary>
@@ -132,7 +132,7 @@ public sealed class EngramModel : IDisposable
             // Ids alone say what will be read: whatever lies on a device is on its way while the layers below compute.
             pass.TakeHistories(sequences);
             memory.AddressNext(pass.Histories, ids, pass.MemoryRows);
-            memory.Warm(pass.MemoryRows);
+            memory.Prefetch(pass.MemoryRows);
         }
 
         for (var b = 0; b < sequences.Length; b++)

@@ -2,7 +2,6 @@ using Engram.Torch.Memory;
 using Engram.Models.Configuration;
 using Engram.Models.Memory;
 using Engram.Tokenization;
-using Engram.Torch.Folders;
 using Engram.Torch.Sequences;
 using Engram.Torch.Taps;
 using static TorchSharp.torch;

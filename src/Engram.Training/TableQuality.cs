@@ -1,6 +1,5 @@
 using Engram.Tables.Formats;
 using Engram.Torch;
-using Engram.Tables;
 using Engram.Corpora;
 
 namespace Engram.Training;
@@ -34,7 +33,7 @@ public static class TableQuality
         // What cannot be stored is found before minutes are spent on measuring.
         foreach (var format in formats)
             for (var position = 0; position < memory.LayerIds.Count; position++)
-                format.CheckWidth(memory.Store(position).Width);
+                format.CheckWidth(memory.Tables.Store(position).Width);
         var own = ValidationLoss.Measure(model, corpus, length, sequences, memory, cancellation);
         foreach (var format in formats)
         {

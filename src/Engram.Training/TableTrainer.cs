@@ -1,4 +1,3 @@
-using Engram.Models.Recipes;
 using Engram.Torch.Memory;
 using Engram.Addressing;
 using Engram.Models.Memory;

@@ -1,4 +1,3 @@
-using Engram.Torch.Memory;
 using System.Diagnostics;
 using Engram.Torch;
 using Engram.Models.Configuration;

@@ -1,7 +1,6 @@
 using Engram.Checkpoints;
 using System.CommandLine;
 using Engram.Cli.CommandLine;
-using Engram.Tables;
 using Engram.Tables.Formats;
 
 namespace Engram.Cli.Commands;

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using Engram.Cli.CommandLine;
-using Engram.Tables;
 using Engram.Tables.Formats;
 using Engram.Training;
 using Engram.Corpora;

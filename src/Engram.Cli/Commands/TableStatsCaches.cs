@@ -1,6 +1,5 @@
 using Engram.Addressing;
 using Engram.Addressing.Statistics;
-using Engram.Tables;
 using Engram.Tables.Cache;
 using Engram.Tables.Formats;
 

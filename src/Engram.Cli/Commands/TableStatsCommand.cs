@@ -6,7 +6,6 @@ using Engram.Addressing.Statistics;
 using Engram.Cli.CommandLine;
 using Engram.Storage;
 using Engram.Studies.Reports;
-using Engram.Tables;
 using Engram.Tables.Cache;
 using Engram.Tables.Formats;
 using Spectre.Console;

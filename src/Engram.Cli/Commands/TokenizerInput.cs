@@ -1,3 +1,4 @@
+using Engram.Cli.CommandLine;
 using System.CommandLine;
 using Engram.Tokenization;
 

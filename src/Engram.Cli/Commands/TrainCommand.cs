@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using System.Globalization;
 using Engram.Cli.CommandLine;
 using Engram.Models.Configuration;
 using Engram.Models.Memory;

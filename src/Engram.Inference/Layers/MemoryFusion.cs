@@ -1,4 +1,3 @@
-using Engram.Models.Memory;
 using System.Numerics.Tensors;
 using Engram.Inference.Kernels;
 using Engram.Inference.Weights;
@@ -65,7 +64,7 @@ internal sealed unsafe class MemoryFusion
     {
         var memory = pass.Sequence(0).Memory!;
         var gathered = pass.Memory.Reserve((long)pass.Rows * _engram.MemoryWidth);
-        memory.Store(_position).Gather(pass.MemoryRows.Layer(_position), new Span<float>(gathered, pass.Rows * _engram.MemoryWidth));
+        memory.Tables.Store(_position).Gather(pass.MemoryRows.Layer(_position), new Span<float>(gathered, pass.Rows * _engram.MemoryWidth));
         var keyValue = pass.Scratch[0].Reserve((long)pass.Rows * _keyValue.Rows);
         MatrixProduct.Multiply(_keyValue, gathered, pass.Rows, keyValue);
         var channels = _streams * _hidden;

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using Engram.Storage;
 using Engram.Studies.Reports;
@@ -149,6 +150,6 @@ internal sealed class QuickstartReport(QuickstartStudy study, QuickstartFolder f
     };
 
     private string Spread(SeedStatistics statistics, string format) => _severalSeeds
-        ? $"{statistics.Mean.ToString(format)} ± {statistics.StandardDeviation!.Value.ToString(format)} ({statistics.Min.ToString(format)} to {statistics.Max.ToString(format)})"
-        : statistics.Mean.ToString(format);
+        ? $"{statistics.Mean.ToString(format, CultureInfo.InvariantCulture)} ± {statistics.StandardDeviation!.Value.ToString(format, CultureInfo.InvariantCulture)} ({statistics.Min.ToString(format, CultureInfo.InvariantCulture)} to {statistics.Max.ToString(format, CultureInfo.InvariantCulture)})"
+        : statistics.Mean.ToString(format, CultureInfo.InvariantCulture);
 }

@@ -2,7 +2,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Engram.Models.Configuration;
 using Engram.Models.Recipes;
-using Engram.Torch.Generation;
 using Engram.Models.Sampling;
 using Engram.Training;
 using Engram.Corpora;

@@ -30,7 +30,7 @@ internal sealed class SeedMeasurement(QuickstartStudy study, QuickstartFolder fo
             var trained = folder.Model(seed, arm.Name);
             arms.Add(Describe(arm, result, trained));
             using var model = LanguageModel.Load(trained);
-            samples.Add(new TextSample(arm.Name, string.Concat(new TextGenerator(model).Stream(prompt, study.Sampling, model.Memory, cancellation))));
+            samples.Add(new TextSample(arm.Name, string.Concat(new TextGenerator(model).Stream(prompt, study.Sampling, model.Memory, cancellation: cancellation))));
             if (arm.Name == QuickstartStudy.Engram)
             {
                 using var shuffled = model.Memory!.Ablation(MemoryUse.ShuffledRows);

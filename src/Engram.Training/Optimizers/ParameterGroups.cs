@@ -1,5 +1,4 @@
 using Engram.Models.Recipes;
-using Engram.Torch;
 using Engram.Torch.Layers;
 
 namespace Engram.Training.Optimizers;

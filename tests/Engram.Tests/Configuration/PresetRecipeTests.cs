@@ -1,3 +1,4 @@
+using Engram.Tests.Package;
 using System.Text.Json.Nodes;
 using Engram.Models.Configuration;
 using Engram.Models.Recipes;

@@ -10,14 +10,14 @@ public class FloorTests
     [
         ["Engram"],
         ["Engram.Models", "Engram.Corpora"],
-        ["Engram.Torch"],
+        ["Engram.Torch", "Engram.Inference"],
         ["Engram.Training"],
         ["Engram.Studies"],
         ["Engram.Cli"],
     ];
 
     // Floors that a program without libtorch stands on.
-    private static readonly string[] Managed = ["Engram", "Engram.Models", "Engram.Corpora"];
+    private static readonly string[] Managed = ["Engram", "Engram.Models", "Engram.Corpora", "Engram.Inference"];
 
     /// <summary>Circles that are known and about to go. One that is gone makes the test fail until its line is deleted.</summary>
     private static readonly string[] KnownCircles =
@@ -36,7 +36,7 @@ public class FloorTests
     {
         using var assembly = Read(name);
         var above = Floors.SkipWhile(floor => !floor.Contains(name)).SelectMany(floor => floor).Where(other => other != name).ToHashSet();
-        Assert.Empty(assembly.MainModule.AssemblyReferences.Select(reference => reference.Name).Where(above.Contains));
+        Assert.DoesNotContain(assembly.MainModule.AssemblyReferences.Select(reference => reference.Name), above.Contains);
     }
 
     [Theory, MemberData(nameof(Assemblies))]

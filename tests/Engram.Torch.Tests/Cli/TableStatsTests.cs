@@ -1,7 +1,6 @@
 using Engram.Addressing;
 using Engram.Addressing.Statistics;
 using Engram.Models.Configuration;
-using Engram.Tables;
 using Engram.Tables.Cache;
 using Engram.Tables.Formats;
 using Engram.Tests.Storage;

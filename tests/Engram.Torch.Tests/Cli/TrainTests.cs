@@ -1,3 +1,4 @@
+using Engram.Tables.Training;
 using Engram.Models.Recipes;
 using System.Diagnostics;
 using System.Text.Json.Nodes;

@@ -1,3 +1,4 @@
+using Engram.Torch.Layers;
 using System.Text.RegularExpressions;
 using Engram.Models.Configuration;
 using static TorchSharp.torch;

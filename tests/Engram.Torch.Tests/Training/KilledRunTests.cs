@@ -1,4 +1,3 @@
-using Engram.Models.Recipes;
 using System.Diagnostics;
 using System.Globalization;
 using Engram.Models.Memory;

@@ -1,3 +1,4 @@
+using Engram.Tables.Training;
 using Engram.Models.Configuration;
 using Engram.Training;
 
