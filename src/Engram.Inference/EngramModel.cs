@@ -1,3 +1,4 @@
+using Engram.Inference.Sequences;
 using Engram.Inference.Layers;
 using Engram.Inference.Weights;
 using Engram.Models.Configuration;

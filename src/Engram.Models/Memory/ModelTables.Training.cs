@@ -18,8 +18,19 @@ public sealed partial class ModelTables
     {
         if (_optimizers.Length > 0)
             throw new InvalidOperationException("These tables are trained already.");
-        _optimizers = [.. _layers.Select((layer, position) => RowOptimizer.Create(kind, Table(position), moments, _trained?.StateFile(layer)))];
-        return _optimizers;
+        var optimizers = new List<RowOptimizer>();
+        try
+        {
+            for (var position = 0; position < Count; position++)
+                optimizers.Add(RowOptimizer.Create(kind, Table(position), moments, _trained?.StateFile(_layers[position])));
+        }
+        catch
+        {
+            optimizers.ForEach(optimizer => optimizer.Dispose());
+            throw;
+        }
+
+        return _optimizers = [.. optimizers];
     }
 
     /// <summary>Returns to a checkpoint: tables that are trained in place are rolled back, the state of the optimizers is read; those in memory were read from the checkpoint.</summary>

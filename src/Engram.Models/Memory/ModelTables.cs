@@ -78,7 +78,7 @@ public sealed partial class ModelTables : IDisposable
             if (table.Rows != rows || table.Width != engram.HeadDim)
             {
                 table.Dispose();
-                throw new InvalidDataException($"{file}: the table has {table.Rows} rows of {table.Width} values, but the model's configuration makes it {rows} of {engram.HeadDim}.");
+                throw new InvalidDataException($"{file}: the table has {table.Rows} rows of {table.Width} values, but config.json makes it {rows} of {engram.HeadDim}.");
             }
             if (options.Tables != TableLocation.Cached) return Entry.Of(table);
             var capacity = CachedRowStore.RowsWithin(options.RowCacheBytes / engram.LayerIds.Count, table.Format, table.Width);

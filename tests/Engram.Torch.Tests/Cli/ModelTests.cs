@@ -25,7 +25,7 @@ public sealed class ModelTests(TrainedRun trained)
 
     [Theory]
     [InlineData("Top-p 2", "--top-p", "2")]
-    [InlineData("--temperature -1", "--temperature", "-1")]
+    [InlineData("--temperature: Temperature -1", "--temperature", "-1")]
     [InlineData("0", "--max-new-tokens", "0")]
     [InlineData("'warm'", "--temperature", "warm")]
     public async Task Generate_WrongValue_IsNamed(string named, params string[] arguments)

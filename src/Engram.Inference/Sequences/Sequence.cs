@@ -2,7 +2,7 @@ using Engram.Inference.Kernels;
 using Engram.Models.Memory;
 using Engram.Models.Sequences;
 
-namespace Engram.Inference;
+namespace Engram.Inference.Sequences;
 
 /// <summary>
 /// One text while a model reads it piece by piece: its tokens, from which n-gram window and documents follow, and for every token the latent and rotary key of each attention
@@ -15,7 +15,7 @@ public sealed unsafe class Sequence
     private readonly FloatBuffer[] _values;
     private int _capacity;
 
-    internal Sequence(EngramModel model, MemoryBank? memory, TokenHistory tokens, int[] widths)
+    internal Sequence(object model, MemoryBank? memory, TokenHistory tokens, int[] widths)
     {
         (Model, Memory, Tokens, _widths) = (model, memory, tokens, widths);
         _values = new FloatBuffer[widths.Length];
@@ -29,8 +29,8 @@ public sealed unsafe class Sequence
     /// <summary>Ids of the tokens read, [T].</summary>
     public ReadOnlySpan<int> TokenIds => Tokens.TokenIds;
 
-    /// <summary>Who reads it.</summary>
-    internal EngramModel Model { get; }
+    /// <summary>The model that reads it; only told from others.</summary>
+    internal object Model { get; }
 
     /// <summary>The memory it is read with, or null.</summary>
     internal MemoryBank? Memory { get; }

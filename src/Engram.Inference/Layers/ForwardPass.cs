@@ -1,8 +1,9 @@
+using Engram.Inference.Sequences;
 using Engram.Inference.Kernels;
 using Engram.Models.Memory;
 using Engram.Models.Sequences;
 
-namespace Engram.Inference;
+namespace Engram.Inference.Layers;
 
 // Shape letters: N rows (one per new token)   n streams   D hidden width   C coefficients   E memory width
 
