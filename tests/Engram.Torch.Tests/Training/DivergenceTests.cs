@@ -25,7 +25,7 @@ public sealed class DivergenceTests : IDisposable
         Assert.EndsWith("The checkpoint of update 1 is intact; lower the learning rate or lengthen the warm-up, in a new run folder.", error.Message);
         using var model = Engram.Torch.LanguageModel.Load(Checkpoint(1));
         Assert.Equal(["00000001"], Directory.GetDirectories(Path.Combine(Run, "checkpoints")).Select(Path.GetFileName));
-        Assert.Equal(4, TinyRun.Metrics(Run).Length);
+        Assert.Equal(4, TinyRun.Metrics(Run).Count(line => line.Contains("learning_rate", StringComparison.Ordinal)));
     }
 
     /// <summary>An update alone, far above what a healthy model has, is passed over; so many in a row are not.</summary>
