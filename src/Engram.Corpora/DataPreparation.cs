@@ -92,7 +92,7 @@ public static class DataPreparation
         if (training.Count == 0 || alike > options.MostLeftOut * forTraining.Count)
             throw new InvalidDataException(
                 $"'{source.Spec}': {alike} of {forTraining.Count} documents for training share half of their three-word sequences or more with one for validation{(givenUp > 0 ? $", also without {givenUp} of {forValidation.Count} validation documents" : "")}. "
-                + $"Give more varied text{(training.Count == 0 ? "" : $", or raise the share that may be left out above {options.MostLeftOut} ({nameof(PreparationOptions.MostLeftOut)})")}.");
+                + $"Give more varied text{(training.Count == 0 ? "" : $", or accept that a larger share than {options.MostLeftOut} is left out (engram data prepare --most-left-out)")}.");
 
         var tokenizer = options.Tokenizer ?? Train(training, options, progress, cancellation);
         tokenizer.Save(Path.Combine(folder, PreparedCorpus.TokenizerFileName));

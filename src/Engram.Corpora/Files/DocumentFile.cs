@@ -41,7 +41,6 @@ internal static class DocumentFile
         var (kind, _) = KindOf(name);
         var stem = name[..(name.IndexOf('.') is var dot and >= 0 ? dot : name.Length)].ToString();
         return Descriptions.Contains(stem, StringComparer.OrdinalIgnoreCase) ? "describes the corpus"
-            : name.StartsWith('.') ? "hidden"
             : Readers.ContainsKey(kind) ? null
             : "not text";
     }

@@ -46,4 +46,19 @@ public class DecontaminationTests
         var words = document.Text.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         return words.Length is 1 or 2 ? [string.Join(' ', words)] : [.. Enumerable.Range(0, Math.Max(0, words.Length - 2)).Select(i => string.Join(' ', words.AsSpan(i, 3).ToArray()))];
     }
+
+    /// <summary>The validation document that half of training is like goes; the others, and training, stay. At least half of validation stays whatever it costs.</summary>
+    [Fact]
+    public void Validation_GivesWay_BeforeTooMuchOfTrainingDoes()
+    {
+        List<Document> validation = [new("form", "this form is always the same but for one word here"), new("a", "quite another text about horses and hills"), new("b", "a third text that speaks of rivers only")];
+        List<Document> training = [.. Enumerable.Range(0, 10).Select(i => new Document($"{i}", i < 5 ? $"this form is always the same but for one word {(char)('k' + i)}" : SampleText.Documents(10)[i].Text))];
+        var (lenient, all) = Decontamination.Separate(training, validation, mostLeftOut: 0.5);
+        Assert.Equal((5, 3), (lenient.Count, all.Count));
+        var (kept, rest) = Decontamination.Separate(training, validation, mostLeftOut: 0.4);
+        Assert.Equal(10, kept.Count);
+        Assert.Equal(["a", "b"], rest.Select(document => document.Name));
+        var (few, last) = Decontamination.Separate(training, [validation[0]], mostLeftOut: 0.4);
+        Assert.Equal((5, 1), (few.Count, last.Count));
+    }
 }
