@@ -1,3 +1,4 @@
+using Engram.Evaluation.Losses;
 using System.Diagnostics;
 using Engram.Torch;
 using Engram.Models.Configuration;

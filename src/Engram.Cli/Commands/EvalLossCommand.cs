@@ -1,6 +1,6 @@
+using Engram.Evaluation.Losses;
 using System.CommandLine;
 using Engram.Cli.CommandLine;
-using Engram.Training;
 using Engram.Corpora;
 
 namespace Engram.Cli.Commands;

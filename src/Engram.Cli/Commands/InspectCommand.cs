@@ -1,6 +1,6 @@
 using System.CommandLine;
 using Engram.Cli.CommandLine;
-using Engram.Torch.Inspection;
+using Engram.Evaluation.Inspection;
 using Engram.Storage;
 using Engram.Studies.Reports;
 using Spectre.Console;

@@ -1,7 +1,7 @@
+using Engram.Evaluation.Losses;
 using System.CommandLine;
 using Engram.Cli.CommandLine;
 using Engram.Tables.Formats;
-using Engram.Training;
 using Engram.Corpora;
 using Spectre.Console;
 

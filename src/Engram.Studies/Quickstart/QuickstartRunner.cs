@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using Engram.Torch;
-using Engram.Torch.Inspection;
+using Engram.Evaluation.Inspection;
 using Engram.Torch.Native;
 using Engram.Studies.Processes;
 using Engram.Studies.Reports;

@@ -1,3 +1,4 @@
+using Engram.Evaluation.Losses;
 using Engram.Torch;
 using Engram.Models.Configuration;
 using Engram.Torch.Generation;

@@ -1,5 +1,5 @@
 using System.Text;
-using Engram.Torch.Inspection;
+using Engram.Evaluation.Inspection;
 
 namespace Engram.Studies.Reports;
 

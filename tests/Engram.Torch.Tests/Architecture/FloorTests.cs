@@ -11,6 +11,7 @@ public class FloorTests
         ["Engram"],
         ["Engram.Models", "Engram.Corpora"],
         ["Engram.Torch", "Engram.Inference"],
+        ["Engram.Evaluation"],
         ["Engram.Training"],
         ["Engram.Studies"],
         ["Engram.Cli"],

@@ -57,7 +57,7 @@ public sealed partial class TensorNameTests : IDisposable
     {
         var guide = File.ReadAllText(Path.Combine(Repository.Root, "docs", "formats.md"));
         using var model = RandomModel.Create(TinyRun.Configuration);
-        Engram.Torch.Inspection.MemoryInspection.Run(model, "ka lo mi", model.Memory).Dump(_folder.File("dump.safetensors"));
+        Engram.Evaluation.Inspection.MemoryInspection.Run(model, "ka lo mi", model.Memory).Dump(_folder.File("dump.safetensors"));
         using var file = SafetensorsFile.Open(_folder.File("dump.safetensors"));
         Assert.Equal(14, file.Tensors.Count);
         foreach (var name in file.Tensors.Keys)

@@ -1,5 +1,5 @@
 using Engram.Models.Configuration;
-using Engram.Torch.Inspection;
+using Engram.Evaluation.Inspection;
 using Engram.Models.Memory;
 using Engram.Storage;
 using Engram.Tests.Storage;

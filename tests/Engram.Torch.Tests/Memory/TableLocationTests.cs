@@ -1,3 +1,4 @@
+using Engram.Evaluation.Losses;
 using Engram.Tables.Formats;
 using Engram.Torch.Memory;
 using Engram.Torch.Generation;
@@ -7,7 +8,6 @@ using Engram.Tables;
 using Engram.Tables.Cache;
 using Engram.Tests.Storage;
 using Engram.Torch.Tests.Training;
-using Engram.Training;
 using static TorchSharp.torch;
 
 namespace Engram.Torch.Tests.Memory;

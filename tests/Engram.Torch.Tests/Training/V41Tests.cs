@@ -1,9 +1,9 @@
+using Engram.Evaluation.Losses;
 using Engram.Models.Configuration;
 using Engram.Torch.Generation;
 using Engram.Models.Memory;
 using Engram.Models.Sampling;
 using Engram.Tests.Storage;
-using Engram.Training;
 
 namespace Engram.Torch.Tests.Training;
 

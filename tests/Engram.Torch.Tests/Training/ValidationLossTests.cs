@@ -1,7 +1,7 @@
+using Engram.Evaluation.Losses;
 using Engram.Torch.Memory;
 using Engram.Models.Memory;
 using Engram.Torch.Tests.Memory;
-using Engram.Training;
 using Engram.Corpora;
 using static TorchSharp.torch;
 

@@ -4,7 +4,7 @@ using Engram.Torch.Native;
 using Engram.Corpora;
 using static TorchSharp.torch;
 
-namespace Engram.Training;
+namespace Engram.Evaluation.Losses;
 
 /// <summary>A loss over held-out text.</summary>
 /// <param name="Nats">Mean cross-entropy per token, in nats.</param>

@@ -1,3 +1,4 @@
+using Engram.Torch;
 using System.Runtime.InteropServices;
 using Engram.Models.Memory;
 using Engram.Storage;
@@ -6,7 +7,7 @@ using Engram.Torch.Memory;
 using Engram.Torch.Taps;
 using static TorchSharp.torch;
 
-namespace Engram.Torch.Inspection;
+namespace Engram.Evaluation.Inspection;
 
 /// <summary>What one memory layer did at every position of a text. Arrays are row-major.</summary>
 /// <param name="Layer">0-based block index.</param>

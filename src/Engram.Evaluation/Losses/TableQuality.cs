@@ -2,7 +2,7 @@ using Engram.Tables.Formats;
 using Engram.Torch;
 using Engram.Corpora;
 
-namespace Engram.Training;
+namespace Engram.Evaluation.Losses;
 
 /// <summary>A model's loss with its tables in one number format.</summary>
 /// <param name="Format">How rows are stored.</param>
