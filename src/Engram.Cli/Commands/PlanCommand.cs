@@ -1,9 +1,12 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Engram.Cli.CommandLine;
 using Engram.Models.Configuration;
+using Engram.Corpora;
 using Engram.Models.Recipes;
+using Engram.Training;
 using Spectre.Console;
 
 namespace Engram.Cli.Commands;
@@ -12,23 +15,44 @@ namespace Engram.Cli.Commands;
 internal sealed class PlanCommand : CliCommand
 {
     private readonly Argument<string> _model = new("MODEL") { Description = $"A preset, a config.json or a model folder. Presets: {string.Join(", ", Presets.Names)}" };
+    private readonly Option<string[]> _set = new("--set") { Description = "Give a key of the configuration another value, for example hidden_size=96 or engram_layer_ids=[1,3]; may stand several times", HelpName = "KEY=VALUE" };
+    private readonly Option<string?> _data = new("--data") { Description = "Fit the vocabulary and its special tokens to prepared data, as engram train does with a preset", HelpName = "FOLDER" };
+    private readonly Option<string?> _write = new("--write") { Description = "Write the configuration to a new file, for engram train --config", HelpName = "FILE" };
     private readonly Option<int?> _context = new("--context") { Description = "Earlier tokens that attention is charged for [default: the longest context]", HelpName = "TOKENS" };
     private readonly Option<bool> _json = CommonOptions.Json();
 
     public PlanCommand() : base("plan", "Count the parameters, operations and bytes of a model from its configuration, without building it; of a preset also show the recipe of its training.",
         "engram plan engram-27b",
-        "engram plan config.json --context 4096 --json")
+        "engram plan config.json --context 4096 --json",
+        "engram plan small-engram --data data --set num_hidden_layers=6 --write config.json")
     {
         Add(_model);
+        Add(_set);
+        Add(_data);
+        Add(_write);
         Add(_context);
         Add(_json);
     }
 
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
     {
-        var model = parsed.GetRequiredValue(_model);
-        var (configuration, recipe) = (ModelSource.Load(model), Presets.Names.Contains(model) ? PresetRecipe.Of(model) : null);
+        var (model, write) = (parsed.GetRequiredValue(_model), parsed.GetValue(_write));
+        if (write is not null && File.Exists(write))
+            throw new IOException($"{write} is there already; choose another name with --write, or remove it.");
+        var recipe = Presets.Names.Contains(model) ? PresetRecipe.Of(model) : null;
+        var configuration = ModelSource.Load(model);
+        if (parsed.GetValue(_data) is { } data)
+        {
+            using var corpus = PreparedCorpus.Open(data);
+            configuration = VocabularyFit.Fit(configuration, corpus);
+        }
+        configuration = configuration.With(Changes(parsed.GetValue(_set) ?? []));
         var plan = ModelPlan.Of(configuration, parsed.GetValue(_context));
+        if (write is not null)
+        {
+            configuration.Save(write);
+            Terminal.Note($"Wrote {write}. Next: engram train --config {Terminal.Word(write)} --data FOLDER --run FOLDER --steps N");
+        }
         if (parsed.GetValue(_json))
         {
             var json = JsonNode.Parse(plan.ToJson())!.AsObject();
@@ -38,6 +62,31 @@ internal sealed class PlanCommand : CliCommand
         }
         WriteTables(plan);
         if (recipe is not null) WriteRecipe(recipe, configuration);
+    }
+
+    /// <summary>KEY=VALUE as JSON; what is no JSON is a string.</summary>
+    private static JsonObject Changes(string[] given)
+    {
+        var changes = new JsonObject();
+        foreach (var change in given)
+        {
+            if (change.IndexOf('=') is not (> 0 and var end))
+                throw new ArgumentException($"--set '{change}': write KEY=VALUE, for example --set hidden_size=96.");
+            changes[change[..end]] = Value(change[(end + 1)..]);
+        }
+        return changes;
+
+        static JsonNode? Value(string text)
+        {
+            try
+            {
+                return JsonNode.Parse(text);
+            }
+            catch (JsonException)
+            {
+                return text;   // a name, as signed_sqrt
+            }
+        }
     }
 
     private static void WriteTables(ModelPlan plan)

@@ -23,7 +23,7 @@ internal sealed class TableStatsCommand : CliCommand
     private readonly Option<string?> _layers = new("--layers") { Description = "Memory layers to look at, divided by commas, counted from 0 [default: all]", HelpName = "LIST" };
     private readonly Option<long[]> _cacheRows = new("--cache-rows") { Description = "Predict the hit rate of a cache of so many rows; may be repeated [default: 0.1, 1 and 10 % of the table]", HelpName = "N" };
     private readonly Option<long[]> _cacheBytes = ByteSize.Options("--cache-bytes", "The same for a cache of so much memory: float32 rows and what it needs to find them");
-    private readonly Option<long?> _memory = ByteSize.Option("--memory", "Memory for counting; what does not fit goes to temporary files, the result is the same [default: 1GiB]");
+    private readonly Option<long?> _memory = ByteSize.Option("--counting-memory", "Memory for counting; what does not fit goes to temporary files, the result is the same [default: 1GiB]");
     private readonly Option<string?> _html = new("--html") { Description = "Also write a page with plots that any browser shows", HelpName = "FILE" };
     private readonly Option<string> _field = CorpusInput.Field();
     private readonly Option<bool> _json = CommonOptions.Json();

@@ -104,8 +104,8 @@ internal sealed class TrainCommand : CliCommand
             throw new IOException($"{run} already holds a run: continue it with --resume, or choose another folder with --run.");
         var before = begun ? Trainer.ThreadsBefore(run) : null;
         var options = (OptionsOf(parsed, begun ? Path.Combine(run, "train.json") : null) with { Threads = parsed.GetValue(_threads) ?? before }).Validated();
-        var configuration = ConfigurationOf(parsed, begun ? Path.Combine(run, "config.json") : null);
         using var corpus = PreparedCorpus.Open(parsed.GetRequiredValue(_data));
+        var configuration = ConfigurationOf(parsed, begun ? Path.Combine(run, "config.json") : null, corpus);
         var device = Devices.Parse(parsed.GetRequiredValue(_device));
         if (before is not null && before != options.Threads && TrainingResult.Read(run) is null)
             Terminal.Note($"The run was trained with --threads {before} so far, and goes on with {options.Threads}: its last bits may differ from those of an undisturbed run.");
@@ -114,7 +114,7 @@ internal sealed class TrainCommand : CliCommand
         using (var line = new ProgressLine<TrainingProgress>(Describe, progress => progress.ValidationLoss is not null))
             result = Trainer.Run(new TrainingSetup(configuration, corpus, options, run, device, parsed.GetValue(_resume)), line, cancellation);
         if (parsed.GetValue(_json)) Console.Out.WriteLine(result.ToJson());
-        else Write(result);
+        else Write(result, configuration, corpus);
 
         string Describe(TrainingProgress progress)
         {
@@ -139,8 +139,8 @@ internal sealed class TrainCommand : CliCommand
             : options with { Steps = steps ?? options.Steps };
     }
 
-    private ModelConfiguration ConfigurationOf(ParseResult parsed, string? recorded) =>
-        parsed.GetValue(_preset) is { } preset ? Presets.Load(preset)
+    private ModelConfiguration ConfigurationOf(ParseResult parsed, string? recorded, PreparedCorpus corpus) =>
+        parsed.GetValue(_preset) is { } preset ? VocabularyFit.Fit(Presets.Load(preset), corpus)
         : parsed.GetValue(_config) is { } file ? ModelConfiguration.Load(Directory.Exists(file) ? Path.Combine(file, "config.json") : file)
         : recorded is not null ? ModelConfiguration.Load(recorded)
         : throw NothingToResume(parsed, "--preset or --config");
@@ -162,9 +162,10 @@ internal sealed class TrainCommand : CliCommand
         }
     }
 
-    private static void Write(TrainingResult result)
+    private static void Write(TrainingResult result, ModelConfiguration model, PreparedCorpus corpus)
     {
         Console.Out.WriteLine($"validation loss  {result.ValidationLoss:F4} nats per token, {result.BitsPerByte:F4} bits per byte");
+        Console.Out.WriteLine($"vocabulary       {model.VocabularySize:N0} ids; the tokenizer of {corpus.Folder} has {corpus.Tokenizer.VocabularySize:N0}");
         Console.Out.WriteLine($"trained          {result.Steps:N0} updates, {result.Tokens:N0} tokens in {Duration(TimeSpan.FromSeconds(result.Seconds))}");
         Console.Out.WriteLine($"speed            {result.TokensPerSecond:N0} tokens/s, {result.PeakShare:P0} of the measured matmul peak of {result.MatmulPeakFlops / 1e9:N0} GFLOP/s");
         Console.Out.WriteLine($"model            {result.ModelFolder}");

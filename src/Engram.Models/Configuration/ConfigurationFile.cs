@@ -97,6 +97,17 @@ internal static class ConfigurationFile
         return model;
     }
 
+    /// <summary>The configuration with other values of some keys. Keys that follow from others (rows of tables, names of the architecture) are derived anew.</summary>
+    public static ModelConfiguration Change(ModelConfiguration model, JsonObject changes)
+    {
+        JsonObject keys = JsonSerializer.SerializeToNode(model, ModelType)!.AsObject();
+        if (keys["rope_scaling"] is JsonObject scaling) scaling["type"] = "yarn";
+        if (Take(keys, "engram") is JsonObject memory) MoveAll(memory, keys);
+        if (changes.ContainsKey(OneSlotCount)) keys.Remove(SlotsPerOrder);
+        foreach ((string key, JsonNode? value) in changes) keys[key] = value?.DeepClone();
+        return Read(keys);
+    }
+
     public static byte[] Write(ModelConfiguration model)
     {
         JsonObject values = JsonSerializer.SerializeToNode(model, ModelType)!.AsObject();

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json.Nodes;
 using Engram.Storage;
 
 namespace Engram.Models.Configuration;
@@ -25,6 +26,11 @@ public sealed partial record ModelConfiguration
     /// <param name="source">Name of the source, for errors.</param>
     /// <exception cref="InvalidDataException">The text is no valid configuration.</exception>
     public static ModelConfiguration Parse(ReadOnlySpan<byte> utf8, string source) => ConfigurationFile.Read(utf8, source);
+
+    /// <summary>A copy with other values of some keys of <c>config.json</c>, checked as a file is; what follows from other keys is derived anew.</summary>
+    /// <param name="changes">Key and value; a value of null is written as null, and keys that are not named stay as they are.</param>
+    /// <exception cref="ArgumentException">A key is unknown, a value of the wrong kind, or the result no valid configuration.</exception>
+    public ModelConfiguration With(JsonObject changes) => ConfigurationFile.Change(this, changes);
 
     /// <summary>Writes the configuration as <c>config.json</c>, whole or not at all.</summary>
     /// <param name="path">The file; one that exists is replaced.</param>

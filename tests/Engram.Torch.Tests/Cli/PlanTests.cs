@@ -67,6 +67,33 @@ public sealed class PlanTests
         Assert.Contains(named, result.ErrorLine);
     }
 
+    [Fact]
+    public async Task Set_ChangesKeys_AndWrite_LeavesAConfigurationThatLoads()
+    {
+        using var folder = new TemporaryFolder();
+        var file = folder.File("config.json");
+        var written = (await CliProcess.Run("plan", "tiny-engram", "--set", "num_hidden_layers=3", "--set", "engram_gate=copysign_sqrt", "--set", "engram_slots_per_order=[64,96]", "--write", file)).Ok();
+        Assert.Contains($"engram train --config {file}", written.Errors);
+        var model = ModelConfiguration.Load(file);
+        var preset = Presets.Load("tiny-engram");
+        var asCode = preset with { NumHiddenLayers = 3, Engram = preset.Engram! with { Gate = EngramGate.CopySignSqrt, SlotsPerOrder = [64, 96] } };
+        Assert.Equal(asCode.ToJson(), model.ToJson());
+        var again = await CliProcess.Run("plan", "tiny-engram", "--write", file);
+        Assert.Equal((1, true), (again.ExitCode, again.ErrorLine.Contains("is there already", StringComparison.Ordinal)));
+    }
+
+    [Theory]
+    [InlineData("hidden_sise=8", "unknown key 'hidden_sise'")]
+    [InlineData("hidden_size=wide", "hidden_size is \"wide\"; it must be a whole number")]
+    [InlineData("hidden_size", "write KEY=VALUE")]
+    [InlineData("num_hidden_layers=1", "engram_layer_ids")]
+    public async Task Set_RefusesWhatIsNoConfiguration(string change, string named)
+    {
+        var result = await CliProcess.Run("plan", "tiny-engram", "--set", change);
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains(named, result.ErrorLine);
+    }
+
     /// <summary>libtorch takes half a second and two hundred megabytes to load; commands that need none do not wait for it.</summary>
     [Fact]
     public async Task Plan_DoesNotLoadLibTorch()

@@ -71,7 +71,7 @@ public sealed class TableStatsTests : IDisposable
     public async Task Memory_ChangesNothing()
     {
         string[] arguments = ["table", "stats", "--model", Preset, "--corpus", _folder.File("data"), "--json"];
-        Assert.Equal((await CliProcess.Run(arguments)).Ok().Output, (await CliProcess.Run([.. arguments, "--memory", "1048576"])).Ok().Output);
+        Assert.Equal((await CliProcess.Run(arguments)).Ok().Output, (await CliProcess.Run([.. arguments, "--counting-memory", "1048576"])).Ok().Output);
     }
 
     [Fact]
@@ -90,7 +90,7 @@ public sealed class TableStatsTests : IDisposable
     [InlineData(2, "has no memory", "--model", "quickstart-moe")]
     [InlineData(2, "one row per head", "--model", "quickstart-engram-one-row")]
     [InlineData(2, "engram_compressed_vocab_size", "--model", "engram-27b")]
-    [InlineData(2, "1048576", "--model", Preset, "--memory", "1000")]
+    [InlineData(2, "1048576", "--model", Preset, "--counting-memory", "1000")]
     [InlineData(2, "--cache-bytes 40", "--model", Preset, "--cache-bytes", "40")]
     [InlineData(2, "--cache-rows 0", "--model", Preset, "--cache-rows", "0")]
     public async Task WrongValue_IsOneLine(int code, string named, params string[] arguments)

@@ -3,6 +3,7 @@ using Engram.Models.Recipes;
 using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Engram.Cli;
+using Engram.Corpora;
 using Engram.Cli.Commands;
 using Engram.Models.Configuration;
 using Engram.Torch.Tests.Training;
@@ -57,6 +58,20 @@ public sealed class TrainTests(TrainedRun trained)
         var unfinished = await CliProcess.Run("generate", "--model", run, "--prompt", "The mare");
         Assert.Equal(1, unfinished.ExitCode);
         Assert.Contains("has not finished", unfinished.ErrorLine);
+    }
+
+    /// <summary>The small presets state 4096 ids; whoever has a smaller tokenizer gets a model of its size, from train and from plan.</summary>
+    [Fact]
+    public async Task Preset_TakesTheVocabularyOfTheData()
+    {
+        var (run, file) = (trained["fitted"], trained["fitted.json"]);
+        var told = (await CliProcess.Run("train", "--preset", "quickstart-engram", "--data", trained.Data, "--run", run, "--steps", "1", "--sequences", "1", "--length", "32", "--validation-sequences", "1")).Ok();
+        using var corpus = PreparedCorpus.Open(trained.Data);
+        var model = ModelConfiguration.Load(Path.Combine(run, "config.json"));
+        Assert.Equal((corpus.Tokenizer.VocabularySize, corpus.Summary.EndOfTextId), (model.VocabularySize, model.StartTokenId));
+        Assert.Contains($"vocabulary       {corpus.Tokenizer.VocabularySize:N0} ids", told.Output);
+        (await CliProcess.Run("plan", "quickstart-engram", "--data", trained.Data, "--write", file)).Ok();
+        Assert.Equal(model.ToJson(), ModelConfiguration.Load(file).ToJson());
     }
 
     /// <summary>A run under options that all differ from the defaults, stopped by Ctrl-C and continued without a word about them or the threads.</summary>
