@@ -189,9 +189,9 @@ public sealed class EngramTransformer : IDisposable
             if ((uint)target >= (uint)Configuration.VocabularySize)
                 throw new ArgumentOutOfRangeException(nameof(targets), target, $"Target id {target} is not below the vocabulary size {Configuration.VocabularySize}.");
         using var scope = NewDisposeScope();
-        var loss = LinearCrossEntropyKernel.Handles(hidden)
-            ? LinearCrossEntropyKernel.Apply(hidden, _head, targets)
-            : nn.functional.cross_entropy(Logits(hidden), tensor(targets, ScalarType.Int64, hidden.device));
+        var loss = Fused.Or(hidden,
+            kernel: () => LinearCrossEntropyKernel.Apply(hidden, _head, targets),
+            twin: () => nn.functional.cross_entropy(Logits(hidden), tensor(targets, ScalarType.Int64, hidden.device)));
         return loss.MoveToOuterDisposeScope();
     }
 
