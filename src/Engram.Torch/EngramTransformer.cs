@@ -59,10 +59,12 @@ public sealed class EngramTransformer : IDisposable
         _blocks.Where(b => b.Experts is not null).Select(b => (b.Experts!.Router.BiasName, b.Experts.Router.Bias));
 
     /// <summary>Moves every balancing bias once and forgets the counted load: at the end of each optimizer step.</summary>
-    public void UpdateRouterBiases()
+    /// <param name="frozen">Says of the name of a bias whether it stays; none does by default.</param>
+    public void UpdateRouterBiases(Func<string, bool>? frozen = null)
     {
         foreach (var block in _blocks)
-            block.Experts?.Router.UpdateBias(Configuration.RouterBiasUpdateSpeed);
+            if (block.Experts?.Router is { } router)
+                router.UpdateBias(frozen?.Invoke(router.BiasName) == true ? 0 : Configuration.RouterBiasUpdateSpeed);
     }
 
     /// <summary>The state of a sequence before its first token.</summary>
