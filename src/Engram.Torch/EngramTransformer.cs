@@ -118,12 +118,15 @@ public sealed class EngramTransformer : IDisposable
         using var scope = NewDisposeScope();
         var offsets = new int[sequences];
         var (ages, documents) = Documents.Places(ids, documentStarts, sequences);
+        var within = Configuration.AttentionDocumentMask ? documents : [];
+        var segments = absorbed ? null : AttentionMask.Segments(within, length);
         var pass = new ForwardPass
         {
             Training = training,
             Ages = ages,
             Angles = _rotary.Angles(offsets, length),
-            AttentionMask = AttentionMask.Of(Configuration.AttentionDocumentMask ? documents : [], offsets, length, Parameters.Device),
+            AttentionMask = segments is null ? AttentionMask.Of(within, offsets, length, Parameters.Device) : null,
+            Segments = segments,
             AbsorbedAttention = absorbed,
             Gathered = memory,
             States = null,
@@ -155,7 +158,8 @@ public sealed class EngramTransformer : IDisposable
                 Ages = batch.Ages(),
                 Angles = _rotary.Angles(batch.Offsets, length),
                 AttentionMask = AttentionMask.Of(Configuration.AttentionDocumentMask ? batch.Documents() : [], batch.Offsets, length, Parameters.Device),
-                AbsorbedAttention = absorbed ?? batch.Offsets.Any(offset => offset > 0),
+                Segments = null,
+                AbsorbedAttention = absorbed ?? (batch.Offsets.Any(offset => offset > 0) && MultiHeadLatentAttention.AbsorbingPays(Configuration, length)),
                 Gathered = memory,
                 States = batch,
                 Taps = taps,
