@@ -11,11 +11,21 @@ namespace Engram.Studies.Reports;
 /// <param name="X">Positions, ascending.</param>
 /// <param name="Y">Values at the positions.</param>
 /// <param name="Connected">Draws a line; otherwise only markers.</param>
-public sealed record ChartLine(string Name, string Color, IReadOnlyList<double> X, IReadOnlyList<double> Y, bool Connected = true);
+public sealed record ChartLine(string Name, string Color, IReadOnlyList<double> X, IReadOnlyList<double> Y, bool Connected = true)
+{
+    /// <summary>Half the length of a bar through each point, which shows its noise; null for none.</summary>
+    public IReadOnlyList<double>? Noise { get; init; }
+
+    /// <summary>Whether the points of a connected line have markers.</summary>
+    public bool Markers { get; init; }
+
+    /// <summary>Whether the line is broken, as fits are.</summary>
+    public bool Dashed { get; init; }
+}
 
 /// <summary>
 /// A chart of lines, drawn by ScottPlot. Its text in the SVG is ours: Skia needs a font file to write any, which machines without a desktop often lack,
-/// and the reader's browser has better ones.
+/// and the reader's browser has better ones. The SVG has no background, so that it stands on a light page and on a dark one; its legend lies below the axes, never over a curve.
 /// </summary>
 /// <param name="title">Above the chart.</param>
 /// <param name="xTitle">Below the horizontal axis.</param>
@@ -25,13 +35,15 @@ internal sealed class LineChart(string title, string xTitle, string yTitle, IRea
 {
     private const int Width = 820, Height = 420;
     private const int Left = 64, Right = 16, Bottom = 52, Top = 36;
-    private const int LegendLine = 20;
+    private const int LegendLine = 20, LegendGap = 28;
+    private const float LetterWidth = 7.2f;
+    private const string Axes = "#808080", GridLines = "#80808040";
     private const int MaxTicks = 10;
 
     /// <summary>Names instead of numbers along the horizontal axis; null for numbers.</summary>
     public IReadOnlyList<string>? Categories { get; init; }
 
-    /// <summary>Whether the lines are named beside the chart: unless there are categories, which often name them.</summary>
+    /// <summary>Whether the lines are named below the chart: unless there are categories, which often name them.</summary>
     public bool? Legend { get; init; }
 
     /// <summary>Whether the horizontal axis is logarithmic: then it reaches from the smallest position to the largest, all above 0.</summary>
@@ -39,6 +51,9 @@ internal sealed class LineChart(string title, string xTitle, string yTitle, IRea
 
     /// <summary>Whether the vertical axis is logarithmic: then all values are above 0.</summary>
     public bool LogY { get; init; }
+
+    /// <summary>Whether a horizontal axis of numbers begins at 0; otherwise a little left of the first point.</summary>
+    public bool FromZero { get; init; } = true;
 
     /// <summary>The whole range of values; null for the part that matters after the first fifth.</summary>
     public (double Bottom, double Top)? Values { get; init; }
@@ -49,7 +64,8 @@ internal sealed class LineChart(string title, string xTitle, string yTitle, IRea
         using var plot = Draw(text: false);
         var svg = plot.GetSvgXml(Width, Height);
         var body = svg[svg.IndexOf("<svg", StringComparison.Ordinal)..svg.LastIndexOf("</svg>", StringComparison.Ordinal)];
-        return $"{Scalable(body)}{Labels(plot)}</svg>";
+        var (labels, height) = Labels(plot);
+        return $"{Scalable(body, height)}{labels}</svg>";
     }
 
     /// <summary>The chart as a picture.</summary>
@@ -72,11 +88,19 @@ internal sealed class LineChart(string title, string xTitle, string yTitle, IRea
             var scatter = plot.Add.Scatter(OnAxis(line.X, LogX), OnAxis(line.Y, LogY), Color.FromHex(line.Color));
             scatter.LegendText = line.Name;
             scatter.LineWidth = line.Connected ? 2 : 0;
-            scatter.MarkerSize = line.Connected ? 0 : 9;
+            scatter.MarkerSize = !line.Connected ? 9 : line.Markers ? 7 : 0;
+            if (line.Dashed)
+                scatter.LinePattern = LinePattern.Dashed;
+            if (line.Noise is { } noise)
+            {
+                var bars = plot.Add.ErrorBar(OnAxis(line.X, LogX), OnAxis(line.Y, LogY), [.. noise]);
+                bars.Color = Color.FromHex(line.Color);
+                bars.LineWidth = 1.5f;
+            }
         }
         var (bottom, top) = LogY ? LogRange(lines.SelectMany(line => line.Y)) : Values ?? Range();
         var x = lines.SelectMany(line => line.X);
-        var (left, right) = LogX ? LogRange(x) : Categories is null ? (0, x.Max() * 1.02) : (-0.5, Categories.Count - 0.5);
+        var (left, right) = LogX ? LogRange(x) : Categories is null ? (FromZero ? 0 : x.Min() - (0.03 * (x.Max() - x.Min())), x.Max() + (0.03 * (x.Max() - (FromZero ? 0 : x.Min())))) : (-0.5, Categories.Count - 0.5);
         plot.Axes.SetLimits(left, right, bottom, top);
         plot.Axes.Left.TickGenerator = LogY ? Powers(bottom, top) : new ScottPlot.TickGenerators.NumericFixedInterval(Interval(top - bottom));
         plot.Axes.Bottom.TickGenerator = LogX ? Powers(left, right) : Categories is null
@@ -98,6 +122,9 @@ internal sealed class LineChart(string title, string xTitle, string yTitle, IRea
         {
             plot.Axes.Left.TickLabelStyle.IsVisible = plot.Axes.Bottom.TickLabelStyle.IsVisible = false;
             plot.HideLegend();
+            plot.FigureBackground.Color = plot.DataBackground.Color = Colors.Transparent;
+            plot.Axes.Color(Color.FromHex(Axes));
+            plot.Grid.MajorLineColor = Color.FromHex(GridLines);
         }
         return plot;
     }
@@ -142,12 +169,12 @@ internal sealed class LineChart(string title, string xTitle, string yTitle, IRea
         return new[] { 1, 2, 5, 10 }.Select(factor => factor * power).First(interval => range / interval <= MaxTicks);
     }
 
-    private static string Scalable(string svg) => svg.Replace($"width=\"{Width}\" height=\"{Height}\">", $"viewBox=\"0 0 {Width} {Height}\" role=\"img\">");
+    private static string Scalable(string svg, int height) => svg.Replace($"width=\"{Width}\" height=\"{Height}\">", $"viewBox=\"0 0 {Width} {height}\" role=\"img\">");
 
-    private string Labels(Plot plot)
+    private (string Labels, int Height) Labels(Plot plot)
     {
         var data = new PixelRect(Left, Width - Right, Height - Bottom, Top);
-        var text = new StringBuilder("<g font-family=\"system-ui, sans-serif\" font-size=\"13\" fill=\"#222\">");
+        var text = new StringBuilder("<g font-family=\"system-ui, sans-serif\" font-size=\"13\" fill=\"currentColor\">");
         foreach (var tick in plot.Axes.Bottom.TickGenerator.Ticks.Where(tick => tick.IsMajor && plot.Axes.Bottom.Range.Contains(tick.Position)))
             Text(plot.Axes.Bottom.GetPixel(tick.Position, data), Height - Bottom + 20, "middle", tick.Label);
         foreach (var tick in plot.Axes.Left.TickGenerator.Ticks.Where(tick => tick.IsMajor && plot.Axes.Left.Range.Contains(tick.Position)))
@@ -155,13 +182,23 @@ internal sealed class LineChart(string title, string xTitle, string yTitle, IRea
         Text(Left, Top - 14, "start", title, "font-weight=\"600\"");
         Text((Left + Width - Right) / 2f, Height - 10, "middle", xTitle);
         Text(0, 0, "middle", yTitle, $"transform=\"translate(16 {(Top + Height - Bottom) / 2}) rotate(-90)\"");
-        for (var i = 0; (Legend ?? Categories is null) && i < lines.Count; i++)
+        var height = Legend ?? Categories is null ? LegendBelow() : Height;
+        return (text.Append("</g>").ToString(), height);
+
+        int LegendBelow()
         {
-            var y = Top + 20 + (i * LegendLine);
-            text.Append($"<rect x=\"{Width - Right - 14}\" y=\"{y - 7}\" width=\"10\" height=\"4\" fill=\"{lines[i].Color}\"/>");
-            Text(Width - Right - 20, y, "end", lines[i].Name);
+            var (x, y) = ((float)Left, Height + 12);
+            foreach (var line in lines.Where(line => line.Name.Length > 0))
+            {
+                var width = LegendGap + (line.Name.Length * LetterWidth);
+                if (x > Left && x + width > Width - Right)
+                    (x, y) = (Left, y + LegendLine);
+                text.Append($"<rect x=\"{x:0.#}\" y=\"{y - 7}\" width=\"10\" height=\"4\" fill=\"{line.Color}\"/>");
+                Text(x + 15, y, "start", line.Name);
+                x += width;
+            }
+            return y + 10;
         }
-        return text.Append("</g>").ToString();
 
         void Text(float x, float y, string anchor, string content, string more = "") =>
             text.Append($"<text x=\"{x:0.#}\" y=\"{y:0.#}\" text-anchor=\"{anchor}\" {more}>{Html.Escape(content)}</text>");
