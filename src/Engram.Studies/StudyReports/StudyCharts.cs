@@ -14,14 +14,16 @@ internal sealed class StudyCharts(StudyData data)
     // Distinct for readers who see few colours, and on a light page as on a dark one.
     private static readonly string[] Colors = ["#D55E00", "#3B8FD6", "#2FA37A", "#CC79A7", "#B89B00", "#8F7AE5", "#8A8A8A"];
 
-    /// <summary>One chart as svg elements, ours before the paper's; nothing where there are no points.</summary>
-    public string Svg(ChartDefinition chart)
+    /// <summary>One chart as figures, ours before the paper's; nothing where there are no points.</summary>
+    public string Figure(ChartDefinition chart)
     {
         var ours = chart.Axis == "arm" ? Categories(chart) : Curves(chart);
-        return ours is null ? "" : ours.Svg() + (chart.Paper is { } paper ? Published(StudyLibrary.Paper(paper)).Svg() + Source(StudyLibrary.Paper(paper)) : "");
+        if (ours is null)
+            return "";
+        var figure = ours.Figure(chart.Axis == "arm" ? "Each point is one training; arms stand side by side, so that differences between them can be seen beside those between seeds."
+            : "Points are means over the seeds, bars one standard deviation" + (chart.Fit is { } fit ? $"; the broken line is the {fit} fit." : "."));
+        return chart.Paper is { } name && StudyLibrary.Paper(name) is var paper ? figure + Published(paper).Figure($"{paper.Source}. Single runs of models some thousand times larger.") : figure;
     }
-
-    private static string Source(PaperChart paper) => $"<p class=\"note\">{Html.Escape(paper.Source)}</p>\n";
 
     private static LineChart Published(PaperChart paper)
     {

@@ -66,7 +66,7 @@ public sealed class StudyReport
         Section("What the numbers say", Claims());
         Section("Before the first run", $"<p><b>The paper.</b> {Html.Escape(Study.Paper)}</p>\n<p><b>Prediction.</b> {Html.Escape(Study.Prediction)}</p>\n<p><b>What would refute it.</b> {Html.Escape(Study.Refutation)}</p>\n");
         var charts = new StudyCharts(_data);
-        Section("Charts", string.Concat(Study.Charts.Select(charts.Svg)) + "<p class=\"note\">Points are means over the seeds, bars one standard deviation. The paper's points are single runs of models some thousand times larger.</p>\n");
+        Section("Charts", string.Concat(Study.Charts.Select(charts.Figure)) );
         foreach (var setting in _data.Settings)
         {
             var (header, rows) = ArmTable(setting);
@@ -81,8 +81,8 @@ public sealed class StudyReport
         void Section(string title, string content) => body.Append($"<h2>{Html.Escape(title)}</h2>\n{content}\n");
     }
 
-    private string Claims() => Html.Table(["claim", "setting", "verdict", "numbers"], _verdicts.Select(verdict => (IReadOnlyList<string>)
-        [Html.Escape(verdict.Claim.Text), Html.Escape(verdict.Setting), $"<span class=\"verdict\">{verdict.Words}</span>", Html.Escape(verdict.Sentence)])).Replace("<table>", "<table class=\"words\">", StringComparison.Ordinal)
+    private string Claims() => Html.Words(["claim", "setting", "verdict", "numbers"], _verdicts.Select(verdict => (IReadOnlyList<string>)
+        [Html.Escape(verdict.Claim.Text), Html.Escape(verdict.Setting), $"<span class=\"verdict\">{verdict.Words}</span>", Html.Escape(verdict.Sentence)]))
         + "<p class=\"note\">Noise is twice the standard deviation over the seeds of what is compared; differences are paired by seed, whose runs see the same data in the same order.</p>\n";
 
     private static string SettingLine(StudySetting setting) => string.Create(CultureInfo.InvariantCulture,

@@ -59,10 +59,9 @@ public static class StudyReporting
             if (reports.Count == 0)
                 continue;
             body.Append($"<h2>Size {size.Name}</h2>\n<p class=\"note\">{Html.Escape(size.Description)}</p>\n");
-            body.Append(Html.Table(["study", "claim", "setting", "verdict", "numbers"], reports.SelectMany(report => report.Verdicts.Select((verdict, number) => (IReadOnlyList<string>)
+            body.Append(Html.Words(["study", "claim", "setting", "verdict", "numbers"], reports.SelectMany(report => report.Verdicts.Select((verdict, number) => (IReadOnlyList<string>)
                 [number > 0 ? "" : $"<a href=\"{report.Study.Name}/{report.FileName}.html\">{Html.Escape(report.Study.Title)}</a><br><span class=\"note\">{report.Runs.Measured} of {report.Runs.Planned} runs</span>",
-                 Html.Escape(verdict.Claim.Text), Html.Escape(verdict.Setting), $"<span class=\"verdict\">{verdict.Words}</span>", Html.Escape(verdict.Sentence)])))
-                .Replace("<table>", "<table class=\"words\">", StringComparison.Ordinal));
+                 Html.Escape(verdict.Claim.Text), Html.Escape(verdict.Setting), $"<span class=\"verdict\">{verdict.Words}</span>", Html.Escape(verdict.Sentence)]))));
         }
         return body.ToString();
     }
