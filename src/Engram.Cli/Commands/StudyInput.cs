@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Engram.Cli.CommandLine;
 using Engram.Studies.Definitions;
 using Engram.Studies.Running;
 
