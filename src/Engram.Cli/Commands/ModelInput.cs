@@ -21,6 +21,7 @@ internal sealed class ModelInput
         ["off"] = (MemoryUse.Off, " (nothing is added)"),
         ["shuffled"] = (MemoryUse.ShuffledRows, " (rows exchanged: the tables keep their statistics and lose their knowledge)"),
         ["random"] = (MemoryUse.RandomRows, " (rows keep their norms and get random directions)"),
+        ["one-row"] = (MemoryUse.OneRow, " (every n-gram reads the mean row of its head)"),
     };
 
     private readonly Option<string> _folder = new("--model") { Description = "The model folder, for example run/model", HelpName = "FOLDER", Required = true };
@@ -42,7 +43,10 @@ internal sealed class ModelInput
     }.AcceptOnlyFromAmong(uses);
 
     /// <summary>The memory that a value of <see cref="Use"/> stands for.</summary>
-    public static MemoryInUse Memory(LanguageModel model, string use) => new(model, Uses[use].Use);
+    public static MemoryInUse Memory(LanguageModel model, string use) => Memory(model.Memory, use);
+
+    /// <inheritdoc cref="Memory(LanguageModel, string)"/>
+    public static MemoryInUse Memory(MemoryBank? own, string use) => new(own, Uses[use].Use);
 
     /// <summary>Adds the model folder to a command.</summary>
     public void AddFolderTo(Command command) => command.Add(_folder);

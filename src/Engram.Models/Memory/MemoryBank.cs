@@ -124,6 +124,7 @@ public sealed class MemoryBank : IDisposable
     {
         MemoryUse.ShuffledRows => Shuffled(ControlSeed),
         MemoryUse.RandomRows => WithRandomRows(ControlSeed),
+        MemoryUse.OneRow => WithOneRow(),
         _ => null,
     };
 
@@ -133,12 +134,14 @@ public sealed class MemoryBank : IDisposable
     /// </summary>
     /// <param name="seed">Of the permutation.</param>
     /// <exception cref="OutOfMemoryException">There is not enough memory for the copy.</exception>
-    public MemoryBank Shuffled(ulong seed) => With(Tables.Shuffled(seed, position =>
-        _engram.OneRow ? Enumerable.Range(0, Columns).Select(i => (long)i).ToArray() : Addresser.Constants.Layers[position].Offsets.AsMemory()));
+    public MemoryBank Shuffled(ulong seed) => With(Tables.Shuffled(seed, FirstRows));
 
     /// <summary>The same memory with a random direction in place of every row's own, the norms kept. Reads this memory, which must outlive it.</summary>
     /// <param name="seed">Of the directions.</param>
     public MemoryBank WithRandomRows(ulong seed) => With(Tables.WithRandomRows(seed));
+
+    /// <summary>The same memory with one row for each head, the mean of the head's rows, which every n-gram reads. The rows are made in memory.</summary>
+    public MemoryBank WithOneRow() => new(_engram with { OneRow = true }, Map, Addresser.Constants, TokenizerFingerprint, Tables.MeanRows(FirstRows));
 
     /// <summary>The same memory with its rows stored in another format, as copies in memory: what is lost by it.</summary>
     /// <param name="format">Of all tables.</param>
@@ -149,6 +152,10 @@ public sealed class MemoryBank : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => Tables.Dispose();
+
+    /// <summary>The first row of each head in a layer's table.</summary>
+    private ReadOnlyMemory<long> FirstRows(int position) =>
+        _engram.OneRow ? Enumerable.Range(0, Columns).Select(i => (long)i).ToArray() : Addresser.Constants.Layers[position].Offsets.AsMemory();
 
     private MemoryBank With(ModelTables tables) => new(_engram, Map, Addresser.Constants, TokenizerFingerprint, tables);
 

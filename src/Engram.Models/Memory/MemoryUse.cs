@@ -14,4 +14,7 @@ public enum MemoryUse
 
     /// <summary>Every row keeps its norm and points in a random direction (<see cref="Engram.Tables.RandomRows"/>).</summary>
     RandomRows,
+
+    /// <summary>Every n-gram reads one row, the mean of its head's rows: what remains is the table's mean.</summary>
+    OneRow,
 }

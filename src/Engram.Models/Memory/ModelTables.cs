@@ -123,6 +123,9 @@ public sealed partial class ModelTables : IDisposable
     /// <summary>A random direction in place of every row's own, the norms kept. Reads these tables, which must outlive it.</summary>
     internal ModelTables WithRandomRows(ulong seed) => Make(_layers, null, position => new Entry(new RandomRows(Store(position), seed + (ulong)position), null));
 
+    /// <summary>Tables of one row for each head: the mean of the head's rows.</summary>
+    internal ModelTables MeanRows(Func<int, ReadOnlyMemory<long>> heads) => Make(_layers, null, position => Entry.Of(MeansOf(Store(position), heads(position).Span)));
+
     /// <summary>Copies in memory, in another format.</summary>
     internal ModelTables InFormat(RowFormat format, int threads) => Make(_layers, null, position => Entry.Of(CopyOf(Store(position), format, threads)));
 
@@ -149,6 +152,32 @@ public sealed partial class ModelTables : IDisposable
             throw;
         }
         return new ModelTables(layers, [.. entries], trained);
+    }
+
+    private static EngramTable MeansOf(IRowStore store, ReadOnlySpan<long> heads)
+    {
+        const int chunk = 4096;
+        var table = new EngramTable(heads.Length, store.Width);
+        var (rows, values, mean) = (new long[chunk], new float[chunk * store.Width], new float[store.Width]);
+        for (var head = 0; head < heads.Length; head++)
+        {
+            var (begin, end) = (heads[head], head + 1 < heads.Length ? heads[head + 1] : store.Rows);
+            var sums = new double[store.Width];
+            for (var first = begin; first < end; first += chunk)
+            {
+                var count = (int)Math.Min(chunk, end - first);
+                for (var i = 0; i < count; i++)
+                    rows[i] = first + i;
+                store.Gather(rows.AsSpan(0, count), values.AsSpan(0, count * store.Width));
+                for (var i = 0; i < count * store.Width; i++)
+                    sums[i % store.Width] += values[i];
+            }
+            for (var i = 0; i < store.Width; i++)
+                mean[i] = (float)(sums[i] / (end - begin));
+            table.Write(head, mean);
+        }
+
+        return table;
     }
 
     private static EngramTable CopyOf(IRowStore store, RowFormat format, int threads)
