@@ -61,6 +61,9 @@ internal sealed class ModelInput
         command.Add(_threads);
     }
 
+    /// <summary>The folder as it was given.</summary>
+    public string FolderOf(ParseResult parsed) => parsed.GetRequiredValue(_folder);
+
     public LanguageModel Open(ParseResult parsed)
     {
         var folder = parsed.GetRequiredValue(_folder);
