@@ -61,9 +61,14 @@ internal sealed class ModelInput
         command.Add(_threads);
     }
 
-    public LanguageModel Open(ParseResult parsed)
+    /// <summary>The model folder that the command line names.</summary>
+    public string Folder(ParseResult parsed) => parsed.GetRequiredValue(_folder);
+
+    public LanguageModel Open(ParseResult parsed) => Open(parsed, Folder(parsed));
+
+    /// <summary>Opens a model folder as the command line says how.</summary>
+    public LanguageModel Open(ParseResult parsed, string folder)
     {
-        var folder = parsed.GetRequiredValue(_folder);
         // Loading libtorch takes longer than telling that the folder is not there.
         if (File.Exists(folder)) throw new DirectoryNotFoundException($"{folder} is a file; give the model folder that holds it.");
         if (File.Exists(Path.Combine(folder, CorpusSummary.FileName)) && !File.Exists(Path.Combine(folder, "train.json")))
