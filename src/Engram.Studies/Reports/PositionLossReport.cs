@@ -18,8 +18,12 @@ public static class PositionLossReport
 
     /// <summary>A picture by itself, legible on white and on black.</summary>
     /// <param name="curves">1 to <see cref="MostCurves"/> models on the same text.</param>
-    public static string Svg(IReadOnlyList<PositionCurve> curves) =>
-        Chart(curves).Svg().Replace("<svg ", "<svg xmlns=\"http://www.w3.org/2000/svg\" ", StringComparison.Ordinal);
+    public static string Svg(IReadOnlyList<PositionCurve> curves)
+    {
+        const string style = "<style>text { fill: #767676; } .axis { stroke: #888; } .grid { stroke: #8884; }</style>";
+        var svg = Chart(curves).Svg();
+        return svg.Insert(svg.IndexOf('>', StringComparison.Ordinal) + 1, style) + "\n";
+    }
 
     /// <summary>A page with the picture and the numbers.</summary>
     /// <param name="text">What was read; plain text.</param>
