@@ -64,9 +64,11 @@ internal sealed class ModelInput
     /// <summary>The folder as it was given.</summary>
     public string FolderOf(ParseResult parsed) => parsed.GetRequiredValue(_folder);
 
-    public LanguageModel Open(ParseResult parsed)
+    public LanguageModel Open(ParseResult parsed) => Open(parsed, FolderOf(parsed));
+
+    /// <summary>Opens a model folder as the command line says how.</summary>
+    public LanguageModel Open(ParseResult parsed, string folder)
     {
-        var folder = parsed.GetRequiredValue(_folder);
         // Loading libtorch takes longer than telling that the folder is not there.
         if (File.Exists(folder)) throw new DirectoryNotFoundException($"{folder} is a file; give the model folder that holds it.");
         if (File.Exists(Path.Combine(folder, CorpusSummary.FileName)) && !File.Exists(Path.Combine(folder, "train.json")))
