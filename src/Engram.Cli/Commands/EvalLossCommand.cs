@@ -24,6 +24,7 @@ internal sealed class EvalLossCommand : CliCommand
         Add(_memory);
         Add(_sequences);
         Add(_length);
+        _model.AddEngineTo(this);
         _model.AddSettingsTo(this);
         Add(_json);
     }
@@ -31,13 +32,25 @@ internal sealed class EvalLossCommand : CliCommand
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
     {
         using var corpus = PreparedCorpus.Open(parsed.GetRequiredValue(_data));
-        using var model = _model.Open(parsed);
         var use = parsed.GetRequiredValue(_memory);
-        using var memory = ModelInput.Memory(model, use);
-        var loss = ValidationLoss.Measure(model, corpus, parsed.GetValue(_length), parsed.GetValue(_sequences), memory.Bank, cancellation);
+        var loss = _model.IsManaged(parsed) ? ByManagedCode(parsed, corpus, use, cancellation) : ByLibTorch(parsed, corpus, use, cancellation);
         if (!double.IsFinite(loss.Nats))
             throw new InvalidDataException($"The loss is {loss.Nats}: weights or tables of the model hold values that are not finite. engram table verify finds those of tables.");
         if (parsed.GetValue(_json)) Terminal.Json(new { loss.Nats, loss.BitsPerByte, Perplexity = Math.Exp(loss.Nats), loss.Tokens, Memory = use });
         else Console.Out.WriteLine($"{loss.Nats:F4} nats per token, {loss.BitsPerByte:F4} bits per byte, perplexity {Math.Exp(loss.Nats):F2} over {loss.Tokens:N0} tokens (memory {use})");
+    }
+
+    private LossMeasurement ByManagedCode(ParseResult parsed, PreparedCorpus corpus, string use, CancellationToken cancellation)
+    {
+        using var model = _model.OpenManaged(parsed);
+        using var memory = ModelInput.Memory(model.Memory, use);
+        return ValidationLoss.Measure(model, corpus, parsed.GetValue(_length), parsed.GetValue(_sequences), memory.Bank, cancellation);
+    }
+
+    private LossMeasurement ByLibTorch(ParseResult parsed, PreparedCorpus corpus, string use, CancellationToken cancellation)
+    {
+        using var model = _model.Open(parsed);
+        using var memory = ModelInput.Memory(model.Memory, use);
+        return ValidationLoss.Measure(model, corpus, parsed.GetValue(_length), parsed.GetValue(_sequences), memory.Bank, cancellation);
     }
 }

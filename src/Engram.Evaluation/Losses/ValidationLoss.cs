@@ -1,3 +1,4 @@
+using Engram.Inference;
 using Engram.Torch;
 using Engram.Models.Memory;
 using Engram.Torch.Native;
@@ -16,6 +17,7 @@ public sealed record LossMeasurement(double Nats, double BitsPerByte, long Token
 public static class ValidationLoss
 {
     private const int SequencesPerBatch = 8;
+    private const int TokensPerCall = 64;
 
     /// <summary>Measures the loss.</summary>
     /// <param name="model">The model; its tokenizer must be the corpus's.</param>
@@ -37,6 +39,33 @@ public static class ValidationLoss
             using var gathered = memory is null ? null : model.GatherMemory(batch.Inputs, batch.DocumentStarts, batch.Sequences, memory);
             var (hidden, _) = model.Transformer.Forward(batch.Inputs, batch.DocumentStarts, batch.Sequences, gathered);
             nats += model.Transformer.Loss(hidden, batch.Targets).Value() * batch.Targets.Length;
+            tokens += batch.Targets.Length;
+            bytes += batch.TargetBytes;
+        }
+
+        return new LossMeasurement(nats / tokens, nats / Math.Log(2) / bytes, tokens);
+    }
+
+    /// <inheritdoc cref="Measure(LanguageModel, PreparedCorpus, int, int, MemoryBank, CancellationToken)"/>
+    /// <exception cref="ArgumentException">A sequence does not fit into the model's context.</exception>
+    public static LossMeasurement Measure(EngramModel model, PreparedCorpus corpus, int length, int sequences, MemoryBank? memory, CancellationToken cancellation = default)
+    {
+        corpus.RequireTokenizer(model.Tokenizer);
+        var vocabulary = model.Configuration.VocabularySize;
+        var logits = new float[TokensPerCall * vocabulary];
+        var (nats, tokens, bytes) = (0.0, 0L, 0L);
+        foreach (var batch in new ValidationBatches(corpus, sequences, 1, length))
+        {
+            var sequence = model.NewSequence(memory);
+            for (var from = 0; from < batch.Inputs.Length; from += TokensPerCall)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                var count = Math.Min(TokensPerCall, batch.Inputs.Length - from);
+                model.Read(sequence, batch.Inputs.AsSpan(from, count), logits.AsSpan(0, count * vocabulary));
+                for (var t = 0; t < count; t++)
+                    nats -= Likelihood.LogProbability(logits.AsSpan(t * vocabulary, vocabulary), batch.Targets[from + t]);
+            }
+
             tokens += batch.Targets.Length;
             bytes += batch.TargetBytes;
         }

@@ -2,6 +2,7 @@ using System.Numerics.Tensors;
 using Engram.Inference.Kernels;
 using Engram.Inference.Weights;
 using Engram.Models.Configuration;
+using Engram.Models.Routing;
 
 namespace Engram.Inference.Layers;
 
@@ -37,7 +38,7 @@ internal sealed unsafe class Experts
     {
         var (rows, hidden, perRow) = (pass.Rows, _configuration.HiddenSize, _configuration.NumExpertsPerToken);
         pass.ReserveSlots(rows * perRow, _experts.Length);
-        var gates = pass.Scratch[3].Reserve((long)rows * (perRow + _experts.Length) + 2 * _experts.Length);
+        var gates = pass.Scratch[3].Reserve((long)rows * (perRow + _experts.Length) + _experts.Length);
         Route(pass, x, gates);
         Sort(pass, rows * perRow);
 
@@ -118,19 +119,11 @@ internal sealed unsafe class Experts
             Score(affinity);
             for (var e = 0; e < experts; e++)
                 biased[e] = affinity[e] + _bias[e];
-            KeepBestGroups(biased, biased + experts);
+            var chosen = pass.Chosen.AsSpan(row * perRow, perRow);
+            ExpertChoice.Choose(_configuration, new Span<float>(biased, experts), chosen);
             var total = 0f;
             for (var k = 0; k < perRow; k++)
-            {
-                var best = 0;
-                for (var e = 1; e < experts; e++)
-                    if (biased[e] > biased[best])
-                        best = e;
-                pass.Chosen[row * perRow + k] = best;
-                gates[row * perRow + k] = affinity[best];
-                total += affinity[best];
-                biased[best] = float.NegativeInfinity;
-            }
+                total += gates[row * perRow + k] = affinity[chosen[k]];
 
             var scale = (float)(_configuration.RoutedScalingFactor / (_configuration.NormTopkProb ? total + 1e-20 : 1));
             for (var k = 0; k < perRow; k++)
@@ -155,35 +148,6 @@ internal sealed unsafe class Experts
                 break;
             case var other:
                 throw new InvalidOperationException($"Unknown scoring function {other}.");
-        }
-    }
-
-    /// <summary>With expert groups: only the best groups, by the sum of their two best biased scores, stay eligible.</summary>
-    private void KeepBestGroups(float* biased, float* groupScores)
-    {
-        var groups = _configuration.NGroup;
-        if (groups <= 1)
-            return;
-        var size = _experts.Length / groups;
-        for (var g = 0; g < groups; g++)
-        {
-            var (first, second) = (float.NegativeInfinity, float.NegativeInfinity);
-            foreach (var score in new ReadOnlySpan<float>(biased + g * size, size))
-                if (score > first)
-                    (first, second) = (score, first);
-                else if (score > second)
-                    second = score;
-            groupScores[g] = size > 1 ? first + second : first;
-        }
-
-        for (var dropped = 0; dropped < groups - _configuration.TopkGroup; dropped++)
-        {
-            var worst = -1;
-            for (var g = 0; g < groups; g++)
-                if (!float.IsNaN(groupScores[g]) && (worst < 0 || groupScores[g] <= groupScores[worst]))
-                    worst = g;
-            groupScores[worst] = float.NaN;
-            new Span<float>(biased + worst * size, size).Fill(float.NegativeInfinity);
         }
     }
 }
