@@ -37,8 +37,12 @@ internal sealed class InspectCommand : CliCommand
         foreach (var output in (string?[])[page, dump])
             if (output is not null) AtomicFile.RequireWritable(output);
         using var model = _model.Open(parsed);
-        using var memory = ModelInput.Memory(model, parsed.GetRequiredValue(_memory));
+        using var memory = ModelInput.Memory(model.Memory, parsed.GetRequiredValue(_memory));
         var inspection = MemoryInspection.Run(model, parsed.GetRequiredValue(_text), memory.Bank);
+        foreach (var layer in inspection.Layers)
+            foreach (var position in Positions(inspection))
+                if (!double.IsFinite(inspection.MeanGate(layer, position)))
+                    throw new InvalidDataException($"The gates of layer {layer.Layer} at position {position} are not finite: weights or tables hold values that are not. engram table verify finds those of tables.");
         if (parsed.GetValue(_json)) WriteJson(inspection);
         else WriteText(inspection);
         if (page is not null)
