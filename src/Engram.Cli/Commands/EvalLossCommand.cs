@@ -10,7 +10,7 @@ internal sealed class EvalLossCommand : CliCommand
 {
     private readonly ModelInput _model = new();
     private readonly Option<string> _data = CorpusInput.Prepared();
-    private readonly Option<string> _memory = ModelInput.Use("on", "off", "shuffled", "random");
+    private readonly Option<string> _memory = ModelInput.Use("on", "off", "shuffled", "random", "permuted");
     private readonly Option<int> _sequences = new("--sequences") { Description = "At most this many sequences, evenly spaced", HelpName = "N", DefaultValueFactory = _ => TrainSetting.Defaults.ValidationSequences };
     private readonly Option<int> _length = new("--length") { Description = "Tokens of one sequence", HelpName = "N", DefaultValueFactory = _ => TrainSetting.Defaults.Length };
     private readonly Option<bool> _json = CommonOptions.Json();

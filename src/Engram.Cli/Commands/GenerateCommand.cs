@@ -17,7 +17,7 @@ internal sealed class GenerateCommand : CliCommand
     private readonly Option<double> _topP = new("--top-p") { Description = "Draw from the most likely tokens that reach this probability together", HelpName = "P", DefaultValueFactory = _ => Defaults.TopP };
     private readonly Option<int> _seed = new("--seed") { Description = "The same seed gives the same text", HelpName = "N", DefaultValueFactory = _ => Defaults.Seed };
     private readonly Option<int> _maxNewTokens = new("--max-new-tokens") { Description = "Most tokens to generate", HelpName = "N", DefaultValueFactory = _ => Defaults.MaxNewTokens };
-    private readonly Option<string> _memory = ModelInput.Use("on", "off", "shuffled", "random");
+    private readonly Option<string> _memory = ModelInput.Use("on", "off", "shuffled", "random", "permuted");
     private readonly Option<string> _typedTokens = TokenizerInput.TypedTokens();
     private readonly Option<bool> _json = CommonOptions.Json();
 
