@@ -17,7 +17,7 @@ internal sealed class EvalLossCommand : CliCommand
     private readonly ModelInput _model = new();
     private readonly Option<string?> _data = new("--data") { Description = "A folder written by engram data prepare: its validation part is read", HelpName = "FOLDER" };
     private readonly Option<string?> _text = new("--text") { Description = "Text to read instead: a file, or a folder of files", HelpName = "PATH" };
-    private readonly Option<string> _memory = ModelInput.Use("on", "off", "shuffled", "random");
+    private readonly Option<string> _memory = ModelInput.Use("on", "off", "shuffled", "random", "permuted");
     private readonly Option<int> _sequences = new("--sequences")
     {
         Description = "At most this many sequences, evenly spaced", HelpName = "N", DefaultValueFactory = _ => TrainSetting.Defaults.ValidationSequences,

@@ -23,6 +23,7 @@ internal sealed class ModelInput
         ["on"] = (MemoryUse.On, ""),
         ["off"] = (MemoryUse.Off, " (nothing is added)"),
         ["shuffled"] = (MemoryUse.ShuffledRows, " (rows exchanged: the tables keep their statistics and lose their knowledge)"),
+        ["permuted"] = (MemoryUse.PermutedKeys, " (every n-gram reads the rows of another one)"),
         ["random"] = (MemoryUse.RandomRows, " (rows keep their norms and get random directions)"),
     };
 
