@@ -66,7 +66,7 @@ internal sealed class TransformerBlock
             if (_fusesMixture)
                 u = WithMemory(u.view(batch, length, 1, hidden), pass).view(batch * length, hidden);
             var normed = RmsNorm.Apply(u, _inputGain, _epsilon).view(batch, length, hidden);
-            return _attention.Forward(normed, pass.Angles, pass.AttentionMask, pass.State(Layer), pass.AbsorbedAttention).view(batch * length, hidden);
+            return _attention.Forward(normed, pass.Angles, pass.AttentionMask, pass.State(Layer), pass.AbsorbedAttention, pass.Segments).view(batch * length, hidden);
         });
         x = Wrap(x, _feedForwardConnection, u =>
         {
