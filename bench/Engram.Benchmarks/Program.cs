@@ -53,6 +53,9 @@ switch (args)
             format: RowFormat.Parse(rest.Length > 1 ? rest[1] : "float32"),
             threads: rest.Length > 2 ? int.Parse(rest[2]) : 1);
         return 0;
+    case ["decode", .. var presets]:
+        DecodeComparison.Run(presets.Length > 0 ? presets : ["quickstart-engram", "small-engram", "small-moe"]);
+        return 0;
     case ["long-context", .. var rest] when rest.Length <= 4:
         LibTorch.EnsureLoaded();
         LongContext.Run(
@@ -62,6 +65,6 @@ switch (args)
             longestTraining: rest.Length > 3 ? int.Parse(rest[3]) : 8192);
         return 0;
     default:
-        Console.Error.WriteLine("usage: dotnet run -c Release --project bench/Engram.Benchmarks -- training [threads] [steps] | experts [threads] [rounds] [2,66,...] | kernels | addressing [python] | tokenizer TOKENIZER.json TEXT... | gather [GiB] [threads] | distinct [threads] | sizes | disk FOLDER | cache FOLDER | memory-cost [preset] [format] [threads] | long-context [preset] [threads] [1024,8192,...] [longest training]");
+        Console.Error.WriteLine("usage: dotnet run -c Release --project bench/Engram.Benchmarks -- training [threads] [steps] | experts [threads] [rounds] [2,66,...] | kernels | addressing [python] | tokenizer TOKENIZER.json TEXT... | gather [GiB] [threads] | distinct [threads] | sizes | disk FOLDER | cache FOLDER | memory-cost [preset] [format] [threads] | decode [PRESET...] | long-context [preset] [threads] [1024,8192,...] [longest training]");
         return 2;
 }

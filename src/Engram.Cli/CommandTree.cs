@@ -28,7 +28,7 @@ internal static class CommandTree
                 new GenerateCommand(),
                 new InspectCommand(),
                 Group("eval", "Measure a model.", new EvalLossCommand()),
-                Group("study", "The paper's experiments: run, resume, report.", new StudyRunCommand()),
+                Group("study", "The paper's experiments: run, resume, report.", new StudyListCommand(), new StudyPlanCommand(), new StudyRunCommand(), new StudyReportCommand()),
             },
         };
         root.Options.OfType<HelpOption>().Single().Action = new HelpWithExamples(asked: true);

@@ -196,9 +196,9 @@ public sealed class EngramTransformer : IDisposable
     {
         Check(hidden, targets);
         using var scope = NewDisposeScope();
-        var loss = LinearCrossEntropyKernel.Handles(hidden)
-            ? LinearCrossEntropyKernel.Apply(hidden, _head, targets)
-            : nn.functional.cross_entropy(Logits(hidden), tensor(targets, ScalarType.Int64, hidden.device));
+        var loss = Fused.Or(hidden,
+            kernel: () => LinearCrossEntropyKernel.Apply(hidden, _head, targets),
+            twin: () => nn.functional.cross_entropy(Logits(hidden), tensor(targets, ScalarType.Int64, hidden.device)));
         return loss.MoveToOuterDisposeScope();
     }
 
@@ -208,8 +208,11 @@ public sealed class EngramTransformer : IDisposable
     public double[] Losses(Tensor hidden, int[] targets)
     {
         Check(hidden, targets);
-        if (LinearCrossEntropyKernel.Handles(hidden))
-            return LinearCrossEntropyKernel.Losses(hidden, _head, targets);
+        return Fused.Or(hidden, kernel: () => LinearCrossEntropyKernel.Losses(hidden, _head, targets), twin: () => LossesComposed(hidden, targets));
+    }
+
+    private double[] LossesComposed(Tensor hidden, int[] targets)
+    {
         const int chunk = 1024;
         using var noGrad = no_grad();
         var losses = new List<double>(targets.Length);

@@ -127,6 +127,10 @@ public sealed class Trainer : IDisposable
             throw new TrainingOptionException(nameof(options.Length), options.Length, $"max_position_embeddings of the model is {context}: shorten the sequences, or configure a longer context");
         if (setup.Configuration.Engram is { } engram && (Int128)options.TokensPerStep * engram.RowsPerToken > UniqueRows.MostAddresses)
             throw new ArgumentException($"An update of {options.TokensPerStep} tokens reads {(Int128)options.TokensPerStep * engram.RowsPerToken} rows of each table; at most {UniqueRows.MostAddresses} are possible: take fewer or shorter sequences, or fewer accumulation steps.");
+        var (start, text) = (setup.Configuration.StartTokenId, setup.Corpus.Summary);
+        if (start != text.EndOfTextId)
+            throw new ArgumentException($"{(start is null ? "config.json names no start token" : $"The model's documents begin with token {start}")}, but those of {setup.Corpus.Folder} with "
+                + $"{text.EndOfTextId} ({text.EndOfText}): set bos_token_id to {text.EndOfTextId}, or prepare the data with the model's tokenizer.");
         // Both refuse data that are shorter than one sequence.
         _ = new BatchSampler(setup.Corpus, options.Length, (ulong)options.Seed);
         _ = new ValidationBatches(setup.Corpus, options.ValidationSequences, 1, options.Length);

@@ -89,7 +89,7 @@ internal sealed class TrainingStep : IDisposable
         if (clipped.NonFinite is { } culprit)
             return new StepOutcome(loss, clipped.Norm, $"the gradient of {culprit} is not finite");
         var clipping = Seconds(ref began);
-        Optimizer.Step(learningRate);
+        Optimizer.Step(learningRate, clipped.Norm * clipped.Factor);
         Times = Times with { Clipping = clipping, Dense = Seconds(ref began) };
         Tables?.Step(learningRate * _options.TableLearningRateMultiplier, clipped.Factor);
         _model.Transformer.UpdateRouterBiases(_frozen.Holds);
