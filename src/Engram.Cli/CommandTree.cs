@@ -28,8 +28,8 @@ internal static class CommandTree
                 new TrainCommand(),
                 new GenerateCommand(),
                 new InspectCommand(),
-                Group("eval", "Measure a model.", new EvalLossCommand()),
-                Group("study", "The paper's experiments: run, resume, report.", new StudyRunCommand()),
+                Group("eval", "Measure a model.", new EvalLossCommand(), new EvalRulerCommand(), new EvalLongPplCommand(), new EvalWorldCommand()),
+                Group("study", "The paper's experiments: run, resume, report.", new StudyListCommand(), new StudyPlanCommand(), new StudyRunCommand(), new StudyReportCommand()),
             },
         };
         root.Options.OfType<HelpOption>().Single().Action = new HelpWithExamples(asked: true);

@@ -38,7 +38,7 @@ internal sealed class GenerateCommand : CliCommand
     private readonly Option<string[]> _stop = new("--stop") { Description = "End where this text appears, without it; may be given several times", HelpName = "TEXT", DefaultValueFactory = _ => [] };
     private readonly Option<int> _seed = new("--seed") { Description = "The same seed gives the same text", HelpName = "N", DefaultValueFactory = _ => Defaults.Seed };
     private readonly Option<int> _maxNewTokens = new("--max-new-tokens") { Description = "Most tokens to generate", HelpName = "N", DefaultValueFactory = _ => Defaults.MaxNewTokens };
-    private readonly Option<string> _memory = ModelInput.Use("on", "off", "shuffled", "random");
+    private readonly Option<string> _memory = ModelInput.Use("on", "off", "shuffled", "random", "permuted");
     private readonly Option<string> _typedTokens = TokenizerInput.TypedTokens();
     private readonly Option<bool> _json = CommonOptions.Json();
 

@@ -23,6 +23,7 @@ internal sealed class ModelInput
         ["on"] = (MemoryUse.On, ""),
         ["off"] = (MemoryUse.Off, " (nothing is added)"),
         ["shuffled"] = (MemoryUse.ShuffledRows, " (rows exchanged: the tables keep their statistics and lose their knowledge)"),
+        ["permuted"] = (MemoryUse.PermutedKeys, " (every n-gram reads the rows of another one)"),
         ["random"] = (MemoryUse.RandomRows, " (rows keep their norms and get random directions)"),
     };
 
@@ -83,23 +84,34 @@ internal sealed class ModelInput
     /// <summary>Whether the managed engine serves: unless the other one is asked for, or a device that only that one has.</summary>
     public bool IsManaged(ParseResult parsed) => (parsed.GetValue(_engine) ?? (parsed.GetValue(_device) is "cpu" ? Managed : "torch")) == Managed;
 
-    /// <summary>Opens the model with libtorch.</summary>
-    public LanguageModel Open(ParseResult parsed)
+    /// <summary>An option that the managed engine does not serve.</summary>
+    public void RequireLibTorch(CommandResult given, string option)
     {
-        var (folder, memory) = Source(parsed);
+        if (given.GetResult(_engine)?.Tokens is [{ Value: Managed }]) given.AddError($"{option} needs --engine torch.");
+    }
+
+    /// <summary>The folder as it was given.</summary>
+    public string FolderOf(ParseResult parsed) => parsed.GetRequiredValue(_folder);
+
+    /// <summary>Opens the model with libtorch.</summary>
+    public LanguageModel Open(ParseResult parsed) => Open(parsed, FolderOf(parsed));
+
+    /// <summary>Opens a model folder with libtorch, as the command line says how.</summary>
+    public LanguageModel Open(ParseResult parsed, string given)
+    {
+        var (folder, memory) = Source(parsed, given);
         return LanguageModel.Load(folder, CommonOptions.OpenDevice(parsed, _device, _threads), memory);
     }
 
     /// <summary>Opens the model without it.</summary>
     public EngramModel OpenManaged(ParseResult parsed)
     {
-        var (folder, memory) = Source(parsed);
+        var (folder, memory) = Source(parsed, FolderOf(parsed));
         return EngramModel.Open(folder, memory, parsed.GetValue(_threads));
     }
 
-    private (string Folder, MemoryOptions Memory) Source(ParseResult parsed)
+    private (string Folder, MemoryOptions Memory) Source(ParseResult parsed, string folder)
     {
-        var folder = parsed.GetRequiredValue(_folder);
         // Loading libtorch takes longer than telling that the folder is not there.
         if (File.Exists(folder)) throw new DirectoryNotFoundException($"{folder} is a file; give the model folder that holds it.");
         if (File.Exists(Path.Combine(folder, CorpusSummary.FileName)) && !File.Exists(Path.Combine(folder, "train.json")))

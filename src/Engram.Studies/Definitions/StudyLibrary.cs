@@ -23,7 +23,7 @@ public static class StudyLibrary
 
     // The order of the paper, and of reports.
     private static readonly string[] Order =
-        ["quickstart", "main", "allocation", "infinite-memory", "rivals", "layers", "ablations", "controls", "sensitivity", "mechanism", "cost", "long-context"];
+        ["quickstart", "main", "allocation", "allocation-world", "infinite-memory", "rivals", "layers", "ablations", "controls", "sensitivity", "mechanism", "cost", "long-context"];
 
     /// <summary>All studies, in the order of the paper.</summary>
     public static IReadOnlyList<Study> Studies { get; } =
@@ -35,13 +35,13 @@ public static class StudyLibrary
     /// <summary>All sizes, smallest first.</summary>
     public static IReadOnlyList<StudySize> Sizes { get; } = Read<IReadOnlyList<StudySize>>(SizesFile);
 
-    /// <summary>The studies that a name stands for: one, or with <c>all</c> every one that has the size.</summary>
+    /// <summary>The studies that a name stands for: one, with <c>all</c> every one that has the size, or a definition of the user's own, a file that ends in .json.</summary>
     /// <exception cref="ArgumentException">There is no such study, or it has no such size.</exception>
     public static IReadOnlyList<Study> Named(string name, string size)
     {
         if (name == "all")
             return [.. Studies.Where(study => study.Sizes.ContainsKey(size))];
-        var found = Studies.SingleOrDefault(study => study.Name == name)
+        var found = name.EndsWith(Extension, StringComparison.Ordinal) ? Parse<Study>(File.ReadAllText(name), name) : Studies.SingleOrDefault(study => study.Name == name)
             ?? throw new ArgumentException($"There is no study '{name}'. Studies: all, {string.Join(", ", Studies.Select(study => study.Name))}.");
         return found.Sizes.ContainsKey(size) ? [found] : throw new ArgumentException($"The study {name} has the sizes {string.Join(", ", found.Sizes.Keys)}, not {size}.");
     }
@@ -60,14 +60,19 @@ public static class StudyLibrary
 
     private static T Read<T>(string resource)
     {
-        using var text = Home.GetManifestResourceStream(resource)!;
+        using var text = new StreamReader(Home.GetManifestResourceStream(resource)!);
+        return Parse<T>(text.ReadToEnd(), resource);
+    }
+
+    private static T Parse<T>(string text, string source)
+    {
         try
         {
-            return JsonSerializer.Deserialize<T>(text, Json)!;
+            return JsonSerializer.Deserialize<T>(text, Json) ?? throw new JsonException("null");
         }
         catch (JsonException error)
         {
-            throw new InvalidDataException($"{resource}: {error.Message}", error);
+            throw new InvalidDataException($"{source}: is no definition: {error.Message}", error);
         }
     }
 }

@@ -1,4 +1,5 @@
 using Engram.Models.Memory;
+using Engram.Studies.Definitions;
 using Engram.Studies.Planning;
 
 namespace Engram.Studies.Measures;
@@ -11,6 +12,9 @@ namespace Engram.Studies.Measures;
 internal sealed record Measure(
     string Name, string Last, Func<PlannedRun, bool> Applies, Func<MeasuredRun, CancellationToken, IEnumerable<(string Measure, double Value)>> Take)
 {
+    /// <summary>Whether the values are times, which no two runs have in common: they lie in a file of their own.</summary>
+    public bool Timed { get; init; }
+
     /// <summary>What training measured itself; every study has it.</summary>
     public static Measure Training { get; } = new("training", "loss", _ => true, (run, _) =>
         [("bits_per_byte", run.Result.BitsPerByte), ("loss", run.Result.ValidationLoss)]);
@@ -21,7 +25,13 @@ internal sealed record Measure(
         Loss("memory_off", MemoryUse.Off),
         Loss("memory_shuffled", MemoryUse.ShuffledRows),
         Loss("memory_random", MemoryUse.RandomRows),
+        new("world", WorldRecall.Last, run => run.Corpus.World is not null, WorldRecall.Take),
+        new("lens", LogitLens.Last, run => run.Configuration.NumHiddenLayers > 1, LogitLens.Take),
+        new("cost", "training_microseconds_per_token", _ => true, DecodingCost.Take) { Timed = true },
     ];
+
+    /// <summary>Whether a study measures times.</summary>
+    public static bool IsTimed(Study study) => Known.Any(measure => measure.Timed && study.Measures.Contains(measure.Name));
 
     /// <summary>The measures that a run is to have.</summary>
     /// <exception cref="InvalidDataException">The study names one that there is not.</exception>

@@ -17,8 +17,8 @@ internal sealed class ArmConfigurations(Study study, StudySize size, int vocabul
     private const string Experts = "n_routed_experts", SlotsKey = "engram_slots_per_order";
     private const int MostSlots = 1 << 28;
 
-    // Written for other readers; they follow from the slots.
-    private static readonly string[] Derived = ["engram_num_embeddings", "engram_vocab_size"];
+    // Written for other readers; they follow from the other keys.
+    private static readonly string[] Derived = ["engram_num_embeddings", "engram_vocab_size", "residual", "num_key_value_heads", "model_type", "architectures"];
 
     private readonly Dictionary<string, ModelConfiguration> _done = [];
     private readonly HashSet<string> _open = [];
@@ -58,7 +58,8 @@ internal sealed class ArmConfigurations(Study study, StudySize size, int vocabul
 
     private JsonObject Keys(string model)
     {
-        var found = size.Models.TryGetValue(model, out var known) ? known : throw new InvalidDataException($"{study.Name}: the size {size.Name} has no model '{model}'.");
+        var found = size.Models.TryGetValue(model, out var known) ? known
+            : Presets.Names.Contains(model) ? new BaseModel(model, []) : throw new InvalidDataException($"{study.Name}: the size {size.Name} has no model '{model}', and there is no such preset.");
         var keys = JsonNode.Parse(Presets.Load(found.Preset).ToJson())!.AsObject();
         foreach (var key in Derived)
             keys.Remove(key);

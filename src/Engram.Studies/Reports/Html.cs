@@ -22,7 +22,7 @@ internal static class Html
         pre, code { font: 14px/1.45 ui-monospace, monospace; } pre { background: var(--code); padding: .8rem; white-space: pre-wrap; overflow-wrap: anywhere; }
         a { color: light-dark(#0b5cad, #7db8f0); }
         .note { color: var(--quiet); font-size: .92rem; } .swatch { display: inline-block; width: .8em; height: .8em; margin-right: .5em; }
-        .prompt { color: var(--prompt); }
+        .prompt { color: var(--prompt); } .verdict { font-weight: 600; } .words th, .words td { text-align: left; white-space: normal; min-width: 6rem; }
         """;
 
     /// <summary>Text as it may stand between tags and in quoted attributes.</summary>
@@ -54,6 +54,10 @@ internal static class Html
     /// <param name="rows">The same for each row.</param>
     public static string Table(IReadOnlyList<string> header, IEnumerable<IReadOnlyList<string>> rows) =>
         $"<div class=\"wide\"><table><thead><tr>{Cells("th", header)}</tr></thead><tbody>{string.Concat(rows.Select(row => $"<tr>{Cells("td", row)}</tr>"))}</tbody></table></div>\n";
+
+    /// <summary>A table of sentences, which break where they must.</summary>
+    /// <inheritdoc cref="Table"/>
+    public static string Words(IReadOnlyList<string> header, IEnumerable<IReadOnlyList<string>> rows) => Table(header, rows).Replace("<table>", "<table class=\"words\">", StringComparison.Ordinal);
 
     private static string Cells(string tag, IReadOnlyList<string> cells) => string.Concat(cells.Select(cell => $"<{tag}>{cell}</{tag}>"));
 }

@@ -12,7 +12,14 @@ namespace Engram.Studies.Reports;
 /// <param name="Y">Values at the positions.</param>
 /// <param name="Connected">Draws a line; otherwise only markers.</param>
 /// <param name="Dashed">Draws the line in dashes: a reference, a fit or a published curve beside measured ones.</param>
-public sealed record ChartLine(string Name, string Color, IReadOnlyList<double> X, IReadOnlyList<double> Y, bool Connected = true, bool Dashed = false);
+public sealed record ChartLine(string Name, string Color, IReadOnlyList<double> X, IReadOnlyList<double> Y, bool Connected = true, bool Dashed = false)
+{
+    /// <summary>Half the length of a bar through each point, which shows its noise; null for none.</summary>
+    public IReadOnlyList<double>? Noise { get; init; }
+
+    /// <summary>Whether the points of a connected line have markers.</summary>
+    public bool Markers { get; init; }
+}
 
 /// <summary>
 /// A chart of lines, drawn by ScottPlot. Its text in the SVG is ours: Skia needs a font file to write any, which machines without a desktop often lack,
@@ -44,6 +51,9 @@ internal sealed class LineChart(string title, string xTitle, string yTitle, IRea
 
     /// <summary>Whether the vertical axis is logarithmic: then all values are above 0.</summary>
     public bool LogY { get; init; }
+
+    /// <summary>Whether a horizontal axis of numbers begins at 0; otherwise a little left of the first point.</summary>
+    public bool FromZero { get; init; } = true;
 
     /// <summary>The whole range of values; null for the part that matters after the first fifth.</summary>
     public (double Bottom, double Top)? Values { get; init; }
@@ -83,11 +93,18 @@ internal sealed class LineChart(string title, string xTitle, string yTitle, IRea
             scatter.LegendText = line.Name;
             scatter.LineWidth = line.Connected ? 2 : 0;
             scatter.LinePattern = line.Dashed ? LinePattern.Dashed : LinePattern.Solid;
-            scatter.MarkerSize = line.Connected ? 0 : 9;
+            scatter.MarkerSize = !line.Connected ? 9 : line.Markers ? 7 : 0;
+            if (line.Noise is { } noise)
+            {
+                var bars = plot.Add.ErrorBar(OnAxis(line.X, LogX), OnAxis(line.Y, LogY), [.. noise]);
+                bars.Color = Color.FromHex(line.Color);
+                bars.LineWidth = 1.5f;
+            }
         }
         var (bottom, top) = LogY ? LogRange(lines.SelectMany(line => line.Y)) : Values ?? Range();
         var x = lines.SelectMany(line => line.X);
-        var (left, right) = LogX ? LogRange(x) : Categories is null ? (0, x.Max() * 1.02) : (-0.5, Categories.Count - 0.5);
+        var (left, right) = LogX ? LogRange(x) : Categories is not null ? (-0.5, Categories.Count - 0.5)
+            : FromZero ? (0, x.Max() * 1.02) : (x.Min() - (0.03 * (x.Max() - x.Min())), x.Max() + (0.03 * (x.Max() - x.Min())));
         plot.Axes.SetLimits(left, right, bottom, top);
         plot.Axes.Left.TickGenerator = LogY ? Powers(bottom, top) : new ScottPlot.TickGenerators.NumericFixedInterval(Interval(top - bottom));
         plot.Axes.Bottom.TickGenerator = LogX ? Powers(left, right) : Categories is null
@@ -173,7 +190,8 @@ internal sealed class LineChart(string title, string xTitle, string yTitle, IRea
         if (!HasLegend) return ("", 0);
         var text = new StringBuilder("<g font-family=\"system-ui, sans-serif\" font-size=\"13\">");
         var (x, row) = ((double)Left, 0);
-        foreach (var line in lines)
+        // A fit has the colour of its points and no name of its own.
+        foreach (var line in lines.Where(line => line.Name.Length > 0))
         {
             var width = LegendKey + (line.Name.Length * CharacterWidth) + LegendGap;
             if (x > Left && x + width > Width) (x, row) = (Left, row + 1);

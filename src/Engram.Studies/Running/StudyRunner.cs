@@ -78,7 +78,7 @@ public sealed class StudyRunner
         return [.. jobs.Where(mine.Contains)];
     }
 
-    private ILookup<(string, string, string, long), Measurement> Rows() => _plans.SelectMany(plan => _folders.RowFiles(plan.Study.Name)).SelectMany(MeasurementFile.Read)
+    private ILookup<(string, string, string, long), Measurement> Rows() => _plans.SelectMany(plan => _folders.RowFiles(plan.Study.Name).Append(_folders.Timings(plan.Study.Name))).SelectMany(MeasurementFile.Read)
         .ToLookup(row => (row.Study, row.Size, row.Arm, row.Seed));
 
     private void Work(List<StudyJob> jobs, List<StudyJob> open, ILookup<(string, string, string, long), Measurement> rows, IProgress<StudyProgress>? progress, CancellationToken cancellation)
@@ -149,7 +149,7 @@ public sealed class StudyRunner
             Directory.CreateDirectory(_folders.Study(run.Study.Name));
             lock (_writing)
             {
-                MeasurementFile.Append(_folders.Rows(run.Study.Name, Slice), taken);
+                MeasurementFile.Append(measure.Timed ? _folders.Timings(run.Study.Name) : _folders.Rows(run.Study.Name, Slice), taken);
                 if (measure == Measure.Training)
                     MeasurementFile.Append(_folders.Timings(run.Study.Name), [Row("tokens_per_second", measured.Result.TokensPerSecond), Row("seconds", measured.Result.Seconds)]);
             }
