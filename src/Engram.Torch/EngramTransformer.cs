@@ -212,8 +212,11 @@ public sealed class EngramTransformer : IDisposable
     public double[] Losses(Tensor hidden, int[] targets)
     {
         Check(hidden, targets);
-        if (LinearCrossEntropyKernel.Handles(hidden))
-            return LinearCrossEntropyKernel.Losses(hidden, _head, targets);
+        return Fused.Or(hidden, kernel: () => LinearCrossEntropyKernel.Losses(hidden, _head, targets), twin: () => LossesComposed(hidden, targets));
+    }
+
+    private double[] LossesComposed(Tensor hidden, int[] targets)
+    {
         const int chunk = 1024;
         using var noGrad = no_grad();
         var losses = new List<double>(targets.Length);
