@@ -53,7 +53,10 @@ switch (args)
             format: RowFormat.Parse(rest.Length > 1 ? rest[1] : "float32"),
             threads: rest.Length > 2 ? int.Parse(rest[2]) : 1);
         return 0;
+    case ["decode", .. var presets]:
+        DecodeComparison.Run(presets.Length > 0 ? presets : ["quickstart-engram", "small-engram", "small-moe"]);
+        return 0;
     default:
-        Console.Error.WriteLine("usage: dotnet run -c Release --project bench/Engram.Benchmarks -- training [threads] [steps] | experts [threads] [rounds] [2,66,...] | kernels | addressing [python] | tokenizer TOKENIZER.json TEXT... | gather [GiB] [threads] | distinct [threads] | sizes | disk FOLDER | cache FOLDER | memory-cost [preset] [format] [threads]");
+        Console.Error.WriteLine("usage: dotnet run -c Release --project bench/Engram.Benchmarks -- training [threads] [steps] | experts [threads] [rounds] [2,66,...] | kernels | addressing [python] | tokenizer TOKENIZER.json TEXT... | gather [GiB] [threads] | distinct [threads] | sizes | disk FOLDER | cache FOLDER | memory-cost [preset] [format] [threads] | decode [PRESET...]");
         return 2;
 }

@@ -1,5 +1,6 @@
 using Engram.Inference.Sequences;
 using Engram.Inference.Layers;
+using Engram.Inference.Threads;
 using Engram.Inference.Weights;
 using Engram.Models.Configuration;
 using Engram.Models.Folders;
@@ -12,7 +13,7 @@ namespace Engram.Inference;
 // Shape letters: B sequences   T new tokens of each   V vocabulary
 
 /// <summary>
-/// A model folder ready to read and write text, in managed code alone. Weights stay in their mapped file, float32 or bfloat16; tables lie where <see cref="MemoryOptions"/> says.
+/// A model folder ready to read and write text, in managed code alone. Weights stay in their mapped file, as they are stored; tables lie where <see cref="MemoryOptions"/> says.
 /// <para>
 /// Immutable and safe to use from several threads, each with sequences of its own. Results have the same bits however a text is cut into calls and whatever other sequences
 /// share them. Reading a token allocates nothing once its sequence has room for it.
@@ -27,9 +28,12 @@ public sealed class EngramModel : IDisposable
     private readonly Transformer _transformer;
     private readonly DocumentRule _documents;
     private readonly Stack<ForwardPass> _passes = new();
+    private readonly ThreadTeam<ForwardPass>? _team;
+    private int _teamTaken;
 
-    private EngramModel(ModelFolder folder, ModelWeights weights, Transformer transformer, MemoryBank? memory)
+    private EngramModel(ModelFolder folder, ModelWeights weights, Transformer transformer, MemoryBank? memory, int threads)
     {
+        _team = threads > 1 ? new ThreadTeam<ForwardPass>(threads) : null;
         (Configuration, Tokenizer, Memory, _weights, _transformer) = (folder.Configuration, folder.Tokenizer, memory, weights, transformer);
         _documents = new DocumentRule(Configuration);
     }
@@ -46,17 +50,24 @@ public sealed class EngramModel : IDisposable
     /// <summary>Opens a model folder.</summary>
     /// <param name="folder">With config.json, tokenizer.json, model.safetensors and, for a model with memory, engram/.</param>
     /// <param name="memory">Where the tables live; read into memory by default.</param>
+    /// <param name="threads">
+    /// Threads that share the work of one call, the caller's included; one per core by default. They sleep between calls. Calls at the same time have them in turns: who finds
+    /// them taken works alone. Results do not depend on it.
+    /// </param>
+    /// <exception cref="ArgumentOutOfRangeException">Less than one thread.</exception>
     /// <exception cref="FileNotFoundException">A file is missing.</exception>
     /// <exception cref="InvalidDataException">A file is damaged or does not fit the others; the message names file and difference.</exception>
-    public static EngramModel Open(string folder, MemoryOptions? memory = null)
+    public static EngramModel Open(string folder, MemoryOptions? memory = null, int? threads = null)
     {
+        var workers = threads ?? Environment.ProcessorCount;
+        ArgumentOutOfRangeException.ThrowIfLessThan(workers, 1, nameof(threads));
         var opened = ModelFolder.Open(folder);
         var weights = ModelWeights.Open(opened.Weights);
         try
         {
             var transformer = new Transformer(opened.Configuration, weights);
             weights.RequireAllAsked();
-            return new EngramModel(opened, weights, transformer, opened.OpenMemory(memory));
+            return new EngramModel(opened, weights, transformer, opened.OpenMemory(memory), workers);
         }
         catch
         {
@@ -106,6 +117,8 @@ public sealed class EngramModel : IDisposable
         }
         finally
         {
+            if (pass.Team is not null)
+                Volatile.Write(ref _teamTaken, 0);
             if (done < length)
                 pass.RestoreLengths(sequences);
             pass.End();
@@ -117,6 +130,7 @@ public sealed class EngramModel : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        _team?.Dispose();
         _weights.Dispose();
         Memory?.Dispose();
     }
@@ -157,8 +171,12 @@ public sealed class EngramModel : IDisposable
 
     private ForwardPass Rent()
     {
+        ForwardPass? pass;
         lock (_passes)
-            return _passes.TryPop(out var pass) ? pass : new ForwardPass();
+            if (!_passes.TryPop(out pass))
+                pass = new ForwardPass();
+        pass.Team = _team is not null && Interlocked.Exchange(ref _teamTaken, 1) == 0 ? _team : null;
+        return pass;
     }
 
     /// <summary>Refuses what cannot be read; returns T.</summary>

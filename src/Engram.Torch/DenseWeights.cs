@@ -7,7 +7,7 @@ using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace Engram.Torch;
 
-/// <summary>Dense weights and balancing biases as one safetensors file, float32.</summary>
+/// <summary>Dense weights and balancing biases as one safetensors file: written as float32, read as float32 from every format.</summary>
 internal static unsafe class DenseWeights
 {
     private const int PieceLength = 1 << 24;
@@ -45,7 +45,8 @@ internal static unsafe class DenseWeights
     public static void RequireSizeOf(ModelConfiguration configuration, string path)
     {
         using var file = SafetensorsFile.Open(path);
-        var held = file.Tensors.Values.Sum(tensor => tensor.ByteLength) / sizeof(float);
+        // Two values of int4 share an element.
+        var held = file.Tensors.Values.Sum(tensor => tensor.DType == DType.U8 ? 2 * tensor.ElementCount : tensor.ElementCount);
         var plan = ModelPlan.Of(configuration);
         var described = plan.StoredParameters - plan.MemoryParameters;
         // Smaller differences are told tensor by tensor.
@@ -61,6 +62,7 @@ internal static unsafe class DenseWeights
         using var noGrad = no_grad();
         var expected = model.Parameters.All.SelectMany(p => TensorNames.Slices(p.Name, p.Tensor.shape)).Select(s => s.Name).Concat(model.RouterBiases.Select(b => b.Name)).ToHashSet(StringComparer.Ordinal);
         var missing = expected.Where(name => !file.Tensors.ContainsKey(name)).Order(StringComparer.Ordinal).ToList();
+        expected.UnionWith(expected.Where(name => file.Tensors.TryGetValue(name, out var tensor) && tensor.DType is DType.I8 or DType.U8).Select(MatrixFormat.ScaleTensor).ToList());
         var unexpected = file.Tensors.Keys.Where(name => !expected.Contains(name)).Order(StringComparer.Ordinal).ToList();
         if (missing.Count + unexpected.Count > 0)
             throw new InvalidDataException($"{path} does not fit the configuration beside it: {Listing("missing", missing)}; {Listing("unexpected", unexpected)}.");
@@ -81,23 +83,21 @@ internal static unsafe class DenseWeights
         }
     }
 
-    /// <summary>Copies a tensor of finite values out of a file, in pieces: it may be longer than a span.</summary>
+    /// <summary>Reads a tensor of finite values as float32, whatever <see cref="MatrixFormat"/> it has.</summary>
     /// <param name="file">The file.</param>
-    /// <param name="name">The tensor, F32.</param>
+    /// <param name="name">The tensor.</param>
     /// <param name="values">Receives its elements, row-major.</param>
-    /// <param name="shape">The shape it must have.</param>
+    /// <param name="shape">The shape of its values.</param>
     /// <exception cref="InvalidDataException">It is missing, has another shape or type, or holds a value that is not finite.</exception>
     public static void Read(SafetensorsFile file, string name, float* values, params ReadOnlySpan<long> shape)
     {
-        var count = file.Require(name, DType.F32, shape).ByteLength / sizeof(float);
-        var source = (float*)file.Pointer(name);
+        MatrixFormat.Decode(file, name, values, shape);
+        var count = 1L;
+        foreach (var size in shape)
+            count *= size;
         for (var done = 0L; done < count; done += PieceLength)
-        {
-            var piece = new ReadOnlySpan<float>(source + done, (int)Math.Min(PieceLength, count - done));
-            if (!TensorPrimitives.IsFiniteAll(piece))
+            if (!TensorPrimitives.IsFiniteAll(new ReadOnlySpan<float>(values + done, (int)Math.Min(PieceLength, count - done))))
                 throw new InvalidDataException($"{file.Path}: tensor '{name}' holds a value that is not finite.");
-            piece.CopyTo(new Span<float>(values + done, piece.Length));
-        }
     }
 
     private static string Listing(string what, List<string> names) => names.Count switch

@@ -63,10 +63,12 @@ public sealed class EngramTransformer : IDisposable
         _blocks.Where(b => b.Experts is not null).Select(b => (b.Experts!.Router.BiasName, b.Experts.Router.Bias));
 
     /// <summary>Moves every balancing bias once and forgets the counted load: at the end of each optimizer step.</summary>
-    public void UpdateRouterBiases()
+    /// <param name="frozen">Says of the name of a bias whether it stays; none does by default.</param>
+    public void UpdateRouterBiases(Func<string, bool>? frozen = null)
     {
         foreach (var block in _blocks)
-            block.Experts?.Router.UpdateBias(Configuration.RouterBiasUpdateSpeed);
+            if (block.Experts?.Router is { } router)
+                router.UpdateBias(frozen?.Invoke(router.BiasName) == true ? 0 : Configuration.RouterBiasUpdateSpeed);
     }
 
     /// <summary>The state of a sequence before its first token.</summary>
@@ -120,12 +122,15 @@ public sealed class EngramTransformer : IDisposable
         using var scope = NewDisposeScope();
         var offsets = new int[sequences];
         var (ages, documents) = Documents.Places(ids, documentStarts, sequences);
+        var within = Configuration.AttentionDocumentMask ? documents : [];
+        var segments = absorbed ? null : AttentionMask.Segments(within, length);
         var pass = new ForwardPass
         {
             Training = training,
             Ages = ages,
             Angles = _rotary.Angles(offsets, length),
-            AttentionMask = AttentionMask.Of(Configuration.AttentionDocumentMask ? documents : [], offsets, length, Parameters.Device),
+            AttentionMask = segments is null ? AttentionMask.Of(within, offsets, length, Parameters.Device) : null,
+            Segments = segments,
             AbsorbedAttention = absorbed,
             Gathered = memory,
             States = null,
@@ -157,7 +162,8 @@ public sealed class EngramTransformer : IDisposable
                 Ages = batch.Ages(),
                 Angles = _rotary.Angles(batch.Offsets, length),
                 AttentionMask = AttentionMask.Of(Configuration.AttentionDocumentMask ? batch.Documents() : [], batch.Offsets, length, Parameters.Device),
-                AbsorbedAttention = absorbed ?? batch.Offsets.Any(offset => offset > 0),
+                Segments = null,
+                AbsorbedAttention = absorbed ?? (batch.Offsets.Any(offset => offset > 0) && MultiHeadLatentAttention.AbsorbingPays(Configuration, length)),
                 Gathered = memory,
                 States = batch,
                 Taps = taps,
@@ -169,6 +175,13 @@ public sealed class EngramTransformer : IDisposable
             batch.Undo();
             throw;
         }
+    }
+
+    /// <summary>The same of the mean of the streams, whatever the exit.</summary>
+    internal Tensor HiddenOfMean(Tensor streams)
+    {
+        using var scope = NewDisposeScope();
+        return RmsNorm.Apply(streams.mean([2L]).reshape(-1, Configuration.HiddenSize), _finalGain, Configuration.RmsNormEps).MoveToOuterDisposeScope();
     }
 
     /// <summary>Final norm of the residual streams' exit (their mean, or a learnt head): [B, T, n, D] → hidden [N, D]. Of streams behind any layer it is what the read-out makes of them.</summary>
@@ -193,9 +206,9 @@ public sealed class EngramTransformer : IDisposable
             if ((uint)target >= (uint)Configuration.VocabularySize)
                 throw new ArgumentOutOfRangeException(nameof(targets), target, $"Target id {target} is not below the vocabulary size {Configuration.VocabularySize}.");
         using var scope = NewDisposeScope();
-        var loss = LinearCrossEntropyKernel.Handles(hidden)
-            ? LinearCrossEntropyKernel.Apply(hidden, _head, targets)
-            : nn.functional.cross_entropy(Logits(hidden), tensor(targets, ScalarType.Int64, hidden.device));
+        var loss = Fused.Or(hidden,
+            kernel: () => LinearCrossEntropyKernel.Apply(hidden, _head, targets),
+            twin: () => nn.functional.cross_entropy(Logits(hidden), tensor(targets, ScalarType.Int64, hidden.device)));
         return loss.MoveToOuterDisposeScope();
     }
 

@@ -1,5 +1,6 @@
 using Engram.Tables;
 using Engram.Addressing;
+using Engram.Models.Configuration;
 using Engram.Models.Folders;
 using Engram.Models.Memory;
 using static TorchSharp.torch;
@@ -32,11 +33,17 @@ public static class LanguageModelFolder
     }
 
     /// <inheritdoc cref="LanguageModel.Load"/>
-    public static LanguageModel Load(string folder, Device? device, MemoryOptions? options)
+    public static LanguageModel Load(string folder, Device? device, MemoryOptions? options) => Load(folder, device, options, instead: null);
+
+    /// <summary>Opens a model folder under a configuration of the same weights, for example one with a longer context.</summary>
+    internal static LanguageModel Load(string folder, Device? device, MemoryOptions? options, ModelConfiguration? instead)
     {
         var opened = ModelFolder.Open(folder);
         DenseWeights.RequireSizeOf(opened.Configuration, opened.Weights);
-        var transformer = new EngramTransformer(opened.Configuration, device);
+        // What the compression leaves of the vocabulary is known here, and need not be before.
+        if (instead?.Engram is { CompressedVocabularySize: 0 } memory && opened.Configuration.Engram is { } own)
+            instead = instead with { Engram = memory with { CompressedVocabularySize = own.CompressedVocabularySize } };
+        var transformer = new EngramTransformer(instead ?? opened.Configuration, device);
         try
         {
             DenseWeights.Load(transformer, opened.Weights);

@@ -91,6 +91,23 @@ internal sealed class RunFolder : IDisposable
         AtomicFile.WriteAllText(OptionsFile, options.ToJson());
     }
 
+    /// <summary>Takes a checkpoint out of those that count, and leaves its files for whoever wants to look.</summary>
+    public void SetAside(long step)
+    {
+        var aside = Checkpoint(step) + ".damaged";
+        if (Directory.Exists(aside))
+            Directory.Delete(aside, recursive: true);
+        Directory.Move(Checkpoint(step), aside);
+    }
+
+    /// <summary>Records that the run has more updates than it began with. One that had finished has not any more: a checkpoint must hold its weights by now.</summary>
+    public void Lengthen(long updates)
+    {
+        if (Options is var before && before.Steps < updates)
+            AtomicFile.WriteAllText(OptionsFile, (before with { Steps = updates }).ToJson());
+        File.Delete(ResultFile);
+    }
+
     /// <summary>Records what the run is trained on, unless that was done before.</summary>
     public void Record(PreparedCorpus corpus)
     {
@@ -98,11 +115,12 @@ internal sealed class RunFolder : IDisposable
             AtomicFile.WriteAllBytes(DataFile, File.ReadAllBytes(System.IO.Path.Combine(corpus.Folder, CorpusSummary.FileName)));
     }
 
-    /// <summary>Makes sure that a run continues as what it began, on however many threads.</summary>
+    /// <summary>Makes sure that a run continues as what it began, on however many threads, and with no fewer updates.</summary>
     /// <exception cref="InvalidDataException">Options or configuration differ; the message names both sides.</exception>
     public void RequireSame(ModelConfiguration configuration, TrainingOptions options)
     {
-        Same(OptionsFile, "options", (Options with { Threads = null }).ToJson(), (options with { Threads = null }).ToJson());
+        var before = Options;
+        Same(OptionsFile, "options", (before with { Threads = null }).ToJson(), (options with { Threads = null, Steps = options.Steps > before.Steps ? before.Steps : options.Steps }).ToJson());
         Same(ConfigurationFile, "configuration", ModelConfiguration.Load(ConfigurationFile).ToJson(), configuration.ToJson());
     }
 

@@ -17,8 +17,11 @@ internal sealed class TableTrainer : IDisposable
     private readonly MemoryBank _memory;
     private readonly Layer[] _layers;
 
-    private sealed class Layer(RowOptimizer optimizer) : IDisposable
+    private sealed class Layer(int position, RowOptimizer optimizer) : IDisposable
     {
+        /// <summary>Among the memory layers.</summary>
+        public int Position => position;
+
         public RowOptimizer Optimizer { get; } = optimizer;
 
         public UniqueRows Unique { get; } = new();
@@ -31,10 +34,15 @@ internal sealed class TableTrainer : IDisposable
 
     /// <param name="memory">Its tables must be float32 and writable.</param>
     /// <param name="options">Optimizer and its moments.</param>
-    public TableTrainer(MemoryBank memory, TrainingOptions options)
+    /// <param name="frozen">Says of a memory layer, by its block index, whether its table stays as it is; none does by default.</param>
+    public TableTrainer(MemoryBank memory, TrainingOptions options, Func<int, bool>? frozen = null)
     {
         _memory = memory;
-        _layers = [.. memory.Tables.Train(options.TableOptimizer, options.TableMoments).Select(optimizer => new Layer(optimizer))];
+        _layers =
+        [
+            .. memory.Tables.Train(options.TableOptimizer, options.TableMoments)
+                .Select((optimizer, position) => new Layer(position, optimizer)).Where(layer => frozen?.Invoke(memory.LayerIds[layer.Position]) != true),
+        ];
     }
 
     /// <summary>Brings every row up to date: before the tables are saved or read by anything but <see cref="Begin"/>.</summary>
@@ -47,10 +55,9 @@ internal sealed class TableTrainer : IDisposable
     /// <summary>Starts an update that reads these rows.</summary>
     public void Begin(MemoryRows rows)
     {
-        for (var position = 0; position < _layers.Length; position++)
+        foreach (var layer in _layers)
         {
-            var layer = _layers[position];
-            layer.Unique.Build(rows.Layer(position));
+            layer.Unique.Build(rows.Layer(layer.Position));
             layer.Optimizer.CatchUp(layer.Unique.Rows, get_num_threads());
             layer.Gradients.Begin(layer.Unique.Count);
         }
@@ -62,10 +69,10 @@ internal sealed class TableTrainer : IDisposable
     /// <param name="tokens">Its positions.</param>
     public unsafe void Accumulate(GatheredMemory memory, int firstToken, int tokens)
     {
-        for (var position = 0; position < _layers.Length; position++)
+        foreach (var layer in _layers)
         {
-            var (layer, columns) = (_layers[position], _memory.Columns);
-            using var gradient = memory.Layer(_memory.LayerIds[position])!.grad!;
+            var columns = _memory.Columns;
+            using var gradient = memory.Layer(_memory.LayerIds[layer.Position])!.grad!;
             using var onHost = gradient.cpu();
             using var values = onHost.contiguous();
             layer.Gradients.Add(layer.Unique.Inverse.Slice(firstToken * columns, tokens * columns), HostTensor.Pointer(values));

@@ -21,6 +21,7 @@ public sealed class Trainer : IDisposable
     private readonly RunFolder _folder;
     private readonly LanguageModel _model;
     private readonly TrainingStep _update;
+    private readonly bool _beginsWithModel;
     private readonly LossWatch _watch;
     private readonly double _flopsPerToken;
     private readonly double _matmulPeak;
@@ -28,30 +29,13 @@ public sealed class Trainer : IDisposable
     private TrainingClock _time;
     private long _step;
 
-    private Trainer(TrainingSetup setup, RunFolder folder)
+    private Trainer(TrainingSetup setup, RunFolder folder, Action<string> note)
     {
         (_setup, _options, _folder) = (setup, setup.Options, folder);
-        var newest = folder.CheckpointSteps().LastOrDefault();
-        try
-        {
-            var trainingFolder = setup.Configuration.Engram is not null && _options.Tables == TableLocation.Mapped ? Reopen(newest) : null;
-            _model = newest > 0
-                ? LanguageModel.Load(folder.Checkpoint(newest), setup.Device, new MemoryOptions { TrainingFolder = trainingFolder })
-                : LanguageModel.Create(setup.Configuration, setup.Corpus.Tokenizer, _options.Seed, setup.Device, trainingFolder);
-            _update = new TrainingStep(_model, _options);
-            if (newest > 0)
-                (_step, _time) = (newest, Checkpoint.Load(folder.Checkpoint(newest), newest, _model, _update.Optimizer));
-
-            _watch = new LossWatch(_model.Configuration.VocabularySize, _options);
-            _flopsPerToken = UsefulFlopsPerToken(_model.Configuration);
-            _matmulPeak = MatmulPeak.Measure(setup.Device);
-        }
-        catch
-        {
-            _update?.Dispose();
-            _model?.Dispose();
-            throw;
-        }
+        _matmulPeak = MatmulPeak.Measure(setup.Device);
+        (_model, _update, _step, _time, _beginsWithModel) = StartingPoint.Of(setup, folder, note);
+        _watch = new LossWatch(_model.Configuration.VocabularySize, _options);
+        _flopsPerToken = UsefulFlopsPerToken(_model.Configuration);
     }
 
     /// <summary>Records what a run is, for another process to train: that one resumes the folder and needs to be told nothing but the data.</summary>
@@ -86,6 +70,7 @@ public sealed class Trainer : IDisposable
     /// <param name="setup">What to do.</param>
     /// <param name="progress">Told after every update.</param>
     /// <param name="cancellation">Ends the run after the current update.</param>
+    /// <param name="note">Told what a user should know besides: a damaged checkpoint that was passed over, a run that begins anew.</param>
     /// <exception cref="ArgumentException">An option is out of range, or options, configuration and tokenizer do not fit; a new folder holds no run then.</exception>
     /// <exception cref="InvalidOperationException">The folder holds a run and <see cref="TrainingSetup.Resume"/> is not set.</exception>
     /// <exception cref="InvalidDataException">The data are too short, the folder's run has other options, another configuration or other data, or a file is damaged.</exception>
@@ -93,7 +78,7 @@ public sealed class Trainer : IDisposable
     /// <exception cref="TrainingDivergedException">Loss, gradient or a weight is no finite number, or the loss was above ln V + 1 nats (+ 5 in the warm-up) for ten updates in a row, or for half the
     /// updates of a run of less than twenty.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; the run can be resumed.</exception>
-    public static TrainingResult Run(TrainingSetup setup, IProgress<TrainingProgress>? progress = null, CancellationToken cancellation = default)
+    public static TrainingResult Run(TrainingSetup setup, IProgress<TrainingProgress>? progress = null, CancellationToken cancellation = default, Action<string>? note = null)
     {
         Check(setup);
         using var folder = RunFolder.Open(setup.RunFolder);
@@ -101,8 +86,16 @@ public sealed class Trainer : IDisposable
             return finished;
         if (setup.Options.Threads is { } threads)
             ThreadSettings.IntraOperation = threads;
-        using var trainer = new Trainer(setup, folder);
-        return trainer.Train(progress, cancellation);
+        using var trainer = new Trainer(setup, folder, note ?? (_ => { }));
+        try
+        {
+            return trainer.Train(progress, cancellation);
+        }
+        catch (IOException e) when (folder.Begun)
+        {
+            var stands = folder.CheckpointSteps().LastOrDefault(-1) is >= 0 and var kept ? $"The checkpoint of update {kept} stands" : "There is no checkpoint yet";
+            throw new IOException($"{e.Message.TrimEnd('.')}. {stands}: make room, or mend what is wrong there, and resume the run.", e);
+        }
     }
 
     /// <inheritdoc/>
@@ -114,17 +107,6 @@ public sealed class Trainer : IDisposable
             ModelTables.Delete(_folder.Tables);
     }
 
-    /// <summary>The folder of the mapped tables of an earlier process, empty when the run begins anew.</summary>
-    private string Reopen(long newest)
-    {
-        if (newest == 0)
-            ModelTables.Delete(_folder.Tables);
-        // An unfinished one would share its tables with those that are trained on.
-        if (Directory.Exists(_folder.Model))
-            Directory.Delete(_folder.Model, recursive: true);
-        return _folder.Tables;
-    }
-
     private static TrainingResult? Finished(TrainingSetup setup, RunFolder folder)
     {
         if (!folder.Begun)
@@ -133,7 +115,8 @@ public sealed class Trainer : IDisposable
             throw new InvalidOperationException($"{setup.RunFolder} already holds a run: resume it, or choose another folder.");
         folder.RequireSame(setup.Configuration, setup.Options);
         folder.RequireSame(setup.Corpus);
-        return TrainingResult.Read(folder.Path);
+        // One that ended earlier is lengthened.
+        return TrainingResult.Read(folder.Path) is { } result && result.Steps >= setup.Options.Steps ? result : null;
     }
 
     /// <summary>Finds now what would otherwise end the run at its first validation.</summary>
@@ -144,6 +127,10 @@ public sealed class Trainer : IDisposable
             throw new TrainingOptionException(nameof(options.Length), options.Length, $"max_position_embeddings of the model is {context}: shorten the sequences, or configure a longer context");
         if (setup.Configuration.Engram is { } engram && (Int128)options.TokensPerStep * engram.RowsPerToken > UniqueRows.MostAddresses)
             throw new ArgumentException($"An update of {options.TokensPerStep} tokens reads {(Int128)options.TokensPerStep * engram.RowsPerToken} rows of each table; at most {UniqueRows.MostAddresses} are possible: take fewer or shorter sequences, or fewer accumulation steps.");
+        var (start, text) = (setup.Configuration.StartTokenId, setup.Corpus.Summary);
+        if (start != text.EndOfTextId)
+            throw new ArgumentException($"{(start is null ? "config.json names no start token" : $"The model's documents begin with token {start}")}, but those of {setup.Corpus.Folder} with "
+                + $"{text.EndOfTextId} ({text.EndOfText}): set bos_token_id to {text.EndOfTextId}, or prepare the data with the model's tokenizer.");
         // Both refuse data that are shorter than one sequence.
         _ = new BatchSampler(setup.Corpus, options.Length, (ulong)options.Seed);
         _ = new ValidationBatches(setup.Corpus, options.ValidationSequences, 1, options.Length);
@@ -159,8 +146,12 @@ public sealed class Trainer : IDisposable
     private TrainingResult Train(IProgress<TrainingProgress>? progress, CancellationToken cancellation)
     {
         // What cannot work has failed before this point: not after hours of training, and with the folder free for another attempt.
+        if (_beginsWithModel)
+            Checkpoint.Save(_folder.Checkpoint(_step), _model, _update.Optimizer, _step, _time);
         if (!_folder.Begun)
             _folder.Begin(_setup.Configuration, _options with { Threads = ThreadSettings.IntraOperation });
+        else
+            _folder.Lengthen(_options.Steps);
         _folder.Record(_setup.Corpus);
         using var batches = new StepBatches(_setup.Corpus, _options, _model.Memory, _step);
         using var metrics = new MetricsLog(_folder.Path, _step);
@@ -247,12 +238,26 @@ public sealed class Trainer : IDisposable
     {
         _update.Tables?.CatchUp();
         RequireFinite();
-        _model.Save(_folder.Model);
+        SaveModel();
         var speed = _time.TrainedTokens / _time.TrainingSeconds;
         var result = new TrainingResult(_step, _step * _options.TokensPerStep, validation.Nats, validation.BitsPerByte, speed, _matmulPeak,
             speed * _flopsPerToken / _matmulPeak, Elapsed.TotalSeconds, _folder.Model);
         result.Write(_folder.ResultFile);
         _folder.Prune(keep: 0);
         return result;
+    }
+
+    /// <summary>Of the checkpoints, which go when the model is there, the newest is enough to go on from: where the model does not fit beside all, the older ones make room.</summary>
+    private void SaveModel()
+    {
+        try
+        {
+            _model.Save(_folder.Model);
+        }
+        catch (IOException) when (_folder.CheckpointSteps().Count > 1)
+        {
+            _folder.Prune(keep: 1);
+            _model.Save(_folder.Model);
+        }
     }
 }

@@ -59,6 +59,11 @@ public sealed record TrainingOptions : TrainingRecipe
     [JsonPropertyOrder(AfterTheRecipe)]
     public int KeepCheckpoints { get; init; } = 2;
 
+    /// <summary>What stays as it is: names of parameters and tables as the files of a model have them, or patterns with * for any characters. Balancing biases are named like the rest.</summary>
+    /// <value>Default: nothing.</value>
+    [JsonPropertyOrder(AfterTheRecipe), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<string>? Frozen { get; init; }
+
     /// <summary>Threads of one tensor operation. Another number may end in other last bits, but a run may go on with it: this option alone is not held against the one it began with.</summary>
     /// <value>At least 1. Default: as many as the process has; a run that begins records how many those are.</value>
     [JsonPropertyOrder(AfterTheRecipe), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]

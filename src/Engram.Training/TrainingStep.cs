@@ -29,17 +29,18 @@ internal sealed class TrainingStep : IDisposable
 {
     private readonly LanguageModel _model;
     private readonly TrainingOptions _options;
+    private readonly FrozenParts _frozen;
 
     /// <param name="model">What is trained; stays the caller's.</param>
     /// <param name="options">Sequences, length and number of the micro-batches, clipping, optimizers. What concerns a run is not read.</param>
     public TrainingStep(LanguageModel model, TrainingOptions options)
     {
-        (_model, _options) = (model, options);
+        (_model, _options, _frozen) = (model, options, new FrozenParts(model, options.Frozen ?? []));
         Optimizer = new DenseOptimizer(model.Transformer.Parameters.All, options.DenseOptimizer);
         try
         {
-            if (model.Memory is { } memory && options.TableLearningRateMultiplier > 0 && model.Configuration.Engram!.Tables == EngramTables.Trained)
-                Tables = new TableTrainer(memory, options);
+            if (model.Memory is { } memory && options.TableLearningRateMultiplier > 0 && model.Configuration.Engram!.Tables == EngramTables.Trained && !memory.LayerIds.All(_frozen.HoldsTable))
+                Tables = new TableTrainer(memory, options, _frozen.HoldsTable);
         }
         catch
         {
@@ -88,10 +89,10 @@ internal sealed class TrainingStep : IDisposable
         if (clipped.NonFinite is { } culprit)
             return new StepOutcome(loss, clipped.Norm, $"the gradient of {culprit} is not finite");
         var clipping = Seconds(ref began);
-        Optimizer.Step(learningRate);
+        Optimizer.Step(learningRate, clipped.Norm * clipped.Factor);
         Times = Times with { Clipping = clipping, Dense = Seconds(ref began) };
         Tables?.Step(learningRate * _options.TableLearningRateMultiplier, clipped.Factor);
-        _model.Transformer.UpdateRouterBiases();
+        _model.Transformer.UpdateRouterBiases(_frozen.Holds);
         return new StepOutcome(loss, clipped.Norm);
     }
 

@@ -62,9 +62,11 @@ internal sealed class ModelInput
         command.Add(_threads);
     }
 
-    public LanguageModel Open(ParseResult parsed)
+    public LanguageModel Open(ParseResult parsed) => Open(parsed, parsed.GetRequiredValue(_folder));
+
+    /// <summary>Opens another model folder than that of the option, for commands that take several.</summary>
+    public LanguageModel Open(ParseResult parsed, string folder)
     {
-        var folder = parsed.GetRequiredValue(_folder);
         // Loading libtorch takes longer than telling that the folder is not there.
         if (File.Exists(folder)) throw new DirectoryNotFoundException($"{folder} is a file; give the model folder that holds it.");
         if (File.Exists(Path.Combine(folder, CorpusSummary.FileName)) && !File.Exists(Path.Combine(folder, "train.json")))

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using Engram.Cli.CommandLine;
 using Engram.Models.Configuration;
+using Engram.Models.Folders;
 using Engram.Models.Memory;
 using Engram.Models.Recipes;
 using Engram.Torch.Native;
@@ -14,6 +15,9 @@ namespace Engram.Cli.Commands;
 /// <summary>Trains a model. Values that are not given are those of the run that is resumed, of the preset's recipe, or the defaults of <see cref="TrainingOptions"/>.</summary>
 internal sealed class TrainCommand : CliCommand
 {
+    /// <summary>What the learning rate of a model that is trained further has been at last, if nothing else was asked for: 5 % of the default.</summary>
+    private const double LastRate = 3e-4;
+
     private static readonly Dictionary<string, LearningRateDecay> Decays = new() { ["linear"] = LearningRateDecay.Linear, ["steps"] = LearningRateDecay.Steps };
 
     private static readonly Dictionary<string, MatrixOptimizer> MatrixOptimizers = new() { ["muon"] = MatrixOptimizer.Muon, ["adamw"] = MatrixOptimizer.AdamW };
@@ -29,6 +33,11 @@ internal sealed class TrainCommand : CliCommand
 
     private readonly Option<string?> _preset = new("--preset") { Description = $"The model: {string.Join(", ", Presets.Names)}", HelpName = "NAME" };
     private readonly Option<string?> _config = new("--config") { Description = "The model: a config.json", HelpName = "FILE" };
+    private readonly Option<string?> _init = new("--init")
+    {
+        Description = FormattableString.Invariant($"The model: a finished one, whose weights the run begins with; --learning-rate is then {LastRate} unless given, the last one of a run with defaults"), HelpName = "FOLDER",
+    };
+    private readonly ContextOptions _context = new();
     private readonly Option<string> _data = CorpusInput.Prepared();
     private readonly Option<string> _run = new("--run") { Description = "The folder of the run: checkpoints, metrics and in the end the model", HelpName = "FOLDER", Required = true };
     private readonly Option<long?> _steps = new("--steps") { Description = "Updates [default: those of the preset's recipe]", HelpName = "N" };
@@ -47,6 +56,7 @@ internal sealed class TrainCommand : CliCommand
         TrainSetting.Number("--table-lr-multiplier", nameof(TrainingOptions.TableLearningRateMultiplier), "Learning rate of the tables as a multiple of the others'; 0 freezes them", options => options.TableLearningRateMultiplier, (options, value) => options with { TableLearningRateMultiplier = value }),
         TrainSetting.Choice("--table-optimizer", nameof(TrainingOptions.TableOptimizer), "Optimizer of the tables", TableOptimizers, options => options.TableOptimizer, (options, value) => options with { TableOptimizer = value }),
         TrainSetting.Choice("--table-moments", nameof(TrainingOptions.TableMoments), "How the moments of the tables are stored; adagrad has none", Moments, options => options.TableMoments, (options, value) => options with { TableMoments = value }),
+        TrainSetting.Names("--freeze", nameof(TrainingOptions.Frozen), "Leave parts as they are: names of model.safetensors and of tables, or patterns such as 'model.layers.0.*'; may stand several times", (options, value) => options with { Frozen = value }),
         TrainSetting.Choice("--tables", nameof(TrainingOptions.Tables), "Where the tables live while they are trained: mapped files may be larger than memory. The results are the same", Locations, options => options.Tables, (options, value) => options with { Tables = value }),
         TrainSetting.Number("--seed", nameof(TrainingOptions.Seed), "Seed of starting values and data order", options => options.Seed, (options, value) => options with { Seed = value }),
         TrainSetting.Number("--validate-every", nameof(TrainingOptions.ValidateEvery), "Updates between validations; 0 validates at the end only", options => options.ValidateEvery, (options, value) => options with { ValidateEvery = value }),
@@ -63,9 +73,11 @@ internal sealed class TrainCommand : CliCommand
         "engram train --preset quickstart-engram --data data --run run --steps 1000 --threads 1",
         "engram train --config config.json --data data --run run --tokens 10000000 --validate-every 200 --checkpoint-every 200",
         "engram train --preset engram-27b --data data --run run",
+        "engram train --init run/model --extend-context 4096 --length 4096 --sequences 1 --data data --run longer --steps 200",
         "engram train --data data --run run --resume")
     {
-        foreach (var option in (Option[])[_preset, _config, _data, _run, _steps, _tokens, .. _settings.Select(setting => setting.Option), _resume, _device, _threads, _json]) Add(option);
+        Option[] all = [_preset, _config, _init, .. _context.All, _data, _run, _steps, _tokens, .. _settings.Select(setting => setting.Option), _resume, _device, _threads, _json];
+        foreach (var option in all) Add(option);
         Validators.Add(CheckAlternatives);
     }
 
@@ -105,6 +117,7 @@ internal sealed class TrainCommand : CliCommand
         var before = begun ? Trainer.ThreadsBefore(run) : null;
         var options = (OptionsOf(parsed, begun ? Path.Combine(run, "train.json") : null) with { Threads = parsed.GetValue(_threads) ?? before }).Validated();
         using var corpus = PreparedCorpus.Open(parsed.GetRequiredValue(_data));
+        var init = begun ? null : parsed.GetValue(_init);
         var configuration = ConfigurationOf(parsed, begun ? Path.Combine(run, "config.json") : null, corpus);
         var device = Devices.Parse(parsed.GetRequiredValue(_device));
         if (before is not null && before != options.Threads && TrainingResult.Read(run) is null)
@@ -112,7 +125,7 @@ internal sealed class TrainCommand : CliCommand
         TrainingResult result;
         double? validation = null;
         using (var line = new ProgressLine<TrainingProgress>(Describe, progress => progress.ValidationLoss is not null))
-            result = Trainer.Run(new TrainingSetup(configuration, corpus, options, run, device, parsed.GetValue(_resume)), line, cancellation);
+            result = Trainer.Run(new TrainingSetup(configuration, corpus, options, run, device, parsed.GetValue(_resume), init), line, cancellation, Terminal.Note);
         if (parsed.GetValue(_json)) Console.Out.WriteLine(result.ToJson());
         else Write(result, configuration, corpus);
 
@@ -134,16 +147,24 @@ internal sealed class TrainCommand : CliCommand
         var options = recorded is not null ? TrainingOptions.FromJson(File.ReadAllText(recorded), recorded)
             : preset is not null ? new TrainingOptions(PresetRecipe.Of(preset).Recipe)
             : TrainSetting.Defaults;
-        options = _settings.Aggregate(options, (so, setting) => setting.Apply(parsed, so));
-        return tokens is { } count ? options with { Steps = (count + options.Validated().TokensPerStep - 1) / options.TokensPerStep }
-            : options with { Steps = steps ?? options.Steps };
+        if (recorded is null && parsed.GetValue(_init) is not null)
+            options = options with { LearningRate = LastRate };
+        var recipe = options.WarmupSteps;
+        // Set again with the length of the run, which is its limit.
+        options = _settings.Aggregate(options with { WarmupSteps = null }, (so, setting) => setting.Apply(parsed, so));
+        var warmup = options.WarmupSteps;
+        options = options with { WarmupSteps = null };
+        var updates = tokens is { } count ? (count + options.Validated().TokensPerStep - 1) / options.TokensPerStep : steps ?? options.Steps;
+        // A recipe's warm-up belongs to the recipe's length: a much shorter run has one of its own.
+        return options with { Steps = updates, WarmupSteps = warmup ?? (recorded is null && recipe > updates ? null : recipe) };
     }
 
     private ModelConfiguration ConfigurationOf(ParseResult parsed, string? recorded, PreparedCorpus corpus) =>
         parsed.GetValue(_preset) is { } preset ? VocabularyFit.Fit(Presets.Load(preset), corpus)
         : parsed.GetValue(_config) is { } file ? ModelConfiguration.Load(Directory.Exists(file) ? Path.Combine(file, "config.json") : file)
+        : parsed.GetValue(_init) is { } model ? _context.Apply(parsed, ModelFolder.Open(model).Configuration)
         : recorded is not null ? ModelConfiguration.Load(recorded)
-        : throw NothingToResume(parsed, "--preset or --config");
+        : throw NothingToResume(parsed, "--preset, --config or --init");
 
     private ArgumentException NothingToResume(ParseResult parsed, string missing) =>
         new($"{parsed.GetValue(_run)} holds no run to resume: give {missing} to begin one, or check --run.");
@@ -151,14 +172,19 @@ internal sealed class TrainCommand : CliCommand
     private void CheckAlternatives(CommandResult given)
     {
         var resume = given.GetValue(_resume);
-        One(_preset, _config, resume, "only --resume knows them from the run");
-        One(_steps, _tokens, resume || given.GetResult(_preset) is not null, "only a preset has a recipe that says how many");
+        One(resume, "only --resume knows them from the run", _preset, _config, _init);
+        One(resume || given.GetResult(_preset) is not null, "only a preset has a recipe that says how many", _steps, _tokens);
+        foreach (var option in _context.All)
+            if (given.GetResult(option) is not null && given.GetResult(_init) is null) given.AddError($"{option.Name} needs --init.");
+        foreach (var option in _context.Details)
+            if (given.GetResult(option) is not null && given.GetResult(_context.Length) is null) given.AddError($"{option.Name} needs {_context.Length.Name}.");
 
-        void One(Option first, Option second, bool known, string otherwise)
+        void One(bool known, string otherwise, params Option[] options)
         {
-            var (one, other) = (given.GetResult(first), given.GetResult(second));
-            if (one is not null && other is not null) given.AddError($"Give {first.Name} or {second.Name}, not both.");
-            if (one is null && other is null && !known) given.AddError($"Give {first.Name} or {second.Name} ({otherwise}).");
+            Option[] there = [.. options.Where(option => given.GetResult(option) is not null)];
+            if (there.Length > 1) given.AddError($"Give {there[0].Name} or {there[1].Name}, not both.");
+            var names = string.Join(" or ", new[] { string.Join(", ", options[..^1].Select(option => option.Name)), options[^1].Name });
+            if (there.Length == 0 && !known) given.AddError($"Give {names} ({otherwise}).");
         }
     }
 

@@ -39,4 +39,15 @@ internal sealed record TrainSetting(string Property, Option Option, Func<ParseRe
         var option = new Option<string?>(name) { Description = $"{description} [default: {shown}]", HelpName = string.Join('|', names.Keys) }.AcceptOnlyFromAmong([.. names.Keys]);
         return new TrainSetting(property, option, (parsed, options) => parsed.GetValue(option) is { } value ? write(options, names[value]) : options);
     }
+
+    /// <summary>Names, none by default.</summary>
+    /// <param name="name">Of the option.</param>
+    /// <param name="property">Of the options.</param>
+    /// <param name="description">A sentence without its end.</param>
+    /// <param name="write">Sets the property.</param>
+    public static TrainSetting Names(string name, string property, string description, Func<TrainingOptions, IReadOnlyList<string>, TrainingOptions> write)
+    {
+        Option<string[]> option = new(name) { Description = description + " [default: none]", HelpName = "NAME" };
+        return new TrainSetting(property, option, (parsed, options) => parsed.GetValue(option) is { Length: > 0 } names ? write(options, names) : options);
+    }
 }

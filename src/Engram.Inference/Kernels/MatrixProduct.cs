@@ -5,7 +5,8 @@ namespace Engram.Inference.Kernels;
 // Shape letters: N vectors   R rows of the matrix   K columns
 
 /// <summary>
-/// y[n, r] = Σ_k w[r, k] · x[n, k]. Every sum runs in the same order whatever N and R are, so that a token has the same bits alone, in a batch and in a long prompt.
+/// y[n, r] = Σ_k w[r, k] · x[n, k]. Every sum runs in the same order whatever N and R are, so that a token has the same bits alone, in a batch and in a long prompt; and stored
+/// values are decoded to float32 on the way, so that a matrix has the bits of its decoded values.
 /// One vector is limited by how fast the weights arrive: eight rows are read at once. Several share every loaded weight: four rows by four vectors.
 /// </summary>
 internal static unsafe class MatrixProduct
@@ -26,103 +27,139 @@ internal static unsafe class MatrixProduct
     /// <summary>Multiplies in one tier.</summary>
     public static void Multiply(VectorTier tier, in Matrix w, float* x, int xStride, int vectors, float* y, int yStride)
     {
-        switch (tier, w.Format)
+        switch (tier)
         {
-            case (VectorTier.Vector512, ValueFormat.Float32): Multiply<Lanes512, float>(w, x, xStride, vectors, y, yStride); break;
-            case (VectorTier.Vector512, _): Multiply<Lanes512, ushort>(w, x, xStride, vectors, y, yStride); break;
-            case (VectorTier.Vector256, ValueFormat.Float32): Multiply<Lanes256, float>(w, x, xStride, vectors, y, yStride); break;
-            case (VectorTier.Vector256, _): Multiply<Lanes256, ushort>(w, x, xStride, vectors, y, yStride); break;
-            case (_, ValueFormat.Float32): Multiply<ScalarLanes, float>(w, x, xStride, vectors, y, yStride); break;
-            default: Multiply<ScalarLanes, ushort>(w, x, xStride, vectors, y, yStride); break;
+            case VectorTier.Vector512: Multiply<Lanes512>(w, x, xStride, vectors, y, yStride); break;
+            case VectorTier.Vector256: Multiply<Lanes256>(w, x, xStride, vectors, y, yStride); break;
+            default: Multiply<ScalarLanes>(w, x, xStride, vectors, y, yStride); break;
         }
     }
 
-    private static void Multiply<TLanes, TValue>(in Matrix w, float* x, int xStride, int vectors, float* y, int yStride)
-        where TLanes : struct, ILanes<TLanes> where TValue : unmanaged
+    private static void Multiply<TLanes>(in Matrix w, float* x, int xStride, int vectors, float* y, int yStride) where TLanes : struct, ILanes<TLanes>
     {
-        var k = w.Columns;
-        var values = (TValue*)w.Values;
+        switch (w.Format)
+        {
+            case ValueFormat.Float32: Multiply<TLanes, StoredSingle>(w, x, xStride, vectors, y, yStride); break;
+            case ValueFormat.BFloat16: Multiply<TLanes, StoredHalf>(w, x, xStride, vectors, y, yStride); break;
+            case ValueFormat.Int8: Multiply<TLanes, StoredByte>(w, x, xStride, vectors, y, yStride); break;
+            default: Multiply<TLanes, StoredNibble>(w, x, xStride, vectors, y, yStride); break;
+        }
+    }
+
+    private static void Multiply<TLanes, TStored>(in Matrix w, float* x, int xStride, int vectors, float* y, int yStride)
+        where TLanes : struct, ILanes<TLanes> where TStored : struct, IStored
+    {
+        var (k, bytes, groups) = (w.Columns, w.RowBytes, w.RowScales);
         var r = 0;
+        if (k < TLanes.Count)
+        {
+            for (; r < w.Rows; r++)
+                for (var n = 0; n < vectors; n++)
+                    y[(nint)n * yStride + r] = Short<TStored>(w.Row(r), w.RowScale(r), x + (nint)n * xStride, k);
+            return;
+        }
+
         for (; r + 8 <= w.Rows; r += 8)
         {
-            var rows = values + (nint)r * k;
+            var (rows, scales) = ((nint)w.Row(r), (nint)w.RowScale(r));
             var n = 0;
             for (; n + 4 <= vectors; n += 4)
             {
-                FourByFour<TLanes, TValue>(rows, k, x + (nint)n * xStride, xStride, y + (nint)n * yStride + r, yStride);
-                FourByFour<TLanes, TValue>(rows + 4 * (nint)k, k, x + (nint)n * xStride, xStride, y + (nint)n * yStride + r + 4, yStride);
+                FourByFour<TLanes, TStored>((byte*)rows, bytes, (ushort*)scales, groups, k, x + (nint)n * xStride, xStride, y + (nint)n * yStride + r, yStride);
+                FourByFour<TLanes, TStored>((byte*)rows + 4 * (nint)bytes, bytes, (ushort*)scales + 4 * (nint)groups, groups, k,
+                    x + (nint)n * xStride, xStride, y + (nint)n * yStride + r + 4, yStride);
             }
 
             for (; n < vectors; n++)
-                EightRows<TLanes, TValue>(rows, k, x + (nint)n * xStride, y + (nint)n * yStride + r);
+                EightRows<TLanes, TStored>((byte*)rows, bytes, (ushort*)scales, groups, k, x + (nint)n * xStride, y + (nint)n * yStride + r);
         }
 
         for (; r < w.Rows; r++)
             for (var n = 0; n < vectors; n++)
-                y[(nint)n * yStride + r] = Dot<TLanes, TValue>(values + (nint)r * k, x + (nint)n * xStride, k);
+                y[(nint)n * yStride + r] = Dot<TLanes, TStored>(w.Row(r), w.RowScale(r), x + (nint)n * xStride, k);
     }
 
+    /// <summary>
+    /// Where the last register is not full, it reads the row's last values, of which some have been read before; they meet zeros. Returns where its scale stands to that of
+    /// its first value: the last group's.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TLanes Load<TLanes, TValue>(TValue* source) where TLanes : struct, ILanes<TLanes> where TValue : unmanaged =>
-        typeof(TValue) == typeof(float) ? TLanes.Load((float*)source) : TLanes.Load((ushort*)source);
+    private static int LastScale<TLanes>(int k) where TLanes : struct, ILanes<TLanes> => (k - 1) / Matrix.GroupSize - (k - TLanes.Count) / Matrix.GroupSize;
 
-    /// <summary>What is left of a dot product behind the last whole register.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float Rest<TValue>(float sum, TValue* w, float* x, int from, int k) where TValue : unmanaged
+    /// <summary>A dot product shorter than a register.</summary>
+    private static float Short<TStored>(byte* w, ushort* scales, float* x, int k) where TStored : struct, IStored
     {
-        for (; from < k; from++)
-            sum += (typeof(TValue) == typeof(float) ? ((float*)w)[from] : BitConverter.UInt32BitsToSingle((uint)((ushort*)w)[from] << 16)) * x[from];
+        var sum = 0f;
+        for (var i = 0; i < k; i++)
+            sum += ScalarLanes.Sum(TStored.Load<ScalarLanes>(w, scales, i)) * x[i];
         return sum;
     }
 
-    private static float Dot<TLanes, TValue>(TValue* w, float* x, int k) where TLanes : struct, ILanes<TLanes> where TValue : unmanaged
+    private static float Dot<TLanes, TStored>(byte* w, ushort* scales, float* x, int k) where TLanes : struct, ILanes<TLanes> where TStored : struct, IStored
     {
         var sum = TLanes.Fill(0);
         var i = 0;
         for (; i <= k - TLanes.Count; i += TLanes.Count)
-            sum = TLanes.MultiplyAdd(Load<TLanes, TValue>(w + i), TLanes.Load(x + i), sum);
-        return Rest(TLanes.Sum(sum), w, x, i, k);
+            sum = TLanes.MultiplyAdd(TStored.Load<TLanes>(w, scales, i), TLanes.Load(x + i), sum);
+        if (i < k)
+        {
+            var (from, scale) = (k - TLanes.Count, LastScale<TLanes>(k));
+            sum = TLanes.MultiplyAdd(TStored.Load<TLanes>(w, scales + scale, from), TLanes.KeepLast(TLanes.Load(x + from), k - i), sum);
+        }
+
+        return TLanes.Sum(sum);
     }
 
-    private static void EightRows<TLanes, TValue>(TValue* w, int k, float* x, float* y) where TLanes : struct, ILanes<TLanes> where TValue : unmanaged
+    private static void EightRows<TLanes, TStored>(byte* w, int bytes, ushort* scales, int groups, int k, float* x, float* y)
+        where TLanes : struct, ILanes<TLanes> where TStored : struct, IStored
     {
-        TValue* w1 = w + k, w2 = w1 + k, w3 = w2 + k, w4 = w3 + k, w5 = w4 + k, w6 = w5 + k, w7 = w6 + k;
+        byte* w1 = w + bytes, w2 = w1 + bytes, w3 = w2 + bytes, w4 = w3 + bytes, w5 = w4 + bytes, w6 = w5 + bytes, w7 = w6 + bytes;
+        ushort* g1 = scales + groups, g2 = g1 + groups, g3 = g2 + groups, g4 = g3 + groups, g5 = g4 + groups, g6 = g5 + groups, g7 = g6 + groups;
         TLanes s0 = TLanes.Fill(0), s1 = s0, s2 = s0, s3 = s0, s4 = s0, s5 = s0, s6 = s0, s7 = s0;
         var i = 0;
         for (; i <= k - TLanes.Count; i += TLanes.Count)
         {
             var v = TLanes.Load(x + i);
-            s0 = TLanes.MultiplyAdd(Load<TLanes, TValue>(w + i), v, s0);
-            s1 = TLanes.MultiplyAdd(Load<TLanes, TValue>(w1 + i), v, s1);
-            s2 = TLanes.MultiplyAdd(Load<TLanes, TValue>(w2 + i), v, s2);
-            s3 = TLanes.MultiplyAdd(Load<TLanes, TValue>(w3 + i), v, s3);
-            s4 = TLanes.MultiplyAdd(Load<TLanes, TValue>(w4 + i), v, s4);
-            s5 = TLanes.MultiplyAdd(Load<TLanes, TValue>(w5 + i), v, s5);
-            s6 = TLanes.MultiplyAdd(Load<TLanes, TValue>(w6 + i), v, s6);
-            s7 = TLanes.MultiplyAdd(Load<TLanes, TValue>(w7 + i), v, s7);
+            s0 = TLanes.MultiplyAdd(TStored.Load<TLanes>(w, scales, i), v, s0);
+            s1 = TLanes.MultiplyAdd(TStored.Load<TLanes>(w1, g1, i), v, s1);
+            s2 = TLanes.MultiplyAdd(TStored.Load<TLanes>(w2, g2, i), v, s2);
+            s3 = TLanes.MultiplyAdd(TStored.Load<TLanes>(w3, g3, i), v, s3);
+            s4 = TLanes.MultiplyAdd(TStored.Load<TLanes>(w4, g4, i), v, s4);
+            s5 = TLanes.MultiplyAdd(TStored.Load<TLanes>(w5, g5, i), v, s5);
+            s6 = TLanes.MultiplyAdd(TStored.Load<TLanes>(w6, g6, i), v, s6);
+            s7 = TLanes.MultiplyAdd(TStored.Load<TLanes>(w7, g7, i), v, s7);
         }
 
-        y[0] = Rest(TLanes.Sum(s0), w, x, i, k);
-        y[1] = Rest(TLanes.Sum(s1), w1, x, i, k);
-        y[2] = Rest(TLanes.Sum(s2), w2, x, i, k);
-        y[3] = Rest(TLanes.Sum(s3), w3, x, i, k);
-        y[4] = Rest(TLanes.Sum(s4), w4, x, i, k);
-        y[5] = Rest(TLanes.Sum(s5), w5, x, i, k);
-        y[6] = Rest(TLanes.Sum(s6), w6, x, i, k);
-        y[7] = Rest(TLanes.Sum(s7), w7, x, i, k);
+        if (i < k)
+        {
+            var (from, scale) = (k - TLanes.Count, LastScale<TLanes>(k));
+            var v = TLanes.KeepLast(TLanes.Load(x + from), k - i);
+            s0 = TLanes.MultiplyAdd(TStored.Load<TLanes>(w, scales + scale, from), v, s0);
+            s1 = TLanes.MultiplyAdd(TStored.Load<TLanes>(w1, g1 + scale, from), v, s1);
+            s2 = TLanes.MultiplyAdd(TStored.Load<TLanes>(w2, g2 + scale, from), v, s2);
+            s3 = TLanes.MultiplyAdd(TStored.Load<TLanes>(w3, g3 + scale, from), v, s3);
+            s4 = TLanes.MultiplyAdd(TStored.Load<TLanes>(w4, g4 + scale, from), v, s4);
+            s5 = TLanes.MultiplyAdd(TStored.Load<TLanes>(w5, g5 + scale, from), v, s5);
+            s6 = TLanes.MultiplyAdd(TStored.Load<TLanes>(w6, g6 + scale, from), v, s6);
+            s7 = TLanes.MultiplyAdd(TStored.Load<TLanes>(w7, g7 + scale, from), v, s7);
+        }
+
+        TLanes.Sum(s0, s1, s2, s3, s4, s5, s6, s7, y);
     }
 
-    private static void FourByFour<TLanes, TValue>(TValue* w, int k, float* x, int xStride, float* y, int yStride)
-        where TLanes : struct, ILanes<TLanes> where TValue : unmanaged
+    private static void FourByFour<TLanes, TStored>(byte* w, int bytes, ushort* scales, int groups, int k, float* x, int xStride, float* y, int yStride)
+        where TLanes : struct, ILanes<TLanes> where TStored : struct, IStored
     {
-        TValue* w1 = w + k, w2 = w1 + k, w3 = w2 + k;
+        byte* w1 = w + bytes, w2 = w1 + bytes, w3 = w2 + bytes;
+        ushort* g1 = scales + groups, g2 = g1 + groups, g3 = g2 + groups;
         float* x1 = x + xStride, x2 = x1 + xStride, x3 = x2 + xStride;
         TLanes a0 = TLanes.Fill(0), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
         TLanes c0 = a0, c1 = a0, c2 = a0, c3 = a0, d0 = a0, d1 = a0, d2 = a0, d3 = a0;
         var i = 0;
         for (; i <= k - TLanes.Count; i += TLanes.Count)
         {
-            TLanes u0 = Load<TLanes, TValue>(w + i), u1 = Load<TLanes, TValue>(w1 + i), u2 = Load<TLanes, TValue>(w2 + i), u3 = Load<TLanes, TValue>(w3 + i);
+            TLanes u0 = TStored.Load<TLanes>(w, scales, i), u1 = TStored.Load<TLanes>(w1, g1, i);
+            TLanes u2 = TStored.Load<TLanes>(w2, g2, i), u3 = TStored.Load<TLanes>(w3, g3, i);
             var v = TLanes.Load(x + i);
             a0 = TLanes.MultiplyAdd(u0, v, a0);
             a1 = TLanes.MultiplyAdd(u1, v, a1);
@@ -145,19 +182,38 @@ internal static unsafe class MatrixProduct
             d3 = TLanes.MultiplyAdd(u3, v, d3);
         }
 
-        Finish(w, k, x, i, y, a0, a1, a2, a3);
-        Finish(w, k, x1, i, y + yStride, b0, b1, b2, b3);
-        Finish(w, k, x2, i, y + 2 * (nint)yStride, c0, c1, c2, c3);
-        Finish(w, k, x3, i, y + 3 * (nint)yStride, d0, d1, d2, d3);
-    }
+        if (i < k)
+        {
+            var (from, scale) = (k - TLanes.Count, LastScale<TLanes>(k));
+            TLanes u0 = TStored.Load<TLanes>(w, scales + scale, from), u1 = TStored.Load<TLanes>(w1, g1 + scale, from);
+            TLanes u2 = TStored.Load<TLanes>(w2, g2 + scale, from), u3 = TStored.Load<TLanes>(w3, g3 + scale, from);
+            var v = TLanes.KeepLast(TLanes.Load(x + from), k - i);
+            a0 = TLanes.MultiplyAdd(u0, v, a0);
+            a1 = TLanes.MultiplyAdd(u1, v, a1);
+            a2 = TLanes.MultiplyAdd(u2, v, a2);
+            a3 = TLanes.MultiplyAdd(u3, v, a3);
+            v = TLanes.KeepLast(TLanes.Load(x1 + from), k - i);
+            b0 = TLanes.MultiplyAdd(u0, v, b0);
+            b1 = TLanes.MultiplyAdd(u1, v, b1);
+            b2 = TLanes.MultiplyAdd(u2, v, b2);
+            b3 = TLanes.MultiplyAdd(u3, v, b3);
+            v = TLanes.KeepLast(TLanes.Load(x2 + from), k - i);
+            c0 = TLanes.MultiplyAdd(u0, v, c0);
+            c1 = TLanes.MultiplyAdd(u1, v, c1);
+            c2 = TLanes.MultiplyAdd(u2, v, c2);
+            c3 = TLanes.MultiplyAdd(u3, v, c3);
+            v = TLanes.KeepLast(TLanes.Load(x3 + from), k - i);
+            d0 = TLanes.MultiplyAdd(u0, v, d0);
+            d1 = TLanes.MultiplyAdd(u1, v, d1);
+            d2 = TLanes.MultiplyAdd(u2, v, d2);
+            d3 = TLanes.MultiplyAdd(u3, v, d3);
+        }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Finish<TLanes, TValue>(TValue* w, int k, float* x, int from, float* y, TLanes s0, TLanes s1, TLanes s2, TLanes s3)
-        where TLanes : struct, ILanes<TLanes> where TValue : unmanaged
-    {
-        y[0] = Rest(TLanes.Sum(s0), w, x, from, k);
-        y[1] = Rest(TLanes.Sum(s1), w + k, x, from, k);
-        y[2] = Rest(TLanes.Sum(s2), w + 2 * (nint)k, x, from, k);
-        y[3] = Rest(TLanes.Sum(s3), w + 3 * (nint)k, x, from, k);
+        var sums = stackalloc float[16];
+        TLanes.Sum(a0, a1, a2, a3, b0, b1, b2, b3, sums);
+        TLanes.Sum(c0, c1, c2, c3, d0, d1, d2, d3, sums + 8);
+        for (var n = 0; n < 4; n++)
+            for (var r = 0; r < 4; r++)
+                y[n * (nint)yStride + r] = sums[4 * n + r];
     }
 }

@@ -1,51 +1,68 @@
-using System.Runtime.CompilerServices;
-
 namespace Engram.Inference.Kernels;
 
 /// <summary>y = Σ_u a[u] · rows[u]: a weighted sum of rows. Every element is summed in the order of the rows, in registers.</summary>
 internal static unsafe class RowMixture
 {
-    /// <summary>Mixes with the widest vectors of this processor.</summary>
+    /// <summary>Mixes all rows of a matrix, with the widest vectors of this processor.</summary>
+    /// <param name="rows">R rows of K values.</param>
+    /// <param name="weights">One weight per row.</param>
+    /// <param name="y">Receives K values.</param>
+    public static void Mix(in Matrix rows, float* weights, float* y) => Mix(VectorTiers.Best, rows, rows.RowBytes, rows.Columns, weights, y);
+
+    /// <summary>Mixes the first values of float32 rows, with the widest vectors of this processor.</summary>
     /// <param name="rows">The first row; any address.</param>
     /// <param name="stride">Values from one row to the next.</param>
     /// <param name="count">Number of rows.</param>
     /// <param name="weights">One weight per row.</param>
     /// <param name="width">Values of a row that are mixed.</param>
     /// <param name="y">Receives them.</param>
-    /// <param name="format">What the rows are; their stride counts values of it.</param>
-    public static void Mix(nint rows, int stride, int count, float* weights, int width, float* y, ValueFormat format = ValueFormat.Float32) =>
-        Mix(VectorTiers.Best, rows, stride, count, weights, width, y, format);
+    public static void Mix(float* rows, int stride, int count, float* weights, int width, float* y) =>
+        Mix(VectorTiers.Best, new Matrix((nint)rows, count, width), stride * sizeof(float), width, weights, y);
 
     /// <summary>Mixes in one tier.</summary>
-    public static void Mix(VectorTier tier, nint rows, int stride, int count, float* weights, int width, float* y, ValueFormat format)
+    /// <param name="tier">At most the processor's.</param>
+    /// <param name="rows">R rows.</param>
+    /// <param name="stride">Bytes from one row to the next.</param>
+    /// <param name="width">Values of a row that are mixed.</param>
+    /// <param name="weights">One weight per row.</param>
+    /// <param name="y">Receives them.</param>
+    public static void Mix(VectorTier tier, in Matrix rows, int stride, int width, float* weights, float* y)
     {
-        switch (tier, format)
+        switch (tier)
         {
-            case (VectorTier.Vector512, ValueFormat.Float32): Mix<Lanes512, float>((float*)rows, stride, count, weights, width, y); break;
-            case (VectorTier.Vector512, _): Mix<Lanes512, ushort>((ushort*)rows, stride, count, weights, width, y); break;
-            case (VectorTier.Vector256, ValueFormat.Float32): Mix<Lanes256, float>((float*)rows, stride, count, weights, width, y); break;
-            case (VectorTier.Vector256, _): Mix<Lanes256, ushort>((ushort*)rows, stride, count, weights, width, y); break;
-            case (_, ValueFormat.Float32): Mix<ScalarLanes, float>((float*)rows, stride, count, weights, width, y); break;
-            default: Mix<ScalarLanes, ushort>((ushort*)rows, stride, count, weights, width, y); break;
+            case VectorTier.Vector512: Mix<Lanes512>(rows, stride, width, weights, y); break;
+            case VectorTier.Vector256: Mix<Lanes256>(rows, stride, width, weights, y); break;
+            default: Mix<ScalarLanes>(rows, stride, width, weights, y); break;
         }
     }
 
-    private static void Mix<TLanes, TValue>(TValue* rows, int stride, int count, float* weights, int width, float* y)
-        where TLanes : struct, ILanes<TLanes> where TValue : unmanaged
+    private static void Mix<TLanes>(in Matrix rows, int stride, int width, float* weights, float* y) where TLanes : struct, ILanes<TLanes>
     {
-        var lanes = TLanes.Count;
-        var i = 0;
+        switch (rows.Format)
+        {
+            case ValueFormat.Float32: Mix<TLanes, StoredSingle>(rows, stride, 0, width, weights, y); break;
+            case ValueFormat.BFloat16: Mix<TLanes, StoredHalf>(rows, stride, 0, width, weights, y); break;
+            case ValueFormat.Int8: Mix<TLanes, StoredByte>(rows, stride, 0, width, weights, y); break;
+            default: Mix<TLanes, StoredNibble>(rows, stride, 0, width, weights, y); break;
+        }
+    }
+
+    private static void Mix<TLanes, TStored>(in Matrix rows, int stride, int from, int width, float* weights, float* y)
+        where TLanes : struct, ILanes<TLanes> where TStored : struct, IStored
+    {
+        var (lanes, count, scaleStride) = (TLanes.Count, rows.Rows, rows.RowScales);
+        var i = from;
         for (; i <= width - 4 * lanes; i += 4 * lanes)
         {
             TLanes s0 = TLanes.Fill(0), s1 = s0, s2 = s0, s3 = s0;
-            var row = rows + i;
-            for (var u = 0; u < count; u++, row += stride)
+            var (row, scale) = (rows.Values, rows.Scales);
+            for (var u = 0; u < count; u++, row += stride, scale += scaleStride * sizeof(ushort))
             {
                 var a = TLanes.Fill(weights[u]);
-                s0 = TLanes.MultiplyAdd(Load<TLanes, TValue>(row), a, s0);
-                s1 = TLanes.MultiplyAdd(Load<TLanes, TValue>(row + lanes), a, s1);
-                s2 = TLanes.MultiplyAdd(Load<TLanes, TValue>(row + 2 * lanes), a, s2);
-                s3 = TLanes.MultiplyAdd(Load<TLanes, TValue>(row + 3 * lanes), a, s3);
+                s0 = TLanes.MultiplyAdd(TStored.Load<TLanes>((byte*)row, (ushort*)scale, i), a, s0);
+                s1 = TLanes.MultiplyAdd(TStored.Load<TLanes>((byte*)row, (ushort*)scale, i + lanes), a, s1);
+                s2 = TLanes.MultiplyAdd(TStored.Load<TLanes>((byte*)row, (ushort*)scale, i + 2 * lanes), a, s2);
+                s3 = TLanes.MultiplyAdd(TStored.Load<TLanes>((byte*)row, (ushort*)scale, i + 3 * lanes), a, s3);
             }
 
             TLanes.Store(s0, y + i);
@@ -57,17 +74,15 @@ internal static unsafe class RowMixture
         for (; i <= width - lanes; i += lanes)
         {
             var sum = TLanes.Fill(0);
-            var row = rows + i;
-            for (var u = 0; u < count; u++, row += stride)
-                sum = TLanes.MultiplyAdd(Load<TLanes, TValue>(row), TLanes.Fill(weights[u]), sum);
+            var (row, scale) = (rows.Values, rows.Scales);
+            for (var u = 0; u < count; u++, row += stride, scale += scaleStride * sizeof(ushort))
+                sum = TLanes.MultiplyAdd(TStored.Load<TLanes>((byte*)row, (ushort*)scale, i), TLanes.Fill(weights[u]), sum);
             TLanes.Store(sum, y + i);
         }
 
-        if (typeof(TLanes) != typeof(ScalarLanes) && i < width)
-            Mix<ScalarLanes, TValue>(rows + i, stride, count, weights, width - i, y + i);
+        if (typeof(TLanes) == typeof(Lanes512) && i < width)
+            Mix<Lanes256, TStored>(rows, stride, i, width, weights, y);
+        else if (typeof(TLanes) == typeof(Lanes256) && i < width)
+            Mix<ScalarLanes, TStored>(rows, stride, i, width, weights, y);
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TLanes Load<TLanes, TValue>(TValue* source) where TLanes : struct, ILanes<TLanes> where TValue : unmanaged =>
-        typeof(TValue) == typeof(float) ? TLanes.Load((float*)source) : TLanes.Load((ushort*)source);
 }

@@ -2,6 +2,7 @@ using System.Numerics.Tensors;
 using Engram.Inference.Kernels;
 using Engram.Inference.Weights;
 using Engram.Models.Configuration;
+using Engram.Models.Routing;
 
 namespace Engram.Inference.Layers;
 
@@ -36,43 +37,72 @@ internal sealed unsafe class Experts
     public void Forward(ForwardPass pass, float* x, float* y)
     {
         var (rows, hidden, perRow) = (pass.Rows, _configuration.HiddenSize, _configuration.NumExpertsPerToken);
-        pass.ReserveSlots(rows * perRow);
-        var gates = pass.Scratch[3].Reserve((long)rows * (perRow + _experts.Length) + 2 * _experts.Length);
+        pass.ReserveSlots(rows * perRow, _experts.Length);
+        var gates = pass.Scratch[3].Reserve((long)rows * (perRow + _experts.Length) + _experts.Length);
         Route(pass, x, gates);
+        Sort(pass, rows * perRow);
 
-        var outputs = pass.Scratch[4].Reserve((long)rows * perRow * hidden);
-        var packed = pass.Scratch[5].Reserve(2L * rows * hidden);
-        var results = packed + (long)rows * hidden;
+        // Inputs of all slots, expert by expert; the same order for what they become.
+        var slots = rows * perRow;
+        var packed = pass.Scratch[5].Reserve(2L * slots * hidden);
+        var outputs = packed + (long)slots * hidden;
+        for (var i = 0; i < slots; i++)
+            Copy(x + (long)(pass.Slots[i] / perRow) * hidden, packed + (long)i * hidden, hidden);
+        var innerPerSlot = _experts[0].InnerSize(1);
+        var shared = _shared?.InnerSize(rows) ?? 0;
+        var inner = pass.Scratch[0].Reserve(slots * innerPerSlot + shared);
         for (var e = 0; e < _experts.Length; e++)
-        {
-            var count = 0;
-            for (var slot = 0; slot < rows * perRow; slot++)
-                if (pass.Chosen[slot] == e)
-                {
-                    Copy(x + (long)(slot / perRow) * hidden, packed + (long)count * hidden, hidden);
-                    pass.Slots[count++] = slot;
-                }
+            if (Count(pass, e, out var first) is > 0 and var count)
+                _experts[e].AddInner(pass, packed + (long)first * hidden, count, inner + first * innerPerSlot);
+        _shared?.AddInner(pass, x, rows, inner + slots * innerPerSlot);
+        pass.RunProducts();
+        for (var e = 0; e < _experts.Length; e++)
+            if (Count(pass, e, out var first) is > 0 and var count)
+            {
+                _experts[e].Activate(pass, count, inner + first * innerPerSlot);
+                _experts[e].AddOutput(pass, count, inner + first * innerPerSlot, outputs + (long)first * hidden);
+            }
 
-            if (count == 0)
-                continue;
-            _experts[e].Forward(pass, packed, count, results);
-            for (var i = 0; i < count; i++)
-                Copy(results + (long)i * hidden, outputs + (long)pass.Slots[i] * hidden, hidden);
-        }
+        _shared?.Activate(pass, rows, inner + slots * innerPerSlot);
+        _shared?.AddOutput(pass, rows, inner + slots * innerPerSlot, y);
+        pass.RunProducts();
+        Add(pass, gates, outputs, y);
+    }
 
-        _shared?.Forward(pass, x, rows, y);
+    /// <summary>y + Σ g_k · the output of the row's k-th expert.</summary>
+    private void Add(ForwardPass pass, float* gates, float* outputs, float* y)
+    {
+        var (rows, hidden, perRow) = (pass.Rows, _configuration.HiddenSize, _configuration.NumExpertsPerToken);
+        for (var i = 0; i < rows * perRow; i++)
+            pass.Places[pass.Slots[i]] = i;
         for (var row = 0; row < rows; row++)
         {
             var sum = new Span<float>(y + (long)row * hidden, hidden);
             if (_shared is null)
                 sum.Clear();
-            for (var k = 0; k < perRow; k++)
-            {
-                var slot = row * perRow + k;
-                TensorPrimitives.MultiplyAdd(new ReadOnlySpan<float>(outputs + (long)slot * hidden, hidden), gates[slot], sum, sum);
-            }
+            for (var slot = row * perRow; slot < (row + 1) * perRow; slot++)
+                TensorPrimitives.MultiplyAdd(new ReadOnlySpan<float>(outputs + (long)pass.Places[slot] * hidden, hidden), gates[slot], sum, sum);
         }
     }
+
+    /// <summary>Slots (row · K + k) ordered by their expert; where each expert's begin.</summary>
+    private static void Sort(ForwardPass pass, int slots)
+    {
+        var starts = pass.ExpertStarts;
+        Array.Clear(starts);
+        for (var slot = 0; slot < slots; slot++)
+            starts[pass.Chosen[slot] + 1]++;
+        for (var e = 1; e < starts.Length; e++)
+            starts[e] += starts[e - 1];
+        for (var slot = 0; slot < slots; slot++)
+            pass.Slots[starts[pass.Chosen[slot]]++] = slot;
+        // Each start has moved to the next one's.
+        for (var e = starts.Length - 1; e > 0; e--)
+            starts[e] = starts[e - 1];
+        starts[0] = 0;
+    }
+
+    private static int Count(ForwardPass pass, int expert, out int first) => pass.ExpertStarts[expert + 1] - (first = pass.ExpertStarts[expert]);
 
     private static void Copy(float* from, float* to, int count) => new ReadOnlySpan<float>(from, count).CopyTo(new Span<float>(to, count));
 
@@ -81,7 +111,7 @@ internal sealed unsafe class Experts
     {
         var (experts, perRow) = (_experts.Length, _configuration.NumExpertsPerToken);
         var affinities = gates + (long)pass.Rows * perRow;
-        MatrixProduct.Multiply(_router, x, pass.Rows, affinities);
+        pass.Multiply(_router, x, pass.Rows, affinities);
         var biased = affinities + (long)pass.Rows * experts;
         for (var row = 0; row < pass.Rows; row++)
         {
@@ -89,19 +119,11 @@ internal sealed unsafe class Experts
             Score(affinity);
             for (var e = 0; e < experts; e++)
                 biased[e] = affinity[e] + _bias[e];
-            KeepBestGroups(biased, biased + experts);
+            var chosen = pass.Chosen.AsSpan(row * perRow, perRow);
+            ExpertChoice.Choose(_configuration, new Span<float>(biased, experts), chosen);
             var total = 0f;
             for (var k = 0; k < perRow; k++)
-            {
-                var best = 0;
-                for (var e = 1; e < experts; e++)
-                    if (biased[e] > biased[best])
-                        best = e;
-                pass.Chosen[row * perRow + k] = best;
-                gates[row * perRow + k] = affinity[best];
-                total += affinity[best];
-                biased[best] = float.NegativeInfinity;
-            }
+                total += gates[row * perRow + k] = affinity[chosen[k]];
 
             var scale = (float)(_configuration.RoutedScalingFactor / (_configuration.NormTopkProb ? total + 1e-20 : 1));
             for (var k = 0; k < perRow; k++)
@@ -126,35 +148,6 @@ internal sealed unsafe class Experts
                 break;
             case var other:
                 throw new InvalidOperationException($"Unknown scoring function {other}.");
-        }
-    }
-
-    /// <summary>With expert groups: only the best groups, by the sum of their two best biased scores, stay eligible.</summary>
-    private void KeepBestGroups(float* biased, float* groupScores)
-    {
-        var groups = _configuration.NGroup;
-        if (groups <= 1)
-            return;
-        var size = _experts.Length / groups;
-        for (var g = 0; g < groups; g++)
-        {
-            var (first, second) = (float.NegativeInfinity, float.NegativeInfinity);
-            foreach (var score in new ReadOnlySpan<float>(biased + g * size, size))
-                if (score > first)
-                    (first, second) = (score, first);
-                else if (score > second)
-                    second = score;
-            groupScores[g] = size > 1 ? first + second : first;
-        }
-
-        for (var dropped = 0; dropped < groups - _configuration.TopkGroup; dropped++)
-        {
-            var worst = -1;
-            for (var g = 0; g < groups; g++)
-                if (!float.IsNaN(groupScores[g]) && (worst < 0 || groupScores[g] <= groupScores[worst]))
-                    worst = g;
-            groupScores[worst] = float.NaN;
-            new Span<float>(biased + worst * size, size).Fill(float.NegativeInfinity);
         }
     }
 }

@@ -1,5 +1,6 @@
 using Engram.Inference.Sequences;
 using Engram.Inference.Kernels;
+using Engram.Inference.Threads;
 using Engram.Models.Memory;
 using Engram.Models.Sequences;
 
@@ -13,12 +14,17 @@ namespace Engram.Inference.Layers;
 /// </summary>
 internal sealed unsafe class ForwardPass
 {
+    private const long LeastShared = 1 << 16;
+
     private Sequence[] _sequences = [];
     private int[] _positions = [];
     private int[] _ages = [];
     private int[] _firstVisible = [];
     private int[] _lengths = [];
     private int[] _ids = [];
+    private int _parts;
+
+    private static readonly Action<ForwardPass, int> ProductPart = (pass, part) => pass.Products.Run(part, pass._parts);
 
     /// <summary>N.</summary>
     public int Rows { get; private set; }
@@ -47,17 +53,32 @@ internal sealed unsafe class ForwardPass
     /// <summary>Room of the layer that runs, in several places.</summary>
     public FloatBuffer[] Scratch { get; } = [new(), new(), new(), new(), new(), new()];
 
+    /// <summary>Products that <see cref="RunProducts"/> will do.</summary>
+    public ProductList Products { get; } = new();
+
+    /// <summary>Threads that help with this pass; null where it has its caller's alone.</summary>
+    public ThreadTeam<ForwardPass>? Team { get; set; }
+
+    /// <summary>Rows that the attention of one sequence reads at once, and where they begin; of the layer that runs.</summary>
+    public (int Row, int Rows, int First, int Visible) Run { get; set; }
+
     /// <summary>Addresses of the new tokens in all memory layers.</summary>
     public MemoryRows MemoryRows { get; } = new();
 
     /// <summary>Histories of the sequences, one each.</summary>
     public List<TokenHistory> Histories { get; } = [];
 
-    /// <summary>Chosen experts [N, K] and the rows of the expert that runs.</summary>
+    /// <summary>Chosen experts [N, K].</summary>
     public int[] Chosen { get; private set; } = [];
 
-    /// <summary>Slots (row · K + k) that go to the expert that runs.</summary>
+    /// <summary>Slots (row · K + k), expert by expert.</summary>
     public int[] Slots { get; private set; } = [];
+
+    /// <summary>Where a slot stands among them.</summary>
+    public int[] Places { get; private set; } = [];
+
+    /// <summary>Where the slots of each expert begin among them [E + 1].</summary>
+    public int[] ExpertStarts { get; private set; } = [];
 
     /// <summary>The sequence of a row.</summary>
     public Sequence Sequence(int row) => _sequences[row];
@@ -77,6 +98,37 @@ internal sealed unsafe class ForwardPass
         if (_ids.Length < rows)
             _ids = new int[rows];
         return _ids.AsSpan(0, rows);
+    }
+
+    /// <summary>y [N, R] = x [N, K] · wᵀ, by all threads.</summary>
+    public void Multiply(in Matrix w, float* x, int vectors, float* y)
+    {
+        Products.Add(w, x, vectors, y);
+        RunProducts();
+    }
+
+    /// <summary>Does <see cref="Products"/> by all threads, and empties the list.</summary>
+    public void RunProducts()
+    {
+        _parts = Products.Cut(Team?.Threads ?? 1);
+        if (_parts == 1)
+            Products.Run(0, 1);
+        else
+            Team!.Run(ProductPart, this, _parts);
+        Products.Clear();
+    }
+
+    /// <summary>Does parts that do not wait for each other, by all threads.</summary>
+    /// <param name="work">Does one.</param>
+    /// <param name="parts">How many there are.</param>
+    /// <param name="size">Multiplications of all: few are done before another thread has begun.</param>
+    public void RunParts(Action<ForwardPass, int> work, int parts, long size)
+    {
+        if (Team is not null && parts > 1 && size >= LeastShared)
+            Team.Run(work, this, parts);
+        else
+            for (var part = 0; part < parts; part++)
+                work(this, part);
     }
 
     /// <summary>Notes how long sequences are, for <see cref="RestoreLengths"/>.</summary>
@@ -104,10 +156,12 @@ internal sealed unsafe class ForwardPass
     }
 
     /// <summary>Makes room for the experts of all rows.</summary>
-    public void ReserveSlots(int slots)
+    public void ReserveSlots(int slots, int experts)
     {
         if (Slots.Length < slots)
-            (Chosen, Slots) = (new int[slots], new int[slots]);
+            (Chosen, Slots, Places) = (new int[slots], new int[slots], new int[slots]);
+        if (ExpertStarts.Length != experts + 1)
+            ExpertStarts = new int[experts + 1];
     }
 
     /// <summary>Takes in the last tokens of sequences, which their histories hold already.</summary>

@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using Engram.Inference.Kernels;
 using Engram.Inference.Weights;
 using Engram.Models.Configuration;
@@ -12,6 +13,11 @@ namespace Engram.Inference.Layers;
 /// </summary>
 internal sealed unsafe class LatentAttention
 {
+    // Scores of a run stay in the second-level cache.
+    private const long MostScores = 1 << 17;
+
+    private readonly Action<ForwardPass, int> _absorb;
+    private readonly Action<ForwardPass, int> _mix;
     private readonly int _part;
     private readonly int _heads;
     private readonly int _nope;
@@ -38,6 +44,7 @@ internal sealed unsafe class LatentAttention
         (_part, _heads, _nope, _rope) = (part, configuration.NumAttentionHeads, configuration.QkNopeHeadDim, configuration.QkRopeHeadDim);
         (_value, _latent, _epsilon) = (configuration.VHeadDim, configuration.KvLoraRank, configuration.RmsNormEps);
         _scale = (float)(RotaryFrequencies.ScoreScale(configuration) / Math.Sqrt(_nope + _rope));
+        (_absorb, _mix) = (Absorb, Mix);
         var (hidden, queries) = (configuration.HiddenSize, _heads * (_nope + _rope));
         if (configuration.QLoraRank is { } rank)
         {
@@ -59,71 +66,97 @@ internal sealed unsafe class LatentAttention
     /// <summary>x [N, D] → y [N, D]; adds the rows' positions to what their sequences keep.</summary>
     public void Forward(ForwardPass pass, float* x, float* y)
     {
-        var (rows, head, kept) = (pass.Rows, _nope + _rope, _latent + _rope);
+        var (rows, kept) = (pass.Rows, _latent + _rope);
         var queries = pass.Scratch[0].Reserve((long)rows * _query.Rows);
-        Query(pass, x, queries);
         var down = pass.Scratch[1].Reserve((long)rows * kept);
-        MatrixProduct.Multiply(_down, x, rows, down);
+        pass.Products.Add(_down, x, rows, down);
+        Query(pass, x, queries);
         for (var row = 0; row < rows; row++)
         {
             var angles = pass.Angles.Pointer + (long)row * _rope;
-            var (source, target) = ((nint)(down + (long)row * kept), (nint)pass.Sequence(row).Values(_part, pass.Position(row)));
-            Normalization.Rms((float*)source, _latentGain, _latent, _epsilon, (float*)target);
-            Rotate((float*)source + _latent, angles, (float*)target + _latent);
+            float* source = down + (long)row * kept, target = pass.Sequence(row).Values(_part, pass.Position(row));
+            Normalization.Rms(source, _latentGain, _latent, _epsilon, target);
+            Rotate(source + _latent, angles, target + _latent);
         }
 
-        var heads = pass.Scratch[2].Reserve((long)rows * _heads * _value);
-        var absorbed = pass.Scratch[3].Reserve((long)_heads * (kept + _latent));
-        var mixed = absorbed + (long)_heads * kept;
-        for (var row = 0; row < rows; row++)
+        pass.Scratch[2].Reserve((long)rows * _heads * _value);
+        pass.Scratch[3].Reserve((long)rows * _heads * kept);
+        pass.Scratch[5].Reserve((long)rows * _heads * _latent);
+        pass.RunParts(_absorb, rows * _heads, (long)rows * _heads * _nope * _latent);
+        for (var row = 0; row < rows; row += pass.Run.Rows)
         {
-            for (var h = 0; h < _heads; h++)
-            {
-                var query = queries + (long)row * _query.Rows + h * head;
-                var keyUp = _up.Slice(h * (_nope + _value), _nope);
-                RowMixture.Mix(keyUp.Values, _latent, _nope, query, _latent, absorbed + (long)h * kept, keyUp.Format);
-                Rotate(query + _nope, pass.Angles.Pointer + (long)row * _rope, absorbed + (long)h * kept + _latent);
-            }
-
-            Attend(pass, row, absorbed, mixed);
-            for (var h = 0; h < _heads; h++)
-                MatrixProduct.Multiply(_up.Slice(h * (_nope + _value) + _nope, _value), mixed + (long)h * _latent, 1, heads + ((long)row * _heads + h) * _value);
+            pass.Run = NextRun(pass, row);
+            Attend(pass);
         }
 
-        MatrixProduct.Multiply(_output, heads, rows, y);
+        pass.Multiply(_output, pass.Scratch[2].Pointer, rows, y);
     }
 
     private void Query(ForwardPass pass, float* x, float* queries)
     {
         if (_queryDown is not { } down)
         {
-            MatrixProduct.Multiply(_query, x, pass.Rows, queries);
+            pass.Products.Add(_query, x, pass.Rows, queries);
+            pass.RunProducts();
             return;
         }
 
-        var low = pass.Scratch[1].Reserve((long)pass.Rows * down.Rows);
-        MatrixProduct.Multiply(down, x, pass.Rows, low);
+        var low = pass.Scratch[2].Reserve((long)pass.Rows * down.Rows);
+        pass.Products.Add(down, x, pass.Rows, low);
+        pass.RunProducts();
         for (var row = 0; row < pass.Rows; row++)
             Normalization.Rms(low + (long)row * down.Rows, _queryGain, down.Rows, _epsilon, low + (long)row * down.Rows);
-        MatrixProduct.Multiply(_query, low, pass.Rows, queries);
+        pass.Multiply(_query, low, pass.Rows, queries);
     }
 
-    /// <summary>Absorbed queries [H, r + p] of one row → mixtures of the visible latents [H, r].</summary>
-    private void Attend(ForwardPass pass, int row, float* absorbed, float* mixed)
+    /// <summary>Query [n + p] of one row and head → the query of the latents [r + p].</summary>
+    private void Absorb(ForwardPass pass, int part)
     {
-        var (first, kept) = (pass.FirstVisible(row), _latent + _rope);
-        var visible = pass.Position(row) + 1 - first;
-        var scores = pass.Scratch[4].Reserve((long)_heads * visible);
-        var positions = new Matrix((nint)pass.Sequence(row).Values(_part, first), visible, kept);
-        MatrixProduct.Multiply(positions, absorbed, _heads, scores);
-        for (var h = 0; h < _heads; h++)
+        var (row, h) = (part / _heads, part % _heads);
+        var query = pass.Scratch[0].Pointer + (long)row * _query.Rows + h * (_nope + _rope);
+        var absorbed = pass.Scratch[3].Pointer + (long)part * (_latent + _rope);
+        RowMixture.Mix(_up.Slice(h * (_nope + _value), _nope), query, absorbed);
+        Rotate(query + _nope, pass.Angles.Pointer + (long)row * _rope, absorbed + _latent);
+    }
+
+    /// <summary>Consecutive rows of one sequence, as many as may score at once, and the positions that any of them sees.</summary>
+    private (int Row, int Rows, int First, int Visible) NextRun(ForwardPass pass, int row)
+    {
+        var (rows, first) = (1, pass.FirstVisible(row));
+        while (row + rows < pass.Rows && pass.Sequence(row + rows) == pass.Sequence(row))
         {
-            var weights = scores + (long)h * visible;
-            for (var u = 0; u < visible; u++)
-                weights[u] *= _scale;
-            Normalization.Softmax(weights, visible);
-            RowMixture.Mix(positions.Values, kept, visible, weights, _latent, mixed + (long)h * _latent);
+            var wider = Math.Min(first, pass.FirstVisible(row + rows));
+            if ((rows + 1L) * _heads * (pass.Position(row + rows) + 1 - wider) > MostScores)
+                break;
+            (rows, first) = (rows + 1, wider);
         }
+
+        return (row, rows, first, pass.Position(row + rows - 1) + 1 - first);
+    }
+
+    /// <summary>Scores of the run's rows against all positions that one of them sees [rows, H, U], then each row and head over those that it sees itself.</summary>
+    private void Attend(ForwardPass pass)
+    {
+        var (row, rows, first, visible) = pass.Run;
+        var scores = pass.Scratch[4].Reserve((long)rows * _heads * visible);
+        var positions = new Matrix((nint)pass.Sequence(row).Values(_part, first), visible, _latent + _rope);
+        pass.Multiply(positions, pass.Scratch[3].Pointer + (long)row * _heads * (_latent + _rope), rows * _heads, scores);
+        pass.RunParts(_mix, rows * _heads, (long)rows * _heads * _latent * (visible + _value));
+    }
+
+    /// <summary>Scores of one row and head → softmax → mixture of the latents [r] → value [v].</summary>
+    private void Mix(ForwardPass pass, int part)
+    {
+        var (row, h, run) = (pass.Run.Row + part / _heads, part % _heads, pass.Run);
+        var own = pass.FirstVisible(row);
+        var visible = pass.Position(row) + 1 - own;
+        var weights = pass.Scratch[4].Pointer + (long)part * run.Visible + (own - run.First);
+        var scores = new Span<float>(weights, visible);
+        TensorPrimitives.Multiply(scores, _scale, scores);
+        Normalization.Softmax(weights, visible);
+        var mixed = pass.Scratch[5].Pointer + ((long)row * _heads + h) * _latent;
+        RowMixture.Mix(pass.Sequence(row).Values(_part, own), _latent + _rope, visible, weights, _latent, mixed);
+        MatrixProduct.Multiply(_up.Slice(h * (_nope + _value) + _nope, _value), mixed, 1, pass.Scratch[2].Pointer + ((long)row * _heads + h) * _value);
     }
 
     /// <summary>Rotates adjacent pairs by the angles [p/2, (cos, sin)].</summary>

@@ -71,7 +71,7 @@ internal sealed unsafe class MemoryFusion
         var gathered = pass.Memory.Reserve((long)pass.Rows * _engram.MemoryWidth);
         memory.Tables.Store(_position).Gather(pass.MemoryRows.Layer(_position), new Span<float>(gathered, pass.Rows * _engram.MemoryWidth));
         var keyValue = pass.Scratch[0].Reserve((long)pass.Rows * _keyValue.Rows);
-        MatrixProduct.Multiply(_keyValue, gathered, pass.Rows, keyValue);
+        pass.Multiply(_keyValue, gathered, pass.Rows, keyValue);
         if (_bias is not null)
             for (var row = 0; row < pass.Rows; row++)
                 if (pass.Age(row) >= 0)

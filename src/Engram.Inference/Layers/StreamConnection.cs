@@ -47,7 +47,7 @@ internal sealed unsafe class StreamConnection
         else
             Free(pass, streams, coefficients);
         for (var row = 0; row < pass.Rows; row++)
-            RowMixture.Mix((nint)(streams + (long)row * _streams * _hidden), _hidden, _streams, coefficients + (long)row * Coefficients, _hidden, input + (long)row * _hidden);
+            RowMixture.Mix(streams + (long)row * _streams * _hidden, _hidden, _streams, coefficients + (long)row * Coefficients, _hidden, input + (long)row * _hidden);
     }
 
     /// <summary>X'[k] = post[k] · y + Σ_m comb[m, k] X[m], in place.</summary>
@@ -75,7 +75,7 @@ internal sealed unsafe class StreamConnection
                 weights[0] = coefficients[_streams + k];
                 for (var m = 0; m < _streams; m++)
                     weights[m + 1] = coefficients[2 * _streams + m * _streams + k];
-                RowMixture.Mix((nint)old, _hidden, _streams + 1, weights, _hidden, streams + k * _hidden);
+                RowMixture.Mix(old, _hidden, _streams + 1, weights, _hidden, streams + k * _hidden);
             }
         }
     }
@@ -83,7 +83,7 @@ internal sealed unsafe class StreamConnection
     private void Constrained(ForwardPass pass, float* streams, float* coefficients)
     {
         var (n, width) = (_streams, _streams * _hidden);
-        MatrixProduct.Multiply(_fn, streams, pass.Rows, coefficients);
+        pass.Multiply(_fn, streams, pass.Rows, coefficients);
         for (var row = 0; row < pass.Rows; row++)
         {
             var w = coefficients + (long)row * Coefficients;
@@ -104,7 +104,7 @@ internal sealed unsafe class StreamConnection
     {
         var (n, each) = (_streams, 2 + _streams);
         var dynamic = pass.Scratch[0].Reserve((long)pass.Rows * n * each);
-        MatrixProduct.Multiply(_fn, streams, pass.Rows * n, dynamic);
+        pass.Multiply(_fn, streams, pass.Rows * n, dynamic);
         for (var row = 0; row < pass.Rows; row++)
         {
             var w = coefficients + (long)row * Coefficients;

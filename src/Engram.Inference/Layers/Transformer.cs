@@ -68,7 +68,7 @@ internal sealed unsafe class Transformer
     public void Logits(ForwardPass pass, int row, int rows, Span<float> logits)
     {
         fixed (float* target = logits)
-            MatrixProduct.Multiply(_head, pass.Normed.Pointer + (long)row * _configuration.HiddenSize, rows, target);
+            pass.Multiply(_head, pass.Normed.Pointer + (long)row * _configuration.HiddenSize, rows, target);
     }
 
     private void Embed(ForwardPass pass, ReadOnlySpan<int> ids)
@@ -110,7 +110,7 @@ internal sealed unsafe class Transformer
         var weights = pass.Coefficients.Reserve((long)pass.Rows * n);
         new Span<float>(weights, pass.Rows * n).Fill(1f / n);
         if (_exit is { } exit)
-            MatrixProduct.Multiply(exit, pass.Streams.Pointer, pass.Rows, weights);
+            pass.Multiply(exit, pass.Streams.Pointer, pass.Rows, weights);
         for (var row = 0; row < pass.Rows; row++, weights += n)
         {
             var streams = pass.Streams.Pointer + (long)row * n * hidden;
@@ -121,7 +121,7 @@ internal sealed unsafe class Transformer
                     weights[s] = Normalization.Sigmoid(weights[s] * unit * _exitScale[0] + _exitBase[s]) + (float)_configuration.HcEps;
             }
 
-            RowMixture.Mix((nint)streams, hidden, n, weights, hidden, input + (long)row * hidden);
+            RowMixture.Mix(streams, hidden, n, weights, hidden, input + (long)row * hidden);
         }
     }
 }

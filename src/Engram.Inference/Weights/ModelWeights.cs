@@ -1,11 +1,12 @@
 using System.Numerics.Tensors;
 using Engram.Inference.Kernels;
+using Engram.Models.Folders;
 using Engram.Storage;
 
 namespace Engram.Inference.Weights;
 
 /// <summary>
-/// The dense weights of a model folder, float32 or bfloat16, mapped: matrices are multiplied where they lie in the file, small vectors are copied. Every tensor that is
+/// The dense weights of a model folder, in any <see cref="MatrixFormat"/>, mapped: matrices are multiplied where they lie in the file, small vectors are copied. Every tensor that is
 /// asked for is read once, so that a value that is not finite is found here and not in a text.
 /// </summary>
 internal sealed unsafe class ModelWeights : IDisposable
@@ -27,8 +28,18 @@ internal sealed unsafe class ModelWeights : IDisposable
     /// <exception cref="InvalidDataException">It is missing, has another shape or type, or holds a value that is not finite.</exception>
     public Matrix Matrix(string name, int rows, int columns)
     {
-        var format = Require(name, rows, columns);
-        return new Matrix((nint)_file.Pointer(name), rows, columns, format);
+        var stored = _file.Tensors.TryGetValue(name, out var found) ? found.DType : DType.F32;
+        if (stored is not (DType.I8 or DType.U8))
+            return new Matrix((nint)_file.Pointer(name), rows, columns, Require(name, rows, columns));
+        if (stored == DType.U8 && columns % 2 != 0)
+            throw new InvalidDataException($"{_file.Path}: tensor '{name}' is U8, int4, but its rows have {columns} values, an odd number.");
+        var scales = MatrixFormat.ScaleTensor(name);
+        _file.Require(name, stored, rows, stored == DType.I8 ? columns : columns / 2);
+        var scaleFormat = Require(scales, rows, MatrixFormat.Groups(columns));
+        _unasked.Remove(name);
+        return scaleFormat == ValueFormat.BFloat16
+            ? new Matrix((nint)_file.Pointer(name), rows, columns, stored == DType.I8 ? ValueFormat.Int8 : ValueFormat.Int4, (nint)_file.Pointer(scales))
+            : throw new InvalidDataException($"{_file.Path}: tensor '{scales}' is F32; BF16 is needed.");
     }
 
     /// <summary>A copy of a small tensor as float32, row-major.</summary>

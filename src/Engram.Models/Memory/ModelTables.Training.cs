@@ -1,3 +1,4 @@
+using Engram.Storage;
 using Engram.Tables;
 using Engram.Tables.Training;
 
@@ -80,6 +81,19 @@ public sealed partial class ModelTables
         }
 
         return null;
+    }
+
+    /// <summary>Copies the tables of a model folder to where they are trained in place; the model's own stay as they are.</summary>
+    /// <param name="modelFolder">The model folder.</param>
+    /// <param name="layers">Its memory layers.</param>
+    /// <param name="trainingFolder">A new folder.</param>
+    /// <exception cref="IOException">The device is full, or a file cannot be read or written.</exception>
+    internal static void CopyForTraining(string modelFolder, IReadOnlyList<int> layers, string trainingFolder)
+    {
+        var trained = new TrainingTables(trainingFolder);
+        DurableFolder.Create(trainingFolder);
+        foreach (var layer in layers)
+            File.Copy(Path.Combine(modelFolder, TablePaths.Table(layer)), trained.TableFile(layer), overwrite: true);
     }
 
     /// <summary>Removes tables that were trained in place, and all that belongs to them.</summary>

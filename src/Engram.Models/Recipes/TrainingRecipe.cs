@@ -31,7 +31,7 @@ public record TrainingRecipe
     public double LearningRate { get; init; } = 6e-3;
 
     /// <summary>Updates of linear warm-up.</summary>
-    /// <value>Default: 5 % of the updates, at most 2000.</value>
+    /// <value>At most <see cref="Steps"/>. Default: 5 % of the updates, at most 2000.</value>
     public long? WarmupSteps { get; init; }
 
     /// <summary>How the learning rate leaves its plateau.</summary>
@@ -81,6 +81,7 @@ public record TrainingRecipe
         Require((Int128)Sequences * AccumulationSteps * Length <= Array.MaxLength, "Tokens per update", (Int128)Sequences * AccumulationSteps * Length, $"at most {Array.MaxLength}");
         Require(LearningRate is > 0 and <= LargestFactor, nameof(LearningRate), LearningRate, $"above 0 and at most {LargestFactor}");
         Require(WarmupSteps is null or >= 0, nameof(WarmupSteps), WarmupSteps, "at least 0");
+        Require(WarmupSteps is null || WarmupSteps <= Steps, nameof(WarmupSteps), WarmupSteps, $"at most the {Steps} updates of the run: beyond them the peak is never reached");
         Require(WeightDecay >= 0 && WeightDecay * LearningRate <= LargestFactor, nameof(WeightDecay), WeightDecay, $"at least 0, and at most {LargestFactor} when multiplied by the learning rate");
         Require(ClipNorm > 0 && double.IsFinite(ClipNorm), nameof(ClipNorm), ClipNorm, "finite and above 0");
         Require(TableLearningRateMultiplier >= 0 && double.IsFinite(TableLearningRateMultiplier), nameof(TableLearningRateMultiplier), TableLearningRateMultiplier, "finite and at least 0");

@@ -36,8 +36,9 @@ internal sealed class QuickstartReport(QuickstartStudy study, QuickstartFolder f
         Section("What the numbers say", string.Concat(findings.Select(finding => $"<p><b>{Html.Escape(finding.Question)}.</b> {Html.Escape(finding.Answer)}</p>\n")));
         Section("The models", ArmTable() + ArmNotes());
         if (_severalSeeds)
-            Section("Differences, paired by seed", DifferenceTable() + SeedChart().Svg());
-        Section(_severalSeeds ? $"Curves of seed {_first.Seed}" : "Curves", ValidationChart().Svg() + TrainingChart().Svg());
+            Section("Differences, paired by seed", DifferenceTable() + SeedChart().Figure("Each point is one training; the arms stand side by side, so that differences between arms can be seen beside those between seeds."));
+        Section(_severalSeeds ? $"Curves of seed {_first.Seed}" : "Curves", ValidationChart().Figure("Loss on text that is not trained on. Lower is better; only the ends of the curves compare finished models.")
+                + TrainingChart().Figure("The same on the text of the updates."));
         Section("Memory switched off, rows shuffled", MemoryTable());
         Section("What the memory lets through", gates);
         Section("Sample texts", Samples());

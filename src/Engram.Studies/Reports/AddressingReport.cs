@@ -9,7 +9,7 @@ public static class AddressingReport
     private const double PointsPerDecade = 8;
 
     // Distinct also for readers who see few colours.
-    private static readonly string[] Colors = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"];
+    private static readonly string[] Colors = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999"];
 
     /// <summary>A whole page: one file, nothing fetched.</summary>
     /// <param name="title">Plain text, for example model and corpus.</param>
@@ -24,7 +24,9 @@ public static class AddressingReport
                 .Append(Html.Table(["order, head", "rows", "touched", "random hash", "deviations", "n-grams per touched row", "collision rate", "random hash", "of look-ups"], layer.Heads.Select(Cells)))
                 .Append("<p class=\"note\">Collision rate: share of the distinct n-grams that share their row with another one; of look-ups: the same weighted by traffic. "
                     + $"Deviations: by how many standard deviations n-grams are spread less evenly than by a hash that draws rows at random. {Html.Escape(Equal(layer))}</p>\n")
-                .Append(TrafficChart(traffic).Svg()).Append(CacheChart(traffic, layer.Rows).Svg()).Append(CollisionChart(layer).Svg());
+                .Append(TrafficChart(traffic).Figure("How often the rows were read, from the most read one on. A steep line means that few rows have most of the traffic."))
+                .Append(CacheChart(traffic, layer.Rows).Figure("The share of reads that a cache of so many rows answers: filled with the most read rows, or with those read last."))
+                .Append(CollisionChart(layer).Figure("The share of the distinct n-grams that share their row with another one, for each head; dashed, what a hash that draws rows at random would have."));
         }
         return Html.Page(title, page.ToString());
     }
@@ -70,7 +72,7 @@ public static class AddressingReport
         var lines = layer.Heads.GroupBy(head => head.Order).SelectMany((heads, i) => (ChartLine[])
         [
             new($"order {heads.Key}", Colors[i % Colors.Length], [.. heads.Select(head => (double)head.Head)], [.. heads.Select(head => head.CollisionRate)], Connected: false),
-            new($"order {heads.Key}, random hash", Colors[i % Colors.Length], [.. heads.Select(head => (double)head.Head)], [.. heads.Select(head => head.ExpectedCollisionRate)]),
+            new($"order {heads.Key}, random hash", Colors[i % Colors.Length], [.. heads.Select(head => (double)head.Head)], [.. heads.Select(head => head.ExpectedCollisionRate)], Dashed: true),
         ]).ToList();
         return new LineChart("Distinct n-grams that share their row", "head", "collision rate", lines)
         {

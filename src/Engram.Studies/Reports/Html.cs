@@ -6,15 +6,23 @@ namespace Engram.Studies.Reports;
 internal static class Html
 {
     private const string Style = """
-        body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+        :root { color-scheme: light dark; --text: #222; --ground: #fff; --quiet: #5a5a5a; --rule: #ddd; --strong-rule: #888; --code: #f5f5f3; --prompt: #777; }
+        @media (prefers-color-scheme: dark) {
+          :root { --text: #e4e4e1; --ground: #17181b; --quiet: #a9a9a5; --rule: #3a3b3f; --strong-rule: #8a8a86; --code: #222327; --prompt: #9a9a96; }
+        }
+        body { font: 16px/1.5 system-ui, sans-serif; color: var(--text); background: var(--ground); max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
         h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
-        table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }
-        th, td { padding: .25rem .8rem; border-bottom: 1px solid #ddd; text-align: right; vertical-align: top; }
-        th:first-child, td:first-child { text-align: left; white-space: nowrap; } thead th { border-bottom: 2px solid #888; font-weight: 600; }
-        svg { width: 100%; height: auto; margin: .5rem 0; }
-        pre, code { font: 14px/1.45 ui-monospace, monospace; } pre { background: #f5f5f3; padding: .8rem; white-space: pre-wrap; overflow-wrap: anywhere; }
-        .note { color: #555; font-size: .92rem; } .swatch { display: inline-block; width: .8em; height: .8em; margin-right: .5em; }
-        .prompt { color: #888; }
+        /* What is wider than the screen scrolls by itself; the page does not. */
+        .wide { overflow-x: auto; margin: 1rem 0; }
+        table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+        th, td { padding: .25rem .8rem; border-bottom: 1px solid var(--rule); text-align: right; vertical-align: top; } td { white-space: nowrap; }
+        th:first-child, td:first-child { text-align: left; white-space: nowrap; } thead th { border-bottom: 2px solid var(--strong-rule); font-weight: 600; vertical-align: bottom; }
+        figure { margin: 1.5rem 0; } figure svg { width: 100%; min-width: 34rem; height: auto; display: block; } figcaption { color: var(--quiet); font-size: .92rem; }
+        svg text { fill: var(--text); } svg .axis { stroke: var(--strong-rule); } svg .grid { stroke: var(--rule); }
+        pre, code { font: 14px/1.45 ui-monospace, monospace; } pre { background: var(--code); padding: .8rem; white-space: pre-wrap; overflow-wrap: anywhere; }
+        a { color: light-dark(#0b5cad, #7db8f0); }
+        .note { color: var(--quiet); font-size: .92rem; } .swatch { display: inline-block; width: .8em; height: .8em; margin-right: .5em; }
+        .prompt { color: var(--prompt); } .verdict { font-weight: 600; } .words td { text-align: left; white-space: normal; min-width: 6rem; }
         """;
 
     /// <summary>Text as it may stand between tags and in quoted attributes.</summary>
@@ -45,7 +53,11 @@ internal static class Html
     /// <param name="header">Elements or escaped text, one per column.</param>
     /// <param name="rows">The same for each row.</param>
     public static string Table(IReadOnlyList<string> header, IEnumerable<IReadOnlyList<string>> rows) =>
-        $"<table><thead><tr>{Cells("th", header)}</tr></thead><tbody>{string.Concat(rows.Select(row => $"<tr>{Cells("td", row)}</tr>"))}</tbody></table>\n";
+        $"<div class=\"wide\"><table><thead><tr>{Cells("th", header)}</tr></thead><tbody>{string.Concat(rows.Select(row => $"<tr>{Cells("td", row)}</tr>"))}</tbody></table></div>\n";
+
+    /// <summary>A table of sentences, which break where they must.</summary>
+    /// <inheritdoc cref="Table"/>
+    public static string Words(IReadOnlyList<string> header, IEnumerable<IReadOnlyList<string>> rows) => Table(header, rows).Replace("<table>", "<table class=\"words\">", StringComparison.Ordinal);
 
     private static string Cells(string tag, IReadOnlyList<string> cells) => string.Concat(cells.Select(cell => $"<{tag}>{cell}</{tag}>"));
 }

@@ -11,7 +11,15 @@ namespace Engram.Studies.Reports;
 /// <param name="X">Positions, ascending.</param>
 /// <param name="Y">Values at the positions.</param>
 /// <param name="Connected">Draws a line; otherwise only markers.</param>
-public sealed record ChartLine(string Name, string Color, IReadOnlyList<double> X, IReadOnlyList<double> Y, bool Connected = true);
+/// <param name="Dashed">Draws the line in dashes: a reference, a fit or a published curve beside measured ones.</param>
+public sealed record ChartLine(string Name, string Color, IReadOnlyList<double> X, IReadOnlyList<double> Y, bool Connected = true, bool Dashed = false)
+{
+    /// <summary>Half the length of a bar through each point, which shows its noise; null for none.</summary>
+    public IReadOnlyList<double>? Noise { get; init; }
+
+    /// <summary>Whether the points of a connected line have markers.</summary>
+    public bool Markers { get; init; }
+}
 
 /// <summary>
 /// A chart of lines, drawn by ScottPlot. Its text in the SVG is ours: Skia needs a font file to write any, which machines without a desktop often lack,
@@ -25,7 +33,11 @@ internal sealed class LineChart(string title, string xTitle, string yTitle, IRea
 {
     private const int Width = 820, Height = 420;
     private const int Left = 64, Right = 16, Bottom = 52, Top = 36;
-    private const int LegendLine = 20;
+    private const int LegendLine = 20, LegendKey = 34, LegendGap = 22;
+    private const double CharacterWidth = 7.4;   // of 13 px sans-serif text, on the safe side
+
+    // Drawn in these colours, and then given to the page, whose theme decides.
+    private static readonly (Color Drawn, string Class)[] Themed = [(Color.FromHex("#010203"), "axis"), (Color.FromHex("#020304"), "grid")];
     private const int MaxTicks = 10;
 
     /// <summary>Names instead of numbers along the horizontal axis; null for numbers.</summary>
@@ -40,16 +52,24 @@ internal sealed class LineChart(string title, string xTitle, string yTitle, IRea
     /// <summary>Whether the vertical axis is logarithmic: then all values are above 0.</summary>
     public bool LogY { get; init; }
 
+    /// <summary>Whether a horizontal axis of numbers begins at 0; otherwise a little left of the first point.</summary>
+    public bool FromZero { get; init; } = true;
+
     /// <summary>The whole range of values; null for the part that matters after the first fifth.</summary>
     public (double Bottom, double Top)? Values { get; init; }
 
-    /// <summary>The chart as one svg element that refers to nothing outside it.</summary>
+    /// <summary>The chart with its sentence below, as an element of <see cref="Html.Page"/>, whose theme colours it.</summary>
+    /// <param name="caption">What is seen; plain text.</param>
+    public string Figure(string caption) => $"<figure><div class=\"wide\">{Svg()}</div><figcaption>{Html.Escape(caption)}</figcaption></figure>\n";
+
+    /// <summary>The chart as one svg element that refers to nothing outside it. The legend stands below the plot, so that it never covers a line.</summary>
     public string Svg()
     {
         using var plot = Draw(text: false);
         var svg = plot.GetSvgXml(Width, Height);
         var body = svg[svg.IndexOf("<svg", StringComparison.Ordinal)..svg.LastIndexOf("</svg>", StringComparison.Ordinal)];
-        return $"{Scalable(body)}{Labels(plot)}</svg>";
+        var (legend, rows) = LegendBelow();
+        return $"{Scalable(WithTheme(body), Height + (rows * LegendLine))}{Labels(plot)}{legend}</svg>";
     }
 
     /// <summary>The chart as a picture.</summary>
@@ -72,30 +92,41 @@ internal sealed class LineChart(string title, string xTitle, string yTitle, IRea
             var scatter = plot.Add.Scatter(OnAxis(line.X, LogX), OnAxis(line.Y, LogY), Color.FromHex(line.Color));
             scatter.LegendText = line.Name;
             scatter.LineWidth = line.Connected ? 2 : 0;
-            scatter.MarkerSize = line.Connected ? 0 : 9;
+            scatter.LinePattern = line.Dashed ? LinePattern.Dashed : LinePattern.Solid;
+            scatter.MarkerSize = !line.Connected ? 9 : line.Markers ? 7 : 0;
+            if (line.Noise is { } noise)
+            {
+                var bars = plot.Add.ErrorBar(OnAxis(line.X, LogX), OnAxis(line.Y, LogY), [.. noise]);
+                bars.Color = Color.FromHex(line.Color);
+                bars.LineWidth = 1.5f;
+            }
         }
         var (bottom, top) = LogY ? LogRange(lines.SelectMany(line => line.Y)) : Values ?? Range();
         var x = lines.SelectMany(line => line.X);
-        var (left, right) = LogX ? LogRange(x) : Categories is null ? (0, x.Max() * 1.02) : (-0.5, Categories.Count - 0.5);
+        var (left, right) = LogX ? LogRange(x) : Categories is not null ? (-0.5, Categories.Count - 0.5)
+            : FromZero ? (0, x.Max() * 1.02) : (x.Min() - (0.03 * (x.Max() - x.Min())), x.Max() + (0.03 * (x.Max() - x.Min())));
         plot.Axes.SetLimits(left, right, bottom, top);
         plot.Axes.Left.TickGenerator = LogY ? Powers(bottom, top) : new ScottPlot.TickGenerators.NumericFixedInterval(Interval(top - bottom));
         plot.Axes.Bottom.TickGenerator = LogX ? Powers(left, right) : Categories is null
             ? new ScottPlot.TickGenerators.NumericFixedInterval(Interval(x.Max()))
             : new ScottPlot.TickGenerators.NumericManual([.. Enumerable.Range(0, Categories.Count).Select(i => (double)i)], [.. Categories]);
         plot.Axes.Top.IsVisible = plot.Axes.Right.IsVisible = false;
-        plot.Layout.Fixed(new PixelPadding(Left, Right, Bottom, Top));
         if (text)
         {
             plot.Title(title);
             plot.XLabel(xTitle);
             plot.YLabel(yTitle);
-            plot.ShowLegend(Alignment.UpperRight);
+            if (HasLegend) plot.ShowLegend(Edge.Bottom);
             // Skia's default is any font at all, often a serif one.
             if (SKFontManager.Default.FontFamilies.Where(name => name.Contains("Sans")).MinBy(name => name.Length) is { } sans)
                 plot.Font.Set(sans);
         }
         else
         {
+            plot.Layout.Fixed(new PixelPadding(Left, Right, Bottom, Top));
+            plot.FigureBackground.Color = plot.DataBackground.Color = Colors.Transparent;
+            plot.Axes.Color(Themed[0].Drawn);
+            plot.Grid.MajorLineColor = Themed[1].Drawn;
             plot.Axes.Left.TickLabelStyle.IsVisible = plot.Axes.Bottom.TickLabelStyle.IsVisible = false;
             plot.HideLegend();
         }
@@ -124,15 +155,18 @@ internal sealed class LineChart(string title, string xTitle, string yTitle, IRea
         return (low - air, high + air);
     }
 
-    /// <summary>A tick at every power of ten.</summary>
+    /// <summary>A tick at every power of ten; at 1, 2 and 5 times each where the axis spans less than two.</summary>
     private static ScottPlot.TickGenerators.NumericManual Powers(double low, double high)
     {
-        var exponents = Enumerable.Range((int)Math.Ceiling(low), Math.Max(0, (int)Math.Floor(high) - (int)Math.Ceiling(low) + 1)).ToList();
-        return new([.. exponents.Select(exponent => (double)exponent)], [.. exponents.Select(Power)]);
+        var steps = high - low < 2 ? (int[])[1, 2, 5] : [1];
+        var values = Enumerable.Range((int)Math.Floor(low), (int)Math.Ceiling(high) - (int)Math.Floor(low) + 1)
+            .SelectMany(exponent => steps.Select(step => step * Math.Pow(10, exponent)))
+            .Where(value => Math.Log10(value) >= low && Math.Log10(value) <= high).ToList();
+        return new([.. values.Select(Math.Log10)], [.. values.Select(Label)]);
 
-        static string Power(int exponent) => exponent is >= -3 and <= 5
-            ? Math.Pow(10, exponent).ToString(exponent < 0 ? "0.###" : "#,0", System.Globalization.CultureInfo.InvariantCulture)
-            : $"1e{exponent}";
+        static string Label(double value) => value is >= 0.001 and < 1e6
+            ? value.ToString(value < 1 ? "0.###" : "#,0", System.Globalization.CultureInfo.InvariantCulture)
+            : value.ToString("0e0", System.Globalization.CultureInfo.InvariantCulture);
     }
 
     // 1, 2 or 5 times a power of ten.
@@ -142,12 +176,39 @@ internal sealed class LineChart(string title, string xTitle, string yTitle, IRea
         return new[] { 1, 2, 5, 10 }.Select(factor => factor * power).First(interval => range / interval <= MaxTicks);
     }
 
-    private static string Scalable(string svg) => svg.Replace($"width=\"{Width}\" height=\"{Height}\">", $"viewBox=\"0 0 {Width} {Height}\" role=\"img\">");
+    private bool HasLegend => Legend ?? Categories is null;
+
+    private static string Scalable(string svg, int height) =>
+        svg.Replace($"width=\"{Width}\" height=\"{Height}\">", $"viewBox=\"0 0 {Width} {height}\" role=\"img\">");
+
+    private static string WithTheme(string svg) =>
+        Themed.Aggregate(svg, (so, themed) => so.Replace($"stroke=\"{themed.Drawn.ToHex()}\"", $"class=\"{themed.Class}\"", StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>Keys and names, as many in a row as fit.</summary>
+    private (string Svg, int Rows) LegendBelow()
+    {
+        if (!HasLegend) return ("", 0);
+        var text = new StringBuilder("<g font-family=\"system-ui, sans-serif\" font-size=\"13\">");
+        var (x, row) = ((double)Left, 0);
+        // A fit has the colour of its points and no name of its own.
+        foreach (var line in lines.Where(line => line.Name.Length > 0))
+        {
+            var width = LegendKey + (line.Name.Length * CharacterWidth) + LegendGap;
+            if (x > Left && x + width > Width) (x, row) = (Left, row + 1);
+            var y = Height + (row * LegendLine) + 8;
+            text.Append(line.Connected
+                ? $"<path d=\"M{x:0.#} {y}h26\" stroke=\"{line.Color}\" stroke-width=\"3\"{(line.Dashed ? " stroke-dasharray=\"7 4\"" : "")}/>"
+                : $"<circle cx=\"{x + 13:0.#}\" cy=\"{y}\" r=\"4.5\" fill=\"{line.Color}\"/>");
+            text.Append($"<text x=\"{x + LegendKey:0.#}\" y=\"{y + 5}\">{Html.Escape(line.Name)}</text>");
+            x += width;
+        }
+        return (text.Append("</g>").ToString(), row + 1);
+    }
 
     private string Labels(Plot plot)
     {
         var data = new PixelRect(Left, Width - Right, Height - Bottom, Top);
-        var text = new StringBuilder("<g font-family=\"system-ui, sans-serif\" font-size=\"13\" fill=\"#222\">");
+        var text = new StringBuilder("<g font-family=\"system-ui, sans-serif\" font-size=\"13\">");
         foreach (var tick in plot.Axes.Bottom.TickGenerator.Ticks.Where(tick => tick.IsMajor && plot.Axes.Bottom.Range.Contains(tick.Position)))
             Text(plot.Axes.Bottom.GetPixel(tick.Position, data), Height - Bottom + 20, "middle", tick.Label);
         foreach (var tick in plot.Axes.Left.TickGenerator.Ticks.Where(tick => tick.IsMajor && plot.Axes.Left.Range.Contains(tick.Position)))
@@ -155,12 +216,6 @@ internal sealed class LineChart(string title, string xTitle, string yTitle, IRea
         Text(Left, Top - 14, "start", title, "font-weight=\"600\"");
         Text((Left + Width - Right) / 2f, Height - 10, "middle", xTitle);
         Text(0, 0, "middle", yTitle, $"transform=\"translate(16 {(Top + Height - Bottom) / 2}) rotate(-90)\"");
-        for (var i = 0; (Legend ?? Categories is null) && i < lines.Count; i++)
-        {
-            var y = Top + 20 + (i * LegendLine);
-            text.Append($"<rect x=\"{Width - Right - 14}\" y=\"{y - 7}\" width=\"10\" height=\"4\" fill=\"{lines[i].Color}\"/>");
-            Text(Width - Right - 20, y, "end", lines[i].Name);
-        }
         return text.Append("</g>").ToString();
 
         void Text(float x, float y, string anchor, string content, string more = "") =>

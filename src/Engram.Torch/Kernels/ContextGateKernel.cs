@@ -4,6 +4,8 @@ using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace Engram.Torch.Kernels;
 
+// Shape letters: B sequences   T positions   M residual streams   D hidden width
+
 /// <summary>
 /// The memory gate (paper Eq. 4 and 6): norms, scaled dot product, optional signed root, sigmoid and product with the value, one pass each
 /// way. Reference: <see cref="Layers.EngramFusion.GateComposed"/>.
@@ -16,8 +18,6 @@ internal sealed class ContextGateKernel : HostFunction<ContextGateKernel>
     private sealed record Options(double Epsilon, EngramGate Gate);
 
     public override string Name => nameof(ContextGateKernel);
-
-    public static bool Handles(Tensor streams) => HostTensor.Handles(streams);
 
     /// <summary>streams [B, T, M, D], keyValue [B, T, (M + 1)·D], gains [M, D] → gated value [B, T, M, D].</summary>
     public static Tensor Apply(Tensor streams, Tensor keyValue, Tensor queryGain, Tensor keyGain, double epsilon, EngramGate gate) =>

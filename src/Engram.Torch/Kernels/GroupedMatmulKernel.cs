@@ -3,6 +3,8 @@ using static TorchSharp.torch;
 
 namespace Engram.Torch.Kernels;
 
+// Shape letters: N rows   G groups   K inner width   M outer width
+
 /// <summary>
 /// Rows sorted by group, each group times its own matrix, and the gradients of both, straight from the product of the BLAS: many small groups
 /// cost hardly more than a few large ones. Reference: <see cref="Layers.GroupedMatmul.Composed"/>.
@@ -11,7 +13,8 @@ internal sealed unsafe class GroupedMatmulKernel : HostFunction<GroupedMatmulKer
 {
     public override string Name => nameof(GroupedMatmulKernel);
 
-    public static bool Handles(Tensor rows) => HostTensor.Handles(rows) && Blas.Available;
+    /// <summary>Whether the product of the BLAS could be reached in the loaded libtorch.</summary>
+    public static bool Available => Blas.Available;
 
     /// <summary>out[i] = rows[i] · matrices[g]ᵀ for the rows of group g. rows [N, K], matrices [G, M, K] → [N, M].</summary>
     public static Tensor Apply(Tensor rows, Tensor matrices, int[] ends) => apply(rows, matrices, ends);

@@ -12,8 +12,6 @@ namespace Engram.Torch.Kernels;
 /// </summary>
 internal static class HyperConnectionKernel
 {
-    public static bool Handles(Tensor streams) => HostTensor.Handles(streams);
-
     /// <summary>streams [N, n, D] → activated coefficients [N, C].</summary>
     public static Tensor Coefficients(Tensor streams, Tensor fn, Tensor bias, Tensor scale, int rounds, double epsilon, double normEpsilon) =>
         CoefficientsFunction.apply(streams, fn, bias, scale, new CoefficientOptions(rounds, (float)epsilon, normEpsilon));
@@ -104,6 +102,10 @@ internal static class HyperConnectionKernel
                         sinkhorn.Backward(pd + (long)block * c + 2 * n, c, end - block, pdl, n * n);
                         for (var t = block; t < end; t++)
                         {
+                            // Where all streams are equal (always in the first connection), so are the gradients of all sources of a stream. Their weights sum to 1
+                            // whatever the logits are, so these have no gradient; what the rounds leave of it is ε and rounding, which Muon would make a whole update of.
+                            if (SourcesAreAlike(pd + (long)t * c + 2 * n, n))
+                                new Span<float>(pdl + (t - block) * n * n, n * n).Clear();
                             var sum = 0f;
                             for (var k = 0; k < c; k++)
                             {
@@ -124,6 +126,16 @@ internal static class HyperConnectionKernel
             var flat = x.view(tokens, width);
             var dx = dRaw.mm(fn).Accumulate(flat, along.unsqueeze(1));
             return [dx.view(x.shape), dRaw.t().mm(flat), dBiasParts.sum([0L]), dScaleParts.sum([0L]), null!];
+        }
+
+        /// <summary>Whether every source has the same gradient at each destination: [source, destination].</summary>
+        private static unsafe bool SourcesAreAlike(float* gradient, int n)
+        {
+            var first = new ReadOnlySpan<float>(gradient, n);
+            for (var m = 1; m < n; m++)
+                if (!first.SequenceEqual(new ReadOnlySpan<float>(gradient + m * n, n)))
+                    return false;
+            return true;
         }
 
         private static int Group(int k, int n) => k < n ? 0 : k < 2 * n ? 1 : 2;

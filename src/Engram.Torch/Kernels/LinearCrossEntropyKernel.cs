@@ -3,6 +3,8 @@ using static TorchSharp.torch;
 
 namespace Engram.Torch.Kernels;
 
+// Shape letters: N rows   D hidden width   V vocabulary
+
 /// <summary>
 /// Mean cross-entropy of a linear read-out in chunks of rows, so that logits stay in the cache instead of crossing memory several times.
 /// Both gradients are made while the chunk's probabilities are at hand. Reference: <c>cross_entropy(h · Wᵀ)</c>.
@@ -17,8 +19,6 @@ internal sealed class LinearCrossEntropyKernel : HostFunction<LinearCrossEntropy
     private const int SummedTerms = 512;
 
     public override string Name => nameof(LinearCrossEntropyKernel);
-
-    public static bool Handles(Tensor hidden) => HostTensor.Handles(hidden);
 
     /// <summary>hidden [N, D], weight [V, D], target id per row → scalar mean loss in nats.</summary>
     public static Tensor Apply(Tensor hidden, Tensor weight, int[] targets) =>

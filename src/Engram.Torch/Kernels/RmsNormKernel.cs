@@ -3,13 +3,14 @@ using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace Engram.Torch.Kernels;
 
+// Shape letters: N rows   D width of a row
+
 /// <summary>RMSNorm with one gain vector, forward and backward in one pass each. Reference: <see cref="Layers.RmsNorm.Composed"/>.</summary>
 internal sealed class RmsNormKernel : HostFunction<RmsNormKernel>
 {
     public override string Name => nameof(RmsNormKernel);
 
-    public static bool Handles(Tensor x, Tensor gain) => HostTensor.Handles(x) && gain.dim() == 1;
-
+    /// <summary>x […, D], gain [D] → […, D].</summary>
     public static Tensor Apply(Tensor x, Tensor gain, double epsilon) => apply(x, gain, epsilon);
 
     public override unsafe Tensor forward(autograd.AutogradContext ctx, params object[] vars)

@@ -3,6 +3,8 @@ using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace Engram.Torch.Kernels;
 
+// Shape letters: B sequences   T positions   M residual streams   D hidden width   κ taps
+
 /// <summary>
 /// The memory's short convolution (paper Eq. 5) with its norm, activation and residual, one pass each way; sequences are independent. Reference:
 /// <see cref="Layers.ShortConvolution.Composed"/>.
@@ -14,8 +16,6 @@ internal sealed class ShortConvolutionKernel : HostFunction<ShortConvolutionKern
     private sealed record Options(int[] Ages, int Kernel, int Dilation, double Epsilon);
 
     public override string Name => nameof(ShortConvolutionKernel);
-
-    public static bool Handles(Tensor u) => HostTensor.Handles(u);
 
     /// <summary>u [B, T, M, D], taps [M·D, 1, κ], gain [M, D] → u + SiLU(Conv(RMSNorm(u))).</summary>
     public static Tensor Apply(Tensor u, Tensor taps, Tensor gain, int[] ages, int kernel, int dilation, double epsilon) =>

@@ -2,6 +2,8 @@ using System.Numerics;
 
 namespace Engram.Torch.Kernels;
 
+// Shape letters: n streams: a matrix is [source, destination], n × n
+
 /// <summary>
 /// Sinkhorn rounds on small square matrices, one matrix per vector lane: softmax over destinations, then alternating divisions by source
 /// and destination sums. Reference: <see cref="Layers.HyperConnection.Sinkhorn"/>.

@@ -2,6 +2,8 @@ using System.Runtime.Intrinsics;
 
 namespace Engram.Torch.Kernels;
 
+// Shape letters: V values of a row
+
 /// <summary>
 /// Softmax of one row of logits in two passes over memory. Sums run in sixteen lanes whatever the machine, so the result depends on the
 /// row alone.

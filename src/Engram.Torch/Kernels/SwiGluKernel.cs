@@ -3,13 +3,14 @@ using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace Engram.Torch.Kernels;
 
+// Shape letters: N rows   w width of gate and of up
+
 /// <summary>silu(gate) ⊙ up on rows [gate | up], one pass each way. Reference: <see cref="Layers.SwiGlu.Composed"/>.</summary>
 internal sealed class SwiGluKernel : HostFunction<SwiGluKernel>
 {
     public override string Name => nameof(SwiGluKernel);
 
-    public static bool Handles(Tensor gateUp) => HostTensor.Handles(gateUp);
-
+    /// <summary>[N, 2w] → [N, w].</summary>
     public static Tensor Apply(Tensor gateUp) => apply(gateUp);
 
     public override unsafe Tensor forward(autograd.AutogradContext ctx, params object[] vars)

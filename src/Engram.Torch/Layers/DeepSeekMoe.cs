@@ -43,7 +43,8 @@ internal sealed class DeepSeekMoe
         // Gates come from the unbiased affinities: the bias only selects.
         var gatesNK = affinities.gather(1, chosenNK);
         if (_configuration.NormTopkProb)
-            gatesNK = gatesNK / gatesNK.sum(-1, keepdim: true).Plus(1e-20);
+            // A single expert's normalised gate is 1 whatever its affinity: the quotient's gradient would be nothing but rounding.
+            gatesNK = perToken == 1 ? gatesNK.Times(0).Plus(1) : gatesNK / gatesNK.sum(-1, keepdim: true).Plus(1e-20);
         gatesNK = gatesNK.Times(_configuration.RoutedScalingFactor);
 
         var (order, position, ends) = SortByExpert(chosen, _configuration.NRoutedExperts);

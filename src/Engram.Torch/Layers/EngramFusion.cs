@@ -70,15 +70,12 @@ internal sealed class EngramFusion
                 gated = gated.Times(_scale);
             tap?.SetGate(ClosedWhereDead(ones([streams.size(0), streams.size(1), _streams], dtype: streams.dtype, device: streams.device), ages));
         }
-        else if (ContextGateKernel.Handles(streams))
-        {
-            gated = ContextGateKernel.Apply(streams, keyValue, _queryGain, _keyGain!, _epsilon, _engram.Gate);
-            tap?.SetGate(ClosedWhereDead(GateComposed(streams, keyValue).Gate, ages));
-        }
         else
         {
-            (gated, var gate) = GateComposed(streams, keyValue);
-            tap?.SetGate(ClosedWhereDead(gate, ages));
+            gated = Fused.Or(streams,
+                kernel: () => ContextGateKernel.Apply(streams, keyValue, _queryGain, _keyGain!, _epsilon, _engram.Gate),
+                twin: () => GateComposed(streams, keyValue).Gated);
+            tap?.SetGate(ClosedWhereDead(GateComposed(streams, keyValue).Gate, ages));
         }
 
         var output = _convolution is null ? gated : _convolution.Forward(gated, ages, state);
@@ -86,7 +83,7 @@ internal sealed class EngramFusion
         return output;
     }
 
-    /// <summary>Gates from tensor operations: any device and type, and the reference of the kernel. Returns (α·v [B, T, M, D], α [B, T, M]).</summary>
+    /// <summary>The twin of the kernel, which keeps no gates: taps ask here. Returns (α·v [B, T, M, D], α [B, T, M]).</summary>
     public (Tensor Gated, Tensor Gate) GateComposed(Tensor streams, Tensor keyValue)
     {
         var (batch, length) = (streams.size(0), streams.size(1));

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Engram.Models.Configuration;
+using Engram.Models.Routing;
 using Engram.Torch.Native;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -65,18 +66,11 @@ internal sealed class ExpertRouter
         {
             for (var e = 0; e < experts; e++)
                 biased[e] = scores[t * experts + e] + _bias[e];
-            KeepBestGroups(biased);
-            for (var k = 0; k < perToken; k++)
-            {
-                var best = 0;
-                for (var e = 1; e < experts; e++)
-                    if (biased[e] > biased[best])
-                        best = e;
-                chosen[t * perToken + k] = best;
-                biased[best] = float.NegativeInfinity;
-                if (countLoad)
-                    _load[best]++;
-            }
+            var own = chosen.AsSpan(t * perToken, perToken);
+            ExpertChoice.Choose(_configuration, biased, own);
+            if (countLoad)
+                foreach (var expert in own)
+                    _load[expert]++;
         }
 
         return chosen;
@@ -89,35 +83,5 @@ internal sealed class ExpertRouter
         for (var e = 0; e < _bias.Length; e++)
             _bias[e] += (float)(speed * Math.Sign(mean - _load[e]));
         Array.Clear(_load);
-    }
-
-    /// <summary>With expert groups: only the best groups, by the sum of their two best biased scores, stay eligible.</summary>
-    private void KeepBestGroups(Span<float> biased)
-    {
-        var groups = _configuration.NGroup;
-        if (groups <= 1)
-            return;
-        var size = biased.Length / groups;
-        Span<float> groupScores = stackalloc float[groups];
-        for (var g = 0; g < groups; g++)
-        {
-            var (first, second) = (float.NegativeInfinity, float.NegativeInfinity);
-            foreach (var score in biased.Slice(g * size, size))
-                if (score > first)
-                    (first, second) = (score, first);
-                else if (score > second)
-                    second = score;
-            groupScores[g] = size > 1 ? first + second : first;
-        }
-
-        for (var dropped = 0; dropped < groups - _configuration.TopkGroup; dropped++)
-        {
-            var worst = -1;
-            for (var g = 0; g < groups; g++)
-                if (!float.IsNaN(groupScores[g]) && (worst < 0 || groupScores[g] <= groupScores[worst]))
-                    worst = g;
-            groupScores[worst] = float.NaN;
-            biased.Slice(worst * size, size).Fill(float.NegativeInfinity);
-        }
     }
 }

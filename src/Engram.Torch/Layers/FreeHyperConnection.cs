@@ -47,9 +47,9 @@ internal sealed class FreeHyperConnection : StreamConnection
         var dynamic = nn.functional.linear(RmsNorm.Unit(streams, _normEpsilon), _fn).tanh();   // [N, n, 2 + n]
         var (readMix, write) = (_scale.narrow(0, 0, 1), _scale.narrow(0, 1, 1));
         var coefficients = cat([dynamic.select(2, 0) * readMix, dynamic.select(2, 1) * write, dynamic.narrow(2, 2, n).flatten(1) * readMix], 1).Plus(_base);
-        var input = HyperConnectionKernel.Handles(streams)
-            ? HyperConnectionKernel.Read(streams, coefficients)
-            : (coefficients.narrow(1, 0, n).unsqueeze(-1) * streams).sum(1);
+        var input = Fused.Or(streams,
+            kernel: () => HyperConnectionKernel.Read(streams, coefficients),
+            twin: () => (coefficients.narrow(1, 0, n).unsqueeze(-1) * streams).sum(1));
         return (input, coefficients);
     }
 }

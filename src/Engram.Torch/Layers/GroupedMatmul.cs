@@ -3,6 +3,8 @@ using static TorchSharp.torch;
 
 namespace Engram.Torch.Layers;
 
+// Shape letters: N rows   G groups   K inner width   M outer width
+
 /// <summary>Rows sorted by group, each group times its own matrix: the arithmetic of routed experts, without padding or dropping.</summary>
 internal static class GroupedMatmul
 {
@@ -19,22 +21,22 @@ internal static class GroupedMatmul
     /// <param name="rows">Sorted by group, contiguous.</param>
     /// <param name="matrices">One matrix [out, in] per group.</param>
     /// <param name="ends">Exclusive end of each group's rows, ascending; the last is N. Groups may be empty.</param>
-    public static Tensor Apply(Tensor rows, Tensor matrices, int[] ends)
-    {
-        if (GroupedMatmulKernel.Handles(rows))
-            return GroupedMatmulKernel.Apply(rows, matrices, ends);
-        // The fused operator takes single precision and 16-byte aligned rows only.
-        return rows.dtype == ScalarType.Float32 && rows.size(1) % 4 == 0 && matrices.size(1) % 4 == 0 ? Fused(rows, matrices, ends) : Composed(rows, matrices, ends);
-    }
+    public static Tensor Apply(Tensor rows, Tensor matrices, int[] ends) => Fused.Or(rows,
+        kernel: () => GroupedMatmulKernel.Available ? GroupedMatmulKernel.Apply(rows, matrices, ends) : OnDevice(rows, matrices, ends),
+        twin: () => OnDevice(rows, matrices, ends));
+
+    // The operator of libtorch takes single precision and 16-byte aligned rows only.
+    private static Tensor OnDevice(Tensor rows, Tensor matrices, int[] ends) =>
+        rows.dtype == ScalarType.Float32 && rows.size(1) % 4 == 0 && matrices.size(1) % 4 == 0 ? InOneCall(rows, matrices, ends) : Composed(rows, matrices, ends);
 
     /// <summary>The operator of libtorch: for devices that the kernel does not reach.</summary>
-    internal static Tensor Fused(Tensor rows, Tensor matrices, int[] ends)
+    internal static Tensor InOneCall(Tensor rows, Tensor matrices, int[] ends)
     {
         var endsTensor = tensor(ends, dtype: ScalarType.Int32, device: rows.device);
         return (Tensor)Script.Value.invoke("grouped_mm", rows, matrices.transpose(1, 2), endsTensor);
     }
 
-    /// <summary>One product per group: any type and width, and the reference of the others.</summary>
+    /// <summary>The twin of both: one product per group, any type and width.</summary>
     public static Tensor Composed(Tensor rows, Tensor matrices, int[] ends)
     {
         var products = new List<Tensor>(ends.Length);

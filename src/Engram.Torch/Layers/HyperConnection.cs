@@ -52,15 +52,15 @@ internal sealed class HyperConnection : StreamConnection
     }
 
     /// <inheritdoc/>
-    public override (Tensor Input, Tensor Coefficients) Read(Tensor streams)
-    {
-        if (!HyperConnectionKernel.Handles(streams))
-            return ReadComposed(streams);
-        var coefficients = HyperConnectionKernel.Coefficients(streams, _fn, _base, _scale, _rounds, _epsilon, _normEpsilon);
-        return (HyperConnectionKernel.Read(streams, coefficients), coefficients);
-    }
+    public override (Tensor Input, Tensor Coefficients) Read(Tensor streams) => Fused.Or(streams,
+        kernel: () =>
+        {
+            var coefficients = HyperConnectionKernel.Coefficients(streams, _fn, _base, _scale, _rounds, _epsilon, _normEpsilon);
+            return (HyperConnectionKernel.Read(streams, coefficients), coefficients);
+        },
+        twin: () => ReadComposed(streams));
 
-    /// <summary><see cref="Read"/> from tensor operations: any device and type, and the reference of the kernel.</summary>
+    /// <summary>The twin of the kernels.</summary>
     public (Tensor Input, Tensor Coefficients) ReadComposed(Tensor streams)
     {
         var n = _streams;

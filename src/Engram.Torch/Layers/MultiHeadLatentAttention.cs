@@ -69,8 +69,9 @@ internal sealed class MultiHeadLatentAttention
     /// <param name="mask">True where position t may see position u, [B or 1, 1, T, U]; null for plain causal attention of sequences at one position.</param>
     /// <param name="state">Latents and rotary keys of earlier positions, extended by this call; null for whole sequences.</param>
     /// <param name="absorbed">Multiplies the up-projections into query and output instead of expanding keys and values (same function).</param>
+    /// <param name="segments">Lengths of documents, end to end over whole sequences, that attention stays within (<see cref="AttentionMask.Segments"/>); null with a mask.</param>
     /// <param name="remembered">What a memory adds to the values of all heads, [B, T, 1, H·v]; keys and values are then always expanded.</param>
-    public Tensor Forward(Tensor x, Tensor angles, Tensor? mask, LayerState? state, bool absorbed, Tensor? remembered = null)
+    public Tensor Forward(Tensor x, Tensor angles, Tensor? mask, LayerState? state, bool absorbed, long[]? segments = null, Tensor? remembered = null)
     {
         var (batch, length) = (x.size(0), x.size(1));
         var q = Query(x).view(batch, length, _heads, _nope + _rope);
@@ -87,8 +88,18 @@ internal sealed class MultiHeadLatentAttention
                 remembered = held.Append(StatePart.Value, remembered);
         }
 
-        var heads = absorbed && remembered is null ? Absorbed(qNope, qRope, latent, kRope, mask) : Naive(qNope, qRope, latent, kRope, mask, remembered);
+        var heads = absorbed && remembered is null ? Absorbed(qNope, qRope, latent, kRope, mask) : Naive(qNope, qRope, latent, kRope, mask, segments, remembered);
         return nn.functional.linear(heads, _output);
+    }
+
+    /// <summary>
+    /// Whether T new positions of sequences with a past cost less in the absorbed form. A score and a mixture take 2r + p products for each pair of positions there and n + p + v here, where each visible
+    /// position is expanded by r (n + v) first.
+    /// </summary>
+    public static bool AbsorbingPays(ModelConfiguration configuration, int length)
+    {
+        var (latent, expanded) = ((long)configuration.KvLoraRank, (long)configuration.QkNopeHeadDim + configuration.VHeadDim);
+        return length * (2 * latent - expanded) < latent * expanded;
     }
 
     private Tensor Query(Tensor x) => _q is not null
@@ -96,29 +107,48 @@ internal sealed class MultiHeadLatentAttention
         : nn.functional.linear(RmsNorm.Apply(nn.functional.linear(x, _qDown!), _qGain!, _epsilon), _qUp!);
 
     /// <summary>Expands keys and values of every visible position. Returns [B, T, H·v].</summary>
-    private Tensor Naive(Tensor qNope, Tensor qRope, Tensor latent, Tensor kRope, Tensor? mask, Tensor? remembered)
+    private Tensor Naive(Tensor qNope, Tensor qRope, Tensor latent, Tensor kRope, Tensor? mask, long[]? segments, Tensor? remembered)
     {
         var (batch, length, visible) = (qNope.size(0), qNope.size(1), latent.size(1));
         var up = nn.functional.linear(latent, _kvUp).view(batch, visible, _heads, _nope + _value);
-        var keyWidth = _nope + _rope;
-        var q = cat([qNope, qRope], -1).transpose(1, 2);
-        var k = cat([up.narrow(-1, 0, _nope), kRope.unsqueeze(2).expand(batch, visible, _heads, _rope)], -1).transpose(1, 2);
+        var q = cat([qNope, qRope], -1);
+        var k = cat([up.narrow(-1, 0, _nope), kRope.unsqueeze(2).expand(batch, visible, _heads, _rope)], -1);
         var v = up.narrow(-1, _nope, _value);
         if (remembered is not null)
             v = v.Plus(remembered.view(batch, visible, _heads, _value));
-        v = v.transpose(1, 2);
 
+        // The fused kernel scales by 1/√(key width) itself. It wants values as wide as keys: without that libtorch writes all scores down.
+        var (key, width) = (_nope + _rope, Math.Max(_nope + _rope, _value));
+        var scale = _beyondKeyWidth * Math.Sqrt((double)width / key);
+        if (scale != 1)
+            q = q.Times(scale);
+        (q, k, v) = (Widened(q, width), Widened(k, width), Widened(v, width));
+        var o = segments is null ? Attend(q, k, v, mask) : Within(segments, q, k, v);
+        return o.narrow(-1, 0, _value).reshape(batch, length, _heads * _value);
+    }
+
+    /// <summary>Zeros behind the last elements do not change a product, and are cut off a mixture.</summary>
+    private static Tensor Widened(Tensor x, long width) => x.size(-1) == width ? x : nn.functional.pad(x, [0, width - x.size(-1)]);
+
+    /// <summary>q [B, T, H, w], k and v [B, U, H, w] → [B, T, H, w].</summary>
+    private static Tensor Attend(Tensor q, Tensor k, Tensor v, Tensor? mask)
+    {
+        var (length, visible) = (q.size(1), k.size(1));
         // The fused kernel aligns its own causal mask with the first visible position: right for whole sequences only.
         if (mask is null && length != visible && length > 1)
             mask = AttentionMask.Causal(length, visible, q.device);
+        return nn.functional.scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), mask, 0.0, is_casual: mask is null && length == visible).transpose(1, 2);
+    }
 
-        // The fused kernel wants values as wide as keys and scales by 1/√(key width) itself.
-        if (_beyondKeyWidth != 1)
-            q = q.Times(_beyondKeyWidth);
-        if (_value < keyWidth)
-            v = nn.functional.pad(v, [0, keyWidth - _value]);
-        var o = nn.functional.scaled_dot_product_attention(q, k, v, mask, 0.0, is_casual: mask is null && length == visible);
-        return o.narrow(-1, 0, _value).transpose(1, 2).reshape(batch, length, _heads * _value);
+    /// <summary>Plain causal attention within each of consecutive documents: what a mask of documents says, without its T² numbers. q, k, v [B, T, H, w] → [B, T, H, w].</summary>
+    private static Tensor Within(long[] segments, Tensor q, Tensor k, Tensor v)
+    {
+        Tensor[] Parts(Tensor x) => x.flatten(0, 1).unsqueeze(0).split(segments, 1);
+        var (queries, keys, values) = (Parts(q), Parts(k), Parts(v));
+        var outputs = new Tensor[segments.Length];
+        for (var i = 0; i < outputs.Length; i++)
+            outputs[i] = Attend(queries[i], keys[i], values[i], null);
+        return cat(outputs, 1).view(q.shape);
     }
 
     /// <summary>Scores against the latents themselves: multi-query attention of width r + p. Returns [B, T, H·v].</summary>

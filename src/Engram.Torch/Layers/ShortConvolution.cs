@@ -37,14 +37,11 @@ internal sealed class ShortConvolution
     /// <param name="u">Gated values.</param>
     /// <param name="ages">For every position (row-major [B, T]) how many positions before it the taps may read; −1 at a dead position, where u is zero.</param>
     /// <param name="state">Normalised values of the positions before, extended by this call; null for whole sequences.</param>
-    public Tensor Forward(Tensor u, int[] ages, LayerState? state)
-    {
-        if (state is null && ShortConvolutionKernel.Handles(u))
-            return ShortConvolutionKernel.Apply(u, _taps, _gain, ages, _kernel, _dilation, NormEpsilon);
-        return Composed(u, ages, state);
-    }
+    public Tensor Forward(Tensor u, int[] ages, LayerState? state) => state is not null ? Composed(u, ages, state) : Fused.Or(u,
+        kernel: () => ShortConvolutionKernel.Apply(u, _taps, _gain, ages, _kernel, _dilation, NormEpsilon),
+        twin: () => Composed(u, ages, state: null));
 
-    /// <summary>The same from tensor operations: any device and type, with state, and the reference of the kernel.</summary>
+    /// <summary>The twin of the kernel, and the only one that continues a sequence.</summary>
     public Tensor Composed(Tensor u, int[] ages, LayerState? state)
     {
         var (batch, length, channels) = (u.size(0), u.size(1), u.size(2) * u.size(3));

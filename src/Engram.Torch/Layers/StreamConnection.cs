@@ -32,11 +32,11 @@ internal abstract class StreamConnection
     public abstract (Tensor Input, Tensor Coefficients) Read(Tensor streams);
 
     /// <summary>X'[k] = post[k] · y + Σ_m comb[m, k] X[m]. Returns [N, n, D].</summary>
-    public Tensor Write(Tensor streams, Tensor output, Tensor coefficients) => HyperConnectionKernel.Handles(streams)
-        ? HyperConnectionKernel.Write(streams, output, coefficients)
-        : WriteComposed(streams, output, coefficients);
+    public Tensor Write(Tensor streams, Tensor output, Tensor coefficients) => Fused.Or(streams,
+        kernel: () => HyperConnectionKernel.Write(streams, output, coefficients),
+        twin: () => WriteComposed(streams, output, coefficients));
 
-    /// <summary><see cref="Write"/> from tensor operations.</summary>
+    /// <summary>The twin of the kernel.</summary>
     public static Tensor WriteComposed(Tensor streams, Tensor output, Tensor coefficients)
     {
         var n = streams.size(1);

@@ -1,8 +1,11 @@
 using Engram.Models.Configuration;
+using Engram.Torch.Kernels;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace Engram.Torch.Layers;
+
+// Shape letters: N tokens   D hidden width   w inner width
 
 /// <summary>Gated feed-forward network: W_down( silu(W_gate x) ⊙ W_up x ). Gate and up projections are one matrix, gate rows first.</summary>
 internal sealed class SwiGlu
@@ -22,9 +25,9 @@ internal sealed class SwiGlu
 
     /// <summary>silu(gate) ⊙ up for rows laid out as [gate | up]: [N, 2w] → [N, w].</summary>
     public static Tensor Activate(Tensor gateUp) =>
-        Kernels.SwiGluKernel.Handles(gateUp) ? Kernels.SwiGluKernel.Apply(gateUp) : Composed(gateUp);
+        Fused.Or(gateUp, kernel: () => SwiGluKernel.Apply(gateUp), twin: () => Composed(gateUp));
 
-    /// <summary>The same from tensor operations: any device and type, and the reference of the kernel.</summary>
+    /// <summary>The twin of the kernel.</summary>
     public static Tensor Composed(Tensor gateUp)
     {
         var width = gateUp.size(-1) / 2;

@@ -48,11 +48,12 @@ public sealed class DenseOptimizer : IDisposable
 
     /// <summary>Updates every parameter in place with the gradient it holds.</summary>
     /// <param name="learningRate">Step size of this update.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The learning rate is negative or not finite.</exception>
+    /// <param name="gradientNorm">Norm of all gradients of the model together, as they are now: what is rounding beside it moves no matrix. 0 leaves no matrix out.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is negative or not finite.</exception>
     /// <exception cref="InvalidOperationException">A parameter has no gradient.</exception>
-    public void Step(double learningRate)
+    public void Step(double learningRate, double gradientNorm = 0)
     {
-        _muon.Step(learningRate);
+        _muon.Step(learningRate, gradientNorm);
         _adamW.Step(learningRate);
     }
 

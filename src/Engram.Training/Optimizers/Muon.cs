@@ -69,6 +69,12 @@ public sealed record MuonOptions
 /// </summary>
 public sealed class Muon : IDisposable
 {
+    /// <summary>
+    /// A matrix is left out whose direction is smaller than this share of all gradients: 2⁻⁴⁰. Its gradient is zero but for rounding, of which orthogonalisation would make an update
+    /// as large as any other. docs/deviations.md has the measured shares of rounding and of the smallest true gradients.
+    /// </summary>
+    internal const double LeastShare = 1.0 / (1L << 40);
+
     private readonly MuonOptions _options;
     private readonly Dictionary<string, Piece[]> _pieces = new(StringComparer.Ordinal);
     private readonly List<Group> _groups = [];
@@ -89,24 +95,28 @@ public sealed class Muon : IDisposable
 
     /// <summary>Updates every parameter with the gradient it holds.</summary>
     /// <param name="learningRate">Step size of this update, before the factor for the shape.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The learning rate is negative or not finite.</exception>
+    /// <param name="gradientNorm">Norm of all gradients of the model together, of which a matrix must have a share; 0 leaves no matrix out.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is negative or not finite.</exception>
     /// <exception cref="InvalidOperationException">A parameter has no gradient.</exception>
-    public void Step(double learningRate)
+    public void Step(double learningRate, double gradientNorm = 0)
     {
         Require.NotNegative(learningRate);
+        Require.NotNegative(gradientNorm);
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         var gradients = _pieces.ToDictionary(p => p.Key, p => p.Value[0].Parameter.Gradient().contiguous());
         foreach (var group in _groups)
         {
             var (shrink, rate) = (1 - learningRate * _options.WeightDecay, learningRate * _options.Scale(group.Rows, group.Columns));
+            // √size · largest entry, which is at hand, bounds the norm of a direction from above.
+            var floor = LeastShare * gradientNorm / Math.Sqrt(group.Rows * group.Columns);
             if (group.Kernel is not null)
             {
-                group.Update(gradients, _options, shrink, rate);
+                group.Update(gradients, _options, shrink, rate, floor);
                 continue;
             }
             Tensor[] stacks = [.. group.Pieces.Select(piece => piece.Of(gradients[piece.Parameter.Name]))];
-            TorchScript.Muon(group.Values, stacks, group.Momentum, _options.Momentum, _options.Nesterov, shrink, rate, _options.NewtonSchulz);
+            TorchScript.Muon(group.Values, stacks, group.Momentum, _options.Momentum, _options.Nesterov, shrink, rate, floor, _options.NewtonSchulz);
         }
     }
 
@@ -230,7 +240,7 @@ public sealed class Muon : IDisposable
         public MuonKernel? Kernel { get; }
 
         /// <summary>One update by <see cref="Kernel"/>.</summary>
-        public unsafe void Update(Dictionary<string, Tensor> gradients, MuonOptions options, double shrink, double rate)
+        public unsafe void Update(Dictionary<string, Tensor> gradients, MuonOptions options, double shrink, double rate, double floor)
         {
             var offset = 0;
             for (var i = 0; i < Pieces.Length; i++)
@@ -240,7 +250,7 @@ public sealed class Muon : IDisposable
                 Pieces[i].Addresses(gradients[Pieces[i].Parameter.Name], _gradients.AsSpan(offset, count));
                 offset += count;
             }
-            Kernel!.Update(_values, _gradients, (nint)HostTensor.Pointer(Momentum), options, shrink, rate);
+            Kernel!.Update(_values, _gradients, (nint)HostTensor.Pointer(Momentum), options, shrink, rate, floor);
         }
 
         public void Dispose()

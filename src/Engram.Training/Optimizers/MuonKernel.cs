@@ -27,7 +27,8 @@ internal sealed unsafe class MuonKernel : IDisposable
     /// <param name="options">Decay of the momentum and the iteration.</param>
     /// <param name="shrink">Factor of the old value.</param>
     /// <param name="rate">Factor of the orthogonalised matrix, which is subtracted.</param>
-    public void Update(nint[] values, nint[] gradients, nint momentum, MuonOptions options, double shrink, double rate)
+    /// <param name="floor">A matrix whose direction has no entry above this is left out.</param>
+    public void Update(nint[] values, nint[] gradients, nint momentum, MuonOptions options, double shrink, double rate, double floor)
     {
         var batches = (values.Length + _lanes - 1) / _lanes;
         var parts = HostTensor.Parts(batches, least: 2);
@@ -36,7 +37,7 @@ internal sealed unsafe class MuonKernel : IDisposable
         HostTensor.InParts(batches, (part, from, to) =>
         {
             for (var batch = from; batch < to; batch++)
-                Update(_rooms[part], values, gradients, (float*)momentum, batch * _lanes, options, (float)shrink, (float)rate);
+                Update(_rooms[part], values, gradients, (float*)momentum, batch * _lanes, options, (float)shrink, (float)rate, floor);
         }, least: 2);
     }
 
@@ -47,7 +48,8 @@ internal sealed unsafe class MuonKernel : IDisposable
             room.Dispose();
     }
 
-    private void Update(LaneMatrices room, nint[] values, nint[] gradients, float* momentum, int first, MuonOptions options, float shrink, float rate)
+    private void Update(
+        LaneMatrices room, nint[] values, nint[] gradients, float* momentum, int first, MuonOptions options, float shrink, float rate, double floor)
     {
         var size = _rows * _columns;
         var count = Math.Min(_lanes, values.Length - first);
@@ -69,7 +71,8 @@ internal sealed unsafe class MuonKernel : IDisposable
             else
                 m.CopyTo(u);
             // The largest entry becomes 1, so that squares neither underflow nor overflow.
-            TensorPrimitives.Multiply(u, 1 / Math.Max(Math.Abs(TensorPrimitives.MaxMagnitude<float>(u)), 1.1754944e-38f), u);
+            var most = Math.Abs(TensorPrimitives.MaxMagnitude<float>(u));
+            TensorPrimitives.Multiply(u, most > floor ? 1 / Math.Max(most, 1.1754944e-38f) : 0, u);
         }
 
         room.Scatter();

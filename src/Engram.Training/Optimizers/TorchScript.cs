@@ -35,10 +35,13 @@ internal static class TorchScript
                 x = torch.baddbmm(x, torch.baddbmm(s, s, s, beta=b, alpha=c), x, beta=a)
             return x
 
-        def orthogonalize(u: Tensor, precision: int, batch: int, count1: int, a1: float, b1: float, c1: float,
+        def orthogonalize(u: Tensor, floor: float, precision: int, batch: int, count1: int, a1: float, b1: float, c1: float,
                           count2: int, a2: float, b2: float, c2: float):
             # The largest entry goes first, so that the squares in the norm neither underflow nor overflow.
-            x = u / torch.clamp_min(torch.amax(torch.abs(u), [1, 2], True), 1.1754944e-38)
+            most = torch.amax(torch.abs(u), [1, 2], True)
+            x = u / torch.clamp_min(most, 1.1754944e-38)
+            if floor > 0:
+                x.mul_(most > floor)
             x.div_(torch.linalg_vector_norm(x, 2.0, [1, 2], True).add_(1e-7))
             tall = x.size(1) > x.size(2)
             x = x.to(precision)
@@ -48,7 +51,7 @@ internal static class TorchScript
                 part.copy_(y.transpose(1, 2) if tall else y)
             return x.to(u.dtype)
 
-        def muon(p: List[Tensor], g: List[Tensor], m: Tensor, beta: float, nesterov: bool, shrink: float, rate: float,
+        def muon(p: List[Tensor], g: List[Tensor], m: Tensor, beta: float, nesterov: bool, shrink: float, rate: float, floor: float,
                  precision: int, batch: int, count1: int, a1: float, b1: float, c1: float, count2: int, a2: float, b2: float, c2: float):
             u = torch.cat(g)
             m.lerp_(u, 1.0 - beta)
@@ -56,7 +59,7 @@ internal static class TorchScript
                 u.lerp_(m, beta)
             else:
                 u = m
-            x = orthogonalize(u, precision, batch, count1, a1, b1, c1, count2, a2, b2, c2)
+            x = orthogonalize(u, floor, precision, batch, count1, a1, b1, c1, count2, a2, b2, c2)
             sizes: List[int] = []
             for t in p:
                 sizes.append(t.size(0))
@@ -84,14 +87,15 @@ internal static class TorchScript
 
     /// <summary>Brings the singular values of each matrix of a [N, rows, columns] stack towards 1 (Newton–Schulz), in a new tensor.</summary>
     public static Tensor Orthogonalize(Tensor stack, NewtonSchulz scheme) =>
-        (Tensor)Invoke("orthogonalize", [stack, .. Arguments(stack, scheme)])!;
+        (Tensor)Invoke("orthogonalize", [stack, 0.0, .. Arguments(stack, scheme)])!;
 
     /// <summary>
     /// One Muon update of equal-shaped matrices, in place. <paramref name="parameters"/> and <paramref name="gradients"/> are stacks [k, rows, columns];
-    /// <paramref name="momentum"/> holds all of them, one after the other, [sum of k, rows, columns].
+    /// <paramref name="momentum"/> holds all of them, one after the other, [sum of k, rows, columns]. A matrix whose direction has no entry above <paramref name="floor"/> is left out.
     /// </summary>
-    public static void Muon(Tensor[] parameters, Tensor[] gradients, Tensor momentum, double beta, bool nesterov, double shrink, double rate, NewtonSchulz scheme) =>
-        Invoke("muon", [parameters, gradients, momentum, beta, nesterov, shrink, rate, .. Arguments(momentum, scheme)]);
+    public static void Muon(
+        Tensor[] parameters, Tensor[] gradients, Tensor momentum, double beta, bool nesterov, double shrink, double rate, double floor, NewtonSchulz scheme) =>
+        Invoke("muon", [parameters, gradients, momentum, beta, nesterov, shrink, rate, floor, .. Arguments(momentum, scheme)]);
 
     private static object? Invoke(string function, params object[] arguments)
     {

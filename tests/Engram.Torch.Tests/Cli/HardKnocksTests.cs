@@ -1,6 +1,9 @@
 using System.Diagnostics;
+using System.IO.Pipes;
+using System.Runtime.InteropServices;
 using Engram.Tests.Corpora;
 using Engram.Tests.Storage;
+using Microsoft.Win32.SafeHandles;
 
 namespace Engram.Torch.Tests.Cli;
 
@@ -52,13 +55,26 @@ public sealed class HardKnocksTests : IDisposable
         (await CliProcess.Run("tokenizer", "train", _folder.File("text.txt"), "--output", tokenizer, "--vocabulary-size", "270")).Ok();
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(5));
         using var process = CliProcess.Start("tokenizer", "encode", "--tokenizer", tokenizer);
-        // The tokenizer file is closed before stdin is waited for; what is written so far belongs to the text.
+        // Once the program has taken these characters out of the pipe it waits for more of the text.
         await process.StandardInput.WriteAsync("the ");
         await process.StandardInput.FlushAsync(limit.Token);
-        await Task.Delay(TimeSpan.FromSeconds(2), limit.Token);
+        while (Unread(process.StandardInput) > 0)
+            await Task.Delay(TimeSpan.FromMilliseconds(10), limit.Token);
         using (var kill = Process.Start("kill", [$"-{signal}", $"{process.Id}"])) await kill.WaitForExitAsync(limit.Token);
         Assert.Equal(exitCode, (await CliProcess.Finish(process, limit.Token)).ExitCode);
     }
+
+    /// <summary>Bytes in a pipe that its reader has not taken.</summary>
+    private static int Unread(StreamWriter pipe)
+    {
+        Assert.Equal(0, ControlDevice(((AnonymousPipeClientStream)pipe.BaseStream).SafePipeHandle, BytesToRead, out var bytes));
+        return bytes;
+    }
+
+    private const nuint BytesToRead = 0x541B;   // FIONREAD of Linux
+
+    [DllImport("libc", EntryPoint = "ioctl", SetLastError = true)]
+    private static extern int ControlDevice(SafePipeHandle file, nuint request, out int value);
 
     /// <summary>Progress that cannot be written is dropped; the answer is still given.</summary>
     [Theory]

@@ -36,7 +36,7 @@ public sealed class TrainTests(TrainedRun trained)
         var again = (await CliProcess.Run("train", "--data", trained.Data, "--run", trained.Run, "--resume", "--json")).Ok();
         Assert.True(JsonNode.DeepEquals(JsonNode.Parse(trained.Result.GetRawText()), JsonNode.Parse(again.Output)));
 
-        var other = await CliProcess.Run("train", "--data", trained.Data, "--run", trained.Run, "--resume", "--steps", "7");
+        var other = await CliProcess.Run("train", "--data", trained.Data, "--run", trained.Run, "--resume", "--steps", "5");
         Assert.Equal(1, other.ExitCode);
         Assert.Contains("train.json", other.ErrorLine);
     }
@@ -151,6 +151,10 @@ public sealed class TrainTests(TrainedRun trained)
         Assert.Equal(paper with { Steps = 41_000, ClipNorm = 2, Sequences = 4, AccumulationSteps = 320, TableOptimizer = TableOptimizer.DeferredAdam, Seed = 7 },
             Options("--preset", "engram-27b", "--steps", "41000", "--clip", "2", "--sequences", "4", "--accumulation", "320", "--table-optimizer", "deferred-adam", "--seed", "7"));
         Assert.Equal(2, Options("--preset", "engram-27b", "--tokens", "5242881").Steps);
+        // The recipe's warm-up of 2000 updates belongs to its 50,000.
+        Assert.Equal((2, 1), (Options("--preset", "engram-27b", "--tokens", "5242881").WarmUp + 1, Options("--preset", "engram-27b", "--steps", "2").WarmUp));
+        Assert.Equal(new TrainingOptions { Steps = 3, LearningRate = 3e-4, Frozen = ["lm_head.weight"] }.ToJson(), Options("--init", "model", "--steps", "3", "--freeze", "lm_head.weight").ToJson());
+        Assert.Equal(0.01, Options("--init", "model", "--steps", "3", "--learning-rate", "0.01").LearningRate);
         Assert.Equal(new TrainingOptions { Steps = 3 }, Options("--config", "config.json", "--steps", "3"));
 
         static TrainingOptions Options(params string[] arguments)
@@ -175,6 +179,23 @@ public sealed class TrainTests(TrainedRun trained)
         Assert.Contains("[default: linear]", train.Options.Single(option => option.Name == "--decay").Description);
     }
 
+    /// <summary>A finished model with four times the context: trained, generated from, evaluated beyond the old limit.</summary>
+    [Fact]
+    public async Task Init_ExtendsTheContextOfAModel()
+    {
+        var run = trained["extended"];
+        string[] begin = ["train", "--init", trained.Model, "--data", trained.Data, "--run", run, "--steps", "2", "--sequences", "1", "--length", "300", "--validation-sequences", "1", "--threads", "1"];
+        var tooShort = await CliProcess.Run(begin);
+        Assert.Equal(2, tooShort.ExitCode);
+        Assert.Contains("--length is 300", tooShort.ErrorLine);
+        (await CliProcess.Run([.. begin, "--extend-context", "1024", "--original-context", "128", "--freeze", "model.embed_tokens.weight"])).Ok();
+        var model = ModelConfiguration.Load(Path.Combine(run, "model", "config.json"));
+        Assert.Equal((1024, new RopeScaling { Factor = 10, OriginalMaxPositionEmbeddings = 128, Mscale = 0.707, MscaleAllDim = 0.707 }), (model.MaxPositionEmbeddings, model.RopeScaling));
+        var further = (await CliProcess.Run("train", "--data", trained.Data, "--run", run, "--resume", "--steps", "3")).Ok();
+        Assert.Contains("goes on to 3", further.Errors);
+        Assert.Contains("3 updates, 900 tokens", further.Output);
+    }
+
     [Fact]
     public async Task RunThatCannotStart_LeavesTheFolderFree()
     {
@@ -186,8 +207,12 @@ public sealed class TrainTests(TrainedRun trained)
     }
 
     [Theory]
-    [InlineData("--preset or --config", "--steps", "1")]
     [InlineData("--steps or --tokens", "--config", "config.json")]
+    [InlineData("--preset, --config or --init", "--steps", "1")]
+    [InlineData("Give --preset or --init, not both", "--preset", "tiny", "--init", "model", "--steps", "1")]
+    [InlineData("--extend-context needs --init", "--preset", "tiny", "--steps", "1", "--extend-context", "512")]
+    [InlineData("--yarn-factor needs --extend-context", "--init", "model", "--steps", "1", "--yarn-factor", "4")]
+    [InlineData("--warmup is 3; it must be at most the 2 updates", "--preset", "tiny", "--steps", "2", "--warmup", "3")]
     [InlineData("not both", "--preset", "tiny", "--steps", "1", "--tokens", "1")]
     [InlineData("'tinny'", "--preset", "tinny", "--steps", "1")]
     [InlineData("--threads", "--preset", "tiny", "--steps", "1", "--threads", "0")]

@@ -18,7 +18,7 @@ internal sealed class InferenceModels : IDisposable
     {
         Torch = RandomModel.Create(configuration);
         Torch.Save(Folder);
-        Managed = EngramModel.Open(Folder, options);
+        Managed = EngramModel.Open(Folder, options, threads: 2);
     }
 
     public static Dictionary<string, ModelConfiguration> Configurations { get; } = Named();
@@ -45,13 +45,16 @@ internal sealed class InferenceModels : IDisposable
     }
 
     /// <summary>Logits [T, V] of a whole sequence, by the way that training takes.</summary>
-    public float[] Expected(int[] ids, bool memory = true)
+    public float[] Expected(int[] ids, bool memory = true) => Expected(Torch, ids, memory);
+
+    /// <inheritdoc cref="Expected(int[], bool)"/>
+    public static float[] Expected(LanguageModel model, int[] ids, bool memory = true)
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        var starts = Torch.Transformer.Documents.Starts(ids);
-        using var gathered = memory ? Torch.GatherMemory(ids, starts, 1) : null;
-        return Torch.Transformer.Logits(Torch.Transformer.Forward(ids, starts, 1, gathered).Hidden).data<float>().ToArray();
+        var starts = model.Transformer.Documents.Starts(ids);
+        using var gathered = memory ? model.GatherMemory(ids, starts, 1) : null;
+        return model.Transformer.Logits(model.Transformer.Forward(ids, starts, 1, gathered).Hidden).data<float>().ToArray();
     }
 
     /// <summary>Logits [T, V] of a whole sequence in one call.</summary>

@@ -29,6 +29,31 @@ public sealed class WeightFileTests : IDisposable
     }
 
     [Theory]
+    [InlineData("float32")]
+    [InlineData("bfloat16")]
+    [InlineData("int8")]
+    [InlineData("int4")]
+    public void Converted_weights_are_the_same_function_in_both_engines(string format)
+    {
+        var ids = _models.Ids(40, seed: 2);
+        var target = System.IO.Path.Combine(_models.Folder, "..", format);
+        var (before, after) = WeightConversion.Convert(_models.Folder, format, target);
+        Assert.True(format == "float32" ? after == before : after < before, $"{before} bytes have become {after}.");
+        using var managed = EngramModel.Open(target);
+        using var torch = LanguageModel.Load(target);
+        var logits = new float[ids.Length * _models.Vocabulary];
+        managed.Read(managed.NewSequence(), ids, logits);
+        AgreementTests.AssertClose(InferenceModels.Expected(torch, ids), logits);
+        var exact = _models.Whole(ids);
+        Assert.Equal(format == "float32", exact.SequenceEqual(logits));
+        if (format is "int8" or "int4")
+            Assert.Contains("has lost", Assert.Throws<InvalidDataException>(() => WeightConversion.Convert(target, "bfloat16", target + "-again")).Message);
+        Assert.Throws<IOException>(() => WeightConversion.Convert(_models.Folder, format, target));
+        Assert.Throws<ArgumentException>(() => WeightConversion.Convert(_models.Folder, "fp8", target + "-other"));
+        Assert.False(Directory.Exists(target + "-other") || Directory.Exists(target + "-again"));
+    }
+
+    [Theory]
     [InlineData("missing", "there is no tensor 'model.norm.weight'")]
     [InlineData("unexpected", "unexpected: model.other.weight")]
     [InlineData("shape", "tensor 'model.norm.weight' is F32 [63]; F32 [64] is needed")]

@@ -97,6 +97,59 @@ public class MultiHeadLatentAttentionTests
             TensorAssert.Close(attention.Forward(x.narrow(1, begin, end - begin), absorbed), packed.narrow(1, begin, end - begin), 1e-12);
     }
 
+    /// <summary>Documents one after the other, without a mask of T² numbers: value and every gradient are the mask's.</summary>
+    [Theory, InlineData(5), InlineData(10), InlineData(13)]
+    public void Documents_one_by_one_equal_a_mask_of_them(int valueWidth)
+    {
+        using var scope = NewDisposeScope();
+        using var attention = new Attention(Configuration(lowRankQuery: true, extended: true, valueWidth));
+        int[] documents = [0, 0, 0, 0, 4, 4, 4, 7, 7, 0, 1, 1, 1, 1, 1, 6, 6, 6];   // two sequences of nine tokens
+        long[] segments = AttentionMask.Segments(documents, 9, shortest: 1)!;
+        Assert.Equal([4, 3, 2, 1, 5, 3], segments);
+        var x = Sample.Leaf(1, ScalarType.Float64, 2, 9, 16);
+        var weights = Sample.Normal(2, ScalarType.Float64, 2, 9, 16);
+        var leaves = attention.Parameters.Leaves().Select(leaf => leaf.Item2).Prepend(x).ToArray();
+        (Tensor Value, Tensor[] Gradients) Pass(Tensor? mask, long[]? within)
+        {
+            foreach (var leaf in leaves)
+                leaf.grad = null;
+            var y = attention.Forward(x, false, mask, within);
+            (y * weights).sum().backward();
+            return (y, [.. leaves.Select(leaf => leaf.grad!.clone())]);
+        }
+
+        var masked = Pass(AttentionMask.Of(documents, [0, 0], 9, CPU), null);
+        var segmented = Pass(null, segments);
+        // The same sums in another order, in float64.
+        TensorAssert.Close(masked.Value, segmented.Value, 1e-12);
+        foreach (var (expected, actual) in masked.Gradients.Zip(segmented.Gradients))
+            TensorAssert.Close(expected, actual, 1e-11);
+        var plain = attention.Forward(x, false);
+        Assert.True((plain - segmented.Value).abs().max().item<double>() > 1e-3, "documents change nothing");
+    }
+
+    [Fact]
+    public void Only_long_sequences_of_several_documents_are_divided()
+    {
+        Assert.Null(AttentionMask.Segments([], 600));
+        Assert.Null(AttentionMask.Segments(new int[1200], 600));
+        Assert.Null(AttentionMask.Segments([0, 0, 2, 2], 4));
+        var documents = new int[1200];
+        documents.AsSpan(700).Fill(100);
+        Assert.Equal([600, 100, 500], AttentionMask.Segments(documents, 600)!);
+    }
+
+    /// <summary>Wherever a way of attention runs, the logits are the same; which is cheaper follows from the widths.</summary>
+    [Theory, InlineData(128, 32, 32, 42), InlineData(512, 128, 128, 170), InlineData(32, 16, 16, 31), InlineData(16, 16, 16, int.MaxValue)]
+    public void Absorbing_pays_for_few_new_positions(int latent, int nope, int value, int most)
+    {
+        var configuration = TinyModels.Dense with { KvLoraRank = latent, QkNopeHeadDim = nope, VHeadDim = value };
+        Assert.True(MultiHeadLatentAttention.AbsorbingPays(configuration, 1));
+        Assert.True(MultiHeadLatentAttention.AbsorbingPays(configuration, most));
+        if (most < int.MaxValue)
+            Assert.False(MultiHeadLatentAttention.AbsorbingPays(configuration, most + 1));
+    }
+
     [Theory, InlineData(false), InlineData(true)]
     public void A_query_that_sees_nothing_gives_zero(bool absorbed)
     {
@@ -213,7 +266,8 @@ public class MultiHeadLatentAttentionTests
 
         public ModelParameters Parameters { get; }
 
-        public Tensor Forward(Tensor x, bool absorbed, Tensor? mask = null) => _layer.Forward(x, _rotary.Angles([0], (int)x.size(1)), mask, null, absorbed);
+        public Tensor Forward(Tensor x, bool absorbed, Tensor? mask = null, long[]? segments = null) =>
+            _layer.Forward(x, _rotary.Angles([0], (int)x.size(1)), mask, null, absorbed, segments);
 
         /// <summary>x [B, T, D], the next positions of B states.</summary>
         public Tensor Continue(SequenceState[] states, Tensor x, bool absorbed)

@@ -144,6 +144,49 @@ public class MuonTests
         Assert.All(parameter.Tensor.data<float>().ToArray(), value => Assert.Equal(0.95f, value, 6));
     }
 
+    /// <summary>Few matrices go through the script, many small ones through the kernel.</summary>
+    [Theory]
+    [InlineData(1), InlineData(12)]
+    public void What_is_rounding_beside_all_gradients_moves_no_matrix(int matrices)
+    {
+        using var scope = NewDisposeScope();
+        // The direction of a first update is 0.0975 of its gradient; here its largest entry is its norm, over √size.
+        var flat = ones(matrices, 4, 6) / Math.Sqrt(24) / (1 - 0.95 * 0.95);
+        foreach (var (share, moves) in new[] { (Muon.LeastShare * 0.99, false), (Muon.LeastShare * 1.01, true), (0.0, false) })
+            foreach (var size in new[] { 1e-12, 1, 1e6 })
+            {
+                var parameter = Of(ones(matrices, 4, 6));
+                Give(parameter, flat * (share * size));
+                using var muon = new Muon([parameter], new MuonOptions());
+                muon.Step(0.5, gradientNorm: size);
+                Assert.Equal(!moves, parameter.Tensor.data<float>().ToArray().All(value => value == 0.95f));
+            }
+    }
+
+    [Theory]
+    [InlineData(1), InlineData(12)]
+    public void The_scale_of_all_gradients_changes_no_update(int matrices)
+    {
+        using var scope = NewDisposeScope();
+        Tensor Moved(double scale)
+        {
+            var parameter = Of(zeros(matrices, 8, 12));
+            using var muon = new Muon([parameter], new MuonOptions());
+            for (var step = 0; step < 3; step++)
+            {
+                var gradient = randn(matrices, 8, 12, generator: new Generator((ulong)step)) * Math.Pow(2, -20);
+                Give(parameter, gradient * scale);
+                muon.Step(0.1, gradientNorm: scale);
+            }
+            return parameter.Tensor.detach();
+        }
+
+        var one = Moved(1);
+        Assert.True(one.abs().max().item<float>() > 0.01f);
+        foreach (var scale in new[] { 1e-12, 1e-6, 1e6 })
+            Assert.True((Moved(scale) - one).abs().max().item<float>() < 1e-5f, $"{scale}");
+    }
+
     [Fact]
     public void A_restored_run_continues_bit_for_bit()
     {

@@ -23,7 +23,7 @@ public class TorchScriptTests
         Assert.Equal(2f, TorchScript.Norms([g])[0].item<float>(), 6);
         TorchScript.Scale([g], 0.5);
         Assert.Equal(0.5f, g[0, 1, 1].item<float>());
-        TorchScript.Muon([p], [g], m, 0.95, true, 1, 0.1, NewtonSchulz.Jordan);
+        TorchScript.Muon([p], [g], m, 0.95, true, 1, 0.1, 0, NewtonSchulz.Jordan);
         Assert.Equal([1L, 2, 2], TorchScript.Orthogonalize(p, NewtonSchulz.Hybrid).shape);
     }
 
@@ -69,7 +69,7 @@ public class TorchScriptTests
         {
             TorchScript.Scale([g], 1.01);
             TorchScript.AdamW([p], [g], [m], [v], step, 0.01, 0.9, 0.95, 0.1, 1e-8);
-            TorchScript.Muon([p], [g], m, 0.95, nesterov: true, shrink: 0.99, rate: 0.01, NewtonSchulz.Hybrid);
+            TorchScript.Muon([p], [g], m, 0.95, nesterov: true, shrink: 0.99, rate: 0.01, floor: 0, NewtonSchulz.Hybrid);
             p.Accumulate(TorchScript.Orthogonalize(g, NewtonSchulz.Jordan).Times(0.01).Plus(0.001).Plus(m));
         }
         return [.. p.data<float>(), .. m.data<float>(), .. v.data<float>()];

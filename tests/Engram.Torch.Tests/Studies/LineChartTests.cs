@@ -17,7 +17,7 @@ public sealed class LineChartTests
         var svg = XElement.Parse(Losses.Svg());
 
         Assert.Equal("svg", svg.Name.LocalName);
-        Assert.Equal("0 0 820 420", svg.Attribute("viewBox")!.Value);
+        Assert.Equal("0 0 820 440", svg.Attribute("viewBox")!.Value);
         Assert.DoesNotContain(svg.Descendants(), element => element.Name.LocalName is "image" or "script" or "link" or "use");
         Assert.DoesNotContain(svg.DescendantsAndSelf().Attributes(), attribute => !attribute.IsNamespaceDeclaration && attribute.Value.Contains("://"));
     }
@@ -40,6 +40,21 @@ public sealed class LineChartTests
 
         foreach (var color in new[] { "#0072B2", "#D55E00" })
             Assert.Contains(svg.Descendants(), element => element.Name.LocalName == "path" && string.Equals(element.Attribute("stroke")?.Value, color, StringComparison.OrdinalIgnoreCase));
+    }
+
+    /// <summary>A legend over the plot hides lines; axes in a colour of their own vanish in one of the two themes.</summary>
+    [Fact]
+    public void Svg_HasItsLegendBelowTheAxes_AndLeavesTheirColoursToThePage()
+    {
+        ChartLine[] lines = [.. Enumerable.Range(0, 9).Select(i => new ChartLine($"a long name of line {i}", "#0072B2", [1, 2], [i, i + 1], Dashed: i == 8))];
+        var svg = XElement.Parse(new LineChart("t", "below all numbers", "y", lines).Svg());
+        var texts = svg.Descendants().Where(element => element.Name.LocalName == "text").ToLookup(text => text.Value, text => (double)text.Attribute("y")!);
+        Assert.All(lines, line => Assert.True(texts[line.Name].Single() > texts["below all numbers"].Single()));
+        Assert.True(texts["a long name of line 8"].Single() > texts["a long name of line 0"].Single());
+        Assert.Single(svg.Descendants(), element => element.Attribute("stroke-dasharray") is not null && element.Attribute("d")!.Value.Contains('h'));
+        Assert.Contains(svg.Descendants(), element => (string?)element.Attribute("class") == "axis");
+        Assert.Contains(svg.Descendants(), element => (string?)element.Attribute("class") == "grid");
+        Assert.DoesNotContain(svg.Descendants().Attributes(), attribute => attribute.Name.LocalName is "fill" or "stroke" && attribute.Value is "black" or "white" or "#000000" or "#FFFFFF");
     }
 
     [Fact]

@@ -107,11 +107,14 @@ public sealed class KilledRunTests(ITestOutputHelper output) : IDisposable
         var error = Assert.Throws<IOException>(() => TinyRun.Train(setup));
         Assert.Contains("No space left on device", error.Message);
         Assert.Contains(Path.Combine(run, "checkpoints"), error.Message);
+        Assert.Contains("The checkpoint of update 3 stands: make room", error.Message);
         Assert.Equal(before, TinyRun.Files(Path.Combine(run, "checkpoints")));
 
         // No room for anything, not even a line of metrics.
         File.WriteAllBytes(filler + "2", new byte[new DriveInfo(disk).AvailableFreeSpace]);
-        Assert.Contains("No space left on device", Assert.Throws<IOException>(() => TinyRun.Train(setup)).Message);
+        error = Assert.Throws<IOException>(() => TinyRun.Train(setup));
+        Assert.Contains("No space left on device", error.Message);
+        Assert.Contains("The checkpoint of update 3 stands: make room", error.Message);
         Assert.Equal(before, TinyRun.Files(Path.Combine(run, "checkpoints")));
 
         File.Delete(filler);

@@ -1,3 +1,4 @@
+using Engram.Models.Memory;
 using Engram.Models.Recipes;
 using Engram.Tests.Storage;
 using Engram.Training;
@@ -110,6 +111,43 @@ public sealed class ResumeTests : IDisposable
             ["checkpoints", "config.json", "data.json", "metrics.jsonl", "model", "notes.tmp", "result.json", "run.lock", "tensorboard", "train.json"],
             Directory.GetFileSystemEntries(cut).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         Assert.Empty(Directory.GetFileSystemEntries(checkpoints));
+    }
+
+    /// <summary>The kept checkpoint before it is as good: the run goes on from there, says so, and repeats the updates between.</summary>
+    [Theory]
+    [InlineData(TableLocation.Memory, "model.safetensors", true), InlineData(TableLocation.Memory, "training/trainer.json", false), InlineData(TableLocation.Memory, "engram/layer-01.safetensors", true)]
+    [InlineData(TableLocation.Mapped, "training/table-02.safetensors", true), InlineData(TableLocation.Mapped, "training/optimizer.safetensors", false)]
+    public void A_damaged_newest_checkpoint_gives_way_to_the_one_before(TableLocation tables, string file, bool cut)
+    {
+        var (whole, damaged) = (_folder.File("whole"), _folder.File("damaged"));
+        var options = TinyRun.Options with { Tables = tables };
+        var result = TinyRun.Train(TinyRun.Setup(whole, options))!;
+        Assert.Null(TinyRun.Train(TinyRun.Setup(damaged, options), stop: 7));
+        var path = Path.Combine(damaged, "checkpoints", "00000007", file);
+        if (cut)
+            File.WriteAllBytes(path, File.ReadAllBytes(path)[..^40]);
+        else
+            File.Delete(path);
+
+        var notes = new List<string>();
+        var resumed = Trainer.Run(TinyRun.Setup(damaged, options, resume: true), note: notes.Add);
+        var note = Assert.Single(notes);
+        Assert.Contains("checkpoint of update 7 is damaged", note);
+        Assert.Contains(Path.GetFileName(file), note);
+        Assert.Contains("goes on from that of update 6", note);
+        TinyRun.AssertSameFiles(result.ModelFolder, resumed.ModelFolder);
+        Assert.Equal(TinyRun.Metrics(whole), TinyRun.Metrics(damaged));
+        Assert.Equal(["00000007.damaged"], Directory.GetDirectories(Path.Combine(damaged, "checkpoints")).Select(Path.GetFileName));
+    }
+
+    [Fact]
+    public void A_run_that_begins_anew_says_so()
+    {
+        var (run, notes) = (_folder.File("run"), new List<string>());
+        var options = TinyRun.Options with { Steps = 2, CheckpointEvery = 0 };
+        TinyRun.Crash(TinyRun.Setup(run, options), stop: 1);
+        Trainer.Run(TinyRun.Setup(run, options, resume: true), note: notes.Add);
+        Assert.Contains("holds no checkpoint yet: the run begins anew", Assert.Single(notes));
     }
 
     [Fact]

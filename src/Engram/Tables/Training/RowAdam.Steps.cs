@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Engram.Storage;
 
 namespace Engram.Tables.Training;
@@ -28,6 +29,8 @@ public sealed unsafe partial class RowAdam
 
     private protected override void BringUpToDate(ReadOnlySpan<long> rows, int threads)
     {
+        // All rows at once, those that are not behind too: the step that follows changes them all, so it waits for the device no second time.
+        BeforeChange(rows);
         var found = 0;
         foreach (var row in rows)
         {
@@ -48,9 +51,11 @@ public sealed unsafe partial class RowAdam
             if (!LiesBehind(row)) continue;
             _behind[found++] = row;
             if (found < _behind.Length) continue;
+            BeforeChange(_behind);
             ReplayFound(found, threads);
             found = 0;
         }
+        BeforeChange(_behind.AsSpan(0, found));
         ReplayFound(found, threads);
         _history!.Close(_history.Now);
     }
@@ -59,12 +64,13 @@ public sealed unsafe partial class RowAdam
     internal void CatchUpScalar()
     {
         if (_history is null) return;
+        var behind = new List<long>();
         for (var row = 0L; row < Table.Rows; row++)
-        {
-            if (!LiesBehind(row)) continue;
-            BeforeChange([row]);
+            if (LiesBehind(row))
+                behind.Add(row);
+        BeforeChange(CollectionsMarshal.AsSpan(behind));
+        foreach (var row in behind)
             Replay(row, _history.Now, vectors: false);
-        }
         _history.Close(_history.Now);
     }
 
@@ -72,7 +78,6 @@ public sealed unsafe partial class RowAdam
 
     private void ReplayFound(int count, int threads)
     {
-        BeforeChange(_behind.AsSpan(0, count));
         var parts = (int)Math.Clamp((long)count * Table.Width / ValuesPerThread, 1, threads);
         if (parts == 1)
             ReplayPart(0, count);

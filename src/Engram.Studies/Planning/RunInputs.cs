@@ -1,0 +1,54 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Engram.Models.Configuration;
+using Engram.Training;
+
+namespace Engram.Studies.Planning;
+
+/// <summary>
+/// The hash of everything that decides about a trained model: configuration, recipe, seed, data, validation. Values that are their type's defaults are left out, so that
+/// a new key with a default changes no hash, and neither does the program's version, the number of threads, or how often checkpoints are written.
+/// </summary>
+internal static class RunInputs
+{
+    private const int HashLetters = 16;
+
+    private static readonly string[] WithoutEffect = ["threads", "tables", "validate_every", "checkpoint_every", "keep_checkpoints"];
+
+    private static readonly JsonObject NoConfiguration = JsonNode.Parse(new ModelConfiguration
+    {
+        VocabularySize = 2, HiddenSize = 2, IntermediateSize = 1, NumHiddenLayers = 1, NumAttentionHeads = 1, KvLoraRank = 1, QkNopeHeadDim = 1, QkRopeHeadDim = 2, VHeadDim = 1,
+        Engram = new EngramConfiguration { LayerIds = [0], MaxNgramSize = 2, NHeads = 1, HeadDim = 1, SlotsPerOrder = [2], PadTokenId = 1 },
+    }.ToJson())!.AsObject();
+
+    private static readonly JsonObject NoTraining = JsonNode.Parse(new TrainingOptions { Steps = 1 }.ToJson())!.AsObject();
+
+    /// <summary>What the hash is taken over, readable.</summary>
+    /// <param name="configuration">The model.</param>
+    /// <param name="options">The training.</param>
+    /// <param name="data">What the ids come from, as <see cref="DataIdentity"/> names it.</param>
+    public static JsonObject Describe(ModelConfiguration configuration, TrainingOptions options, string data) => new()
+    {
+        ["configuration"] = Less(JsonNode.Parse(configuration.ToJson())!.AsObject(), NoConfiguration, []),
+        ["training"] = Less(JsonNode.Parse(options.ToJson())!.AsObject(), NoTraining, WithoutEffect),
+        ["data"] = data,
+    };
+
+    /// <summary>The hash, 16 hexadecimal digits of SHA-256.</summary>
+    public static string Hash(JsonObject described) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(described.ToJsonString(new JsonSerializerOptions { WriteIndented = false }))))[..HashLetters];
+
+    /// <summary>The name of a text as it is tokenized.</summary>
+    public static string DataIdentity(string fingerprint, int vocabularySize) => $"{fingerprint}/{vocabularySize}";
+
+    private static JsonObject Less(JsonObject values, JsonObject defaults, string[] without)
+    {
+        var kept = new JsonObject();
+        foreach (var (key, value) in values.OrderBy(entry => entry.Key, StringComparer.Ordinal))
+            if (!without.Contains(key) && !(defaults.ContainsKey(key) && JsonNode.DeepEquals(value, defaults[key])))
+                kept[key] = value?.DeepClone();
+        return kept;
+    }
+}

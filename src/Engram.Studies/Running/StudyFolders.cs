@@ -1,0 +1,45 @@
+namespace Engram.Studies.Running;
+
+/// <summary>Where a call keeps its files.</summary>
+/// <param name="Runs">Prepared texts and trained models: <c>data/</c>, <c>models/HASH/</c>. Large, and not needed once everything is measured.</param>
+/// <param name="Results">What is kept and published: <c>STUDY/measurements.jsonl</c>, <c>STUDY/report.html</c>, <c>index.html</c>.</param>
+public sealed record StudyFolders(string Runs, string Results)
+{
+    private const string Pattern = "measurements*.jsonl";
+
+    internal string Data => Path.Combine(Runs, "data");
+
+    internal string Run(string inputs) => Path.Combine(Runs, "models", inputs);
+
+    internal string Log(string inputs) => Path.Combine(Run(inputs), "train.log");
+
+    internal string Study(string name) => Path.Combine(Results, name);
+
+    internal string Rows(string study) => Path.Combine(Study(study), "measurements.jsonl");
+
+    internal string Rows(string study, StudySlice slice) => slice.Count == 1 ? Rows(study) : Path.Combine(Study(study), $"measurements.{slice.Index}-of-{slice.Count}.jsonl");
+
+    internal string Timings(string study) => Path.Combine(Study(study), "timings.jsonl");
+
+    /// <summary>All files of rows of a study: the whole one and those of slices.</summary>
+    internal IReadOnlyList<string> RowFiles(string study) =>
+        Directory.Exists(Study(study)) ? [.. Directory.GetFiles(Study(study), Pattern).Order(StringComparer.Ordinal)] : [];
+}
+
+/// <summary>The part of a study that one machine does.</summary>
+/// <param name="Index">Which one, from 1.</param>
+/// <param name="Count">Of how many.</param>
+public sealed record StudySlice(int Index, int Count)
+{
+    /// <summary>Everything.</summary>
+    public static StudySlice Whole { get; } = new(1, 1);
+
+    /// <summary>Reads <c>i/n</c>.</summary>
+    /// <exception cref="ArgumentException">It is no such thing.</exception>
+    public static StudySlice Parse(string text)
+    {
+        var parts = text.Split('/');
+        return parts.Length == 2 && int.TryParse(parts[0], out var index) && int.TryParse(parts[1], out var count) && index >= 1 && index <= count
+            ? new StudySlice(index, count) : throw new ArgumentException($"'{text}' is no slice: give i/n with i from 1 to n, for example 1/4.");
+    }
+}
