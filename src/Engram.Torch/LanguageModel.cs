@@ -29,7 +29,8 @@ public sealed class LanguageModel : IDisposable
     public MemoryBank? Memory { get; }
 
     /// <summary>A model with starting values.</summary>
-    /// <param name="configuration">Its vocabulary must hold the tokenizer's ids. The compressed vocabulary size is taken from the tokenizer where it is 0.</param>
+    /// <param name="configuration">Its vocabulary must hold the tokenizer's ids. The compressed vocabulary size is taken from the tokenizer where it is
+    /// 0.</param>
     /// <param name="tokenizer">Stays the caller's.</param>
     /// <param name="seed">Of all starting values; they depend on nothing else.</param>
     /// <param name="device">Where the dense part lives; host memory by default.</param>
@@ -42,7 +43,8 @@ public sealed class LanguageModel : IDisposable
     {
         if (tokenizer.VocabularySize > configuration.VocabularySize)
             throw new ArgumentException(
-                $"The tokenizer defines {tokenizer.VocabularySize} ids but vocab_size is {configuration.VocabularySize}: raise vocab_size or train a smaller tokenizer.", nameof(configuration));
+                $"The tokenizer defines {tokenizer.VocabularySize} ids but vocab_size is {configuration.VocabularySize}: raise vocab_size or train a smaller "
+                + "tokenizer.", nameof(configuration));
         MemoryBank? memory = null;
         if (configuration.Engram is { } engram)
         {
@@ -50,7 +52,8 @@ public sealed class LanguageModel : IDisposable
             var canonical = memory.Map.CanonicalVocabularySize;
             if (engram.CompressedVocabularySize != 0 && engram.CompressedVocabularySize != canonical)
                 throw new ArgumentException(
-                    $"engram_compressed_vocab_size is {engram.CompressedVocabularySize} but the tokenizer compresses to {canonical} canonical ids.", nameof(configuration));
+                    $"engram_compressed_vocab_size is {engram.CompressedVocabularySize} but the tokenizer compresses to {canonical} canonical ids.",
+                        nameof(configuration));
             configuration = configuration with { Engram = engram with { CompressedVocabularySize = canonical } };
         }
 
@@ -85,7 +88,10 @@ public sealed class LanguageModel : IDisposable
         return bank.Gather(rows, 0, sequences, ids.Length / sequences, Transformer.Parameters.Device, requiresGradient: false);
     }
 
-    /// <summary>Reads the next T tokens of B sequences: addresses and gathers their rows, runs the forward pass and appends them to their states. Returns hidden states [N, D].</summary>
+    /// <summary>
+    /// Reads the next T tokens of B sequences: addresses and gathers their rows, runs the forward pass and appends them to their states. Returns hidden states
+    /// [N, D].
+    /// </summary>
     /// <param name="states">B states of this model, each once, at any positions.</param>
     /// <param name="ids">Token ids, row-major [B, T]: as many for each sequence.</param>
     /// <param name="memory">The memory to read: the model's own or a control; null adds nothing.</param>
@@ -100,7 +106,9 @@ public sealed class LanguageModel : IDisposable
         return Transformer.Continue(states, ids, gathered, taps);
     }
 
-    /// <summary>Name of the first tensor that holds a value that is not finite, or null. Of mapped tables only rows that training has changed are looked at.</summary>
+    /// <summary>
+    /// Name of the first tensor that holds a value that is not finite, or null. Of mapped tables only rows that training has changed are looked at.
+    /// </summary>
     internal string? FirstNonFinite()
     {
         using var scope = NewDisposeScope();

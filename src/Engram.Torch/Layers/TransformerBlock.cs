@@ -9,7 +9,8 @@ namespace Engram.Torch.Layers;
 
 /// <summary>
 /// One block (paper §2.3): memory is added to the raw streams first (or, as an ablation, to what attention reads of them), then attention, then
-/// the feed-forward network, each wrapped by its own residual map. Dense or expert feed-forward, plain or hyper-connected residual, with or without memory, by configuration alone.
+/// the feed-forward network, each wrapped by its own residual map. Dense or expert feed-forward, plain or hyper-connected residual, with or without memory, by
+/// configuration alone.
 /// </summary>
 internal sealed class TransformerBlock
 {
@@ -66,7 +67,8 @@ internal sealed class TransformerBlock
             if (_fusesMixture)
                 u = WithMemory(u.view(batch, length, 1, hidden), pass).view(batch * length, hidden);
             var normed = RmsNorm.Apply(u, _inputGain, _epsilon).view(batch, length, hidden);
-            return _attention.Forward(normed, pass.Angles, pass.AttentionMask, pass.State(Layer), pass.AbsorbedAttention, pass.Segments).view(batch * length, hidden);
+            return _attention.Forward(normed, pass.Angles, pass.AttentionMask, pass.State(Layer), pass.AbsorbedAttention, pass.Segments).view(batch * length,
+                hidden);
         });
         x = Wrap(x, _feedForwardConnection, u =>
         {
