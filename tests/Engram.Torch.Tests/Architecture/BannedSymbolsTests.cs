@@ -31,11 +31,11 @@ public class BannedSymbolsTests
         [
             $"T:{type.FullName}",
             .. type.GetProperties().Select(property => $"P:{type.FullName}.{property.Name}"),
-            .. type.GetMethods().Select(method => Id(method, method.Name)),
-            .. type.GetConstructors().Select(constructor => Id(constructor, "#ctor")),
+            .. type.GetMethods().Select(method => MemberId(method, method.Name)),
+            .. type.GetConstructors().Select(constructor => MemberId(constructor, "#ctor")),
         ];
 
-        string Id(MethodBase method, string called) =>
+        string MemberId(MethodBase method, string called) =>
             $"M:{type.FullName}.{called}{(method.GetParameters() is { Length: > 0 } given ? $"({string.Join(",", given.Select(parameter => Id(parameter.ParameterType)))})" : "")}";
     }
 
