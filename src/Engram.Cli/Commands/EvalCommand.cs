@@ -9,7 +9,7 @@ namespace Engram.Cli.Commands;
 /// <summary>Scores models on benchmarks.</summary>
 internal sealed class EvalCommand : CliCommand
 {
-    private static readonly string[] Uses = ["on", "off", "shuffled", "random", "one-row"];
+    private static readonly string[] Uses = ["on", "off", "shuffled", "permuted", "random", "one-row"];
 
     private readonly Argument<string[]> _models = new("MODEL") { Description = "Model folders, for example run/model; several stand side by side", Arity = ArgumentArity.ZeroOrMore };
     private readonly Option<string?> _tasks = new("--tasks") { Description = "Names of tasks or groups, or paths of task files (.json), with commas between; engram eval --list names them", HelpName = "NAMES" };
@@ -19,7 +19,7 @@ internal sealed class EvalCommand : CliCommand
     private readonly Option<int?> _shots = new("--shots") { Description = "Worked examples before an item [default: what the task says]", HelpName = "N" };
     private readonly Option<string> _memory = new("--memory")
     {
-        Description = "What the memory does; several with commas between stand side by side: on, off, shuffled (rows exchanged), random (directions of rows), one-row (every n-gram reads the mean row of its head)",
+        Description = "What the memory does; several with commas between stand side by side: on, off, shuffled (rows exchanged), permuted (rows of another n-gram), random (directions of rows), one-row (every n-gram reads the mean row of its head)",
         HelpName = "USES", DefaultValueFactory = _ => "on",
     };
     private readonly Option<string> _control = new Option<string>("--control")
@@ -48,7 +48,8 @@ internal sealed class EvalCommand : CliCommand
             Add(option);
         _open.AddTo(this);
         Add(_json);
-        Add(new EvalLossCommand());
+        foreach (var command in (Command[])[new EvalLossCommand(), new EvalLayersCommand(), new EvalRulerCommand(), new EvalLongPplCommand(), new EvalWorldCommand()])
+            Add(command);
         CommonOptions.AtLeastOne(_limit);
         Validators.Add(given =>
         {

@@ -1,5 +1,8 @@
 using System.CommandLine;
 using Engram.Cli.CommandLine;
+using Engram.Inference;
+using Engram.Models.Configuration;
+using Engram.Models.Folders;
 using Engram.Torch;
 using Engram.Models.Memory;
 using Engram.Corpora;
@@ -15,11 +18,14 @@ internal sealed class ModelInput
         ["memory"] = TableLocation.Memory, ["mapped"] = TableLocation.Mapped, ["cached"] = TableLocation.Cached,
     };
 
+    private const string Managed = "managed";
+
     private static readonly Dictionary<string, (MemoryUse Use, string Meaning)> Uses = new()
     {
         ["on"] = (MemoryUse.On, ""),
         ["off"] = (MemoryUse.Off, " (nothing is added)"),
         ["shuffled"] = (MemoryUse.ShuffledRows, " (rows exchanged: the tables keep their statistics and lose their knowledge)"),
+        ["permuted"] = (MemoryUse.PermutedKeys, " (every n-gram reads the rows of another one)"),
         ["random"] = (MemoryUse.RandomRows, " (rows keep their norms and get random directions)"),
         ["one-row"] = (MemoryUse.OneRow, " (every n-gram reads the mean row of its head)"),
     };
@@ -31,6 +37,11 @@ internal sealed class ModelInput
         HelpName = "PLACE", DefaultValueFactory = _ => "memory",
     }.AcceptOnlyFromAmong([.. Locations.Keys]);
     private readonly Option<long?> _rowCache = ByteSize.Option("--row-cache", "Memory of the row caches of --tables cached [default: 64MiB]");
+    private readonly Option<string?> _engine = new Option<string?>("--engine")
+    {
+        Description = "What computes: managed (no native library, mapped weights) or torch. The results agree to float32 rounding [default: managed; torch with --device cuda and for memories that join the values of attention]",
+        HelpName = "ENGINE",
+    }.AcceptOnlyFromAmong(Managed, "torch");
     private readonly Option<string> _device = CommonOptions.Device();
     private readonly Option<int?> _threads = CommonOptions.Threads();
 
@@ -43,9 +54,6 @@ internal sealed class ModelInput
     }.AcceptOnlyFromAmong(uses);
 
     /// <summary>The memory that a value of <see cref="Use"/> stands for.</summary>
-    public static MemoryInUse Memory(LanguageModel model, string use) => Memory(model.Memory, use);
-
-    /// <inheritdoc cref="Memory(LanguageModel, string)"/>
     public static MemoryInUse Memory(MemoryBank? own, string use) => new(own, Uses[use].Use);
 
     /// <summary>Adds the model folder to a command.</summary>
@@ -65,9 +73,54 @@ internal sealed class ModelInput
         command.Add(_threads);
     }
 
-    public LanguageModel Open(ParseResult parsed)
+    /// <summary>Adds the option that chooses the engine, to commands that both engines serve.</summary>
+    public void AddEngineTo(Command command)
     {
-        var folder = parsed.GetRequiredValue(_folder);
+        command.Add(_engine);
+        command.Validators.Add(given =>
+        {
+            if (given.GetResult(_engine)?.Tokens is [{ Value: Managed }] && given.GetResult(_device)?.Tokens is [{ Value: not "cpu" }])
+                given.AddError("--device needs --engine torch: the managed engine computes on the processor.");
+        });
+    }
+
+    /// <summary>Whether the managed engine is used: unless the other one is asked for, or a device or a model that only that one serves.</summary>
+    public bool IsManaged(ParseResult parsed)
+    {
+        if (parsed.GetValue(_engine) is { } engine) return engine == Managed;
+        var configuration = Path.Combine(parsed.GetRequiredValue(_folder), ModelFolder.ConfigurationFile);
+        // What is wrong with the folder is told when it is opened.
+        return parsed.GetValue(_device) is "cpu" && (!File.Exists(configuration) || EngramModel.Serves(ModelConfiguration.Load(configuration)));
+    }
+
+    /// <summary>An option that the managed engine does not serve.</summary>
+    public void RequireLibTorch(CommandResult given, string option)
+    {
+        if (given.GetResult(_engine)?.Tokens is [{ Value: Managed }]) given.AddError($"{option} needs --engine torch.");
+    }
+
+    /// <summary>The folder as it was given.</summary>
+    public string FolderOf(ParseResult parsed) => parsed.GetRequiredValue(_folder);
+
+    /// <summary>Opens the model with libtorch.</summary>
+    public LanguageModel Open(ParseResult parsed) => Open(parsed, FolderOf(parsed));
+
+    /// <summary>Opens a model folder with libtorch, as the command line says how.</summary>
+    public LanguageModel Open(ParseResult parsed, string given)
+    {
+        var (folder, memory) = Source(parsed, given);
+        return LanguageModel.Load(folder, CommonOptions.OpenDevice(parsed, _device, _threads), memory);
+    }
+
+    /// <summary>Opens the model without it.</summary>
+    public EngramModel OpenManaged(ParseResult parsed)
+    {
+        var (folder, memory) = Source(parsed, FolderOf(parsed));
+        return EngramModel.Open(folder, memory, parsed.GetValue(_threads));
+    }
+
+    private (string Folder, MemoryOptions Memory) Source(ParseResult parsed, string folder)
+    {
         // Loading libtorch takes longer than telling that the folder is not there.
         if (File.Exists(folder)) throw new DirectoryNotFoundException($"{folder} is a file; give the model folder that holds it.");
         if (File.Exists(Path.Combine(folder, CorpusSummary.FileName)) && !File.Exists(Path.Combine(folder, "train.json")))
@@ -75,6 +128,6 @@ internal sealed class ModelInput
         if (!Directory.Exists(folder)) throw new DirectoryNotFoundException($"There is no model folder '{folder}'; engram train writes one to RUN/model.");
         var memory = new MemoryOptions { Tables = Locations[parsed.GetRequiredValue(_tables)] };
         if (parsed.GetValue(_rowCache) is { } bytes) memory = memory with { RowCacheBytes = bytes };
-        return LanguageModel.Load(folder, CommonOptions.OpenDevice(parsed, _device, _threads), memory);
+        return (folder, memory);
     }
 }

@@ -2,6 +2,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
+using Engram.Addressing;
 
 namespace Engram.Models.Configuration;
 
@@ -80,7 +81,8 @@ internal static class ConfigurationFile
         foreach (string key in keys.Select(pair => pair.Key).ToArray())
         {
             if (MemoryKeys.Contains(key)) memory[key] = Take(keys, key);
-            else if (!ModelKeys.Contains(key)) throw new ArgumentException($"unknown key '{key}'; correct its spelling or remove it (docs/configuration.md lists the keys).");
+            else if (!ModelKeys.Contains(key)) throw new ArgumentException($"unknown key '{key}'; correct its spelling or remove it (docs/configuration.md "
+                + "lists the keys).");
         }
         FillIn(keys, ConfigurationDefaults.Model, ModelType);
         if (keys["rope_scaling"] is JsonObject scaling) FillIn(scaling, ConfigurationDefaults.Rope, RopeType, "rope_scaling.");
@@ -97,7 +99,9 @@ internal static class ConfigurationFile
         return model;
     }
 
-    /// <summary>The configuration with other values of some keys. Keys that follow from others (rows of tables, names of the architecture) are derived anew.</summary>
+    /// <summary>
+    /// The configuration with other values of some keys. Keys that follow from others (rows of tables, names of the architecture) are derived anew.
+    /// </summary>
     public static ModelConfiguration Change(ModelConfiguration model, JsonObject changes)
     {
         JsonObject keys = JsonSerializer.SerializeToNode(model, ModelType)!.AsObject();
@@ -180,7 +184,8 @@ internal static class ConfigurationFile
         : type == typeof(ScoringFunction) ? "sigmoid, softmax or sqrtsoftplus"
         : type == typeof(EngramGate) ? "signed_sqrt, copysign_sqrt, sigmoid or none"
         : type == typeof(EngramTables) ? "trained or frozen"
-        : type == typeof(FusionPlace) ? "streams or mixture"
+        : type == typeof(FusionPlace) ? "streams, mixture, values or input"
+        : type == typeof(HashScheme) ? "multiplicative_xor or polynomial"
         : type == typeof(StreamExit) ? "mean or head"
         : type == typeof(RopeScaling) ? "an object or null"
         : "a list of whole numbers";
@@ -272,15 +277,18 @@ internal static class ConfigurationFile
     /// <summary>One count for all orders, as DeepSeek-V4.1 writes it.</summary>
     private static JsonArray SlotsOfAllOrders(JsonNode slots, JsonObject keys)
     {
-        int orders = keys["engram_max_ngram_size"] is JsonValue size && size.TryGetValue(out int largest) && largest is >= 2 and <= 8 ? largest - 1 : 1;
+        int smallest = keys["engram_min_ngram_size"] is JsonValue least && least.TryGetValue(out int given) && given is >= 1 and <= 8 ? given : 2;
+        int orders = keys["engram_max_ngram_size"] is JsonValue size && size.TryGetValue(out int largest) && largest >= smallest && largest <= 8 ? largest - smallest + 1 : 1;
         return new JsonArray([.. Enumerable.Range(0, orders).Select(_ => slots.DeepClone())]);
     }
 
     private static void CheckSlots(JsonNode stated, ModelConfiguration model)
     {
-        if (model.Engram is not { } memory) throw new ArgumentException($"{OneSlotCount} is {Shortened(stated)}, but there are no other engram_ keys; remove it.");
+        if (model.Engram is not { } memory) throw new ArgumentException($"{OneSlotCount} is {Shortened(stated)}, but there are no other engram_ keys; remove "
+            + "it.");
         if (memory.SlotsPerOrder.Any(slots => !JsonNode.DeepEquals(stated, slots)))
-            throw new ArgumentException($"{OneSlotCount} is {Shortened(stated)}, but {SlotsPerOrder} is [{string.Join(", ", memory.SlotsPerOrder)}]; remove one of them.");
+            throw new ArgumentException($"{OneSlotCount} is {Shortened(stated)}, but {SlotsPerOrder} is [{string.Join(", ", memory.SlotsPerOrder)}]; remove "
+                + "one of them.");
     }
 
     private static JsonNode? Take(JsonObject keys, string key) => keys.Remove(key, out JsonNode? value) ? value : null;

@@ -60,7 +60,7 @@ public sealed record StudyArm
     /// <summary>As in rows and tables.</summary>
     public required string Name { get; init; }
 
-    /// <summary>Which of the size's models it starts from: dense, moe or engram.</summary>
+    /// <summary>Which of the size's models it starts from: dense, moe or engram; or a preset, which no size changes.</summary>
     public required string Base { get; init; }
 
     /// <summary>What it is, a few words.</summary>
@@ -75,6 +75,12 @@ public sealed record StudyArm
     /// <summary>Keys of the recipe.</summary>
     public JsonObject Training { get; init; } = [];
 
+    /// <summary>Tokens of its training as a share of the setting's.</summary>
+    public double TokenShare { get; init; } = 1;
+
+    /// <summary>The arm whose finished model it goes on from, with a longer context; null begins with starting values. Base, changes and equalities are then that arm's.</summary>
+    public ArmExtension? Extends { get; init; }
+
     /// <summary>Share of the inactive routed experts of the size's <c>moe</c> that it keeps, 0 … 1; null keeps what base and changes say.</summary>
     public double? Rho { get; init; }
 
@@ -87,6 +93,13 @@ public sealed record StudyArm
     /// <summary>The arm whose total it gets through the slots of its tables, or through routed experts where it has none.</summary>
     public string? EqualTotal { get; init; }
 }
+
+/// <summary>Training further with a longer context, extended by YaRN as the paper does (section 5.1).</summary>
+/// <param name="Arm">The arm whose model it begins with; it takes part in the same settings.</param>
+/// <param name="Factor">Tokens of a sequence as a multiple of those before; as many fewer sequences make an update.</param>
+/// <param name="TokenShare">Tokens of the extension as a share of the setting's.</param>
+/// <param name="LearningRate">Its rate.</param>
+public sealed record ArmExtension(string Arm, int Factor, double TokenShare, double LearningRate);
 
 /// <summary>Where, on how much and with which seeds arms are trained.</summary>
 public sealed record StudySetting
@@ -128,7 +141,7 @@ public sealed record Difference(string Arm, string Baseline, string Measure = "l
 /// <summary>A chart of a report.</summary>
 /// <param name="Title">Above it.</param>
 /// <param name="Arms">Patterns of the arms that are its points.</param>
-/// <param name="Axis">What lies along the horizontal axis: rho, experts, memory, layer, tokens or arm.</param>
+/// <param name="Axis">What lies along the horizontal axis: rho, experts, memory, layer, tokens, arm, or measure: the number behind the measures that begin with <paramref name="Measure"/>.</param>
 /// <param name="Measure">What lies along the vertical axis.</param>
 /// <param name="Fit">quadratic, logarithmic, or null for none.</param>
 /// <param name="Paper">The published points beside it: a name in <c>Library/Paper</c>.</param>

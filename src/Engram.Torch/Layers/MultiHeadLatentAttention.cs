@@ -70,7 +70,8 @@ internal sealed class MultiHeadLatentAttention
     /// <param name="state">Latents and rotary keys of earlier positions, extended by this call; null for whole sequences.</param>
     /// <param name="absorbed">Multiplies the up-projections into query and output instead of expanding keys and values (same function).</param>
     /// <param name="segments">Lengths of documents, end to end over whole sequences, that attention stays within (<see cref="AttentionMask.Segments"/>); null with a mask.</param>
-    public Tensor Forward(Tensor x, Tensor angles, Tensor? mask, LayerState? state, bool absorbed, long[]? segments = null)
+    /// <param name="remembered">What a memory adds to the values of all heads, [B, T, 1, H·v]; keys and values are then always expanded.</param>
+    public Tensor Forward(Tensor x, Tensor angles, Tensor? mask, LayerState? state, bool absorbed, long[]? segments = null, Tensor? remembered = null)
     {
         var (batch, length) = (x.size(0), x.size(1));
         var q = Query(x).view(batch, length, _heads, _nope + _rope);
@@ -81,15 +82,19 @@ internal sealed class MultiHeadLatentAttention
         var latent = RmsNorm.Apply(down.narrow(-1, 0, _latent), _kvGain, _epsilon);
         var kRope = RotaryEmbedding.Rotate(down.narrow(-1, _latent, _rope), angles, headAxis: false);
         if (state is { } held)
+        {
             (latent, kRope) = (held.Append(StatePart.Latent, latent), held.Append(StatePart.Key, kRope));
+            if (remembered is not null)
+                remembered = held.Append(StatePart.Value, remembered);
+        }
 
-        var heads = absorbed ? Absorbed(qNope, qRope, latent, kRope, mask) : Naive(qNope, qRope, latent, kRope, mask, segments);
+        var heads = absorbed && remembered is null ? Absorbed(qNope, qRope, latent, kRope, mask) : Naive(qNope, qRope, latent, kRope, mask, segments, remembered);
         return nn.functional.linear(heads, _output);
     }
 
     /// <summary>
-    /// Whether T new positions of sequences with a past cost less in the absorbed form. A score and a mixture take 2r + p products for each pair of positions there and n + p + v here, where each visible
-    /// position is expanded by r (n + v) first.
+    /// Whether T new positions of sequences with a past cost less in the absorbed form. A score and a mixture take 2r + p products for each pair of positions
+    /// there and n + p + v here, where each visible position is expanded by r (n + v) first.
     /// </summary>
     public static bool AbsorbingPays(ModelConfiguration configuration, int length)
     {
@@ -102,13 +107,15 @@ internal sealed class MultiHeadLatentAttention
         : nn.functional.linear(RmsNorm.Apply(nn.functional.linear(x, _qDown!), _qGain!, _epsilon), _qUp!);
 
     /// <summary>Expands keys and values of every visible position. Returns [B, T, H·v].</summary>
-    private Tensor Naive(Tensor qNope, Tensor qRope, Tensor latent, Tensor kRope, Tensor? mask, long[]? segments)
+    private Tensor Naive(Tensor qNope, Tensor qRope, Tensor latent, Tensor kRope, Tensor? mask, long[]? segments, Tensor? remembered)
     {
         var (batch, length, visible) = (qNope.size(0), qNope.size(1), latent.size(1));
         var up = nn.functional.linear(latent, _kvUp).view(batch, visible, _heads, _nope + _value);
         var q = cat([qNope, qRope], -1);
         var k = cat([up.narrow(-1, 0, _nope), kRope.unsqueeze(2).expand(batch, visible, _heads, _rope)], -1);
         var v = up.narrow(-1, _nope, _value);
+        if (remembered is not null)
+            v = v.Plus(remembered.view(batch, visible, _heads, _value));
 
         // The fused kernel scales by 1/√(key width) itself. It wants values as wide as keys: without that libtorch writes all scores down.
         var (key, width) = (_nope + _rope, Math.Max(_nope + _rope, _value));
@@ -130,10 +137,13 @@ internal sealed class MultiHeadLatentAttention
         // The fused kernel aligns its own causal mask with the first visible position: right for whole sequences only.
         if (mask is null && length != visible && length > 1)
             mask = AttentionMask.Causal(length, visible, q.device);
-        return nn.functional.scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), mask, 0.0, is_casual: mask is null && length == visible).transpose(1, 2);
+        return nn.functional.scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), mask, 0.0,
+            is_casual: mask is null && length == visible).transpose(1, 2);
     }
 
-    /// <summary>Plain causal attention within each of consecutive documents: what a mask of documents says, without its T² numbers. q, k, v [B, T, H, w] → [B, T, H, w].</summary>
+    /// <summary>
+    /// Plain causal attention within each of consecutive documents: what a mask of documents says, without its T² numbers. q, k, v [B, T, H, w] → [B, T, H, w].
+    /// </summary>
     private static Tensor Within(long[] segments, Tensor q, Tensor k, Tensor v)
     {
         Tensor[] Parts(Tensor x) => x.flatten(0, 1).unsqueeze(0).split(segments, 1);
