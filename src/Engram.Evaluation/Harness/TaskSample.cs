@@ -63,10 +63,12 @@ public sealed record TaskSample
 }
 
 /// <summary>Lines of samples files.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.Never)]
 [JsonSerializable(typeof(TaskSample))]
 internal sealed partial class SampleJson : JsonSerializerContext
 {
     /// <summary>Letters of any script stand as they are.</summary>
-    public static SampleJson Readable { get; } = new(new JsonSerializerOptions(Default.Options) { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+    public static SampleJson Readable => field ??= new(new JsonSerializerOptions
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    });
 }
