@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using Engram.Cli.CommandLine;
 using Engram.Evaluation.Code;
 using Engram.Evaluation.Harness;
@@ -53,13 +54,14 @@ internal sealed class EvalCommand : CliCommand
         CommonOptions.AtLeastOne(_limit);
         Validators.Add(given =>
         {
+            if (given.Children.Any(child => child is CommandResult)) return;   // a measurement of its own was asked for
             var list = given.GetValue(_list);
             if (list && given.GetResult(_tasks) is not null) given.AddError("--list says all of all tasks; leave --tasks out.");
             if (!list && given.GetResult(_tasks) is null) given.AddError("Give --tasks, or --list to see them.");
             if (!list && given.GetResult(_models) is not { Tokens.Count: > 0 }) given.AddError("Give at least one model folder.");
             if (!list && given.GetResult(_dataRoot) is null) given.AddError("--tasks needs --data-root.");
-            if (given.GetResult(_resume) is not null && given.GetResult(_samples) is null) given.AddError("--resume needs --samples.");
-            if (given.GetResult(_python) is { Implicit: false } && given.GetResult(_runCode) is null) given.AddError("--python needs --run-code.");
+            if (given.GetValue(_resume) && given.GetResult(_samples) is null) given.AddError("--resume needs --samples.");
+            if (given.GetResult(_python) is { Implicit: false } && !given.GetValue(_runCode)) given.AddError("--python needs --run-code.");
             if (given.GetResult(_shots) is { Tokens: [{ Value: var shots }] } && int.TryParse(shots, out var number) && number < 0) given.AddError("--shots must not be negative.");
             if (given.GetResult(_batch) is { Tokens: [{ Value: var batch }] } && int.TryParse(batch, out var together) && together < 1) given.AddError("--batch must be at least 1.");
             foreach (var use in given.GetResult(_memory) is { Implicit: false, Tokens: [{ Value: var uses }] } ? uses.Split(',') : [])

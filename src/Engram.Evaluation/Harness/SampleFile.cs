@@ -58,8 +58,10 @@ public sealed class SampleFile : IDisposable
         // A line without its end was being written when the run ended.
         var whole = text.LastIndexOf('\n') + 1;
         var number = 0;
-        foreach (var line in text.AsSpan(0, whole).EnumerateLines())
+        var known = text.AsSpan(0, whole);
+        foreach (var range in known.Split('\n'))
         {
+            var line = known[range];
             number++;
             if (line.IsEmpty)
                 continue;

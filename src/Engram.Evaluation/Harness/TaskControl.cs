@@ -2,7 +2,10 @@ using Engram.Evaluation.Datasets;
 
 namespace Engram.Evaluation.Harness;
 
-/// <summary>Counterfactual controls: part of an item is another item's, and the right answer stays. A score that survives does not come from reading that part.</summary>
+/// <summary>
+/// Counterfactual controls: part of an item is another item's, and the right answer stays. A score that survives does not come from reading that
+/// part.
+/// </summary>
 public enum TaskControl
 {
     /// <summary>Items as they are.</summary>

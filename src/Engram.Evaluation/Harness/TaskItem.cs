@@ -15,11 +15,12 @@ namespace Engram.Evaluation.Harness;
 /// What is asked: for each option its likelihood, then, if a metric needs it, for each its likelihood behind the neutral prompt; or one generation or text.
 /// </param>
 internal sealed record TaskItem(
-    int Index, DatasetRow Row, string Prompt, IReadOnlyList<string> Options, IReadOnlyList<int> Golds, IReadOnlyList<IReadOnlyList<string>> References, IReadOnlyList<ScoringRequest> Requests)
+    int Index, DatasetRow Row, string Prompt, IReadOnlyList<string> Options, IReadOnlyList<int> Golds, IReadOnlyList<IReadOnlyList<string>> References,
+    IReadOnlyList<ScoringRequest> Requests)
 {
-    /// <summary>The right answer as a sample shows it.</summary>
-    public JsonNode? Gold => Options.Count > 0 ? (Golds.Count == 1 ? JsonValue.Create(Golds[0]) : new JsonArray([.. Golds.Select(gold => (JsonNode)JsonValue.Create(gold))]))
-        : References.Count == 1 && References[0].Count == 1 ? JsonValue.Create(References[0][0])
-        : References.Count == 0 ? null
-        : new JsonArray([.. References.Select(reference => reference.Count == 1 ? (JsonNode)JsonValue.Create(reference[0])! : DatasetRow.ListOf(reference))]);
+    /// <summary>The right answer as a sample shows it: an index or a text, or a list where there are several.</summary>
+    public JsonNode? Gold => Options.Count > 0 ? Shown([.. Golds.Select(gold => (JsonNode)JsonValue.Create(gold))])
+        : Shown([.. References.Select(reference => reference.Count == 1 ? (JsonNode)JsonValue.Create(reference[0])! : DatasetRow.ListOf(reference))]);
+
+    private static JsonNode? Shown(JsonNode[] golds) => golds.Length == 0 ? null : golds.Length == 1 ? golds[0] : new JsonArray(golds);
 }

@@ -5,7 +5,8 @@ using Engram.Evaluation.Scoring;
 namespace Engram.Evaluation.Harness;
 
 /// <summary>
-/// Turns rows into items by lm-evaluation-harness's rules: instruction, worked examples and the question, with the delimiters between them; the examples are the first n that are not
+/// Turns rows into items by lm-evaluation-harness's rules: instruction, worked examples and the question, with the delimiters between them; the
+/// examples are the first n that are not
 /// the tested item, and of its subtask.
 /// </summary>
 internal sealed class TaskQuestions
@@ -28,7 +29,9 @@ internal sealed class TaskQuestions
         var source = $"task {task.Task}";
         (_task, _shots) = (task, shots);
         var prompt = new Template(task.Prompt, source);
-        _templates = (new(task.Instruction, source), prompt, task.FewShot?.Prompt is { } other ? new(other, source) : prompt, new(task.Choice, source), task.Target is { } target ? new(target, source) : null);
+        var shotPrompt = task.FewShot?.Prompt is { } other ? new Template(other, source) : prompt;
+        var target = task.Target is { } text ? new Template(text, source) : null;
+        _templates = (new Template(task.Instruction, source), prompt, shotPrompt, new Template(task.Choice, source), target);
         _stop = task.Stop.Count > 0 ? [.. task.Stop] : [task.FewShotDelimiter];
         _unconditional = task.Metrics.Contains("acc_uncond");
         _shotRows = shots > 0 ? [.. shotRows] : [];
@@ -53,7 +56,8 @@ internal sealed class TaskQuestions
         if (_task.Kind == TaskKind.Generate)
         {
             var prompt = before + _templates.Prompt.Render(row.Values, row.Place);
-            return new TaskItem(index, row, prompt, [], [], _task.Code is null ? References(row) : [], [new GenerationRequest(prompt, _stop, _task.MaxNewTokens)]);
+            var references = _task.Code is null ? References(row) : [];
+            return new TaskItem(index, row, prompt, [], [], references, [new GenerationRequest(prompt, _stop, _task.MaxNewTokens)]);
         }
 
         var (options, golds) = (Options(row), Golds(row));
@@ -87,7 +91,8 @@ internal sealed class TaskQuestions
         if (_task.Kind == TaskKind.Generate)
             return _templates.ShotPrompt.Render(row.Values, row.Place) + _task.TargetDelimiter + TargetOf(row, []);
         var golds = Golds(row);
-        var prompt = _task.Kind == TaskKind.Prefix ? _templates.ShotPrompt.Render(row.Values, row.Place, ("choice", row.Texts("choices")[golds[0]])) : _templates.ShotPrompt.Render(row.Values, row.Place);
+        var prompt = _task.Kind == TaskKind.Prefix ? _templates.ShotPrompt.Render(row.Values, row.Place, ("choice", row.Texts("choices")[golds[0]]))
+            : _templates.ShotPrompt.Render(row.Values, row.Place);
         return prompt + _task.TargetDelimiter + TargetOf(row, golds);
     }
 
@@ -96,7 +101,8 @@ internal sealed class TaskQuestions
 
     private string[] Options(DatasetRow row)
     {
-        var options = row.Texts("choices").Select((choice, i) => _templates.Choice.Render(row.Values, row.Place, ("choice", choice), ("letter", ((char)('A' + i)).ToString()))).ToArray();
+        var options = row.Texts("choices")
+            .Select((choice, i) => _templates.Choice.Render(row.Values, row.Place, ("choice", choice), ("letter", ((char)('A' + i)).ToString()))).ToArray();
         return options.Length > 0 ? options : throw new InvalidDataException($"{row.Place}: no options. Mend or delete the row.");
     }
 
@@ -113,19 +119,22 @@ internal sealed class TaskQuestions
             throw new InvalidDataException($"{row.Place}: column \"gold\" is no index. Mend or delete the row.", error);
         }
         return golds.Length > 0 && golds.All(one => one >= 0 && one < choices) ? golds
-            : throw new InvalidDataException($"{row.Place}: the right option {gold.ToJsonString()} is outside the list of {choices} options (counted from 0). Mend or delete the row.");
+            : throw new InvalidDataException(
+                $"{row.Place}: the right option {gold.ToJsonString()} is outside the list of {choices} options (counted from 0). Mend or delete the row.");
     }
 
     private IReadOnlyList<IReadOnlyList<string>> References(DatasetRow row)
     {
         var column = _task.References;
-        IReadOnlyList<IReadOnlyList<string>> references = row.Value(column) is JsonArray list
-            ? [.. list.Select(one => (IReadOnlyList<string>)(one is JsonArray spans ? [.. spans.Select(span => row.TextOf(span, column))] : [row.TextOf(one, column)]))] : [[row.Text(column)]];
-        return references.Count > 0 && references.All(reference => reference.Count > 0) ? references : throw new InvalidDataException($"{row.Place}: column \"{column}\" holds no right answer. Mend or delete the row.");
+        string[] One(JsonNode? answer) => answer is JsonArray spans ? [.. spans.Select(span => row.TextOf(span, column))] : [row.TextOf(answer, column)];
+        string[][] references = row.Value(column) is JsonArray list ? [.. list.Select(One)] : [[row.Text(column)]];
+        return references.Length > 0 && references.All(reference => reference.Length > 0) ? references
+            : throw new InvalidDataException($"{row.Place}: column \"{column}\" holds no right answer. Mend or delete the row.");
     }
 
     private string? Subtask(DatasetRow row) => _task.Subtask is { } column ? row.Values[column]?.ToString() : null;
 
     /// <summary>What tells rows apart, wherever they stand.</summary>
-    private static string KeyOf(DatasetRow row) => string.Join('\u001f', row.Values.Where(column => column.Key is not ("_file" or "_key")).Select(column => $"{column.Key}\u001e{column.Value?.ToJsonString()}"));
+    private static string KeyOf(DatasetRow row) => string.Join('\u001f',
+        row.Values.Where(column => column.Key is not ("_file" or "_key")).Select(column => $"{column.Key}\u001e{column.Value?.ToJsonString()}"));
 }

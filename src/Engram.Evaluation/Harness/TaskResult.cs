@@ -5,7 +5,8 @@ namespace Engram.Evaluation.Harness;
 /// <param name="Metric">
 /// The metric; behind a comma the filter where there are several ("exact_match,strict"), or "macro" for the mean over subtasks beside the mean over items.
 /// </param>
-/// <param name="Value">The score: a share from 0 to 1, or of rolling tasks nats per token, bits per byte or a perplexity. Null where no program may run that decides it.</param>
+/// <param name="Value">The score: a share from 0 to 1, or of rolling tasks nats per token, bits per byte or a perplexity. Null where no program may
+/// run that decides it.</param>
 /// <param name="StandardError">Its standard error over items; null where there are fewer than two.</param>
 /// <param name="Items">Items that were scored.</param>
 /// <param name="Shots">Worked examples before an item.</param>

@@ -13,11 +13,14 @@ internal sealed record EncodedRequest(int[] TokenIds, int First)
 }
 
 /// <summary>
-/// Text to token ids by lm-evaluation-harness's rules (<c>TemplateLM._encode_pair</c>, <c>loglikelihood</c>, <c>get_rolling_token_windows</c>): spaces at the end of a context
+/// Text to token ids by lm-evaluation-harness's rules (<c>TemplateLM._encode_pair</c>, <c>loglikelihood</c>, <c>get_rolling_token_windows</c>):
+/// spaces at the end of a context
 /// belong to the continuation; both are tokenised together and divided where the context alone ends; what is too long loses its beginning.
 /// <para>
-/// Here the token that stands before every document of the training data stands before every context as well (the harness's <c>add_bos_token</c>); it is the whole context where
-/// a request has none. Where a token spans the cut so that nothing is left for the continuation, context and continuation are tokenised apart (the harness scores nothing there).
+/// Here the token that stands before every document of the training data stands before every context as well (the harness's <c>add_bos_token</c>); it
+/// is the whole context where
+/// a request has none. Where a token spans the cut so that nothing is left for the continuation, context and continuation are tokenised apart (the
+/// harness scores nothing there).
 /// A continuation that is longer than the model's context is scored in windows, as a whole text is (the harness refuses it).
 /// </para>
 /// </summary>
@@ -53,7 +56,8 @@ internal sealed class RequestEncoder
     }
 
     /// <summary>
-    /// A whole text: each token is scored once. The first window begins with the start token; each later one is as long as the context, so that the tokens of a short last window
+    /// A whole text: each token is scored once. The first window begins with the start token; each later one is as long as the context, so that the
+    /// tokens of a short last window
     /// have those before them as context (<c>get_rolling_token_windows</c> with a context of one, <c>make_disjoint_window</c>).
     /// </summary>
     public IEnumerable<EncodedRequest> Encode(RollingRequest request) => Windows([Start, .. _tokenizer.Encode(request.Text)], 1);

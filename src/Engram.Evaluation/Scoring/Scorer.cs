@@ -5,7 +5,8 @@ using Engram.Models.Memory;
 namespace Engram.Evaluation.Scoring;
 
 /// <summary>
-/// Answers the requests of tasks. Likelihoods are read in the order of their token ids by one sequence that is cut back to what the next request shares with the last: the prompt
+/// Answers the requests of tasks. Likelihoods are read in the order of their token ids by one sequence that is cut back to what the next request
+/// shares with the last: the prompt
 /// of a question's options and the examples before many questions are read once. Texts are generated side by side, forked from the same sequence.
 /// </summary>
 /// <param name="model">Stays the caller's.</param>

@@ -101,7 +101,10 @@ public sealed class ScorerTests : IDisposable
         Assert.Equal(1, error.Request);
     }
 
-    /// <summary>lm-evaluation-harness, <c>get_rolling_token_windows</c> with a context of one and <c>make_disjoint_window</c>, its own example: 34 tokens, 10 at a time.</summary>
+    /// <summary>
+    /// lm-evaluation-harness, <c>get_rolling_token_windows</c> with a context of one and <c>make_disjoint_window</c>, its own example: 34 tokens, 10
+    /// at a time.
+    /// </summary>
     [Fact]
     public void Long_texts_are_read_in_windows_that_score_each_token_once()
     {
