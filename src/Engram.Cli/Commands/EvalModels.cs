@@ -4,6 +4,8 @@ using System.Text;
 using Engram.Cli.CommandLine;
 using Engram.Evaluation.Scoring;
 using Engram.Inference;
+using Engram.Models.Configuration;
+using Engram.Models.Folders;
 using Engram.Torch;
 
 namespace Engram.Cli.Commands;
@@ -11,10 +13,12 @@ namespace Engram.Cli.Commands;
 /// <summary>How <c>engram eval</c> opens the models that it scores.</summary>
 internal sealed class EvalModels
 {
-    private readonly Option<string> _engine = new Option<string>("--engine")
+    private const string Managed = "managed";
+
+    private readonly Option<string?> _engine = new Option<string?>("--engine")
     {
-        Description = "What computes: managed (the faster for small models) or torch (libtorch; devices)", HelpName = "ENGINE", DefaultValueFactory = _ => "managed",
-    }.AcceptOnlyFromAmong("managed", "torch");
+        Description = "What computes: managed, the faster for small models, or torch (libtorch) [default: managed where it serves model and device]", HelpName = "ENGINE",
+    }.AcceptOnlyFromAmong(Managed, "torch");
     private readonly Option<string> _device = CommonOptions.Device();
     private readonly Option<int?> _threads = CommonOptions.Threads();
 
@@ -25,8 +29,8 @@ internal sealed class EvalModels
         command.Add(_threads);
         command.Validators.Add(given =>
         {
-            if (given.GetResult(_device) is { Implicit: false } && given.GetResult(_engine) is not { Tokens: [{ Value: "torch" }] })
-                given.AddError("--device needs --engine torch; the managed engine computes on the processor.");
+            if (given.GetResult(_engine)?.Tokens is [{ Value: Managed }] && given.GetResult(_device)?.Tokens is [{ Value: not "cpu" }])
+                given.AddError("--device needs --engine torch: the managed engine computes on the processor.");
         });
     }
 
@@ -44,7 +48,11 @@ internal sealed class EvalModels
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', files))));
     }
 
-    public IScoredModel Open(ParseResult parsed, string folder) => parsed.GetRequiredValue(_engine) == "managed"
-        ? new ManagedModel(EngramModel.Open(folder, threads: parsed.GetValue(_threads)))
-        : new TorchModel(LanguageModel.Load(folder, CommonOptions.OpenDevice(parsed, _device, _threads)));
+    public IScoredModel Open(ParseResult parsed, string folder)
+    {
+        var managed = parsed.GetValue(_engine) is { } engine ? engine == Managed
+            : parsed.GetValue(_device) is "cpu" && EngramModel.Serves(ModelConfiguration.Load(Path.Combine(folder, ModelFolder.ConfigurationFile)));
+        return managed ? new ManagedModel(EngramModel.Open(folder, threads: parsed.GetValue(_threads)))
+            : new TorchModel(LanguageModel.Load(folder, CommonOptions.OpenDevice(parsed, _device, _threads)));
+    }
 }

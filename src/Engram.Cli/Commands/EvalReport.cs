@@ -29,7 +29,8 @@ internal static class EvalReport
     public static void Write(IReadOnlyList<EvalArm> arms, bool json)
     {
         var (models, memories) = (arms.DistinctBy(arm => arm.Model).Count() > 1, arms.DistinctBy(arm => arm.Memory).Count() > 1);
-        TaskComparison[] comparisons = [.. arms.Skip(1).SelectMany(other => TaskRunner.Compare(arms[0].Name(models, memories), arms[0].Result, other.Name(models, memories), other.Result))];
+        var firstName = arms[0].Name(models, memories);
+        TaskComparison[] comparisons = [.. arms.Skip(1).SelectMany(other => TaskRunner.Compare(firstName, arms[0].Result, other.Name(models, memories), other.Result))];
         if (json)
         {
             Terminal.Json(new
@@ -38,13 +39,14 @@ internal static class EvalReport
                 Comparisons = comparisons,
                 Speed = arms.Select(arm => new
                 {
-                    arm.Model, arm.Memory, arm.Result.Tokens, arm.Result.TokensRead, Seconds = arm.Result.Elapsed.TotalSeconds, TokensPerSecond = arm.Result.Tokens / Math.Max(1e-9, arm.Result.Elapsed.TotalSeconds),
+                    arm.Model, arm.Memory, arm.Result.Tokens, arm.Result.TokensRead, Seconds = arm.Result.Elapsed.TotalSeconds, TokensPerSecond = Speed(arm.Result),
                 }),
             });
             return;
         }
 
-        var table = new Table().AddColumn("task").AddColumn("metric").AddColumn(new TableColumn("shots").RightAligned()).AddColumn(new TableColumn("items").RightAligned());
+        var table = new Table().AddColumn("task").AddColumn("metric")
+            .AddColumn(new TableColumn("shots").RightAligned()).AddColumn(new TableColumn("items").RightAligned());
         foreach (var arm in arms)
             table.AddColumn(new TableColumn(Markup.Escape(arm.Name(models, memories))).RightAligned());
         table.AddColumn(new TableColumn("paper, Engram-27B").RightAligned());
@@ -56,12 +58,19 @@ internal static class EvalReport
             ]));
         Terminal.Answer.Write(table);
         foreach (var one in comparisons)
-            Console.Out.WriteLine($"{one.Task} {one.Metric}: {one.Model} less {one.Other} {one.Difference:+0.0000;-0.0000;0.0000}, 95 % from {one.Low:+0.0000;-0.0000;0.0000} to {one.High:+0.0000;-0.0000;0.0000}, p = {one.PValue:F3} ({one.Items:N0} items, paired bootstrap)");
+            Console.Out.WriteLine($"{one.Task} {one.Metric}: {one.Model} less {one.Other} {Signed(one.Difference)}, "
+                + $"95 % from {Signed(one.Low)} to {Signed(one.High)}, p = {one.PValue:F3} ({one.Items:N0} items, paired bootstrap)");
         foreach (var arm in arms)
-            Terminal.Note($"{arm.Name(models, memories)}: {arm.Result.Tokens:N0} tokens in {arm.Result.Elapsed.TotalSeconds:N1} s, {arm.Result.Tokens / Math.Max(1e-9, arm.Result.Elapsed.TotalSeconds):N0} tokens/s; {arm.Result.TokensRead:N0} were read, the rest was shared");
+            Terminal.Note($"{arm.Name(models, memories)}: {arm.Result.Tokens:N0} tokens in {arm.Result.Elapsed.TotalSeconds:N1} s, "
+                + $"{Speed(arm.Result):N0} tokens/s; {arm.Result.TokensRead:N0} were read, the rest was shared");
     }
 
-    private static string Score(TaskResult result) => result.Value is not { } value ? "not run" : result.StandardError is { } error ? $"{value:F4} ± {error:F4}" : $"{value:F4}";
+    private static string Score(TaskResult result) =>
+        result.Value is not { } value ? "not run" : result.StandardError is { } error ? $"{value:F4} ± {error:F4}" : $"{value:F4}";
+
+    private static string Signed(double value) => $"{value:+0.0000;-0.0000;0.0000}";
+
+    private static double Speed(EvaluationResult result) => result.Tokens / Math.Max(1e-9, result.Elapsed.TotalSeconds);
 
     // Texts of files may hold what the table takes for markup.
     private static Text[] Plain(params string[] cells) => [.. cells.Select(cell => new Text(cell))];

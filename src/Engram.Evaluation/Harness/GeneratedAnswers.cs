@@ -1,3 +1,4 @@
+using System.Globalization;
 using Engram.Evaluation.Code;
 using Engram.Evaluation.Datasets;
 using Engram.Evaluation.Extraction;
@@ -22,7 +23,8 @@ internal sealed class GeneratedAnswers
     public GeneratedAnswers(TaskFile task, Sandbox? sandbox)
     {
         (_task, _sandbox) = (task, sandbox);
-        _match = new ExactMatch(task.Match.Ignore, task.Match.IgnoreCase, task.Match.IgnorePunctuation, normalise: task.Match.Normalise is { } name ? ExtractionFilter.Find(name) : null);
+        var normalise = task.Match.Normalise is { } name ? ExtractionFilter.Find(name) : null;
+        _match = new ExactMatch(task.Match.Ignore, task.Match.IgnoreCase, task.Match.IgnorePunctuation, normalise: normalise);
         _filters = task.Filters.Count == 0 ? [("", [])] : [.. task.Filters.Select(filter => (filter.Name, filter.Steps.Select(Step).ToArray()))];
     }
 
@@ -78,10 +80,12 @@ internal sealed class GeneratedAnswers
         var program = _task.Code switch
         {
             "humaneval" => PythonPrograms.HumanEval(row.Text("prompt"), answer, row.Text("test"), row.Text("entry_point")),
-            "mbpp" => PythonPrograms.Mbpp(row.Values["test_setup_code"] is { } setup ? row.TextOf(setup, "test_setup_code") : "", answer, row.Texts("test_list")),
+            "mbpp" => PythonPrograms.Mbpp(
+                row.Values["test_setup_code"] is { } setup ? row.TextOf(setup, "test_setup_code") : "", answer, row.Texts("test_list")),
             "cruxeval_input" => PythonPrograms.CruxEvalInput(row.Text("code"), answer, row.Text("output")),
             "cruxeval_output" => PythonPrograms.CruxEvalOutput(row.Text("code"), row.Text("input"), answer),
-            var other => throw new InvalidDataException($"task {_task.Task}: no program \"{other}\" checks answers; there are humaneval, mbpp, cruxeval_input and cruxeval_output."),
+            var other => throw new InvalidDataException(
+                $"task {_task.Task}: no program \"{other}\" checks answers; there are humaneval, mbpp, cruxeval_input and cruxeval_output."),
         };
         return _sandbox.Run(program, cancellation: cancellation).Passed ? 1 : 0;
     }
@@ -90,9 +94,9 @@ internal sealed class GeneratedAnswers
     {
         if (!step.StartsWith('/'))
             return ExtractionFilter.Find(step);
-        var end = step.LastIndexOf('/');
-        return end > 0 && (end == step.Length - 1 || int.TryParse(step.AsSpan(end + 1), out _))
-            ? ExtractionFilter.Match(step[1..end], end == step.Length - 1 ? 0 : int.Parse(step.AsSpan(end + 1), System.Globalization.CultureInfo.InvariantCulture))
+        var (end, select) = (step.LastIndexOf('/'), 0);
+        return end > 0 && (end == step.Length - 1 || int.TryParse(step.AsSpan(end + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out select))
+            ? ExtractionFilter.Match(step[1..end], select)
             : throw new InvalidDataException($"task {_task.Task}: filter \"{step}\" is no regular expression between slashes, perhaps with a number behind.");
     }
 }

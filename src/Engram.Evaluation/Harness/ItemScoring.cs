@@ -24,7 +24,8 @@ internal sealed class ItemScoring(TaskFile task, GeneratedAnswers? answers, Task
     {
         var sample = blank with
         {
-            Index = item.Index, PromptSha256 = sha256, Place = item.Row.Place, Gold = item.Gold, Subtask = task.Subtask is { } column ? item.Row.Values[column]?.ToString() : null,
+            Index = item.Index, PromptSha256 = sha256, Place = item.Row.Place, Gold = item.Gold,
+            Subtask = task.Subtask is { } column ? item.Row.Values[column]?.ToString() : null,
         };
         return task.Kind switch
         {
@@ -55,7 +56,10 @@ internal sealed class ItemScoring(TaskFile task, GeneratedAnswers? answers, Task
         var count = item.Options.Count;
         var scores = new ChoiceScore[count];
         for (var i = 0; i < count; i++)
-            scores[i] = ChoiceScore.Of(item.Options[i], given[i].LogLikelihood, given[i].Tokens, given.Length == 2 * count ? given[count + i].LogLikelihood : null);
+        {
+            double? alone = given.Length == 2 * count ? given[count + i].LogLikelihood : null;
+            scores[i] = ChoiceScore.Of(item.Options[i], given[i].LogLikelihood, given[i].Tokens, alone);
+        }
         var values = task.Metrics.ToDictionary(metric => metric, metric => ChoiceAccuracy.Score(scores, item.Golds, RuleOf(metric)));
         return sample with
         {
@@ -65,5 +69,6 @@ internal sealed class ItemScoring(TaskFile task, GeneratedAnswers? answers, Task
     }
 
     private ChoiceRule RuleOf(string metric) => ChoiceAccuracy.RuleOf(metric)
-        ?? throw new InvalidDataException($"task {task.Task}: no metric \"{metric}\" for options; there are acc, acc_norm, acc_bytes, acc_tok, acc_uncond and prefix_ppl.");
+        ?? throw new InvalidDataException(
+            $"task {task.Task}: no metric \"{metric}\" for options; there are acc, acc_norm, acc_bytes, acc_tok, acc_uncond and prefix_ppl.");
 }

@@ -38,26 +38,31 @@ internal static class TaskAggregation
     /// <summary>The score of a group from the headlines of its tasks.</summary>
     public static TaskResult OfGroup(TaskFile group, IReadOnlyList<TaskResult> headlines)
     {
-        var parts = headlines.Where(result => result.Value is not null).Select(result => new Estimate(result.Value!.Value, result.StandardError ?? double.NaN, result.Items)).ToArray();
+        Estimate[] parts = [.. headlines.Where(result => result.Value is not null)
+            .Select(result => new Estimate(result.Value!.Value, result.StandardError ?? double.NaN, result.Items))];
         var metrics = headlines.Select(result => result.Metric).Distinct().ToArray();
         var first = headlines[0];
         Estimate? score = parts.Length == 0 ? null : Estimate.OfGroup(parts, group.WeightBySize);
-        return new TaskResult(group.Task, metrics.Length == 1 ? metrics[0] : "score", score?.Value, Finite(score?.StandardError), score?.Items ?? 0, headlines.Max(result => result.Shots), first.Memory, first.Control, PublishedOf(group))
-        { Model = first.Model, Version = group.Version };
+        return first with
+        {
+            Task = group.Task, Version = group.Version, Metric = metrics.Length == 1 ? metrics[0] : "score", Value = score?.Value, StandardError = Finite(score?.StandardError),
+            Items = score?.Items ?? 0, Shots = headlines.Max(result => result.Shots), Published = PublishedOf(group),
+        };
     }
 
     /// <summary>The headline metric's value of each sample, by index.</summary>
     public static Dictionary<int, double> HeadlineValues(TaskFile task, IEnumerable<TaskSample> samples)
     {
         var metric = task.Kind == TaskKind.Generate ? GeneratedAnswers.MetricNames(task)[0] : task.Metrics[0];
-        return task.Kind == TaskKind.Rolling ? [] : samples.Where(sample => sample.Values.ContainsKey(metric)).ToDictionary(sample => sample.Index, sample => sample.Values[metric]);
+        return task.Kind == TaskKind.Rolling ? []
+            : samples.Where(sample => sample.Values.ContainsKey(metric)).ToDictionary(sample => sample.Index, sample => sample.Values[metric]);
     }
 
     private static double[] Values(IEnumerable<TaskSample> samples, string metric) => [.. samples.Select(sample => sample.Values[metric])];
 
     private static TaskResult Result(TaskFile task, string metric, Estimate? estimate, TaskSample any, bool headline) =>
-        new(task.Task, metric, estimate?.Value, Finite(estimate?.StandardError), estimate?.Items ?? 0, any.Shots, any.Memory, any.Control, headline ? PublishedOf(task) : null)
-        { Model = any.Model, Version = task.Version };
+        new(task.Task, metric, estimate?.Value, Finite(estimate?.StandardError), estimate?.Items ?? 0, any.Shots, any.Memory, any.Control,
+            headline ? PublishedOf(task) : null) { Model = any.Model, Version = task.Version };
 
     private static double? PublishedOf(TaskFile task) => task.Published is { } published && published.Scores.TryGetValue(PublishedModel, out var score)
         ? (published.Metric == "loss" ? score : Math.Round(score / 100, 6)) : null;
@@ -82,7 +87,8 @@ internal static class TaskAggregation
                 "bits_per_byte" => Perplexity.BitsPerByte(nats, (long)bytes),
                 "byte_perplexity" => Perplexity.PerByte(nats, (long)bytes),
                 "word_perplexity" => Perplexity.PerWord(nats, (long)words),
-                _ => throw new InvalidDataException($"task {task.Task}: no metric \"{metric}\" for texts; there are loss, bits_per_byte, byte_perplexity and word_perplexity."),
+                _ => throw new InvalidDataException(
+                    $"task {task.Task}: no metric \"{metric}\" for texts; there are loss, bits_per_byte, byte_perplexity and word_perplexity."),
             };
         }
 

@@ -29,15 +29,16 @@ internal static class ControlledRows
         if (control == TaskControl.None)
             return rows;
         var columns = control == TaskControl.Stem ? task.Stem : task.Context;
+        var part = control == TaskControl.Stem ? "question" : "passage";
         if (columns.Count == 0)
-            throw new ArgumentException($"task {task.Task} has no {(control == TaskControl.Stem ? "question" : "passage")} to exchange; leave it out of --tasks.", nameof(control));
+            throw new ArgumentException($"task {task.Task} has no {part} to exchange; leave it out of --tasks.", nameof(control));
         string[] keys = [.. rows.Select(row => string.Join('\u001f', columns.Select(column => row.Values[column]?.ToJsonString())))];
         return [.. rows.Select((row, i) =>
         {
             for (var step = 1; step < rows.Count; step++)
                 if (rows[(i + step) % rows.Count] is var other && keys[(i + step) % rows.Count] != keys[i])
                     return row.With([.. columns.Select(column => (column, other.Values[column]?.DeepClone()))]);
-            throw new InvalidDataException($"{row.Place}: no other item has another {(control == TaskControl.Stem ? "question" : "passage")}; the control needs two.");
+            throw new InvalidDataException($"{row.Place}: no other item has another {part}; the control needs two.");
         })];
     }
 }

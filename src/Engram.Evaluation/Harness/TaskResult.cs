@@ -13,7 +13,8 @@ namespace Engram.Evaluation.Harness;
 /// <param name="Memory">What the memory did.</param>
 /// <param name="Control">The counterfactual control, "none" without.</param>
 /// <param name="Published">The paper's score of Engram-27B in the same unit, beside the headline metric; null elsewhere.</param>
-public sealed record TaskResult(string Task, string Metric, double? Value, double? StandardError, int Items, int Shots, string Memory, string Control, double? Published)
+public sealed record TaskResult(
+    string Task, string Metric, double? Value, double? StandardError, int Items, int Shots, string Memory, string Control, double? Published)
 {
     /// <summary>The model.</summary>
     public string Model { get; init; } = "";
@@ -33,4 +34,5 @@ public sealed record TaskResult(string Task, string Metric, double? Value, doubl
 /// <param name="High">Upper end.</param>
 /// <param name="PValue">Two-sided.</param>
 /// <param name="Items">Items compared.</param>
-public sealed record TaskComparison(string Task, string Metric, string Model, string Other, double Difference, double StandardError, double Low, double High, double PValue, int Items);
+public sealed record TaskComparison(
+    string Task, string Metric, string Model, string Other, double Difference, double StandardError, double Low, double High, double PValue, int Items);

@@ -35,11 +35,13 @@ internal static class TaskRows
     /// <summary>The first alternative whose files are all there.</summary>
     /// <exception cref="FileNotFoundException">There is none; the message lists them.</exception>
     public static FoundData Require(string task, IReadOnlyList<TaskData> alternatives, string root) => Find(alternatives, root)
-        ?? throw new FileNotFoundException($"{task}: no data below '{root}'; expected {Expected(alternatives)}. engram eval --list --data-root shows what is there.");
+        ?? throw new FileNotFoundException(
+            $"{task}: no data below '{root}'; expected {Expected(alternatives)}. engram eval --list --data-root shows what is there.");
 
     /// <summary>What a task looks for, in words.</summary>
     public static string Expected(IReadOnlyList<TaskData> alternatives) => string.Join("; or ", alternatives.Select(data =>
-        data.Hub is { } hub ? $"a snapshot of {hub}{(data.Configuration is { } name ? $" ({name})" : "")}, split {data.Split}" : string.Join(" and ", data.Files)));
+        data.Hub is not { } hub ? string.Join(" and ", data.Files)
+            : $"a snapshot of {hub}{(data.Configuration is { } name ? $" ({name})" : "")}, split {data.Split}"));
 
     private static IReadOnlyList<string> FilesOf(TaskData data, string root)
     {

@@ -27,7 +27,8 @@ public static class TaskRunner
     /// <exception cref="InvalidDataException">A row, template or task file does not fit; the message names it.</exception>
     /// <exception cref="ArgumentException">A control does not fit a task, or a number is out of range.</exception>
     public static EvaluationResult Run(
-        IScoredModel model, MemoryBank? memory, IReadOnlyList<TaskFile> tasks, EvaluationOptions options, IProgress<EvaluationProgress>? progress = null, CancellationToken cancellation = default)
+        IScoredModel model, MemoryBank? memory, IReadOnlyList<TaskFile> tasks, EvaluationOptions options,
+        IProgress<EvaluationProgress>? progress = null, CancellationToken cancellation = default)
     {
         if (options.Limit is < 1)
             throw new ArgumentOutOfRangeException(nameof(options), options.Limit, "--limit must be at least 1.");
@@ -73,7 +74,8 @@ public static class TaskRunner
     }
 
     /// <summary>The tasks of a group, or the task itself.</summary>
-    internal static IEnumerable<TaskFile> Leaves(TaskFile task) => task.Kind == TaskKind.Group ? task.Tasks.SelectMany(name => Leaves(TaskFiles.Load(name))) : [task];
+    internal static IEnumerable<TaskFile> Leaves(TaskFile task) =>
+        task.Kind == TaskKind.Group ? task.Tasks.SelectMany(name => Leaves(TaskFiles.Load(name))) : [task];
 
     /// <summary>A task's examples: those asked for, those that it names, at most the fixed ones; none where it has no place for them.</summary>
     private static int ShotsOf(TaskFile task, EvaluationOptions options) =>
@@ -99,8 +101,8 @@ public static class TaskRunner
             var key = KeyOf(task, options);
             var blank = new TaskSample
             {
-                Task = task.Task, Index = 0, PromptSha256 = "", Values = new Dictionary<string, double>(), Place = "", Model = options.Model, Memory = options.Memory,
-                Control = options.Control.ToString().ToLowerInvariant(), Shots = shots, Key = key,
+                Task = task.Task, Index = 0, PromptSha256 = "", Values = new Dictionary<string, double>(), Place = "",
+                Model = options.Model, Memory = options.Memory, Control = options.Control.ToString().ToLowerInvariant(), Shots = shots, Key = key,
             };
             var questions = new TaskQuestions(task, shots, ShotRows(all));
             var scoring = new ItemScoring(task, task.Kind == TaskKind.Generate ? new GeneratedAnswers(task, options.Sandbox) : null, blank);
@@ -134,7 +136,8 @@ public static class TaskRunner
 
         /// <summary>Asks for some items and completes each as soon as its last answer is there.</summary>
         private ScoringProgress Ask(
-            List<(TaskItem Item, string Sha256, int Request)> open, List<ScoringRequest> requests, TaskSample[] samples, ItemScoring scoring, int count, int skipped, long tokens, Stopwatch clock, CancellationToken cancellation)
+            List<(TaskItem Item, string Sha256, int Request)> open, List<ScoringRequest> requests, TaskSample[] samples, ItemScoring scoring,
+            int count, int skipped, long tokens, Stopwatch clock, CancellationToken cancellation)
         {
             var owner = new int[requests.Count];
             var left = new int[open.Count];
@@ -184,7 +187,8 @@ public static class TaskRunner
 
         /// <summary>What a sample follows from beside its prompt.</summary>
         private static string KeyOf(TaskFile task, EvaluationOptions options) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(
-            $"{JsonSerializer.Serialize(task, TaskJson.Default.TaskFile)}\n{options.ModelIdentity}\n{options.Model}\n{options.Memory}\n{options.Control}\n{options.Sandbox is not null}")))[..16];
+            string.Join('\n', JsonSerializer.Serialize(task, TaskJson.Default.TaskFile), options.ModelIdentity, options.Model, options.Memory, options.Control,
+                options.Sandbox is not null))))[..16];
     }
 
     private sealed class Latest(Action<ScoringProgress> take) : IProgress<ScoringProgress>

@@ -36,7 +36,8 @@ internal sealed class RequestEncoder
     public RequestEncoder(Tokenizer tokenizer, ModelConfiguration configuration)
     {
         (_tokenizer, _context) = (tokenizer, configuration.MaxPositionEmbeddings);
-        Start = configuration.StartTokenId ?? throw new InvalidDataException("config.json has neither bos_token_id nor eos_token_id: a text has no token to begin with. Add one.");
+        Start = configuration.StartTokenId ?? throw new InvalidDataException(
+            "config.json has neither bos_token_id nor eos_token_id: a text has no token to begin with. Add one.");
     }
 
     /// <summary>The token before every text.</summary>

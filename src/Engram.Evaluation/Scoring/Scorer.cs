@@ -37,7 +37,9 @@ public sealed class Scorer(IScoredModel model, MemoryBank? memory, bool sharePre
     /// <param name="cancellation">Ends the work between requests.</param>
     /// <exception cref="UnscorableRequestException">A request cannot be put to this model.</exception>
     /// <exception cref="InvalidDataException">The model's logits are not finite.</exception>
-    public IReadOnlyList<ScoringAnswer> Answer(IReadOnlyList<ScoringRequest> requests, IProgress<ScoringProgress>? progress = null, Action<int, ScoringAnswer>? answered = null, CancellationToken cancellation = default)
+    public IReadOnlyList<ScoringAnswer> Answer(
+        IReadOnlyList<ScoringRequest> requests, IProgress<ScoringProgress>? progress = null, Action<int, ScoringAnswer>? answered = null,
+        CancellationToken cancellation = default)
     {
         var answers = new ScoringAnswer[requests.Count];
         var (clock, done, tokens, read) = (Stopwatch.StartNew(), 0, 0L, 0L);
