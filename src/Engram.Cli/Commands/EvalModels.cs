@@ -17,7 +17,8 @@ internal sealed class EvalModels
 
     private readonly Option<string?> _engine = new Option<string?>("--engine")
     {
-        Description = "What computes: managed, the faster for small models, or torch (libtorch) [default: managed where it serves model and device]", HelpName = "ENGINE",
+        Description = "What computes: managed, the faster for small models, or torch (libtorch) [default: managed where it serves model and device]",
+        HelpName = "ENGINE",
     }.AcceptOnlyFromAmong(Managed, "torch");
     private readonly Option<string> _device = CommonOptions.Device();
     private readonly Option<int?> _threads = CommonOptions.Threads();

@@ -30,7 +30,8 @@ internal static class EvalReport
     {
         var (models, memories) = (arms.DistinctBy(arm => arm.Model).Count() > 1, arms.DistinctBy(arm => arm.Memory).Count() > 1);
         var firstName = arms[0].Name(models, memories);
-        TaskComparison[] comparisons = [.. arms.Skip(1).SelectMany(other => TaskRunner.Compare(firstName, arms[0].Result, other.Name(models, memories), other.Result))];
+        TaskComparison[] comparisons =
+            [.. arms.Skip(1).SelectMany(other => TaskRunner.Compare(firstName, arms[0].Result, other.Name(models, memories), other.Result))];
         if (json)
         {
             Terminal.Json(new
@@ -39,7 +40,8 @@ internal static class EvalReport
                 Comparisons = comparisons,
                 Speed = arms.Select(arm => new
                 {
-                    arm.Model, arm.Memory, arm.Result.Tokens, arm.Result.TokensRead, Seconds = arm.Result.Elapsed.TotalSeconds, TokensPerSecond = Speed(arm.Result),
+                    arm.Model, arm.Memory, arm.Result.Tokens, arm.Result.TokensRead, Seconds = arm.Result.Elapsed.TotalSeconds,
+                    TokensPerSecond = Speed(arm.Result),
                 }),
             });
             return;
@@ -53,7 +55,8 @@ internal static class EvalReport
         var first = arms[0].Result.Results;
         for (var i = 0; i < first.Count; i++)
             table.AddRow(Plain([
-                first[i].Task, first[i].Metric + (first[i].Control == "none" ? "" : $" ({first[i].Control} exchanged)"), $"{first[i].Shots}", $"{first[i].Items:N0}",
+                first[i].Task, first[i].Metric + (first[i].Control == "none" ? "" : $" ({first[i].Control} exchanged)"),
+                $"{first[i].Shots}", $"{first[i].Items:N0}",
                 .. arms.Select(arm => Score(arm.Result.Results[i])), first[i].Published is { } published ? $"{published:F3}" : "",
             ]));
         Terminal.Answer.Write(table);

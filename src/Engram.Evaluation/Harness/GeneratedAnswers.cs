@@ -95,7 +95,8 @@ internal sealed class GeneratedAnswers
         if (!step.StartsWith('/'))
             return ExtractionFilter.Find(step);
         var (end, select) = (step.LastIndexOf('/'), 0);
-        return end > 0 && (end == step.Length - 1 || int.TryParse(step.AsSpan(end + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out select))
+        var number = step.AsSpan(end + 1);
+        return end > 0 && (number.IsEmpty || int.TryParse(number, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out select))
             ? ExtractionFilter.Match(step[1..end], select)
             : throw new InvalidDataException($"task {_task.Task}: filter \"{step}\" is no regular expression between slashes, perhaps with a number behind.");
     }

@@ -45,8 +45,8 @@ internal static class TaskAggregation
         Estimate? score = parts.Length == 0 ? null : Estimate.OfGroup(parts, group.WeightBySize);
         return first with
         {
-            Task = group.Task, Version = group.Version, Metric = metrics.Length == 1 ? metrics[0] : "score", Value = score?.Value, StandardError = Finite(score?.StandardError),
-            Items = score?.Items ?? 0, Shots = headlines.Max(result => result.Shots), Published = PublishedOf(group),
+            Task = group.Task, Version = group.Version, Metric = metrics.Length == 1 ? metrics[0] : "score", Value = score?.Value,
+            StandardError = Finite(score?.StandardError), Items = score?.Items ?? 0, Shots = headlines.Max(result => result.Shots), Published = PublishedOf(group),
         };
     }
 

@@ -72,7 +72,8 @@ internal sealed class TaskQuestions
 
         var completion = _task.TargetDelimiter + TargetOf(row, golds);
         string[] prompts = [.. row.Texts("choices").Select(choice => before + _templates.Prompt.Render(row.Values, row.Place, ("choice", choice)))];
-        return new TaskItem(index, row, string.Join('\n', prompts), options, golds, [], [.. prompts.Select(prompt => new LikelihoodRequest(prompt, completion))]);
+        ScoringRequest[] asked = [.. prompts.Select(prompt => new LikelihoodRequest(prompt, completion))];
+        return new TaskItem(index, row, string.Join('\n', prompts), options, golds, [], asked);
     }
 
     private string Examples(DatasetRow item)
