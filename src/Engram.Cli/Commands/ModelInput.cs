@@ -1,3 +1,4 @@
+using System.CommandLine.Parsing;
 using System.CommandLine;
 using Engram.Cli.CommandLine;
 using Engram.Inference;
