@@ -1,6 +1,5 @@
 using Engram.Evaluation.Scoring;
 using Engram.Inference;
-using Engram.Models.Configuration;
 using Engram.Models.Sampling;
 using Engram.Torch.Tests.Inference;
 using Engram.Torch.Tests.Training;
