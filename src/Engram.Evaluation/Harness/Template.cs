@@ -20,7 +20,7 @@ internal sealed class Template
             throw new InvalidDataException($"{source}: template \"{Shown}\": {error.ReplaceLineEndings(" ")}");
     }
 
-    private string Shown => _text.Length <= 80 ? _text : _text[..80] + "…";
+    private string Shown => (_text.Length <= 80 ? _text : _text[..80] + "…").ReplaceLineEndings(" ");
 
     /// <summary>The text of a row.</summary>
     /// <param name="columns">Its columns.</param>
