@@ -156,14 +156,19 @@ public sealed class EngramTransformer : IDisposable
         var batch = new StateBatch(states, ids, Parameters.Device);
         try
         {
+            var absorbs = absorbed ?? (batch.Offsets.Any(offset => offset > 0) && MultiHeadLatentAttention.AbsorbingPays(Configuration, length));
+            var mask = AttentionMask.Of(Configuration.AttentionDocumentMask ? batch.Documents() : [], batch.Offsets, length, Parameters.Device);
+            // Once for all layers, which would each make it.
+            if (mask is null && length > 1 && length != batch.Visible)
+                mask = AttentionMask.Causal(length, batch.Visible, Parameters.Device);
             var pass = new ForwardPass
             {
                 Training = false,
                 Ages = batch.Ages(),
                 Angles = _rotary.Angles(batch.Offsets, length),
-                AttentionMask = AttentionMask.Of(Configuration.AttentionDocumentMask ? batch.Documents() : [], batch.Offsets, length, Parameters.Device),
+                AttentionMask = mask,
                 Segments = null,
-                AbsorbedAttention = absorbed ?? (batch.Offsets.Any(offset => offset > 0) && MultiHeadLatentAttention.AbsorbingPays(Configuration, length)),
+                AbsorbedAttention = absorbs,
                 Gathered = memory,
                 States = batch,
                 Taps = taps,
@@ -200,16 +205,43 @@ public sealed class EngramTransformer : IDisposable
     /// <exception cref="ArgumentOutOfRangeException">A target is not in the vocabulary.</exception>
     public Tensor Loss(Tensor hidden, int[] targets)
     {
-        if (targets.Length != hidden.size(0))
-            throw new ArgumentException($"{targets.Length} targets do not fit hidden states of {hidden.size(0)} rows.", nameof(targets));
-        foreach (var target in targets)
-            if ((uint)target >= (uint)Configuration.VocabularySize)
-                throw new ArgumentOutOfRangeException(nameof(targets), target, $"Target id {target} is not below the vocabulary size {Configuration.VocabularySize}.");
+        Check(hidden, targets);
         using var scope = NewDisposeScope();
         var loss = Fused.Or(hidden,
             kernel: () => LinearCrossEntropyKernel.Apply(hidden, _head, targets),
             twin: () => nn.functional.cross_entropy(Logits(hidden), tensor(targets, ScalarType.Int64, hidden.device)));
         return loss.MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Cross-entropy in nats of the read-out against the target id of each row of hidden [N, D]. No gradient flows, and no logits [N, V] are kept.</summary>
+    /// <exception cref="ArgumentException">Not one target per row.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A target is not in the vocabulary.</exception>
+    public double[] Losses(Tensor hidden, int[] targets)
+    {
+        Check(hidden, targets);
+        if (LinearCrossEntropyKernel.Handles(hidden))
+            return LinearCrossEntropyKernel.Losses(hidden, _head, targets);
+        const int chunk = 1024;
+        using var noGrad = no_grad();
+        var losses = new List<double>(targets.Length);
+        foreach (var part in targets.Chunk(chunk))
+        {
+            using var scope = NewDisposeScope();
+            var wanted = tensor(part, ScalarType.Int64, hidden.device);
+            var each = nn.functional.cross_entropy(Logits(hidden.narrow(0, losses.Count, part.Length)), wanted, reduction: nn.Reduction.None);
+            losses.AddRange(each.to(ScalarType.Float64).cpu().data<double>());
+        }
+
+        return [.. losses];
+    }
+
+    private void Check(Tensor hidden, int[] targets)
+    {
+        if (targets.Length != hidden.size(0))
+            throw new ArgumentException($"{targets.Length} targets do not fit hidden states of {hidden.size(0)} rows.", nameof(targets));
+        foreach (var target in targets)
+            if ((uint)target >= (uint)Configuration.VocabularySize)
+                throw new ArgumentOutOfRangeException(nameof(targets), target, $"Target id {target} is not below the vocabulary size {Configuration.VocabularySize}.");
     }
 
     /// <summary>From ids [N] to hidden states [N, D].</summary>

@@ -61,7 +61,7 @@ internal sealed class InspectCommand : CliCommand
             if (output is not null) AtomicFile.RequireWritable(output);
         using var corpus = parsed.GetValue(_data) is { } data ? PreparedCorpus.Open(data) : null;
         using var model = _model.Open(parsed);
-        using var memory = ModelInput.Memory(model, parsed.GetRequiredValue(_memory));
+        using var memory = ModelInput.Memory(model.Memory, parsed.GetRequiredValue(_memory));
         if (corpus is not null)
         {
             corpus.RequireTokenizer(model.Tokenizer);
@@ -73,6 +73,10 @@ internal sealed class InspectCommand : CliCommand
 
         var text = parsed.GetRequiredValue(_text)!;
         var inspection = MemoryInspection.Run(model, text, memory.Bank);
+        foreach (var layer in inspection.Layers)
+            foreach (var position in Positions(inspection))
+                if (!double.IsFinite(inspection.MeanGate(layer, position)))
+                    throw new InvalidDataException($"The gates of layer {layer.Layer} at position {position} are not finite: weights or tables hold values that are not. engram table verify finds those of tables.");
         var replacement = parsed.GetRequiredValue(_replace) == "mean" ? SuppressedRow.Mean : SuppressedRow.Zero;
         var leftOut = parsed.GetValue(_leaveOneOut) ? LeaveOneOut.Run(model, text, memory.Bank!, replacement, cancellation) : null;
         if (parsed.GetValue(_json)) WriteJson(inspection, leftOut);

@@ -1,6 +1,5 @@
 using System.Numerics.Tensors;
 using Engram.Storage;
-using Engram.Tables;
 using Engram.Tables.Formats;
 
 namespace Engram.Models.Folders;
