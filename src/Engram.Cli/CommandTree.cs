@@ -23,7 +23,7 @@ internal static class CommandTree
                     new TokenizerTrainCommand(), new TokenizerEncodeCommand(), new TokenizerDecodeCommand(), new TokenizerInspectCommand()),
                 Group("table", "Look at the tables of a memory, check and convert them.",
                     new TableInfoCommand(), new TableVerifyCommand(), new TableConvertCommand(), new TableStatsCommand(), new TableBenchCommand(), new TableQualityCommand()),
-                Group("model", "Write a model in another form.", new ModelConvertCommand()),
+                Group("model", "Write a model in another form.", new ModelConvertCommand(), Group("export", "Write a model for other programs.", new ModelExportGgufCommand())),
                 Group("data", "Turn text into training data, or make such text.", new DataPrepareCommand(), new DataWorldCommand()),
                 new TrainCommand(),
                 new GenerateCommand(),

@@ -55,7 +55,8 @@ public sealed class MemoryBank : IDisposable
     /// <param name="tokenizer">Decides the canonical map.</param>
     /// <param name="seed">Of the tables.</param>
     /// <exception cref="ArgumentException">The configuration has no memory, or a pad token that the tokenizer lacks.</exception>
-    public static MemoryBank Create(ModelConfiguration configuration, Tokenizer tokenizer, long seed) => Create(configuration, tokenizer, seed, trainingFolder: null);
+    public static MemoryBank Create(ModelConfiguration configuration, Tokenizer tokenizer, long seed) =>
+        Create(configuration, tokenizer, seed, trainingFolder: null);
 
     /// <summary>Fresh tables in files of a folder, where they are trained; in memory if it is null.</summary>
     internal static MemoryBank Create(ModelConfiguration configuration, Tokenizer tokenizer, long seed, string? trainingFolder)
@@ -63,7 +64,8 @@ public sealed class MemoryBank : IDisposable
         var engram = configuration.Engram ?? throw new ArgumentException("The configuration has no memory.", nameof(configuration));
         var map = engram.CanonicalMapOf(tokenizer);
         if (engram.PadTokenId >= map.VocabularySize)
-            throw new ArgumentException($"engram_pad_token_id is {engram.PadTokenId}, but the tokenizer defines the ids 0 to {map.VocabularySize - 1}.", nameof(configuration));
+            throw new ArgumentException($"engram_pad_token_id is {engram.PadTokenId}, but the tokenizer defines the ids 0 to {map.VocabularySize - 1}.",
+                nameof(configuration));
         var spec = (engram with { CompressedVocabularySize = map.CanonicalVocabularySize }).Addressing(map[engram.PadTokenId]);
         var constants = AddressingConstants.Derive(spec);
         return new MemoryBank(engram, map, constants, tokenizer.Fingerprint, ModelTables.Create(engram, constants, seed, trainingFolder));
