@@ -3,6 +3,7 @@ using Engram.Models.Sequences;
 using Engram.Torch.Kernels;
 using Engram.Torch.Layers;
 using Engram.Torch.Memory;
+using Engram.Torch.Native;
 using Engram.Torch.Sequences;
 using Engram.Torch.Taps;
 using TorchSharp.Modules;
@@ -22,6 +23,7 @@ public sealed class EngramTransformer : IDisposable
     private readonly RotaryEmbedding _rotary;
     private readonly TransformerBlock[] _blocks;
     private readonly Parameter _embedding;
+    private readonly EngramFusion? _inputMemory;
     private readonly StreamHead? _exit;
     private readonly Parameter _finalGain;
     private readonly Parameter _head;
@@ -39,6 +41,8 @@ public sealed class EngramTransformer : IDisposable
         long[] vocabulary = [configuration.VocabularySize, configuration.HiddenSize];
         _rotary = new RotaryEmbedding(configuration, Parameters.Device, type);
         _embedding = Parameters.Add("model.embed_tokens.weight", vocabulary, ParameterRole.Vocabulary, std);
+        if (configuration.Engram is { Fusion: FusionPlace.Input })
+            _inputMemory = new EngramFusion(configuration, "model.layers.0.engram", Parameters);
         _blocks = [.. Enumerable.Range(0, configuration.NumHiddenLayers).Select(layer => new TransformerBlock(configuration, layer, _rotary, Parameters))];
         _exit = configuration.HcExit == StreamExit.Head ? new StreamHead(configuration, "model.hc_head", Parameters) : null;
         _finalGain = Parameters.Add("model.norm.weight", [configuration.HiddenSize], ParameterRole.Vector, InitialValue.Constant(1));
@@ -241,7 +245,9 @@ public sealed class EngramTransformer : IDisposable
     {
         pass.Taps?.Begin(Configuration);
         var (length, hidden) = (ids.Length / sequences, Configuration.HiddenSize);
-        var x = EmbeddingLookup.Apply(_embedding, ids, Configuration.EmbeddingScale).view(sequences, length, 1, hidden);
+        var x = EmbeddingLookup.Apply(_embedding, ids, Configuration.InputScale).view(sequences, length, 1, hidden);
+        if (_inputMemory is not null && pass.Memory(0) is { } memory)
+            x = x.Plus(_inputMemory.Forward(x, memory, pass.Ages, null, pass.Taps?.OfMemory(0)));
         if (Configuration.HcMult > 1)
             x = x.expand(sequences, length, Configuration.HcMult, hidden).contiguous();
         foreach (var block in _blocks)

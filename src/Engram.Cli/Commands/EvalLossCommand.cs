@@ -3,9 +3,10 @@ using System.CommandLine.Parsing;
 using Engram.Cli.CommandLine;
 using Engram.Corpora;
 using Engram.Evaluation.Losses;
+using Engram.Models.Configuration;
 using Engram.Storage;
 using Engram.Studies.Reports;
-using Engram.Torch;
+using Engram.Tokenization;
 using Spectre.Console;
 
 namespace Engram.Cli.Commands;
@@ -16,7 +17,7 @@ internal sealed class EvalLossCommand : CliCommand
     private readonly ModelInput _model = new();
     private readonly Option<string?> _data = new("--data") { Description = "A folder written by engram data prepare: its validation part is read", HelpName = "FOLDER" };
     private readonly Option<string?> _text = new("--text") { Description = "Text to read instead: a file, or a folder of files", HelpName = "PATH" };
-    private readonly Option<string> _memory = ModelInput.Use("on", "off", "shuffled", "random");
+    private readonly Option<string> _memory = ModelInput.Use("on", "off", "shuffled", "random", "permuted");
     private readonly Option<int> _sequences = new("--sequences")
     {
         Description = "At most this many sequences, evenly spaced", HelpName = "N", DefaultValueFactory = _ => TrainSetting.Defaults.ValidationSequences,
@@ -40,6 +41,7 @@ internal sealed class EvalLossCommand : CliCommand
     {
         _model.AddFolderTo(this);
         foreach (var option in (Option[])[_data, _text, _memory, _sequences, _length, _byPosition, _bins, _also, _html, _svg]) Add(option);
+        _model.AddEngineTo(this);
         _model.AddSettingsTo(this);
         Add(_json);
         Validators.Add(Check);
@@ -56,6 +58,7 @@ internal sealed class EvalLossCommand : CliCommand
         if (given.GetResult(_data) is null == given.GetResult(_text) is null) given.AddError("Give --data or --text.");
         foreach (var option in (Option[])[_bins, _also, _html, _svg])
             if (given.GetResult(option) is { Implicit: false } && given.GetResult(_byPosition) is null) given.AddError($"{option.Name} needs --by-position.");
+        if (given.GetResult(_byPosition) is not null) _model.RequireLibTorch(given, "--by-position");
         if (given.GetResult(_also)?.Tokens.Count >= PositionLossReport.MostCurves) given.AddError($"--also may stand {PositionLossReport.MostCurves - 1} times.");
         if (given.GetResult(_bins) is { Implicit: false } && given.GetValue(_bins) < 1) given.AddError("--bins is at least 1.");
     }
@@ -63,24 +66,36 @@ internal sealed class EvalLossCommand : CliCommand
     private void Whole(ParseResult parsed, CancellationToken cancellation)
     {
         using var corpus = Prepared(parsed);
-        using var model = _model.Open(parsed);
         var use = parsed.GetRequiredValue(_memory);
-        using var memory = ModelInput.Memory(model, use);
-        var loss = ValidationLoss.Measure(model, Text(parsed, corpus, model), memory.Bank, cancellation);
+        var loss = _model.IsManaged(parsed) ? ByManagedCode(parsed, corpus, use, cancellation) : ByLibTorch(parsed, corpus, use, cancellation);
         RequireFinite(loss.Nats);
         if (parsed.GetValue(_json)) Terminal.Json(new { loss.Nats, loss.BitsPerByte, Perplexity = Math.Exp(loss.Nats), loss.Tokens, Memory = use });
         else Console.Out.WriteLine($"{loss.Nats:F4} nats per token, {loss.BitsPerByte:F4} bits per byte, perplexity {Math.Exp(loss.Nats):F2} over {loss.Tokens:N0} tokens (memory {use})");
+    }
+
+    private LossMeasurement ByManagedCode(ParseResult parsed, PreparedCorpus? corpus, string use, CancellationToken cancellation)
+    {
+        using var model = _model.OpenManaged(parsed);
+        using var memory = ModelInput.Memory(model.Memory, use);
+        return ValidationLoss.Measure(model, Text(parsed, corpus, model.Tokenizer, model.Configuration), memory.Bank, cancellation);
+    }
+
+    private LossMeasurement ByLibTorch(ParseResult parsed, PreparedCorpus? corpus, string use, CancellationToken cancellation)
+    {
+        using var model = _model.Open(parsed);
+        using var memory = ModelInput.Memory(model.Memory, use);
+        return ValidationLoss.Measure(model, Text(parsed, corpus, model.Tokenizer, model.Configuration), memory.Bank, cancellation);
     }
 
     private void ByPosition(ParseResult parsed, CancellationToken cancellation)
     {
         using var corpus = Prepared(parsed);
         var (use, curves) = (parsed.GetRequiredValue(_memory), new List<PositionCurve>());
-        foreach (var folder in (string[])[_model.Folder(parsed), .. parsed.GetValue(_also) ?? []])
+        foreach (var folder in (string[])[_model.FolderOf(parsed), .. parsed.GetValue(_also) ?? []])
         {
             using var model = _model.Open(parsed, folder);
-            using var memory = ModelInput.Memory(model, use);
-            var text = Text(parsed, corpus, model);
+            using var memory = ModelInput.Memory(model.Memory, use);
+            var text = Text(parsed, corpus, model.Tokenizer, model.Configuration);
             using var line = new ProgressLine<int>(done => $"{folder}: {done:N0} of {text.Sequences:N0} sequences");
             curves.Add(new PositionCurve(folder, LossByPosition.Measure(model, text, parsed.GetValue(_bins), memory.Bank, line, cancellation)));
             foreach (var loss in curves[^1].Losses) RequireFinite(loss.Nats);
@@ -108,12 +123,12 @@ internal sealed class EvalLossCommand : CliCommand
 
     private PreparedCorpus? Prepared(ParseResult parsed) => parsed.GetValue(_data) is { } folder ? PreparedCorpus.Open(folder) : null;
 
-    private EvaluationText Text(ParseResult parsed, PreparedCorpus? corpus, LanguageModel model)
+    private EvaluationText Text(ParseResult parsed, PreparedCorpus? corpus, Tokenizer tokenizer, ModelConfiguration configuration)
     {
         var (length, sequences) = (parsed.GetValue(_length), parsed.GetValue(_sequences));
-        if (corpus is not null) return EvaluationText.Of(corpus, model.Tokenizer, length, sequences);
-        var start = model.Configuration.StartTokenId ?? throw new InvalidDataException("config.json of the model has neither bos_token_id nor eos_token_id, so nothing begins a text.");
-        return EvaluationText.Of(CorpusSource.Open(parsed.GetValue(_text)!), model.Tokenizer, start, length, sequences);
+        if (corpus is not null) return EvaluationText.Of(corpus, tokenizer, length, sequences);
+        var start = configuration.StartTokenId ?? throw new InvalidDataException("config.json of the model has neither bos_token_id nor eos_token_id, so nothing begins a text.");
+        return EvaluationText.Of(CorpusSource.Open(parsed.GetValue(_text)!), tokenizer, start, length, sequences);
     }
 
     private static void RequireFinite(double nats)

@@ -1,4 +1,3 @@
-using Engram.Corpora;
 using Engram.Models.Memory;
 using Engram.Torch;
 using static TorchSharp.torch;
@@ -30,7 +29,7 @@ public static class LossByPosition
     public static IReadOnlyList<PositionLoss> Measure(
         LanguageModel model, EvaluationText text, int bins, MemoryBank? memory, IProgress<int>? progress = null, CancellationToken cancellation = default)
     {
-        ValidationLoss.RequireContext(model, text.Length);
+        ValidationLoss.RequireContext(model.Configuration, text.Length);
         ArgumentOutOfRangeException.ThrowIfLessThan(bins, 1);
         bins = Math.Min(bins, text.Length);
         var sums = new List<double[]>();   // of each sequence, by bin
