@@ -55,17 +55,21 @@ internal static unsafe class DenseWeights
     }
 
     /// <summary>Reads all parameters of a model.</summary>
-    /// <exception cref="InvalidDataException">A tensor is missing, has another shape or type, holds a value that is not finite, or belongs to no parameter; the message names it.</exception>
+    /// <exception cref="InvalidDataException">A tensor is missing, has another shape or type, holds a value that is not finite, or belongs to no parameter; the
+    /// message names it.</exception>
     public static void Load(EngramTransformer model, string path)
     {
         using var file = SafetensorsFile.Open(path);
         using var noGrad = no_grad();
-        var expected = model.Parameters.All.SelectMany(p => TensorNames.Slices(p.Name, p.Tensor.shape)).Select(s => s.Name).Concat(model.RouterBiases.Select(b => b.Name)).ToHashSet(StringComparer.Ordinal);
+        var expected = model.Parameters.All.SelectMany(p => TensorNames.Slices(p.Name, p.Tensor.shape)).Select(s => s.Name)
+            .Concat(model.RouterBiases.Select(b => b.Name)).ToHashSet(StringComparer.Ordinal);
         var missing = expected.Where(name => !file.Tensors.ContainsKey(name)).Order(StringComparer.Ordinal).ToList();
-        expected.UnionWith(expected.Where(name => file.Tensors.TryGetValue(name, out var tensor) && tensor.DType is DType.I8 or DType.U8).Select(MatrixFormat.ScaleTensor).ToList());
+        expected.UnionWith(expected.Where(name => file.Tensors.TryGetValue(name, out var tensor) && tensor.DType is DType.I8 or DType.U8)
+            .Select(MatrixFormat.ScaleTensor).ToList());
         var unexpected = file.Tensors.Keys.Where(name => !expected.Contains(name)).Order(StringComparer.Ordinal).ToList();
         if (missing.Count + unexpected.Count > 0)
-            throw new InvalidDataException($"{path} does not fit the configuration beside it: {Listing("missing", missing)}; {Listing("unexpected", unexpected)}.");
+            throw new InvalidDataException($"{path} does not fit the configuration beside it: {Listing("missing", missing)}; "
+                + $"{Listing("unexpected", unexpected)}.");
 
         foreach (var parameter in model.Parameters.All)
         {

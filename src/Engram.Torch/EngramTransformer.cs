@@ -74,7 +74,9 @@ public sealed class EngramTransformer : IDisposable
     /// <summary>The state of a sequence before its first token.</summary>
     public SequenceState NewState() => new(new TokenHistory(Documents));
 
-    /// <summary>Reads B whole sequences of equal length. Returns final normalised hidden states [N, D] and the sum of balance losses (null when none is configured).</summary>
+    /// <summary>
+    /// Reads B whole sequences of equal length. Returns final normalised hidden states [N, D] and the sum of balance losses (null when none is configured).
+    /// </summary>
     /// <param name="ids">Token ids, row-major [B, T].</param>
     /// <param name="documentStarts">True at the first token of each document, row-major [B, T]; empty when every sequence is one document. The first
     /// position of a sequence always counts as one.</param>
@@ -89,13 +91,14 @@ public sealed class EngramTransformer : IDisposable
         Forward(ids, documentStarts, sequences, memory, training, taps, absorbed: false);
 
     /// <summary>
-    /// Reads the next T tokens of B sequences, each at its own position, and appends them to their states. Returns final normalised hidden states [N, D] of the new
-    /// tokens. Documents begin at start tokens (<see cref="DocumentRule"/>). All of a sequence is read with its memory on, or all with it off. No gradient flows. If a pass fails,
-    /// the states stay as they were.
+    /// Reads the next T tokens of B sequences, each at its own position, and appends them to their states. Returns final normalised hidden states [N, D] of the
+    /// new tokens. Documents begin at start tokens (<see cref="DocumentRule"/>). All of a sequence is read with its memory on, or all with it off. No gradient
+    /// flows. If a pass fails, the states stay as they were.
     /// </summary>
     /// <param name="states">B states of this model, each once.</param>
     /// <param name="ids">Token ids, row-major [B, T]: as many for each sequence.</param>
-    /// <param name="memory">Gathered rows of the same tokens (<see cref="Models.Memory.MemoryBank.AddressNext"/>); null runs the model with its memory off.</param>
+    /// <param name="memory">Gathered rows of the same tokens (<see cref="Models.Memory.MemoryBank.AddressNext"/>); null runs the model with its memory
+    /// off.</param>
     /// <param name="taps">Takes inner values.</param>
     /// <exception cref="ArgumentOutOfRangeException">A token id is not in the vocabulary.</exception>
     /// <exception cref="ArgumentException">Ids and states do not fit together, or a state is given twice.</exception>
@@ -182,6 +185,13 @@ public sealed class EngramTransformer : IDisposable
         }
     }
 
+    /// <summary>The same of the mean of the streams, whatever the exit.</summary>
+    internal Tensor HiddenOfMean(Tensor streams)
+    {
+        using var scope = NewDisposeScope();
+        return RmsNorm.Apply(streams.mean([2L]).reshape(-1, Configuration.HiddenSize), _finalGain, Configuration.RmsNormEps).MoveToOuterDisposeScope();
+    }
+
     /// <summary>Final norm of the residual streams' exit (their mean, or a learnt head): [B, T, n, D] → hidden [N, D]. Of streams behind any layer it is what the read-out makes of them.</summary>
     public Tensor Hidden(Tensor streams)
     {
@@ -264,7 +274,8 @@ public sealed class EngramTransformer : IDisposable
         var wide = new long[ids.Length];
         for (var i = 0; i < ids.Length; i++)
             wide[i] = (uint)ids[i] < (uint)Configuration.VocabularySize ? ids[i]
-                : throw new ArgumentOutOfRangeException(nameof(ids), ids[i], $"Token id {ids[i]} at position {i} is not below the vocabulary size {Configuration.VocabularySize}.");
+                : throw new ArgumentOutOfRangeException(nameof(ids), ids[i],
+                    $"Token id {ids[i]} at position {i} is not below the vocabulary size {Configuration.VocabularySize}.");
         return wide;
     }
 

@@ -32,7 +32,8 @@ public sealed class LanguageModel : IDisposable
     public MemoryBank? Memory { get; }
 
     /// <summary>A model with starting values.</summary>
-    /// <param name="configuration">Its vocabulary must hold the tokenizer's ids. The compressed vocabulary size is taken from the tokenizer where it is 0.</param>
+    /// <param name="configuration">Its vocabulary must hold the tokenizer's ids. The compressed vocabulary size is taken from the tokenizer where it is
+    /// 0.</param>
     /// <param name="tokenizer">Stays the caller's.</param>
     /// <param name="seed">Of all starting values; they depend on nothing else.</param>
     /// <param name="device">Where the dense part lives; host memory by default.</param>
@@ -45,7 +46,8 @@ public sealed class LanguageModel : IDisposable
     {
         if (tokenizer.VocabularySize > configuration.VocabularySize)
             throw new ArgumentException(
-                $"The tokenizer defines {tokenizer.VocabularySize} ids but vocab_size is {configuration.VocabularySize}: raise vocab_size or train a smaller tokenizer.", nameof(configuration));
+                $"The tokenizer defines {tokenizer.VocabularySize} ids but vocab_size is {configuration.VocabularySize}: raise vocab_size or train a smaller "
+                + "tokenizer.", nameof(configuration));
         MemoryBank? memory = null;
         if (configuration.Engram is { } engram)
         {
@@ -53,7 +55,8 @@ public sealed class LanguageModel : IDisposable
             var canonical = memory.Map.CanonicalVocabularySize;
             if (engram.CompressedVocabularySize != 0 && engram.CompressedVocabularySize != canonical)
                 throw new ArgumentException(
-                    $"engram_compressed_vocab_size is {engram.CompressedVocabularySize} but the tokenizer compresses to {canonical} canonical ids.", nameof(configuration));
+                    $"engram_compressed_vocab_size is {engram.CompressedVocabularySize} but the tokenizer compresses to {canonical} canonical ids.",
+                        nameof(configuration));
             configuration = configuration with { Engram = engram with { CompressedVocabularySize = canonical } };
         }
 
@@ -144,7 +147,9 @@ public sealed class LanguageModel : IDisposable
         return Transformer.Continue(states, ids, gathered, taps);
     }
 
-    /// <summary>Name of the first tensor that holds a value that is not finite, or null. Of mapped tables only rows that training has changed are looked at.</summary>
+    /// <summary>
+    /// Name of the first tensor that holds a value that is not finite, or null. Of mapped tables only rows that training has changed are looked at.
+    /// </summary>
     internal string? FirstNonFinite()
     {
         using var scope = NewDisposeScope();

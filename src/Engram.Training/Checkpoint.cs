@@ -15,7 +15,8 @@ namespace Engram.Training;
 /// <param name="TrainedTokens">In those updates.</param>
 internal readonly record struct TrainingClock(double WallSeconds, double TrainingSeconds, long TrainedTokens)
 {
-    public TrainingClock Trained(double seconds, long tokens) => this with { TrainingSeconds = TrainingSeconds + seconds, TrainedTokens = TrainedTokens + tokens };
+    public TrainingClock Trained(double seconds, long tokens) =>
+        this with { TrainingSeconds = TrainingSeconds + seconds, TrainedTokens = TrainedTokens + tokens };
 }
 
 /// <summary>

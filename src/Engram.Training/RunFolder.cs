@@ -10,8 +10,8 @@ namespace Engram.Training;
 
 /// <summary>
 /// The folder of one training run: <c>train.json</c> (options), <c>config.json</c>, <c>data.json</c> (the summary of the prepared data),
-/// <c>metrics.jsonl</c>, <c>tensorboard/</c>, <c>checkpoints/NNNNNNNN/</c>, <c>tables/</c> (mapped tables, while they are trained), <c>model/</c> and <c>result.json</c> when finished. One process at a
-/// time has it locked. What it records survives a crash of the machine.
+/// <c>metrics.jsonl</c>, <c>tensorboard/</c>, <c>checkpoints/NNNNNNNN/</c>, <c>tables/</c> (mapped tables, while they are trained), <c>model/</c> and
+/// <c>result.json</c> when finished. One process at a time has it locked. What it records survives a crash of the machine.
 /// </summary>
 internal sealed class RunFolder : IDisposable
 {
@@ -44,7 +44,8 @@ internal sealed class RunFolder : IDisposable
         DurableFolder.Create(path);
         var file = System.IO.Path.Combine(path, "run.lock");
         // Whatever has been a run's folder has a lock.
-        if (!File.Exists(file) && !File.Exists(System.IO.Path.Combine(path, OptionsName)) && Directory.EnumerateFileSystemEntries(path).Select(System.IO.Path.GetFileName).FirstOrDefault() is { } foreign)
+        if (!File.Exists(file) && !File.Exists(System.IO.Path.Combine(path, OptionsName)) && Directory.EnumerateFileSystemEntries(path)
+            .Select(System.IO.Path.GetFileName).FirstOrDefault() is { } foreign)
             throw new IOException($"{path} holds something else than a run ({foreign}): choose a new folder for the run, or an empty one.");
         try
         {
@@ -100,7 +101,9 @@ internal sealed class RunFolder : IDisposable
         Directory.Move(Checkpoint(step), aside);
     }
 
-    /// <summary>Records that the run has more updates than it began with. One that had finished has not any more: a checkpoint must hold its weights by now.</summary>
+    /// <summary>
+    /// Records that the run has more updates than it began with. One that had finished has not any more: a checkpoint must hold its weights by now.
+    /// </summary>
     public void Lengthen(long updates)
     {
         if (Options is var before && before.Steps < updates)
@@ -120,7 +123,8 @@ internal sealed class RunFolder : IDisposable
     public void RequireSame(ModelConfiguration configuration, TrainingOptions options)
     {
         var before = Options;
-        Same(OptionsFile, "options", (before with { Threads = null }).ToJson(), (options with { Threads = null, Steps = options.Steps > before.Steps ? before.Steps : options.Steps }).ToJson());
+        Same(OptionsFile, "options", (before with { Threads = null })
+            .ToJson(), (options with { Threads = null, Steps = options.Steps > before.Steps ? before.Steps : options.Steps }).ToJson());
         Same(ConfigurationFile, "configuration", ModelConfiguration.Load(ConfigurationFile).ToJson(), configuration.ToJson());
     }
 
@@ -133,8 +137,10 @@ internal sealed class RunFolder : IDisposable
         var (began, given) = (CorpusSummary.Read(Path), corpus.Summary);
         if (!began.IsSameDataAs(given))
             throw new InvalidDataException(
-                $"{Path} was begun with data prepared from '{began.Source}' ({began.Training.Tokens} training and {began.Validation.Tokens} validation tokens), but {corpus.Folder} "
-                + $"holds other data, from '{given.Source}' ({given.Training.Tokens} and {given.Validation.Tokens}). A run is resumed with the data it began with.");
+                $"{Path} was begun with data prepared from '{began.Source}' ({began.Training.Tokens} training and {began.Validation.Tokens} validation "
+                + $"tokens), but {corpus.Folder} "
+                + $"holds other data, from '{given.Source}' ({given.Training.Tokens} and {given.Validation.Tokens}). A run is resumed with the data it began "
+                + "with.");
     }
 
     private static void Same(string file, string what, string began, string given)
@@ -144,7 +150,8 @@ internal sealed class RunFolder : IDisposable
         var (left, right) = (JsonNode.Parse(began)!.AsObject(), JsonNode.Parse(given)!.AsObject());
         var differences = left.Select(entry => entry.Key).Union(right.Select(entry => entry.Key)).Where(key => !JsonNode.DeepEquals(left[key], right[key]))
             .Select(key => $"{key} {left[key]?.ToJsonString() ?? "null"} is now {right[key]?.ToJsonString() ?? "null"}");
-        throw new InvalidDataException($"{file} differs from the {what} given: {string.Join(", ", differences)}. A run is resumed with the {what} it began with.");
+        throw new InvalidDataException($"{file} differs from the {what} given: {string.Join(", ", differences)}. A run is resumed with the {what} it began "
+            + "with.");
     }
 
     /// <summary>What crashed writes left behind; nobody else writes while the folder is locked.</summary>

@@ -4,7 +4,9 @@ using Engram.Torch;
 
 namespace Engram.Training;
 
-/// <summary>Where a run goes on from: its newest checkpoint that can be read, its own finished model when it is lengthened, another model, or starting values.</summary>
+/// <summary>
+/// Where a run goes on from: its newest checkpoint that can be read, its own finished model when it is lengthened, another model, or starting values.
+/// </summary>
 /// <param name="Model">With the weights to begin with.</param>
 /// <param name="Update">Makes its updates; the moments are those of the checkpoint, or zero.</param>
 /// <param name="Step">Updates done.</param>
@@ -24,7 +26,8 @@ internal sealed record StartingPoint(LanguageModel Model, TrainingStep Update, l
         if (begun && TrainingResult.Read(folder.Path) is { } finished)
         {
             note($"The run of {finished.Steps} updates goes on to {setup.Options.Steps}: from its model, with the moments of the optimizers begun anew.");
-            return OfModel(setup, folder, folder.Model, instead: null, finished.Steps, new TrainingClock(finished.Seconds, finished.Tokens / finished.TokensPerSecond, finished.Tokens));
+            return OfModel(setup, folder, folder.Model, instead: null, finished.Steps,
+                new TrainingClock(finished.Seconds, finished.Tokens / finished.TokensPerSecond, finished.Tokens));
         }
         if (begun && folder.CheckpointSteps() is [_, ..] steps)
             return OfCheckpoint(setup, folder, steps, note);
@@ -35,7 +38,8 @@ internal sealed record StartingPoint(LanguageModel Model, TrainingStep Update, l
         var tables = MappedTables(setup, folder);
         if (tables is not null)
             ModelTables.Delete(tables);
-        return Complete(LanguageModel.Create(setup.Configuration, setup.Corpus.Tokenizer, setup.Options.Seed, setup.Device, tables), setup, 0, _ => default, fromModel: false);
+        return Complete(LanguageModel.Create(setup.Configuration, setup.Corpus.Tokenizer, setup.Options.Seed, setup.Device, tables), setup, 0, _ =>
+            default, fromModel: false);
     }
 
     /// <summary>The newest checkpoint, or the newest before it that is whole: those that are damaged are set aside.</summary>
@@ -51,7 +55,8 @@ internal sealed record StartingPoint(LanguageModel Model, TrainingStep Update, l
             }
             catch (Exception e) when (i > 0 && e is InvalidDataException or FileNotFoundException or DirectoryNotFoundException)
             {
-                note($"The checkpoint of update {steps[i]} is damaged and set aside ({e.Message.TrimEnd('.')}): the run goes on from that of update {steps[i - 1]}.");
+                note($"The checkpoint of update {steps[i]} is damaged and set aside ({e.Message.TrimEnd('.')}): the run goes on from that of update "
+                    + $"{steps[i - 1]}.");
             }
     }
 

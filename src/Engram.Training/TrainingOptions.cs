@@ -7,7 +7,10 @@ using Engram.Training.Optimizers;
 
 namespace Engram.Training;
 
-/// <summary>How a model is trained: a recipe, and what does not change its meaning. Immutable, and recorded in the run folder: a run is resumed only under the options it began with.</summary>
+/// <summary>
+/// How a model is trained: a recipe, and what does not change its meaning. Immutable, and recorded in the run folder: a run is resumed only under the options
+/// it began with.
+/// </summary>
 public sealed record TrainingOptions : TrainingRecipe
 {
     private const int AfterTheRecipe = 1;
@@ -31,7 +34,10 @@ public sealed record TrainingOptions : TrainingRecipe
     {
     }
 
-    /// <summary>Where tables and their optimizer's state live while they are trained. Mapped, both may be larger than memory, and checkpoints do not copy them. The result is the same to the bit.</summary>
+    /// <summary>
+    /// Where tables and their optimizer's state live while they are trained. Mapped, both may be larger than memory, and checkpoints do not copy them. The
+    /// result is the same to the bit.
+    /// </summary>
     /// <value>Default memory.</value>
     [JsonPropertyOrder(AfterTheRecipe)]
     public TableLocation Tables { get; init; } = TableLocation.Memory;
@@ -59,12 +65,18 @@ public sealed record TrainingOptions : TrainingRecipe
     [JsonPropertyOrder(AfterTheRecipe)]
     public int KeepCheckpoints { get; init; } = 2;
 
-    /// <summary>What stays as it is: names of parameters and tables as the files of a model have them, or patterns with * for any characters. Balancing biases are named like the rest.</summary>
+    /// <summary>
+    /// What stays as it is: names of parameters and tables as the files of a model have them, or patterns with * for any characters. Balancing biases are named
+    /// like the rest.
+    /// </summary>
     /// <value>Default: nothing.</value>
     [JsonPropertyOrder(AfterTheRecipe), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<string>? Frozen { get; init; }
 
-    /// <summary>Threads of one tensor operation. Another number may end in other last bits, but a run may go on with it: this option alone is not held against the one it began with.</summary>
+    /// <summary>
+    /// Threads of one tensor operation. Another number may end in other last bits, but a run may go on with it: this option alone is not held against the one
+    /// it began with.
+    /// </summary>
     /// <value>At least 1. Default: as many as the process has; a run that begins records how many those are.</value>
     [JsonPropertyOrder(AfterTheRecipe), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public int? Threads { get; init; }
@@ -87,7 +99,8 @@ public sealed record TrainingOptions : TrainingRecipe
     public override TrainingOptions Validated()
     {
         _ = base.Validated();
-        Require(Tables is TableLocation.Memory or TableLocation.Mapped, nameof(Tables), Tables, "Memory or Mapped: a cache of rows would not see what is trained");
+        Require(Tables is TableLocation.Memory or TableLocation.Mapped, nameof(Tables), Tables,
+            "Memory or Mapped: a cache of rows would not see what is trained");
         Require(ValidateEvery >= 0, nameof(ValidateEvery), ValidateEvery, "at least 0");
         Require(ValidationSequences >= 1, nameof(ValidationSequences), ValidationSequences, "at least 1");
         Require(CheckpointEvery >= 0, nameof(CheckpointEvery), CheckpointEvery, "at least 0");

@@ -22,8 +22,8 @@ internal readonly record struct StepOutcome(double Loss, double GradientNorm, st
 internal readonly record struct StepTimes(double Forward, double Backward, double Clipping, double Dense);
 
 /// <summary>
-/// One optimizer update of a model as a function of a batch: gradients are summed over the micro-batches, clipped together, and applied to dense parameters, tables and balancing biases.
-/// It knows nothing of runs, folders and cadence: <see cref="Trainer"/>, benchmarks and tests make their updates here.
+/// One optimizer update of a model as a function of a batch: gradients are summed over the micro-batches, clipped together, and applied to dense parameters,
+/// tables and balancing biases. It knows nothing of runs, folders and cadence: <see cref="Trainer"/>, benchmarks and tests make their updates here.
 /// </summary>
 internal sealed class TrainingStep : IDisposable
 {
@@ -39,7 +39,8 @@ internal sealed class TrainingStep : IDisposable
         Optimizer = new DenseOptimizer(model.Transformer.Parameters.All, options.DenseOptimizer);
         try
         {
-            if (model.Memory is { } memory && options.TableLearningRateMultiplier > 0 && model.Configuration.Engram!.Tables == EngramTables.Trained && !memory.LayerIds.All(_frozen.HoldsTable))
+            if (model.Memory is { } memory && options.TableLearningRateMultiplier > 0 && model.Configuration.Engram!.Tables == EngramTables.Trained
+                && !memory.LayerIds.All(_frozen.HoldsTable))
                 Tables = new TableTrainer(memory, options, _frozen.HoldsTable);
         }
         catch
@@ -104,9 +105,11 @@ internal sealed class TrainingStep : IDisposable
         var tokens = sequences * length;
         var range = new Range(part * tokens, (part + 1) * tokens);
         var transformer = _model.Transformer;
-        using var memory = _model.Memory?.Gather(batch.Rows, part * sequences, sequences, length, transformer.Parameters.Device, requiresGradient: Tables is not null);
+        using var memory =
+            _model.Memory?.Gather(batch.Rows, part * sequences, sequences, length, transformer.Parameters.Device, requiresGradient: Tables is not null);
         var began = Stopwatch.GetTimestamp();
-        var (hidden, auxiliary) = transformer.Forward(batch.Tokens.Inputs.AsSpan(range), batch.Tokens.DocumentStarts.AsSpan(range), sequences, memory, training: true);
+        var (hidden, auxiliary) =
+            transformer.Forward(batch.Tokens.Inputs.AsSpan(range), batch.Tokens.DocumentStarts.AsSpan(range), sequences, memory, training: true);
         var loss = transformer.Loss(hidden, _options.AccumulationSteps == 1 ? batch.Tokens.Targets : batch.Tokens.Targets[range]);
         var objective = auxiliary is null ? loss : loss.Plus(auxiliary);
         if (_options.AccumulationSteps > 1)

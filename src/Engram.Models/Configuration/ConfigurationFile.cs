@@ -81,7 +81,8 @@ internal static class ConfigurationFile
         foreach (string key in keys.Select(pair => pair.Key).ToArray())
         {
             if (MemoryKeys.Contains(key)) memory[key] = Take(keys, key);
-            else if (!ModelKeys.Contains(key)) throw new ArgumentException($"unknown key '{key}'; correct its spelling or remove it (docs/configuration.md lists the keys).");
+            else if (!ModelKeys.Contains(key)) throw new ArgumentException($"unknown key '{key}'; correct its spelling or remove it (docs/configuration.md "
+                + "lists the keys).");
         }
         FillIn(keys, ConfigurationDefaults.Model, ModelType);
         if (keys["rope_scaling"] is JsonObject scaling) FillIn(scaling, ConfigurationDefaults.Rope, RopeType, "rope_scaling.");
@@ -98,7 +99,9 @@ internal static class ConfigurationFile
         return model;
     }
 
-    /// <summary>The configuration with other values of some keys. Keys that follow from others (rows of tables, names of the architecture) are derived anew.</summary>
+    /// <summary>
+    /// The configuration with other values of some keys. Keys that follow from others (rows of tables, names of the architecture) are derived anew.
+    /// </summary>
     public static ModelConfiguration Change(ModelConfiguration model, JsonObject changes)
     {
         JsonObject keys = JsonSerializer.SerializeToNode(model, ModelType)!.AsObject();
@@ -281,9 +284,11 @@ internal static class ConfigurationFile
 
     private static void CheckSlots(JsonNode stated, ModelConfiguration model)
     {
-        if (model.Engram is not { } memory) throw new ArgumentException($"{OneSlotCount} is {Shortened(stated)}, but there are no other engram_ keys; remove it.");
+        if (model.Engram is not { } memory) throw new ArgumentException($"{OneSlotCount} is {Shortened(stated)}, but there are no other engram_ keys; remove "
+            + "it.");
         if (memory.SlotsPerOrder.Any(slots => !JsonNode.DeepEquals(stated, slots)))
-            throw new ArgumentException($"{OneSlotCount} is {Shortened(stated)}, but {SlotsPerOrder} is [{string.Join(", ", memory.SlotsPerOrder)}]; remove one of them.");
+            throw new ArgumentException($"{OneSlotCount} is {Shortened(stated)}, but {SlotsPerOrder} is [{string.Join(", ", memory.SlotsPerOrder)}]; remove "
+                + "one of them.");
     }
 
     private static JsonNode? Take(JsonObject keys, string key) => keys.Remove(key, out JsonNode? value) ? value : null;

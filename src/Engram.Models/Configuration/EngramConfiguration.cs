@@ -40,7 +40,9 @@ public sealed record EngramConfiguration
     [JsonPropertyName("engram_pad_token_id")]
     public int PadTokenId { get; init; } = 2;
 
-    /// <summary>Whether tokens whose text differs only in case, accents, form or white space share their n-grams (paper §2.2); if not, the map is the identity.</summary>
+    /// <summary>
+    /// Whether tokens whose text differs only in case, accents, form or white space share their n-grams (paper §2.2); if not, the map is the identity.
+    /// </summary>
     [JsonPropertyName("engram_compress_vocabulary")]
     public bool CompressVocabulary { get; init; } = true;
 
@@ -133,7 +135,8 @@ public sealed record EngramConfiguration
     /// <summary>The map from a tokenizer's ids to the ids whose n-grams are addressed.</summary>
     /// <param name="tokenizer">The vocabulary.</param>
     /// <exception cref="PlatformNotSupportedException">The process cannot normalise Unicode text (globalization-invariant mode).</exception>
-    public CanonicalMap CanonicalMapOf(Tokenizer tokenizer) => CompressVocabulary ? CanonicalMap.Build(tokenizer) : CanonicalMap.Identity(tokenizer.VocabularySize);
+    public CanonicalMap CanonicalMapOf(Tokenizer tokenizer) =>
+        CompressVocabulary ? CanonicalMap.Build(tokenizer) : CanonicalMap.Identity(tokenizer.VocabularySize);
 
     /// <summary>What decides the addresses of the memory; <see cref="CompressedVocabularySize"/> must be set before constants are derived from it.</summary>
     /// <param name="canonicalPadId">Canonical id of <see cref="PadTokenId"/>.</param>
@@ -165,7 +168,8 @@ public sealed record EngramConfiguration
             $"layers times orders times heads must not exceed {MostSegments}");
         foreach (int layer in LayerIds) Bounds.Range("engram_layer_ids", layer, 0, model.NumHiddenLayers - 1);
         for (int i = 1; i < LayerIds.Count; i++)
-            Bounds.That(LayerIds[i] > LayerIds[i - 1], "engram_layer_ids", $"a list with {LayerIds[i]} after {LayerIds[i - 1]}", "name each layer once, lowest first");
+            Bounds.That(LayerIds[i] > LayerIds[i - 1], "engram_layer_ids", $"a list with {LayerIds[i]} after {LayerIds[i - 1]}",
+                "name each layer once, lowest first");
         Bounds.That(SlotsPerOrder.Count == Orders, "engram_slots_per_order", $"a list of {SlotsPerOrder.Count}",
             $"orders {MinNgramSize} to {MaxNgramSize} need {Orders} entries");
         foreach (long slots in SlotsPerOrder) Bounds.Range("engram_slots_per_order", slots, 2, int.MaxValue);
@@ -185,10 +189,12 @@ public sealed record EngramConfiguration
         Bounds.That(Fusion != FusionPlace.Input || LayerIds is [0], "engram_layer_ids", $"a list of {LayerIds.Count}", "what joins the input embedding is one table of layer 0: use [0]");
         Bounds.Range("engram_conv_dilation", ConvDilation, 1, 1024);
         if (NormEps is { } epsilon) Bounds.Range("engram_norm_eps", epsilon, LeastNormEps, 0.1);
-        else Bounds.That(model.RmsNormEps >= LeastNormEps, "engram_norm_eps", "null", FormattableString.Invariant($"rms_norm_eps, {model.RmsNormEps}, is too small to stand in for it: name a number of at least {LeastNormEps}"));
+        else Bounds.That(model.RmsNormEps >= LeastNormEps, "engram_norm_eps", "null",
+            FormattableString.Invariant($"rms_norm_eps, {model.RmsNormEps}, is too small to stand in for it: name a number of at least {LeastNormEps}"));
         Bounds.Range("engram_table_init_std", TableInitStd, 0.0, 100.0);
         Bounds.That(Enum.IsDefined(Tables), "engram_tables", Tables, "use trained or frozen");
-        Bounds.That(Tables == EngramTables.Trained || TableInitStd > 0, "engram_table_init_std", TableInitStd, "frozen tables of zeros would never add anything: make it greater");
+        Bounds.That(Tables == EngramTables.Trained || TableInitStd > 0, "engram_table_init_std", TableInitStd,
+            "frozen tables of zeros would never add anything: make it greater");
         foreach (int id in DeadTokenIds) Bounds.Range("engram_dead_token_ids", id, 0, model.VocabularySize - 1);
     }
 

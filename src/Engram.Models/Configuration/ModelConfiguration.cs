@@ -141,7 +141,9 @@ public sealed partial record ModelConfiguration
     [JsonPropertyName("eos_token_id")]
     public int? EosTokenId { get; init; }
 
-    /// <summary>Id that stands before every document: <see cref="BosTokenId"/>, or <see cref="EosTokenId"/> where there is none; null where there is neither.</summary>
+    /// <summary>
+    /// Id that stands before every document: <see cref="BosTokenId"/>, or <see cref="EosTokenId"/> where there is none; null where there is neither.
+    /// </summary>
     [JsonIgnore]
     public int? StartTokenId => BosTokenId ?? EosTokenId;
 

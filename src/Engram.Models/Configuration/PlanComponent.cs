@@ -61,7 +61,8 @@ public sealed record PlanComponent(string Name, long Parameters, long ActivePara
         checked
         {
             long streams = model.HcMult, d = model.HiddenSize, maps = (2 * streams) + (streams * streams), sublayers = 2L * model.NumHiddenLayers;
-            // Constrained, all coefficients come from all streams together; otherwise each stream's from itself, through one matrix, and reading shares its scale with mixing.
+            // Constrained, all coefficients come from all streams together; otherwise each stream's from itself, through one matrix, and reading shares its
+            // scale with mixing.
             long matrix = model.HcConstrained ? maps * streams * d : (2 + streams) * d, scales = model.HcConstrained ? 3 : 2;
             long product = model.HcConstrained ? matrix : streams * matrix;
             long exit = model.HcExit == StreamExit.Head ? streams * streams * d : 0, exitScalars = model.HcExit == StreamExit.Head ? streams + 1 : 0;

@@ -4,7 +4,9 @@ using System.Text;
 
 namespace Engram.Models.Configuration;
 
-/// <summary>The random numbers that a model begins with: every parameter and table has a seed of its own, so that no value depends on the order in which they are made.</summary>
+/// <summary>
+/// The random numbers that a model begins with: every parameter and table has a seed of its own, so that no value depends on the order in which they are made.
+/// </summary>
 public static class StartingSeed
 {
     /// <summary>The 64-bit seed that belongs to a name under a global seed: the first eight bytes of a SHA-256.</summary>

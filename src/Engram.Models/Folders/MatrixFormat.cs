@@ -4,9 +4,9 @@ using Engram.Tables.Formats;
 namespace Engram.Models.Folders;
 
 /// <summary>
-/// How the matrices of <c>model.safetensors</c> are stored: F32, BF16, I8 or, two values in a byte, U8; the last two with a bfloat16 scale for each 32 consecutive values of a
-/// row in a tensor <c>NAME.scale</c>. It is the row format of tables (<see cref="RowFormat"/>) of the same name, <c>int8/32</c> and <c>int4/32</c>.
-/// Vectors, the router and the coefficients of hyper-connections are never coded: they are small and everything depends on them.
+/// How the matrices of <c>model.safetensors</c> are stored: F32, BF16, I8 or, two values in a byte, U8; the last two with a bfloat16 scale for each 32
+/// consecutive values of a row in a tensor <c>NAME.scale</c>. It is the row format of tables (<see cref="RowFormat"/>) of the same name, <c>int8/32</c> and
+/// <c>int4/32</c>. Vectors, the router and the coefficients of hyper-connections are never coded: they are small and everything depends on them.
 /// </summary>
 public static unsafe class MatrixFormat
 {
@@ -29,11 +29,13 @@ public static unsafe class MatrixFormat
     /// <summary>Whether a tensor is a matrix that hidden states are multiplied with, or an embedding.</summary>
     /// <param name="name">Its name in the file.</param>
     public static bool IsCoded(string name) =>
-        name.EndsWith("_proj.weight", StringComparison.Ordinal) || name.EndsWith("_with_mqa.weight", StringComparison.Ordinal) || name.EndsWith(".wkv.weight", StringComparison.Ordinal)
+        name.EndsWith("_proj.weight", StringComparison.Ordinal) || name.EndsWith("_with_mqa.weight", StringComparison.Ordinal)
+            || name.EndsWith(".wkv.weight", StringComparison.Ordinal)
         || IsVocabulary(name);
 
     /// <summary>
-    /// How a matrix is stored in a format: as it says, but vocabulary matrices and rows of odd length, which int4 would lose too much of or cannot hold, in int8 instead of int4.
+    /// How a matrix is stored in a format: as it says, but vocabulary matrices and rows of odd length, which int4 would lose too much of or cannot hold, in
+    /// int8 instead of int4.
     /// </summary>
     /// <param name="name">Name of the matrix.</param>
     /// <param name="columns">Values of a row.</param>
@@ -97,5 +99,6 @@ public static unsafe class MatrixFormat
         }
     }
 
-    private static bool IsVocabulary(string name) => name.EndsWith("embed_tokens.weight", StringComparison.Ordinal) || name.EndsWith("lm_head.weight", StringComparison.Ordinal);
+    private static bool IsVocabulary(string name) =>
+        name.EndsWith("embed_tokens.weight", StringComparison.Ordinal) || name.EndsWith("lm_head.weight", StringComparison.Ordinal);
 }

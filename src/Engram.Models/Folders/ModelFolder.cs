@@ -12,7 +12,8 @@ namespace Engram.Models.Folders;
 /// </summary>
 public sealed class ModelFolder
 {
-    private ModelFolder(string path, ModelConfiguration configuration, Tokenizer tokenizer) => (Path, Configuration, Tokenizer) = (path, configuration, tokenizer);
+    private ModelFolder(string path, ModelConfiguration configuration, Tokenizer tokenizer) =>
+        (Path, Configuration, Tokenizer) = (path, configuration, tokenizer);
 
     /// <summary>The folder.</summary>
     public string Path { get; }
@@ -46,7 +47,8 @@ public sealed class ModelFolder
         var tokenizer = Tokenizer.Load(System.IO.Path.Combine(path, TokenizerFile));
         if (tokenizer.VocabularySize > configuration.VocabularySize)
             throw new InvalidDataException(
-                $"{System.IO.Path.Combine(path, TokenizerFile)} defines {tokenizer.VocabularySize} ids, but {ConfigurationFile} beside it says vocab_size {configuration.VocabularySize}.");
+                $"{System.IO.Path.Combine(path, TokenizerFile)} defines {tokenizer.VocabularySize} ids, but {ConfigurationFile} beside it says vocab_size "
+                + $"{configuration.VocabularySize}.");
         return new ModelFolder(path, configuration, tokenizer);
     }
 
@@ -66,9 +68,11 @@ public sealed class ModelFolder
         if (map.VocabularySize != Tokenizer.VocabularySize)
             throw new InvalidDataException($"{path} maps {map.VocabularySize} token ids, but {TokenizerFile} defines {Tokenizer.VocabularySize}.");
         if (!engram.CompressVocabulary && map.CanonicalVocabularySize != map.VocabularySize)
-            throw new InvalidDataException($"{path} merges {map.VocabularySize} token ids into {map.CanonicalVocabularySize}, but {ConfigurationFile} says engram_compress_vocabulary false.");
+            throw new InvalidDataException($"{path} merges {map.VocabularySize} token ids into {map.CanonicalVocabularySize}, but {ConfigurationFile} says "
+                + "engram_compress_vocabulary false.");
         if (engram.PadTokenId >= map.VocabularySize)
-            throw new InvalidDataException($"{path} maps {map.VocabularySize} token ids, but {ConfigurationFile} says engram_pad_token_id {engram.PadTokenId}.");
+            throw new InvalidDataException($"{path} maps {map.VocabularySize} token ids, but {ConfigurationFile} says engram_pad_token_id "
+                + $"{engram.PadTokenId}.");
         var spec = engram.Addressing(map[engram.PadTokenId]);
         if (!constants.Spec.Equals(spec))
             throw new InvalidDataException($"{path} was made for {Describe(constants.Spec)}, but {ConfigurationFile} says {Describe(spec)}.");

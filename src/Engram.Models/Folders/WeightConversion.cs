@@ -24,7 +24,8 @@ public static unsafe class WeightConversion
         var source = ModelFolder.Open(folder);
         using var weights = SafetensorsFile.Open(source.Weights);
         if (weights.Tensors.Values.FirstOrDefault(tensor => tensor.DType is DType.I8 or DType.U8) is { } coded)
-            throw new InvalidDataException($"{weights.Path}: tensor '{coded.Name}' is {coded.DType} already, which has lost what another format could keep; convert the model that it was made from.");
+            throw new InvalidDataException($"{weights.Path}: tensor '{coded.Name}' is {coded.DType} already, which has lost what another format could keep; "
+                + "convert the model that it was made from.");
         var after = 0L;
         FolderReplacement.Replace(target, temporary =>
         {
@@ -62,7 +63,8 @@ public static unsafe class WeightConversion
         writer.Write(path);
     }
 
-    private static void Encode(SafetensorsFile weights, TensorInfo tensor, long rows, int columns, RowFormat format, Stream stream, bool scales, CancellationToken cancellation)
+    private static void Encode(SafetensorsFile weights, TensorInfo tensor, long rows, int columns, RowFormat format, Stream stream, bool scales,
+        CancellationToken cancellation)
     {
         var from = tensor.DType == DType.BF16 ? RowFormat.BFloat16 : tensor.DType == DType.F32 ? RowFormat.Float32
             : throw new InvalidDataException($"{weights.Path}: tensor '{tensor.Name}' is {tensor.DType}; F32 or BF16 is needed.");

@@ -8,7 +8,8 @@ using Engram.Tables.Cache;
 namespace Engram.Models.Memory;
 
 /// <summary>
-/// The tables of one model: made, opened, cached, converted, trained, checkpointed and closed here and nowhere else. Who reads rows asks for a <see cref="Store"/>; who trains them calls
+/// The tables of one model: made, opened, cached, converted, trained, checkpointed and closed here and nowhere else. Who reads rows asks for a
+/// <see cref="Store"/>; who trains them calls
 /// <see cref="Train"/>. They lie in memory, in mapped files, behind caches, or in mapped files that are trained where they lie.
 /// </summary>
 public sealed partial class ModelTables : IDisposable
@@ -38,7 +39,8 @@ public sealed partial class ModelTables : IDisposable
     /// <param name="position">Position among the memory layers, 0 to L − 1.</param>
     /// <exception cref="InvalidOperationException">Its rows are no table's.</exception>
     public EngramTable Table(int position) => _entries[position].Table
-        ?? throw new InvalidOperationException($"The rows of layer {_layers[position]} come from {_entries[position].Store.GetType().Name}, which cannot be trained or saved.");
+        ?? throw new InvalidOperationException($"The rows of layer {_layers[position]} come from {_entries[position].Store.GetType().Name}, which cannot be "
+            + "trained or saved.");
 
     /// <summary>Rows of a layer's table: the sum of its primes, or one per head in the capacity-one control.</summary>
     internal static long Rows(EngramConfiguration engram, AddressingConstants constants, int position) =>
@@ -76,11 +78,13 @@ public sealed partial class ModelTables : IDisposable
         {
             var (layer, rows) = (engram.LayerIds[position], Rows(engram, constants, position));
             var (file, tensor) = (trained is null ? Path.Combine(folder, TablePaths.Table(layer)) : trained.TableFile(layer), TablePaths.Tensor(layer));
-            var table = trained is not null ? trained.Open(layer) : options.Tables == TableLocation.Memory ? EngramTable.Load(file, tensor) : EngramTable.Map(file, tensor);
+            var table = trained is not null ? trained.Open(layer) : options.Tables == TableLocation.Memory ? EngramTable.Load(file, tensor)
+                : EngramTable.Map(file, tensor);
             if (table.Rows != rows || table.Width != engram.HeadDim)
             {
                 table.Dispose();
-                throw new InvalidDataException($"{file}: the table has {table.Rows} rows of {table.Width} values, but config.json makes it {rows} of {engram.HeadDim}.");
+                throw new InvalidDataException($"{file}: the table has {table.Rows} rows of {table.Width} values, but config.json makes it {rows} of "
+                    + $"{engram.HeadDim}.");
             }
             if (options.Tables != TableLocation.Cached) return Entry.Of(table);
             var capacity = CachedRowStore.RowsWithin(options.RowCacheBytes / engram.LayerIds.Count, table.Format, table.Width);
@@ -96,7 +100,9 @@ public sealed partial class ModelTables : IDisposable
             Store(position).Prefetch(rows.Layer(position));
     }
 
-    /// <summary>Writes the tables into a model folder, each under a name of its own for a table that is trained in place: no copy where the file system has hard links.</summary>
+    /// <summary>
+    /// Writes the tables into a model folder, each under a name of its own for a table that is trained in place: no copy where the file system has hard links.
+    /// </summary>
     /// <param name="folder">With a folder <c>engram</c>.</param>
     /// <exception cref="IOException">A file cannot be written.</exception>
     /// <exception cref="InvalidOperationException">Rows are no table's.</exception>
@@ -123,7 +129,14 @@ public sealed partial class ModelTables : IDisposable
         Make(_layers, null, position => Entry.Of(Table(position).Shuffled(seed + (ulong)position, heads(position).Span)));
 
     /// <summary>A random direction in place of every row's own, the norms kept. Reads these tables, which must outlive it.</summary>
-    internal ModelTables WithRandomRows(ulong seed) => Make(_layers, null, position => new Entry(new RandomRows(Store(position), seed + (ulong)position), null));
+    internal ModelTables WithRandomRows(ulong seed) =>
+        Make(_layers, null, position => new Entry(new RandomRows(Store(position), seed + (ulong)position), null));
+
+    /// <summary>These tables with, behind the rows of each, the mean of every segment. They must outlive the result.</summary>
+    /// <param name="segments">First row of every segment of a layer, by position.</param>
+    /// <param name="cancellation">Ends the reading of large tables.</param>
+    internal ModelTables WithMeans(Func<int, ReadOnlyMemory<long>> segments, CancellationToken cancellation) =>
+        Make(_layers, null, position => new Entry(new SuppressedRows(Store(position), Means(Store(position), segments(position).Span, cancellation)), null));
 
     /// <summary>These tables for another reader: they must outlive it, and its end leaves them open.</summary>
     internal ModelTables Borrowed() => new(_layers, _entries, borrowed: true);
@@ -156,6 +169,32 @@ public sealed partial class ModelTables : IDisposable
             throw;
         }
         return new ModelTables(layers, [.. entries], trained);
+    }
+
+    /// <summary>Mean of the rows of every segment [segments, w], summed in float64.</summary>
+    private static float[] Means(IRowStore store, ReadOnlySpan<long> segments, CancellationToken cancellation)
+    {
+        const int chunk = 4096;
+        var (rows, values, means) = (new long[chunk], new float[chunk * store.Width], new float[segments.Length * store.Width]);
+        for (var segment = 0; segment < segments.Length; segment++)
+        {
+            var (from, to, sums) = (segments[segment], segment + 1 < segments.Length ? segments[segment + 1] : store.Rows, new double[store.Width]);
+            for (var first = from; first < to; first += chunk)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                var count = (int)Math.Min(chunk, to - first);
+                for (var i = 0; i < count; i++)
+                    rows[i] = first + i;
+                store.Gather(rows.AsSpan(0, count), values.AsSpan(0, count * store.Width));
+                for (var i = 0; i < count * store.Width; i++)
+                    sums[i % store.Width] += values[i];
+            }
+
+            for (var i = 0; i < store.Width; i++)
+                means[(segment * store.Width) + i] = (float)(sums[i] / (to - from));
+        }
+
+        return means;
     }
 
     private static EngramTable CopyOf(IRowStore store, RowFormat format, int threads)

@@ -6,8 +6,10 @@ using Engram.Tables.Training;
 namespace Engram.Models.Memory;
 
 /// <summary>
-/// A folder of tables that are trained where they lie: per memory layer <c>layer-NN.safetensors</c>, the table; <c>layer-NN.state.safetensors</c>, the optimizer's state of its rows;
-/// <c>layer-NN.undo-SSSSSSSS</c>, what rows were at the checkpoint of update S before they changed. Whatever the order in which the system brings it to the device, the tables can be returned to a checkpoint.
+/// A folder of tables that are trained where they lie: per memory layer <c>layer-NN.safetensors</c>, the table; <c>layer-NN.state.safetensors</c>, the
+/// optimizer's state of its rows;
+/// <c>layer-NN.undo-SSSSSSSS</c>, what rows were at the checkpoint of update S before they changed. Whatever the order in which the system brings it to the
+/// device, the tables can be returned to a checkpoint.
 /// </summary>
 /// <param name="folder">Path of the folder.</param>
 internal sealed class TrainingTables(string folder)
@@ -32,7 +34,10 @@ internal sealed class TrainingTables(string folder)
     /// <summary>File of the journal of a layer that a checkpoint begins.</summary>
     public string JournalFile(int layer, long step) => Path.Combine(folder, $"layer-{layer:00}.undo-{step.ToString("00000000", CultureInfo.InvariantCulture)}");
 
-    /// <summary>Rolls a table and its state back to a checkpoint, the newest journal first; each is removed for good once it has been undone, so that dying on the way costs nothing.</summary>
+    /// <summary>
+    /// Rolls a table and its state back to a checkpoint, the newest journal first; each is removed for good once it has been undone, so that dying on the way
+    /// costs nothing.
+    /// </summary>
     public void RollBack(int layer, UndoJournal journal, long step)
     {
         foreach (var (path, _) in Journals(layer).Where(found => found.Step >= step).OrderByDescending(found => found.Step))

@@ -34,7 +34,8 @@ public sealed record PresetRecipe
     /// <summary>As JSON, the names of the presets aside.</summary>
     public string ToJson() => JsonSerializer.Serialize(this with { Presets = [] }, RecipeJson.Default.PresetRecipe);
 
-    private static PresetRecipe[] ReadAll() => [.. Home.GetManifestResourceNames().Where(name => name.StartsWith(Folder, StringComparison.Ordinal)).Order(StringComparer.Ordinal).Select(name =>
+    private static PresetRecipe[] ReadAll() =>
+        [.. Home.GetManifestResourceNames().Where(name => name.StartsWith(Folder, StringComparison.Ordinal)).Order(StringComparer.Ordinal).Select(name =>
     {
         using var text = Home.GetManifestResourceStream(name)!;
         var read = JsonSerializer.Deserialize(text, RecipeJson.Default.PresetRecipe)!;

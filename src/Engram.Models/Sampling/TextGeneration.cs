@@ -8,8 +8,8 @@ using Engram.Tokenization;
 namespace Engram.Models.Sampling;
 
 /// <summary>
-/// Continues a text token by token, with whatever engine reads it. One text at a time. A start token inside the prompt begins another document, as in training: the memory
-/// begins anew there, and attention, where the configuration keeps it to documents.
+/// Continues a text token by token, with whatever engine reads it. One text at a time. A start token inside the prompt begins another document, as in training:
+/// the memory begins anew there, and attention, where the configuration keeps it to documents.
 /// </summary>
 /// <param name="configuration">Of the model.</param>
 /// <param name="tokenizer">Of the model.</param>
@@ -20,7 +20,8 @@ public abstract class TextGeneration(ModelConfiguration configuration, Tokenizer
     /// <summary>The token that stands before every document: the configuration's bos_token_id, or eos_token_id where there is none.</summary>
     /// <exception cref="InvalidOperationException">The configuration names neither.</exception>
     public int StartOfText => configuration.StartTokenId ?? throw new InvalidOperationException(
-        "config.json names neither bos_token_id nor eos_token_id, so that no token can stand before a text: name the one that training put before every document.");
+        "config.json names neither bos_token_id nor eos_token_id, so that no token can stand before a text: name the one that training put before every "
+        + "document.");
 
     /// <summary>Tokens of the last prompt, the document start included.</summary>
     public int PromptTokens { get; private set; }
@@ -34,7 +35,9 @@ public abstract class TextGeneration(ModelConfiguration configuration, Tokenizer
     /// <summary>Time spent on generated tokens of the last call, the prompt excluded.</summary>
     public TimeSpan GenerationTime { get; private set; }
 
-    /// <summary>Generated text in pieces of complete characters. The token that ends a text or begins the next one, the token limit or the context length ends it.</summary>
+    /// <summary>
+    /// Generated text in pieces of complete characters. The token that ends a text or begins the next one, the token limit or the context length ends it.
+    /// </summary>
     /// <param name="prompt">Text to continue; may be empty.</param>
     /// <param name="options">How tokens are drawn.</param>
     /// <param name="memory">The memory to read: the model's own or a control; null adds nothing.</param>
@@ -79,7 +82,8 @@ public abstract class TextGeneration(ModelConfiguration configuration, Tokenizer
     {
         var context = configuration.MaxPositionEmbeddings;
         if (prompt.Length == 0 || prompt.Length >= context)
-            throw new ArgumentException($"The prompt has {prompt.Length} tokens; between 1 and {context - 1} fit into the context of {context}.", nameof(prompt));
+            throw new ArgumentException($"The prompt has {prompt.Length} tokens; between 1 and {context - 1} fit into the context of {context}.",
+                nameof(prompt));
         (PromptTokens, GeneratedTokens, GenerationTime) = (prompt.Length, 0, TimeSpan.Zero);
         Finish = FinishReason.Unfinished;
         var sampler = new Sampler(options);

@@ -115,7 +115,10 @@ internal sealed class ContextGateKernel : HostFunction<ContextGateKernel>
         return [dh, dkv, dGains * keyGain, dGains * queryGain, null!];
     }
 
-    /// <summary>± √max(|s|, floor) for the roots, and 0 for 0 where the sign function says so. Not a number stays one (MathF.Sign would throw), so that a diverged run reports its loss.</summary>
+    /// <summary>
+    /// ± √max(|s|, floor) for the roots, and 0 for 0 where the sign function says so. Not a number stays one (MathF.Sign would throw), so that a diverged run
+    /// reports its loss.
+    /// </summary>
     private static float Logit(EngramGate gate, float score) =>
         gate == EngramGate.Sigmoid || (gate == EngramGate.SignedSqrt && score == 0) ? score
         : MathF.CopySign(MathF.Sqrt(MathF.Max(MathF.Abs(score), RootFloor)), score);

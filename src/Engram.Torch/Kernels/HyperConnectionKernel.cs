@@ -48,7 +48,8 @@ internal static class HyperConnectionKernel
                     var end = Math.Min(block + SinkhornKernel.Lanes, to);
                     for (var t = block; t < end; t++)
                     {
-                        var r = (float)(1 / Math.Sqrt(TensorPrimitives.SumOfSquares(new ReadOnlySpan<float>(px + (long)t * width, width)) / width + options.NormEpsilon));
+                        var r = (float)(1 / Math.Sqrt(TensorPrimitives.SumOfSquares(new ReadOnlySpan<float>(px + (long)t * width, width)) / width
+                            + options.NormEpsilon));
                         pr[t] = r;
                         for (var k = 0; k < c; k++)
                         {
@@ -102,8 +103,9 @@ internal static class HyperConnectionKernel
                         sinkhorn.Backward(pd + (long)block * c + 2 * n, c, end - block, pdl, n * n);
                         for (var t = block; t < end; t++)
                         {
-                            // Where all streams are equal (always in the first connection), so are the gradients of all sources of a stream. Their weights sum to 1
-                            // whatever the logits are, so these have no gradient; what the rounds leave of it is ε and rounding, which Muon would make a whole update of.
+                            // Where all streams are equal (always in the first connection), so are the gradients of all sources of a stream. Their weights sum
+                            // to 1 whatever the logits are, so these have no gradient; what the rounds leave of it is ε and rounding, which Muon would make a
+                            // whole update of.
                             if (SourcesAreAlike(pd + (long)t * c + 2 * n, n))
                                 new Span<float>(pdl + (t - block) * n * n, n * n).Clear();
                             var sum = 0f;

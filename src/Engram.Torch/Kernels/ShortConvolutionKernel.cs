@@ -54,7 +54,8 @@ internal sealed class ShortConvolutionKernel : HostFunction<ShortConvolutionKern
                 {
                     var back = (options.Kernel - 1 - j) * options.Dilation;
                     if (options.Ages[t] >= back)
-                        TensorPrimitives.MultiplyAdd(new ReadOnlySpan<float>(pn + (long)(t - back) * c, c), new ReadOnlySpan<float>(pt + (long)j * c, c), sum, sum);
+                        TensorPrimitives.MultiplyAdd(new ReadOnlySpan<float>(pn + (long)(t - back) * c, c), new ReadOnlySpan<float>(pt + (long)j * c, c), sum,
+                            sum);
                 }
 
                 var output = new Span<float>(py + (long)t * c, c);

@@ -41,8 +41,8 @@ internal static class AttentionMask
         ones([length, visible], ScalarType.Bool, device).tril(visible - length).view(1, 1, length, visible);
 
     /// <summary>
-    /// Lengths of the documents of whole sequences, end to end over all sequences: attention within each is plain causal attention, and no mask [T, T] is needed. Null where there is one document in each
-    /// sequence, or where sequences are so short that a mask costs less than many small calls.
+    /// Lengths of the documents of whole sequences, end to end over all sequences: attention within each is plain causal attention, and no mask [T, T] is
+    /// needed. Null where there is one document in each sequence, or where sequences are so short that a mask costs less than many small calls.
     /// </summary>
     /// <param name="documents">Position of the first token of each position's document, row-major [B, T]; empty where attention crosses documents.</param>
     /// <param name="length">T.</param>

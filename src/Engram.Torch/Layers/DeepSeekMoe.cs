@@ -20,8 +20,10 @@ internal sealed class DeepSeekMoe
         _configuration = configuration;
         var (experts, width, hidden) = (configuration.NRoutedExperts, configuration.MoeIntermediateSize, configuration.HiddenSize);
         Router = new ExpertRouter(configuration, $"{prefix}.gate", parameters);
-        _gateUp = parameters.Add($"{prefix}.experts.gate_up_proj", [experts, 2 * width, hidden], ParameterRole.Matrix, InitialValue.Normal(configuration.InitializerRange), width, width);
-        _down = parameters.Add($"{prefix}.experts.down_proj", [experts, hidden, width], ParameterRole.Matrix, InitialValue.Normal(configuration.OutputInitializerRange));
+        _gateUp = parameters.Add($"{prefix}.experts.gate_up_proj", [experts, 2 * width, hidden], ParameterRole.Matrix,
+            InitialValue.Normal(configuration.InitializerRange), width, width);
+        _down = parameters.Add($"{prefix}.experts.down_proj", [experts, hidden, width], ParameterRole.Matrix,
+            InitialValue.Normal(configuration.OutputInitializerRange));
         if (configuration.SharedExpertWidth > 0)
             _shared = new SwiGlu($"{prefix}.shared_experts", configuration.SharedExpertWidth, configuration, parameters);
     }

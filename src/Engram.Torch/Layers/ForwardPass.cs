@@ -21,7 +21,9 @@ internal sealed class ForwardPass
     /// <summary>True where position t may see position u, [B, 1, T, U]; null for plain causal attention, over all or within <see cref="Segments"/>.</summary>
     public required Tensor? AttentionMask { get; init; }
 
-    /// <summary>Lengths of the documents that attention stays within, end to end over all sequences; null where it crosses them, or the mask says what is seen.</summary>
+    /// <summary>
+    /// Lengths of the documents that attention stays within, end to end over all sequences; null where it crosses them, or the mask says what is seen.
+    /// </summary>
     public required long[]? Segments { get; init; }
 
     /// <summary>Whether attention works on the latents themselves, as decoding does.</summary>

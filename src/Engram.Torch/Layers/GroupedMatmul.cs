@@ -27,7 +27,8 @@ internal static class GroupedMatmul
 
     // The operator of libtorch takes single precision and 16-byte aligned rows only.
     private static Tensor OnDevice(Tensor rows, Tensor matrices, int[] ends) =>
-        rows.dtype == ScalarType.Float32 && rows.size(1) % 4 == 0 && matrices.size(1) % 4 == 0 ? InOneCall(rows, matrices, ends) : Composed(rows, matrices, ends);
+        rows.dtype == ScalarType.Float32 && rows.size(1) % 4 == 0 && matrices.size(1) % 4 == 0 ? InOneCall(rows, matrices, ends)
+            : Composed(rows, matrices, ends);
 
     /// <summary>The operator of libtorch: for devices that the kernel does not reach.</summary>
     internal static Tensor InOneCall(Tensor rows, Tensor matrices, int[] ends)

@@ -93,8 +93,8 @@ internal sealed class MultiHeadLatentAttention
     }
 
     /// <summary>
-    /// Whether T new positions of sequences with a past cost less in the absorbed form. A score and a mixture take 2r + p products for each pair of positions there and n + p + v here, where each visible
-    /// position is expanded by r (n + v) first.
+    /// Whether T new positions of sequences with a past cost less in the absorbed form. A score and a mixture take 2r + p products for each pair of positions
+    /// there and n + p + v here, where each visible position is expanded by r (n + v) first.
     /// </summary>
     public static bool AbsorbingPays(ModelConfiguration configuration, int length)
     {
@@ -137,10 +137,13 @@ internal sealed class MultiHeadLatentAttention
         // The fused kernel aligns its own causal mask with the first visible position: right for whole sequences only.
         if (mask is null && length != visible && length > 1)
             mask = AttentionMask.Causal(length, visible, q.device);
-        return nn.functional.scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), mask, 0.0, is_casual: mask is null && length == visible).transpose(1, 2);
+        return nn.functional.scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), mask, 0.0,
+            is_casual: mask is null && length == visible).transpose(1, 2);
     }
 
-    /// <summary>Plain causal attention within each of consecutive documents: what a mask of documents says, without its T² numbers. q, k, v [B, T, H, w] → [B, T, H, w].</summary>
+    /// <summary>
+    /// Plain causal attention within each of consecutive documents: what a mask of documents says, without its T² numbers. q, k, v [B, T, H, w] → [B, T, H, w].
+    /// </summary>
     private static Tensor Within(long[] segments, Tensor q, Tensor k, Tensor v)
     {
         Tensor[] Parts(Tensor x) => x.flatten(0, 1).unsqueeze(0).split(segments, 1);

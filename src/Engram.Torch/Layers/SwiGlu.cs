@@ -16,7 +16,8 @@ internal sealed class SwiGlu
     public SwiGlu(string prefix, int width, ModelConfiguration configuration, ModelParameters parameters)
     {
         var hidden = configuration.HiddenSize;
-        _gateUp = parameters.Add($"{prefix}.gate_up_proj.weight", [2 * width, hidden], ParameterRole.Matrix, InitialValue.Normal(configuration.InitializerRange), width, width);
+        _gateUp = parameters.Add($"{prefix}.gate_up_proj.weight", [2 * width, hidden], ParameterRole.Matrix,
+            InitialValue.Normal(configuration.InitializerRange), width, width);
         _down = parameters.Add($"{prefix}.down_proj.weight", [hidden, width], ParameterRole.Matrix, InitialValue.Normal(configuration.OutputInitializerRange));
     }
 

@@ -9,7 +9,8 @@ namespace Engram.Torch.Layers;
 
 /// <summary>
 /// One block (paper §2.3): memory is added to the raw streams first (or, as an ablation, to what attention reads of them), then attention, then
-/// the feed-forward network, each wrapped by its own residual map. Dense or expert feed-forward, plain or hyper-connected residual, with or without memory, by configuration alone.
+/// the feed-forward network, each wrapped by its own residual map. Dense or expert feed-forward, plain or hyper-connected residual, with or without memory, by
+/// configuration alone.
 /// </summary>
 internal sealed class TransformerBlock
 {
@@ -88,9 +89,15 @@ internal sealed class TransformerBlock
     private Tensor WithMemory(Tensor x, ForwardPass pass) => Read(x, pass) is { } read ? x.Plus(read) : x;
 
     /// <summary>What the memory has to say, if there is one and it is on. [B, T, M, D] → [B, T, M, width of what it is for].</summary>
-    private Tensor? Read(Tensor x, ForwardPass pass) => Engram is not null && pass.Memory(Layer) is { } memory
-        ? Engram.Forward(x, memory, pass.Ages, pass.State(Layer), pass.Taps?.OfMemory(Layer))
-        : null;
+    private Tensor? Read(Tensor x, ForwardPass pass)
+    {
+        if (Engram is null || pass.Memory(Layer) is not { } memory)
+            return null;
+        var read = Engram.Forward(x, memory, pass.Ages, pass.State(Layer), pass.Taps?.OfMemory(Layer));
+        return pass.Gathered!.ClosedStream is { } closed
+            ? read.ZeroOutside(arange(read.size(2), device: read.device).eq(tensor((long)closed, device: read.device)).logical_not().unsqueeze(-1))
+            : read;
+    }
 
     private static Tensor Wrap(Tensor x, StreamConnection? connection, Func<Tensor, Tensor> subLayer)
     {

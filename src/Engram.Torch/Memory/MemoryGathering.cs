@@ -6,7 +6,9 @@ using static TorchSharp.torch;
 
 namespace Engram.Torch.Memory;
 
-/// <summary>Copies the rows of a batch out of the tables into tensors (paper §2.2, Eq. 2): the rows of all heads and orders side by side are the memory of a token.</summary>
+/// <summary>
+/// Copies the rows of a batch out of the tables into tensors (paper §2.2, Eq. 2): the rows of all heads and orders side by side are the memory of a token.
+/// </summary>
 public static class MemoryGathering
 {
     private const int LongestSpan = int.MaxValue;

@@ -24,9 +24,11 @@ public static class Devices
 
         if (!torch.TryInitializeDeviceType(DeviceType.CUDA))
             throw new LibTorchException(
-                $"Device '{device}' is not available: no NVIDIA GPU is usable, or the loaded libtorch is built without CUDA; set {LibTorchFolder.Variable} to the lib folder of a CUDA build of libtorch {LibTorchFolder.Version}.");
+                $"Device '{device}' is not available: no NVIDIA GPU is usable, or the loaded libtorch is built without CUDA; set {LibTorchFolder.Variable} "
+                + $"to the lib folder of a CUDA build of libtorch {LibTorchFolder.Version}.");
         if (index >= torch.cuda.device_count())
-            throw new ArgumentException($"Device '{device}' does not exist: this machine has {torch.cuda.device_count()} CUDA device(s), numbered from 0.", nameof(device));
+            throw new ArgumentException($"Device '{device}' does not exist: this machine has {torch.cuda.device_count()} CUDA device(s), numbered from 0.",
+                nameof(device));
         return torch.device(DeviceType.CUDA, index);
     }
 }

@@ -9,14 +9,19 @@ namespace Engram.Torch.Native;
 //   Verneed         +2 aux count u16   +8 first aux u32   +12 next u32         (distances from this record)
 //   Vernaux         +0 hash u32   +4 flags u16   +6 other u16   +8 name u32   +12 next u32
 
-/// <summary>Changes which versions of other libraries' symbols a shared library insists on (its <c>.gnu.version_r</c> section), in a copy held in memory.</summary>
+/// <summary>
+/// Changes which versions of other libraries' symbols a shared library insists on (its <c>.gnu.version_r</c> section), in a copy held in memory.
+/// </summary>
 internal static class ElfVersionNeeds
 {
     private const uint VersionNeedSection = 0x6FFF_FFFE;
     private const ushort WeakFlag = 2;
     private const int VernauxSize = 16;
 
-    /// <summary>Makes every requirement on <paramref name="version"/> weak: the dynamic loader then accepts a library without it. Safe only if no relocation binds a symbol at that version.</summary>
+    /// <summary>
+    /// Makes every requirement on <paramref name="version"/> weak: the dynamic loader then accepts a library without it. Safe only if no relocation binds a
+    /// symbol at that version.
+    /// </summary>
     /// <param name="image">The whole file; edited in place.</param>
     /// <param name="version">Version name, for example <c>GLIBCXX_3.4.32</c>.</param>
     /// <returns>Requirements changed.</returns>
@@ -34,7 +39,10 @@ internal static class ElfVersionNeeds
         return changed;
     }
 
-    /// <summary>Lets symbols required at version <paramref name="from"/> bind at <paramref name="to"/>, which the image must require already (its hash and name are reused).</summary>
+    /// <summary>
+    /// Lets symbols required at version <paramref name="from"/> bind at <paramref name="to"/>, which the image must require already (its hash and name are
+    /// reused).
+    /// </summary>
     /// <param name="image">The whole file; edited in place.</param>
     /// <param name="from">The version a host may lack.</param>
     /// <param name="to">An older version under which the same symbols exist.</param>

@@ -27,7 +27,10 @@ public static class LibTorch
         if (Failure.Value is { } failure) throw new LibTorchException(failure.Message, failure);
     }
 
-    /// <summary>Arranges that the natives are loaded when the TorchSharp assembly is, or at once if it is there already. Assemblies that use TorchSharp call this from a module initializer.</summary>
+    /// <summary>
+    /// Arranges that the natives are loaded when the TorchSharp assembly is, or at once if it is there already. Assemblies that use TorchSharp call this from a
+    /// module initializer.
+    /// </summary>
     public static void LoadWithTorchSharp()
     {
         AppDomain.CurrentDomain.AssemblyLoad += (_, loaded) => LoadIfTorchSharp(loaded.LoadedAssembly.GetName().Name);
@@ -35,7 +38,8 @@ public static class LibTorch
     }
 
     [ModuleInitializer]
-    [SuppressMessage("Usage", "CA2255", Justification = "The natives must be in place before the first TorchSharp type, whichever class of this assembly is used first.")]
+    [SuppressMessage("Usage", "CA2255",
+        Justification = "The natives must be in place before the first TorchSharp type, whichever class of this assembly is used first.")]
     internal static void Initialize() => LoadWithTorchSharp();
 
     private static void LoadIfTorchSharp(string? assembly)

@@ -22,7 +22,10 @@ internal static partial class LibTorchFolder
 
     private const string CoreFile = "libtorch_cpu.so";
 
-    /// <summary>The folder with <c>libtorch_cpu.so</c>: <c>ENGRAM_LIBTORCH</c>, else the build's value in runtimeconfig.json, else the application's folders, else the package cache.</summary>
+    /// <summary>
+    /// The folder with <c>libtorch_cpu.so</c>: <c>ENGRAM_LIBTORCH</c>, else the build's value in runtimeconfig.json, else the application's folders, else the
+    /// package cache.
+    /// </summary>
     /// <exception cref="LibTorchException">The variable names an unusable folder, or no folder holds the library.</exception>
     public static string FindLibTorch()
     {
@@ -31,7 +34,8 @@ internal static partial class LibTorchFolder
         var candidates = Candidates("Engram.LibTorchDirectory", Package);
         return candidates.Find(folder => File.Exists(Path.Combine(folder, CoreFile)))
             ?? throw new LibTorchException(
-                $"{CoreFile} is in none of {string.Join(", ", candidates)}: restore the package {Package}, or set {Variable} to a folder with libtorch {Version}.");
+                $"{CoreFile} is in none of {string.Join(", ", candidates)}: restore the package {Package}, or set {Variable} to a folder with libtorch "
+                + $"{Version}.");
     }
 
     /// <summary>The bridge's file, the application's own copy first: TorchSharp looks there too, and two copies must not meet in one process.</summary>
@@ -72,10 +76,12 @@ internal static partial class LibTorchFolder
     private static string Checked(string folder)
     {
         if (!File.Exists(Path.Combine(folder, CoreFile)))
-            throw new LibTorchException($"{Variable} names {folder}, which holds no {CoreFile}: name the lib folder of a libtorch {Version} or PyTorch {Version} install, or unset the variable.");
+            throw new LibTorchException($"{Variable} names {folder}, which holds no {CoreFile}: name the lib folder of a libtorch {Version} or PyTorch "
+                + $"{Version} install, or unset the variable.");
         var full = Path.GetFullPath(folder);
         if (NotedVersion(full) is { } version && version != Version && !version.StartsWith(Version + ".", StringComparison.Ordinal))
-            throw new LibTorchException($"{Variable} names {folder}, which is libtorch {version}, but {BridgePackage} needs {Version}: install that version, or unset the variable.");
+            throw new LibTorchException($"{Variable} names {folder}, which is libtorch {version}, but {BridgePackage} needs {Version}: install that version, "
+                + "or unset the variable.");
         return full;
     }
 
@@ -85,7 +91,8 @@ internal static partial class LibTorchFolder
         var parent = Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(folder))!;
         var python = Path.Combine(parent, "version.py");
         if (File.Exists(python))
-            return VersionLine().Match(File.ReadAllText(python)) is { Success: true } match ? match.Groups[1].Value : $"of unknown version ({python} states none)";
+            return VersionLine().Match(File.ReadAllText(python)) is { Success: true } match ? match.Groups[1].Value
+                : $"of unknown version ({python} states none)";
         var build = Path.Combine(parent, "build-version");
         return File.Exists(build) ? File.ReadAllText(build).Trim() : null;
     }

@@ -75,7 +75,8 @@ public sealed class AdamW : IDisposable
         void Update(Group group, Tensor[] gradients, double decay)
         {
             if (gradients.Length > 0)
-                TorchScript.AdamW(group.Values, gradients, group.Means, group.Squares, _step, learningRate, _options.Beta1, _options.Beta2, decay, _options.Epsilon);
+                TorchScript.AdamW(group.Values, gradients, group.Means, group.Squares, _step, learningRate, _options.Beta1, _options.Beta2, decay,
+                    _options.Epsilon);
         }
     }
 
@@ -94,7 +95,8 @@ public sealed class AdamW : IDisposable
         var pairs = Own().Select(own => (Own: own.Value, Stored: OptimizerState.Find(state, own.Name, own.Value))).ToList();
         var steps = pairs.Where(pair => ReferenceEquals(pair.Own, _step)).Select(pair => pair.Stored.item<float>()).Distinct().ToList();
         if (steps.Count > 1)
-            throw new InvalidDataException($"Optimizer state holds different step counts ({string.Join(", ", steps)}) for parameters that are updated together.");
+            throw new InvalidDataException($"Optimizer state holds different step counts ({string.Join(", ", steps)}) for parameters that are updated "
+                + "together.");
         foreach (var (own, stored) in pairs) own.copy_(stored);
     }
 

@@ -69,7 +69,10 @@ internal sealed unsafe class LaneMatrices : IDisposable
         Spare = matrices;
     }
 
-    /// <summary>A matrix of the outside in row order, [rows, columns], before it is scattered over its lane or after it was gathered from there. Shares memory with <see cref="Spare"/>.</summary>
+    /// <summary>
+    /// A matrix of the outside in row order, [rows, columns], before it is scattered over its lane or after it was gathered from there. Shares memory with
+    /// <see cref="Spare"/>.
+    /// </summary>
     public Span<float> Staged(int lane) => new(Spare + (long)lane * _rows * _columns, _rows * _columns);
 
     /// <summary>Staged matrices of all lanes → <see cref="X"/>.</summary>
@@ -113,7 +116,8 @@ internal sealed unsafe class LaneMatrices : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Transpose(float* from, int fromRow, float* to, int toRow)
     {
-        Vector128<float> a = Vector128.Load(from), b = Vector128.Load(from + fromRow), c = Vector128.Load(from + 2 * fromRow), d = Vector128.Load(from + 3 * fromRow);
+        Vector128<float> a = Vector128.Load(from), b = Vector128.Load(from + fromRow), c = Vector128.Load(from + 2 * fromRow),
+            d = Vector128.Load(from + 3 * fromRow);
         Vector128<float> abLow = Sse.UnpackLow(a, b), abHigh = Sse.UnpackHigh(a, b), cdLow = Sse.UnpackLow(c, d), cdHigh = Sse.UnpackHigh(c, d);
         Sse.MoveLowToHigh(abLow, cdLow).Store(to);
         Sse.MoveHighToLow(cdLow, abLow).Store(to + toRow);

@@ -58,7 +58,8 @@ internal static unsafe class LaneProducts<S, V>
     /// apart; with <paramref name="g"/> (rows apart as in the target) c · product + b · g. Stored transposed too where there is a mirror.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile(float* a, int aRow, float* b, int bColumn, int bTerm, int terms, float* target, int row, float* mirror, float* g, V byG, V byProduct)
+    private static void Tile(float* a, int aRow, float* b, int bColumn, int bTerm, int terms, float* target, int row, float* mirror, float* g, V byG,
+        V byProduct)
     {
         V s00 = default, s01 = default, s02 = default, s03 = default, s10 = default, s11 = default, s12 = default, s13 = default;
         V s20 = default, s21 = default, s22 = default, s23 = default, s30 = default, s31 = default, s32 = default, s33 = default;

@@ -70,8 +70,8 @@ public sealed record MuonOptions
 public sealed class Muon : IDisposable
 {
     /// <summary>
-    /// A matrix is left out whose direction is smaller than this share of all gradients: 2⁻⁴⁰. Its gradient is zero but for rounding, of which orthogonalisation would make an update
-    /// as large as any other. docs/deviations.md has the measured shares of rounding and of the smallest true gradients.
+    /// A matrix is left out whose direction is smaller than this share of all gradients: 2⁻⁴⁰. Its gradient is zero but for rounding, of which
+    /// orthogonalisation would make an update as large as any other. docs/deviations.md has the measured shares of rounding and of the smallest true gradients.
     /// </summary>
     internal const double LeastShare = 1.0 / (1L << 40);
 
@@ -120,7 +120,9 @@ public sealed class Muon : IDisposable
         }
     }
 
-    /// <summary>The state: <c>name.momentum</c>, of each parameter's shape. The handles belong to the caller; values may be live, so store them before the next update.</summary>
+    /// <summary>
+    /// The state: <c>name.momentum</c>, of each parameter's shape. The handles belong to the caller; values may be live, so store them before the next update.
+    /// </summary>
     public IReadOnlyList<(string Name, Tensor Value)> State()
     {
         using var noGrad = no_grad();

@@ -16,18 +16,21 @@ public sealed record ParameterGroups(IReadOnlyList<ModelParameter> Muon, IReadOn
     /// <param name="matrices">Rule of the hidden matrices.</param>
     /// <param name="router">Rule of the expert routers, which are matrices too; AdamW wherever the matrices have it.</param>
     /// <exception cref="ArgumentException">A name occurs twice, a role is unknown, or a matrix has neither two nor three axes.</exception>
-    public static ParameterGroups Of(IReadOnlyList<ModelParameter> parameters, MatrixOptimizer matrices = MatrixOptimizer.Muon, MatrixOptimizer router = MatrixOptimizer.Muon)
+    public static ParameterGroups Of(IReadOnlyList<ModelParameter> parameters, MatrixOptimizer matrices = MatrixOptimizer.Muon,
+        MatrixOptimizer router = MatrixOptimizer.Muon)
     {
         var groups = (Muon: new List<ModelParameter>(), Decayed: new List<ModelParameter>(), Undecayed: new List<ModelParameter>());
         var names = new HashSet<string>(StringComparer.Ordinal);
         foreach (var parameter in parameters)
         {
-            if (!names.Add(parameter.Name)) throw new ArgumentException($"Parameter '{parameter.Name}' is listed twice and would be updated twice.", nameof(parameters));
+            if (!names.Add(parameter.Name)) throw new ArgumentException($"Parameter '{parameter.Name}' is listed twice and would be updated twice.",
+                nameof(parameters));
             if (!parameter.Tensor.requires_grad) continue;
             var group = parameter.Role switch
             {
                 ParameterRole.Matrix when parameter.Tensor.dim() is not (2 or 3) =>
-                    throw new ArgumentException($"Parameter '{parameter.Name}' [{string.Join(", ", parameter.Tensor.shape)}] has the role of a matrix, but is no matrix and no stack of matrices.", nameof(parameters)),
+                    throw new ArgumentException($"Parameter '{parameter.Name}' [{string.Join(", ", parameter.Tensor.shape)}] has the role of a matrix, but "
+                        + "is no matrix and no stack of matrices.", nameof(parameters)),
                 ParameterRole.Matrix => WithMuon(parameter) ? groups.Muon : groups.Decayed,
                 ParameterRole.Vocabulary => groups.Decayed,
                 ParameterRole.Vector => groups.Undecayed,

@@ -74,7 +74,10 @@ internal static class TorchScript
     /// <summary>Compiles the source now instead of at the first call.</summary>
     public static void Compile() => _ = Unit.Value;
 
-    /// <summary>One AdamW update of a list of tensors, in place: decoupled decay, bias correction by the 0-dimensional float32 <paramref name="step"/> (already counted up).</summary>
+    /// <summary>
+    /// One AdamW update of a list of tensors, in place: decoupled decay, bias correction by the 0-dimensional float32 <paramref name="step"/> (already counted
+    /// up).
+    /// </summary>
     public static void AdamW(Tensor[] parameters, Tensor[] gradients, Tensor[] means, Tensor[] squares, Tensor step,
         double learningRate, double beta1, double beta2, double decay, double epsilon) =>
         Invoke("adamw", (object)parameters, gradients, means, squares, step, learningRate, beta1, beta2, decay, epsilon);
@@ -91,7 +94,8 @@ internal static class TorchScript
 
     /// <summary>
     /// One Muon update of equal-shaped matrices, in place. <paramref name="parameters"/> and <paramref name="gradients"/> are stacks [k, rows, columns];
-    /// <paramref name="momentum"/> holds all of them, one after the other, [sum of k, rows, columns]. A matrix whose direction has no entry above <paramref name="floor"/> is left out.
+    /// <paramref name="momentum"/> holds all of them, one after the other, [sum of k, rows, columns]. A matrix whose direction has no entry above
+    /// <paramref name="floor"/> is left out.
     /// </summary>
     public static void Muon(
         Tensor[] parameters, Tensor[] gradients, Tensor momentum, double beta, bool nesterov, double shrink, double rate, double floor, NewtonSchulz scheme) =>
@@ -101,7 +105,8 @@ internal static class TorchScript
     {
         // TorchSharp turns a long or a double into a Scalar that nothing refers to while libtorch reads it, and a garbage collection frees it
         // under the call. The Scalars made here, and the tensors, live until the call has ended.
-        object[] held = [.. arguments.Select(argument => argument switch { long n => n.ToScalar(), double x => x.ToScalar(), float x => x.ToScalar(), _ => argument })];
+        object[] held =
+            [.. arguments.Select(argument => argument switch { long n => n.ToScalar(), double x => x.ToScalar(), float x => x.ToScalar(), _ => argument })];
         try
         {
             return Unit.Value.invoke(function, held);

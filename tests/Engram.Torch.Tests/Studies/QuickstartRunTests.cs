@@ -53,7 +53,7 @@ public sealed class QuickstartRunTests : IDisposable
         var json = JsonDocument.Parse(File.ReadAllText(first.ResultsFile)).RootElement;
         Assert.All(json.GetProperty("arms").EnumerateArray(), arm =>
         {
-            Assert.InRange(arm.GetProperty("validation_loss").GetDouble(), 1, Math.Log(300) + 1);
+            Assert.InRange(arm.GetProperty("validation_loss").GetDouble(), 1, Math.Log(300) - 1);   // a model that has learnt nothing guesses among 300
             Assert.True(File.Exists(Path.Combine(arm.GetProperty("model").GetString()!, "model.safetensors")));
         });
         Assert.True(json.GetProperty("memory_off_loss").GetDouble() > 0);

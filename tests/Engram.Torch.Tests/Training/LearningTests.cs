@@ -5,33 +5,35 @@ using Engram.Training;
 namespace Engram.Torch.Tests.Training;
 
 /// <summary>
-/// Training learns, and the memory is what learns facts. The task: of 24 symbols, the next is a fixed random function of the two before in three cases of four, and any symbol in the fourth. That are
-/// 576 facts, each of which trigram rows can hold by themselves; a guess costs ln 24 = 3.18 nats, and knowing all facts 1.3.
+/// Training learns, and the memory is what learns facts. The task: of 16 symbols, the next is a fixed random function of the two before in three cases of four, and any symbol in the
+/// fourth. That are 256 facts, each of which trigram rows can hold by themselves; a guess costs ln 16 = 2.77 nats, and knowing all facts 1.25.
 /// </summary>
 public sealed class LearningTests
 {
-    private const int Symbols = 24;
-    private const int Updates = 120;
+    private const int Symbols = 16;
+    private const int Updates = 40;
 
-    // Nats by which trained tables must be better than a control; a memory that learns nothing gives about 0.
-    private const double Margin = 0.15;
+    // Nats by which trained tables must be better than a control. They are by 0.34 and more; a memory that learns nothing gives about 0.
+    private const double Margin = 0.2;
 
-    private static TrainingOptions Options { get; } = TinyRun.Options with { Steps = Updates, Sequences = 16, Length = 32, LearningRate = 3e-3 };
+    private static TrainingOptions Options { get; } = TinyRun.Options with { Steps = Updates, Sequences = 16, Length = 32, LearningRate = 1e-2 };
 
     private static ModelConfiguration Memory { get; } = TinyRun.WithMemory(memory => memory with { TableInitStd = 0.02, SlotsPerOrder = [1009, 1009] });
 
     private static readonly Lazy<double> Frozen = new(() => Loss(Memory, Options with { TableLearningRateMultiplier = 0 }));
+    private static readonly Lazy<double> OneRow = new(() => Loss(Memory with { Engram = Memory.Engram! with { OneRow = true } }, Options));
 
     [Theory]
     [InlineData(TableOptimizer.Adam)]
+    [InlineData(TableOptimizer.DeferredAdam)]   // dense Adam to the bit: TableOptimizerRunTests
     [InlineData(TableOptimizer.Adagrad)]
     [InlineData(TableOptimizer.Sinkhorn)]
-    public void Every_table_optimizer_beats_frozen_tables(TableOptimizer optimizer) =>
-        Beats(Loss(Memory, Options with { TableOptimizer = optimizer }), Frozen.Value);
-
-    [Fact]
-    public void Memory_beats_a_table_of_one_row() =>
-        Beats(Loss(Memory, Options), Loss(Memory with { Engram = Memory.Engram! with { OneRow = true } }, Options));
+    public void Every_table_optimizer_beats_frozen_tables_and_a_table_of_one_row(TableOptimizer optimizer)
+    {
+        var loss = Loss(Memory, Options with { TableOptimizer = optimizer });
+        Beats(loss, Frozen.Value);
+        Beats(loss, OneRow.Value);
+    }
 
     [Fact]
     public void Variant_of_V41_beats_frozen_tables_of_its_own()
