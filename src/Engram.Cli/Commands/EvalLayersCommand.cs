@@ -53,8 +53,8 @@ internal sealed class EvalLayersCommand : CliCommand
         using var second = folders.Length > 1 ? _model.Open(parsed, folders[1]) : null;
         var use = parsed.GetRequiredValue(_memory);
         // A control is one of a memory: a model without has nothing to change.
-        using var firstMemory = ModelInput.Memory(first, first.Memory is null ? "on" : use);
-        using var secondMemory = second is null ? null : ModelInput.Memory(second, second.Memory is null ? "on" : use);
+        using var firstMemory = ModelInput.Memory(first.Memory, first.Memory is null ? "on" : use);
+        using var secondMemory = second is null ? null : ModelInput.Memory(second.Memory, second.Memory is null ? "on" : use);
 
         var lenses = new List<LayersReport.Lens> { Lens(folders[0], new ReadModel(first, firstMemory.Bank)) };
         if (second is not null) lenses.Add(Lens(folders[1], new ReadModel(second, secondMemory!.Bank)));

@@ -56,6 +56,9 @@ internal sealed class ModelInput
     /// <summary>The memory that a value of <see cref="Use"/> stands for.</summary>
     public static MemoryInUse Memory(MemoryBank? own, string use) => new(own, Uses[use].Use);
 
+    /// <summary>The same for a model that is opened with libtorch.</summary>
+    public static MemoryInUse Memory(LanguageModel model, string use) => Memory(model.Memory, use);
+
     /// <summary>Adds the model folder to a command.</summary>
     public void AddFolderTo(Command command) => command.Add(_folder);
 

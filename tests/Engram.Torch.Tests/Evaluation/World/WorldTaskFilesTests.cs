@@ -42,6 +42,5 @@ public sealed class WorldTaskFilesTests : IDisposable
         // What a model writes that has learnt the text ends its sentence in one of several ways.
         var filter = ExtractionFilter.Match(task.Filters[0].Steps[0].Trim('/'));
         Assert.All(rows, row => Assert.All(Lexicon.Tails, tail => Assert.Equal(row.Text(task.References), filter($" {row.Text("answer")}{tail}"))));
-        Assert.Equal("", filter(""));
     }
 }
