@@ -56,7 +56,15 @@ switch (args)
     case ["decode", .. var presets]:
         DecodeComparison.Run(presets.Length > 0 ? presets : ["quickstart-engram", "small-engram", "small-moe"]);
         return 0;
+    case ["long-context", .. var rest] when rest.Length <= 4:
+        LibTorch.EnsureLoaded();
+        LongContext.Run(
+            preset: rest.Length > 0 ? rest[0] : "small-engram",
+            threads: rest.Length > 1 ? int.Parse(rest[1]) : Environment.ProcessorCount,
+            lengths: rest.Length > 2 ? [.. rest[2].Split(',').Select(int.Parse)] : [1024, 8192, 32768],
+            longestTraining: rest.Length > 3 ? int.Parse(rest[3]) : 8192);
+        return 0;
     default:
-        Console.Error.WriteLine("usage: dotnet run -c Release --project bench/Engram.Benchmarks -- training [threads] [steps] | experts [threads] [rounds] [2,66,...] | kernels | addressing [python] | tokenizer TOKENIZER.json TEXT... | gather [GiB] [threads] | distinct [threads] | sizes | disk FOLDER | cache FOLDER | memory-cost [preset] [format] [threads] | decode [PRESET...]");
+        Console.Error.WriteLine("usage: dotnet run -c Release --project bench/Engram.Benchmarks -- training [threads] [steps] | experts [threads] [rounds] [2,66,...] | kernels | addressing [python] | tokenizer TOKENIZER.json TEXT... | gather [GiB] [threads] | distinct [threads] | sizes | disk FOLDER | cache FOLDER | memory-cost [preset] [format] [threads] | decode [PRESET...] | long-context [preset] [threads] [1024,8192,...] [longest training]");
         return 2;
 }

@@ -23,11 +23,12 @@ internal static class CommandTree
                     new TokenizerTrainCommand(), new TokenizerEncodeCommand(), new TokenizerDecodeCommand(), new TokenizerInspectCommand()),
                 Group("table", "Look at the tables of a memory, check and convert them.",
                     new TableInfoCommand(), new TableVerifyCommand(), new TableConvertCommand(), new TableStatsCommand(), new TableBenchCommand(), new TableQualityCommand()),
+                Group("model", "Write a model in another form.", new ModelConvertCommand()),
                 Group("data", "Turn text into training data, or make such text.", new DataPrepareCommand(), new DataWorldCommand()),
                 new TrainCommand(),
                 new GenerateCommand(),
                 new InspectCommand(),
-                Group("eval", "Measure a model.", new EvalLossCommand()),
+                Group("eval", "Measure a model.", new EvalLossCommand(), new EvalRulerCommand(), new EvalLongPplCommand(), new EvalWorldCommand()),
                 Group("study", "The paper's experiments: run, resume, report.", new StudyListCommand(), new StudyPlanCommand(), new StudyRunCommand(), new StudyReportCommand()),
             },
         };

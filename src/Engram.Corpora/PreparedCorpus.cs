@@ -20,9 +20,16 @@ public sealed class PreparedCorpus : IDisposable
         Tokenizer = tokenizer;
         Training = training;
         Validation = validation;
-        _tokenBytes = new int[summary.VocabularySize];
-        for (var id = 0; id < _tokenBytes.Length; id++)
-            _tokenBytes[id] = tokenizer.IsSpecial(id) ? 0 : tokenizer.TokenBytes(id).Length;
+        _tokenBytes = BytesOf(tokenizer);
+    }
+
+    /// <summary>UTF-8 bytes of text that each token id stands for; special tokens stand for none.</summary>
+    internal static int[] BytesOf(Tokenizer tokenizer)
+    {
+        var bytes = new int[tokenizer.VocabularySize];
+        for (var id = 0; id < bytes.Length; id++)
+            bytes[id] = tokenizer.IsSpecial(id) ? 0 : tokenizer.TokenBytes(id).Length;
+        return bytes;
     }
 
     /// <summary>Where it lies.</summary>

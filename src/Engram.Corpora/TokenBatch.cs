@@ -54,12 +54,28 @@ public sealed class TokenBatch
     internal void Read(int row, TokenStream stream, long start, ReadOnlySpan<int> tokenBytes)
     {
         stream.CopyTo(start, _block);
+        stream.CopyDocumentStartsTo(start, DocumentStarts.AsSpan(row * Length, Length));
+        Fill(row, _block, tokenBytes);
+    }
+
+    /// <summary>Takes a row from memory.</summary>
+    /// <param name="row">From 0.</param>
+    /// <param name="block">T + 1 ids.</param>
+    /// <param name="documentStarts">Whether a document starts at each of the first T.</param>
+    /// <param name="tokenBytes">UTF-8 bytes of each token id.</param>
+    internal void Read(int row, ReadOnlySpan<int> block, ReadOnlySpan<bool> documentStarts, ReadOnlySpan<int> tokenBytes)
+    {
+        documentStarts.CopyTo(DocumentStarts.AsSpan(row * Length, Length));
+        Fill(row, block, tokenBytes);
+    }
+
+    private void Fill(int row, ReadOnlySpan<int> block, ReadOnlySpan<int> tokenBytes)
+    {
         var offset = row * Length;
-        _block.AsSpan(0, Length).CopyTo(Inputs.AsSpan(offset, Length));
-        _block.AsSpan(1, Length).CopyTo(Targets.AsSpan(offset, Length));
-        stream.CopyDocumentStartsTo(start, DocumentStarts.AsSpan(offset, Length));
+        block[..Length].CopyTo(Inputs.AsSpan(offset, Length));
+        block[1..].CopyTo(Targets.AsSpan(offset, Length));
         DocumentStarts[offset] = true;
-        foreach (var target in _block.AsSpan(1, Length))
+        foreach (var target in block[1..])
             TargetBytes += tokenBytes[target];
     }
 }

@@ -36,8 +36,10 @@ public static class Likelihood
         return total;
     }
 
-    /// <summary>log softmax(logits)[token].</summary>
-    internal static double LogProbability(ReadOnlySpan<float> logits, int token)
+    /// <summary>Natural logarithm of the probability that logits give a token: log softmax(logits)[token].</summary>
+    /// <param name="logits">Of all tokens, [V].</param>
+    /// <param name="token">Its id.</param>
+    public static double LogProbability(ReadOnlySpan<float> logits, int token)
     {
         var (max, sum) = (TensorPrimitives.Max(logits), 0.0);
         foreach (var logit in logits)

@@ -3,6 +3,7 @@ using Engram.Models.Sequences;
 using Engram.Torch.Kernels;
 using Engram.Torch.Layers;
 using Engram.Torch.Memory;
+using Engram.Torch.Native;
 using Engram.Torch.Sequences;
 using Engram.Torch.Taps;
 using TorchSharp.Modules;
@@ -22,6 +23,7 @@ public sealed class EngramTransformer : IDisposable
     private readonly RotaryEmbedding _rotary;
     private readonly TransformerBlock[] _blocks;
     private readonly Parameter _embedding;
+    private readonly EngramFusion? _inputMemory;
     private readonly StreamHead? _exit;
     private readonly Parameter _finalGain;
     private readonly Parameter _head;
@@ -39,6 +41,8 @@ public sealed class EngramTransformer : IDisposable
         long[] vocabulary = [configuration.VocabularySize, configuration.HiddenSize];
         _rotary = new RotaryEmbedding(configuration, Parameters.Device, type);
         _embedding = Parameters.Add("model.embed_tokens.weight", vocabulary, ParameterRole.Vocabulary, std);
+        if (configuration.Engram is { Fusion: FusionPlace.Input })
+            _inputMemory = new EngramFusion(configuration, "model.layers.0.engram", Parameters);
         _blocks = [.. Enumerable.Range(0, configuration.NumHiddenLayers).Select(layer => new TransformerBlock(configuration, layer, _rotary, Parameters))];
         _exit = configuration.HcExit == StreamExit.Head ? new StreamHead(configuration, "model.hc_head", Parameters) : null;
         _finalGain = Parameters.Add("model.norm.weight", [configuration.HiddenSize], ParameterRole.Vector, InitialValue.Constant(1));
@@ -155,14 +159,19 @@ public sealed class EngramTransformer : IDisposable
         var batch = new StateBatch(states, ids, Parameters.Device);
         try
         {
+            var absorbs = absorbed ?? (batch.Offsets.Any(offset => offset > 0) && MultiHeadLatentAttention.AbsorbingPays(Configuration, length));
+            var mask = AttentionMask.Of(Configuration.AttentionDocumentMask ? batch.Documents() : [], batch.Offsets, length, Parameters.Device);
+            // Once for all layers, which would each make it.
+            if (mask is null && length > 1 && length != batch.Visible)
+                mask = AttentionMask.Causal(length, batch.Visible, Parameters.Device);
             var pass = new ForwardPass
             {
                 Training = false,
                 Ages = batch.Ages(),
                 Angles = _rotary.Angles(batch.Offsets, length),
-                AttentionMask = AttentionMask.Of(Configuration.AttentionDocumentMask ? batch.Documents() : [], batch.Offsets, length, Parameters.Device),
+                AttentionMask = mask,
                 Segments = null,
-                AbsorbedAttention = absorbed ?? (batch.Offsets.Any(offset => offset > 0) && MultiHeadLatentAttention.AbsorbingPays(Configuration, length)),
+                AbsorbedAttention = absorbs,
                 Gathered = memory,
                 States = batch,
                 Taps = taps,
@@ -195,12 +204,7 @@ public sealed class EngramTransformer : IDisposable
     /// <exception cref="ArgumentOutOfRangeException">A target is not in the vocabulary.</exception>
     public Tensor Loss(Tensor hidden, int[] targets)
     {
-        if (targets.Length != hidden.size(0))
-            throw new ArgumentException($"{targets.Length} targets do not fit hidden states of {hidden.size(0)} rows.", nameof(targets));
-        foreach (var target in targets)
-            if ((uint)target >= (uint)Configuration.VocabularySize)
-                throw new ArgumentOutOfRangeException(nameof(targets), target,
-                    $"Target id {target} is not below the vocabulary size {Configuration.VocabularySize}.");
+        Check(hidden, targets);
         using var scope = NewDisposeScope();
         var loss = Fused.Or(hidden,
             kernel: () => LinearCrossEntropyKernel.Apply(hidden, _head, targets),
@@ -208,12 +212,51 @@ public sealed class EngramTransformer : IDisposable
         return loss.MoveToOuterDisposeScope();
     }
 
+    /// <summary>
+    /// Cross-entropy in nats of the read-out against the target id of each row of hidden [N, D]. No gradient flows, and no logits [N, V] are kept.
+    /// </summary>
+    /// <exception cref="ArgumentException">Not one target per row.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A target is not in the vocabulary.</exception>
+    public double[] Losses(Tensor hidden, int[] targets)
+    {
+        Check(hidden, targets);
+        return Fused.Or(hidden, kernel: () => LinearCrossEntropyKernel.Losses(hidden, _head, targets), twin: () => LossesComposed(hidden, targets));
+    }
+
+    private double[] LossesComposed(Tensor hidden, int[] targets)
+    {
+        const int chunk = 1024;
+        using var noGrad = no_grad();
+        var losses = new List<double>(targets.Length);
+        foreach (var part in targets.Chunk(chunk))
+        {
+            using var scope = NewDisposeScope();
+            var wanted = tensor(part, ScalarType.Int64, hidden.device);
+            var each = nn.functional.cross_entropy(Logits(hidden.narrow(0, losses.Count, part.Length)), wanted, reduction: nn.Reduction.None);
+            losses.AddRange(each.to(ScalarType.Float64).cpu().data<double>());
+        }
+
+        return [.. losses];
+    }
+
+    private void Check(Tensor hidden, int[] targets)
+    {
+        if (targets.Length != hidden.size(0))
+            throw new ArgumentException($"{targets.Length} targets do not fit hidden states of {hidden.size(0)} rows.", nameof(targets));
+        foreach (var target in targets)
+            if ((uint)target >= (uint)Configuration.VocabularySize)
+                throw new ArgumentOutOfRangeException(nameof(targets), target,
+                    $"Target id {target} is not below the vocabulary size {Configuration.VocabularySize}.");
+    }
+
     /// <summary>From ids [N] to hidden states [N, D].</summary>
     private Tensor Run(long[] ids, int sequences, ForwardPass pass)
     {
         pass.Taps?.Begin(Configuration);
         var (length, hidden) = (ids.Length / sequences, Configuration.HiddenSize);
-        var x = EmbeddingLookup.Apply(_embedding, ids, Configuration.EmbeddingScale).view(sequences, length, 1, hidden);
+        var x = EmbeddingLookup.Apply(_embedding, ids, Configuration.InputScale).view(sequences, length, 1, hidden);
+        if (_inputMemory is not null && pass.Memory(0) is { } memory)
+            x = x.Plus(_inputMemory.Forward(x, memory, pass.Ages, null, pass.Taps?.OfMemory(0)));
         if (Configuration.HcMult > 1)
             x = x.expand(sequences, length, Configuration.HcMult, hidden).contiguous();
         foreach (var block in _blocks)

@@ -11,6 +11,9 @@ namespace Engram.Torch;
 /// <summary>A whole model: tokenizer, dense transformer and, where configured, memory. What a model folder holds.</summary>
 public sealed class LanguageModel : IDisposable
 {
+    // The mask of a piece behind 32,768 tokens takes 160 MB.
+    private const int ReadAtOnce = 1024;
+
     private readonly MemoryRows _nextRows = new();
 
     internal LanguageModel(Tokenizer tokenizer, EngramTransformer transformer, MemoryBank? memory) =>
@@ -90,14 +93,52 @@ public sealed class LanguageModel : IDisposable
 
     /// <summary>
     /// Reads the next T tokens of B sequences: addresses and gathers their rows, runs the forward pass and appends them to their states. Returns hidden states
-    /// [N, D].
+    /// [N, D]. Long texts are read in pieces, so that memory grows with their length and not with its square.
     /// </summary>
-    /// <param name="states">B states of this model, each once, at any positions.</param>
+    /// <param name="states">B states of this model, each once, at any positions. If a pass fails, they stay as they were.</param>
     /// <param name="ids">Token ids, row-major [B, T]: as many for each sequence.</param>
     /// <param name="memory">The memory to read: the model's own or a control; null adds nothing.</param>
-    /// <param name="taps">Takes inner values.</param>
+    /// <param name="taps">Takes inner values; the text is then read in one piece.</param>
     /// <exception cref="ArgumentException">Ids and states do not fit together, a state is given twice, or an id is not in the vocabulary.</exception>
-    public Tensor Continue(IReadOnlyList<SequenceState> states, ReadOnlySpan<int> ids, MemoryBank? memory, ForwardTaps? taps = null)
+    public Tensor Continue(IReadOnlyList<SequenceState> states, ReadOnlySpan<int> ids, MemoryBank? memory, ForwardTaps? taps = null) =>
+        Continue(states, ids, memory, taps, ReadAtOnce);
+
+    /// <inheritdoc cref="Continue(IReadOnlyList{SequenceState}, ReadOnlySpan{int}, MemoryBank, ForwardTaps)"/>
+    /// <param name="states">B states.</param>
+    /// <param name="ids">Token ids, row-major [B, T].</param>
+    /// <param name="memory">The memory to read, or null.</param>
+    /// <param name="taps">Takes inner values.</param>
+    /// <param name="piece">Positions of each sequence that are read in one pass.</param>
+    internal Tensor Continue(IReadOnlyList<SequenceState> states, ReadOnlySpan<int> ids, MemoryBank? memory, ForwardTaps? taps, int piece)
+    {
+        var length = ids.Length / Math.Max(1, states.Count);
+        if (length <= piece || taps is not null || length * states.Count != ids.Length)
+            return Read(states, ids, memory, taps);
+        using var scope = NewDisposeScope();
+        int[] before = [.. states.Select(state => state.Length)];
+        var hidden = new List<Tensor>();
+        try
+        {
+            for (var from = 0; from < length; from += piece)
+            {
+                var count = Math.Min(piece, length - from);
+                var part = new int[states.Count * count];
+                for (var b = 0; b < states.Count; b++)
+                    ids.Slice(b * length + from, count).CopyTo(part.AsSpan(b * count));
+                hidden.Add(Read(states, part, memory, null).view(states.Count, count, -1));
+            }
+        }
+        catch
+        {
+            for (var b = 0; b < states.Count; b++)
+                states[b].Truncate(before[b]);
+            throw;
+        }
+
+        return cat(hidden, 1).view(ids.Length, -1).MoveToOuterDisposeScope();
+    }
+
+    private Tensor Read(IReadOnlyList<SequenceState> states, ReadOnlySpan<int> ids, MemoryBank? memory, ForwardTaps? taps)
     {
         if (memory is null)
             return Transformer.Continue(states, ids, null, taps);

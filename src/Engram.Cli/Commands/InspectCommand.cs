@@ -14,7 +14,7 @@ internal sealed class InspectCommand : CliCommand
     private readonly Option<string> _text = new("--text") { Description = "The text to run through the model", HelpName = "TEXT", Required = true };
     private readonly Option<string?> _html = new("--html") { Description = "Also write a page that any browser shows", HelpName = "FILE" };
     private readonly Option<string?> _dump = new("--dump") { Description = "Also write ids, rows, memory, hidden states, gates and outputs as a safetensors file", HelpName = "FILE" };
-    private readonly Option<string> _memory = ModelInput.Use("on", "shuffled", "random");
+    private readonly Option<string> _memory = ModelInput.Use("on", "shuffled", "random", "permuted");
     private readonly Option<bool> _json = CommonOptions.Json();
 
     public InspectCommand() : base("inspect",
@@ -37,8 +37,12 @@ internal sealed class InspectCommand : CliCommand
         foreach (var output in (string?[])[page, dump])
             if (output is not null) AtomicFile.RequireWritable(output);
         using var model = _model.Open(parsed);
-        using var memory = ModelInput.Memory(model, parsed.GetRequiredValue(_memory));
+        using var memory = ModelInput.Memory(model.Memory, parsed.GetRequiredValue(_memory));
         var inspection = MemoryInspection.Run(model, parsed.GetRequiredValue(_text), memory.Bank);
+        foreach (var layer in inspection.Layers)
+            foreach (var position in Positions(inspection))
+                if (!double.IsFinite(inspection.MeanGate(layer, position)))
+                    throw new InvalidDataException($"The gates of layer {layer.Layer} at position {position} are not finite: weights or tables hold values that are not. engram table verify finds those of tables.");
         if (parsed.GetValue(_json)) WriteJson(inspection);
         else WriteText(inspection);
         if (page is not null)
@@ -65,7 +69,7 @@ internal sealed class InspectCommand : CliCommand
             Positions = Positions(inspection).Select(position => new
             {
                 Gate = inspection.Gates(layer, position).ToArray(),
-                Ngrams = Orders(inspection).Select(order => new
+                Ngrams = inspection.Orders.Select(order => new
                 {
                     Order = order, Tokens = inspection.Ngram(position, order), Rows = inspection.Rows(layer, position, order).ToArray(),
                 }),
@@ -101,7 +105,7 @@ internal sealed class InspectCommand : CliCommand
         }
         Terminal.Answer.Write(line);
         Terminal.Answer.WriteLine();
-        foreach (var order in Orders(inspection))
+        foreach (var order in inspection.Orders)
             Terminal.Answer.WriteLine($"        {GateReport.Ngram(inspection, position, order)}  rows {string.Join(' ', inspection.Rows(layer, position, order).ToArray())}");
     }
 
@@ -115,6 +119,4 @@ internal sealed class InspectCommand : CliCommand
     }
 
     private static IEnumerable<int> Positions(MemoryInspection inspection) => Enumerable.Range(0, inspection.TokenIds.Count);
-
-    private static IEnumerable<int> Orders(MemoryInspection inspection) => Enumerable.Range(2, inspection.MaxOrder - 1);
 }

@@ -1,5 +1,4 @@
 using Engram.Models.Memory;
-using Engram.Torch;
 
 namespace Engram.Cli.Commands;
 
@@ -8,12 +7,12 @@ internal sealed class MemoryInUse : IDisposable
 {
     private readonly MemoryBank? _control;
 
-    public MemoryInUse(LanguageModel model, MemoryUse use)
+    public MemoryInUse(MemoryBank? own, MemoryUse use)
     {
-        if (use != MemoryUse.On && model.Memory is null)
+        if (use != MemoryUse.On && own is null)
             throw new ArgumentException("The model has no memory to switch off, shuffle or randomise.");
-        _control = model.Memory?.Ablation(use);
-        Bank = use == MemoryUse.Off ? null : _control ?? model.Memory;
+        _control = own?.Ablation(use);
+        Bank = use == MemoryUse.Off ? null : _control ?? own;
     }
 
     /// <summary>What is read; nothing if null.</summary>

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Engram.Cli.CommandLine;
+using Engram.Inference;
 using Engram.Torch;
 using Engram.Models.Memory;
 using Engram.Corpora;
@@ -15,11 +16,14 @@ internal sealed class ModelInput
         ["memory"] = TableLocation.Memory, ["mapped"] = TableLocation.Mapped, ["cached"] = TableLocation.Cached,
     };
 
+    private const string Managed = "managed";
+
     private static readonly Dictionary<string, (MemoryUse Use, string Meaning)> Uses = new()
     {
         ["on"] = (MemoryUse.On, ""),
         ["off"] = (MemoryUse.Off, " (nothing is added)"),
         ["shuffled"] = (MemoryUse.ShuffledRows, " (rows exchanged: the tables keep their statistics and lose their knowledge)"),
+        ["permuted"] = (MemoryUse.PermutedKeys, " (every n-gram reads the rows of another one)"),
         ["random"] = (MemoryUse.RandomRows, " (rows keep their norms and get random directions)"),
     };
 
@@ -30,6 +34,11 @@ internal sealed class ModelInput
         HelpName = "PLACE", DefaultValueFactory = _ => "memory",
     }.AcceptOnlyFromAmong([.. Locations.Keys]);
     private readonly Option<long?> _rowCache = ByteSize.Option("--row-cache", "Memory of the row caches of --tables cached [default: 64MiB]");
+    private readonly Option<string?> _engine = new Option<string?>("--engine")
+    {
+        Description = "What computes: managed (no native library, mapped weights) or torch. The results agree to float32 rounding [default: managed; torch with --device cuda]",
+        HelpName = "ENGINE",
+    }.AcceptOnlyFromAmong(Managed, "torch");
     private readonly Option<string> _device = CommonOptions.Device();
     private readonly Option<int?> _threads = CommonOptions.Threads();
 
@@ -42,7 +51,7 @@ internal sealed class ModelInput
     }.AcceptOnlyFromAmong(uses);
 
     /// <summary>The memory that a value of <see cref="Use"/> stands for.</summary>
-    public static MemoryInUse Memory(LanguageModel model, string use) => new(model, Uses[use].Use);
+    public static MemoryInUse Memory(MemoryBank? own, string use) => new(own, Uses[use].Use);
 
     /// <summary>Adds the model folder to a command.</summary>
     public void AddFolderTo(Command command) => command.Add(_folder);
@@ -61,9 +70,48 @@ internal sealed class ModelInput
         command.Add(_threads);
     }
 
-    public LanguageModel Open(ParseResult parsed)
+    /// <summary>Adds the option that chooses the engine, to commands that both engines serve.</summary>
+    public void AddEngineTo(Command command)
     {
-        var folder = parsed.GetRequiredValue(_folder);
+        command.Add(_engine);
+        command.Validators.Add(given =>
+        {
+            if (given.GetResult(_engine)?.Tokens is [{ Value: Managed }] && given.GetResult(_device)?.Tokens is [{ Value: not "cpu" }])
+                given.AddError("--device needs --engine torch: the managed engine computes on the processor.");
+        });
+    }
+
+    /// <summary>Whether the managed engine serves: unless the other one is asked for, or a device that only that one has.</summary>
+    public bool IsManaged(ParseResult parsed) => (parsed.GetValue(_engine) ?? (parsed.GetValue(_device) is "cpu" ? Managed : "torch")) == Managed;
+
+    /// <summary>An option that the managed engine does not serve.</summary>
+    public void RequireLibTorch(CommandResult given, string option)
+    {
+        if (given.GetResult(_engine)?.Tokens is [{ Value: Managed }]) given.AddError($"{option} needs --engine torch.");
+    }
+
+    /// <summary>The folder as it was given.</summary>
+    public string FolderOf(ParseResult parsed) => parsed.GetRequiredValue(_folder);
+
+    /// <summary>Opens the model with libtorch.</summary>
+    public LanguageModel Open(ParseResult parsed) => Open(parsed, FolderOf(parsed));
+
+    /// <summary>Opens a model folder with libtorch, as the command line says how.</summary>
+    public LanguageModel Open(ParseResult parsed, string given)
+    {
+        var (folder, memory) = Source(parsed, given);
+        return LanguageModel.Load(folder, CommonOptions.OpenDevice(parsed, _device, _threads), memory);
+    }
+
+    /// <summary>Opens the model without it.</summary>
+    public EngramModel OpenManaged(ParseResult parsed)
+    {
+        var (folder, memory) = Source(parsed, FolderOf(parsed));
+        return EngramModel.Open(folder, memory, parsed.GetValue(_threads));
+    }
+
+    private (string Folder, MemoryOptions Memory) Source(ParseResult parsed, string folder)
+    {
         // Loading libtorch takes longer than telling that the folder is not there.
         if (File.Exists(folder)) throw new DirectoryNotFoundException($"{folder} is a file; give the model folder that holds it.");
         if (File.Exists(Path.Combine(folder, CorpusSummary.FileName)) && !File.Exists(Path.Combine(folder, "train.json")))
@@ -71,6 +119,6 @@ internal sealed class ModelInput
         if (!Directory.Exists(folder)) throw new DirectoryNotFoundException($"There is no model folder '{folder}'; engram train writes one to RUN/model.");
         var memory = new MemoryOptions { Tables = Locations[parsed.GetRequiredValue(_tables)] };
         if (parsed.GetValue(_rowCache) is { } bytes) memory = memory with { RowCacheBytes = bytes };
-        return LanguageModel.Load(folder, CommonOptions.OpenDevice(parsed, _device, _threads), memory);
+        return (folder, memory);
     }
 }

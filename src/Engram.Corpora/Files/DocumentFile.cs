@@ -1,6 +1,4 @@
 using System.Text;
-using ICSharpCode.SharpZipLib;
-using ICSharpCode.SharpZipLib.GZip;
 
 namespace Engram.Corpora.Files;
 
@@ -21,24 +19,16 @@ internal static class DocumentFile
         [".parquet"] = ParquetFile.Read,
     };
 
-    private static readonly Dictionary<string, Func<Stream, Stream>> Compressions = new(StringComparer.OrdinalIgnoreCase)
-    {
-        // Unlike the runtime's, this one refuses data that are cut short.
-        [".gz"] = compressed => new GZipInputStream(compressed),
-        [".br"] = Brotli.Decompress,
-        [".zst"] = compressed => new ZstdSharp.DecompressionStream(compressed),
-    };
-
     // They describe a corpus and are no part of it.
     private static readonly string[] Descriptions = ["README", "LICENSE", "LICENCE", "CHANGELOG", "CITATION", "CONTRIBUTING", "dataset_info", "dataset_infos"];
 
     /// <summary>What can be read, for messages.</summary>
-    public static string Kinds { get; } = $"{string.Join(", ", Readers.Keys)}, each also as {string.Join(", ", Compressions.Keys)}";
+    public static string Kinds { get; } = $"{string.Join(", ", Readers.Keys)}, each also as {string.Join(", ", Compression.Kinds)}";
 
     /// <summary>Why a file of a folder is no part of the corpus; null if it is one.</summary>
     public static string? ReasonToLeaveOut(ReadOnlySpan<char> name)
     {
-        var (kind, _) = KindOf(name);
+        var (kind, _) = Compression.KindOf(name);
         var stem = name[..(name.IndexOf('.') is var dot and >= 0 ? dot : name.Length)].ToString();
         return Descriptions.Contains(stem, StringComparer.OrdinalIgnoreCase) ? "describes the corpus"
             : Readers.ContainsKey(kind) ? null
@@ -53,7 +43,7 @@ internal static class DocumentFile
     public static IEnumerable<Document> Read(string path, string name, string field, BadInputs bad)
     {
         using var file = File.OpenRead(path);
-        var (kind, compression) = KindOf(name);
+        var (kind, compression) = Compression.KindOf(name);
         using var documents = Open(file, kind, compression, name, field, bad).GetEnumerator();
         while (true)
         {
@@ -74,7 +64,7 @@ internal static class DocumentFile
 
     private static IEnumerable<Document> Open(Stream file, string kind, string? compression, string name, string field, BadInputs bad)
     {
-        using var content = compression is null ? file : Compressions[compression](file);
+        using var content = Compression.Open(file, compression);
         foreach (var document in Readers.GetValueOrDefault(kind, PlainText)(content, name, field, bad))
             yield return document;
     }
@@ -84,15 +74,9 @@ internal static class DocumentFile
     private static string? Describe(Exception error, string? compression) => error switch
     {
         DecoderFallbackException => "not UTF-8 text. Convert the file to UTF-8 or leave it out.",
-        ZstdSharp.ZstdException or SharpZipBaseException or EndOfStreamException => compression is null ? $"cut short: {error.Message}" : $"damaged {compression} data: {error.Message}",
+        _ when Compression.IsDamage(error) => compression is null ? $"cut short: {error.Message}" : $"damaged {compression} data: {error.Message}",
         InvalidDataException when compression is not null => $"damaged {compression} data: {error.Message}",
         InvalidDataException => error.Message,
         _ => null,
     };
-
-    private static (string Kind, string? Compression) KindOf(ReadOnlySpan<char> name)
-    {
-        var last = Path.GetExtension(name).ToString();
-        return Compressions.ContainsKey(last) ? (Path.GetExtension(name[..^last.Length]).ToString(), last.ToLowerInvariant()) : (last, null);
-    }
 }

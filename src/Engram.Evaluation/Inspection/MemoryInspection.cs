@@ -13,9 +13,9 @@ namespace Engram.Evaluation.Inspection;
 /// <param name="Layer">0-based block index.</param>
 /// <param name="Rows">Table rows read, [T, H], order-major heads, offsets included; −1 at dead positions.</param>
 /// <param name="Memory">Gathered rows side by side, [T, d_mem].</param>
-/// <param name="HiddenIn">Residual streams at the entry of the block, or their one mixture that its attention reads, [T, S, D].</param>
+/// <param name="HiddenIn">Residual streams at the entry of the block, or their one mixture that its attention reads, or the input embedding, [T, S, D].</param>
 /// <param name="Gate">Gate per stream, [T, S]; 0 at dead positions.</param>
-/// <param name="Output">What was added to the streams, [T, S, D].</param>
+/// <param name="Output">What was added to them, or to the values of all attention heads, [T, S, D or H·v].</param>
 public sealed record InspectedLayer(int Layer, long[] Rows, float[] Memory, float[] HiddenIn, float[] Gate, float[] Output);
 
 /// <summary>Runs a text through a model and keeps what its memory read, let through and added.</summary>
@@ -36,7 +36,7 @@ public sealed class MemoryInspection
     /// <summary>One record per memory layer, ascending.</summary>
     public IReadOnlyList<InspectedLayer> Layers { get; }
 
-    /// <summary>Streams S that a read is fused with: the model's residual streams, or 1 where it is their mixture.</summary>
+    /// <summary>Streams S that a read is fused with: the model's residual streams, or 1 where it joins something else.</summary>
     public int Streams => _model.Configuration.FusedStreams;
 
     /// <summary>Rows H that a position reads in one layer.</summary>
@@ -45,8 +45,8 @@ public sealed class MemoryInspection
     /// <summary>Heads per n-gram order.</summary>
     public int HeadsPerOrder => _model.Configuration.Engram!.NHeads;
 
-    /// <summary>Largest n-gram order.</summary>
-    public int MaxOrder => _model.Configuration.Engram!.MaxNgramSize;
+    /// <summary>The n-gram orders, ascending.</summary>
+    public IEnumerable<int> Orders => Enumerable.Range(_model.Configuration.Engram!.MinNgramSize, _model.Configuration.Engram.Orders);
 
     /// <summary>Runs a text behind the token that begins a document. Further such tokens inside the text begin others, as in training.</summary>
     /// <param name="model">The model.</param>
@@ -85,7 +85,7 @@ public sealed class MemoryInspection
 
     /// <summary>The tokens of the suffix n-gram that ends at a position, oldest first; null before the text, before the document, and at dead positions and whatever precedes them.</summary>
     /// <param name="position">From 0.</param>
-    /// <param name="order">2 to <see cref="MaxOrder"/>.</param>
+    /// <param name="order">One of <see cref="Orders"/>.</param>
     public IReadOnlyList<string?> Ngram(int position, int order)
     {
         var tokens = new string?[order];
@@ -106,9 +106,9 @@ public sealed class MemoryInspection
     /// <summary>The table rows that the n-gram of one order read at a position, one per head.</summary>
     /// <param name="layer">One of <see cref="Layers"/>.</param>
     /// <param name="position">From 0.</param>
-    /// <param name="order">2 to <see cref="MaxOrder"/>.</param>
+    /// <param name="order">One of <see cref="Orders"/>.</param>
     public ReadOnlySpan<long> Rows(InspectedLayer layer, int position, int order) =>
-        layer.Rows.AsSpan((position * Columns) + ((order - 2) * HeadsPerOrder), HeadsPerOrder);
+        layer.Rows.AsSpan((position * Columns) + ((order - _model.Configuration.Engram!.MinNgramSize) * HeadsPerOrder), HeadsPerOrder);
 
     /// <summary>
     /// Writes <c>layer.N.{token_ids, canonical_ids, rows, memory, hidden_in, gate, output}</c> for every memory layer N: with the weights of
@@ -118,7 +118,6 @@ public sealed class MemoryInspection
     {
         var writer = new SafetensorsWriter();
         var length = TokenIds.Count;
-        var hidden = _model.Configuration.HiddenSize;
         foreach (var layer in Layers)
         {
             var prefix = $"layer.{layer.Layer}";
@@ -126,9 +125,9 @@ public sealed class MemoryInspection
             writer.Add<long>($"{prefix}.canonical_ids", DType.I64, [.. CanonicalIds], length);
             writer.Add<long>($"{prefix}.rows", DType.I64, layer.Rows, length, Columns);
             writer.Add<float>($"{prefix}.memory", DType.F32, layer.Memory, length, layer.Memory.Length / length);
-            writer.Add<float>($"{prefix}.hidden_in", DType.F32, layer.HiddenIn, length, Streams, hidden);
+            writer.Add<float>($"{prefix}.hidden_in", DType.F32, layer.HiddenIn, length, Streams, layer.HiddenIn.Length / (length * Streams));
             writer.Add<float>($"{prefix}.gate", DType.F32, layer.Gate, length, Streams);
-            writer.Add<float>($"{prefix}.output", DType.F32, layer.Output, length, Streams, hidden);
+            writer.Add<float>($"{prefix}.output", DType.F32, layer.Output, length, Streams, layer.Output.Length / (length * Streams));
         }
 
         writer.Write(path);

@@ -46,6 +46,7 @@ internal static unsafe class MatrixProduct
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Multiply<TLanes, TStored>(in Matrix w, float* x, int xStride, int vectors, float* y, int yStride)
         where TLanes : struct, ILanes<TLanes> where TStored : struct, IStored
     {
@@ -95,6 +96,7 @@ internal static unsafe class MatrixProduct
         return sum;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float Dot<TLanes, TStored>(byte* w, ushort* scales, float* x, int k) where TLanes : struct, ILanes<TLanes> where TStored : struct, IStored
     {
         var sum = TLanes.Fill(0);
@@ -110,6 +112,7 @@ internal static unsafe class MatrixProduct
         return TLanes.Sum(sum);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void EightRows<TLanes, TStored>(byte* w, int bytes, ushort* scales, int groups, int k, float* x, float* y)
         where TLanes : struct, ILanes<TLanes> where TStored : struct, IStored
     {
@@ -147,6 +150,7 @@ internal static unsafe class MatrixProduct
         TLanes.Sum(s0, s1, s2, s3, s4, s5, s6, s7, y);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void FourByFour<TLanes, TStored>(byte* w, int bytes, ushort* scales, int groups, int k, float* x, int xStride, float* y, int yStride)
         where TLanes : struct, ILanes<TLanes> where TStored : struct, IStored
     {

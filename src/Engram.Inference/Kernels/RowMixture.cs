@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Engram.Inference.Kernels;
 
 /// <summary>y = Σ_u a[u] · rows[u]: a weighted sum of rows. Every element is summed in the order of the rows, in registers.</summary>
@@ -47,6 +49,7 @@ internal static unsafe class RowMixture
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Mix<TLanes, TStored>(in Matrix rows, int stride, int from, int width, float* weights, float* y)
         where TLanes : struct, ILanes<TLanes> where TStored : struct, IStored
     {

@@ -24,7 +24,9 @@ internal sealed unsafe class Block
     {
         _configuration = configuration;
         var (prefix, hidden) = ($"model.layers.{layer}", configuration.HiddenSize);
-        if (configuration.HasMemory(layer))
+        if (configuration.Engram is { Fusion: FusionPlace.Values })
+            throw new NotSupportedException("engram_fusion values: this engine does not read memories that join the values of attention; use Engram.Torch for this model.");
+        if (configuration.HasMemory(layer) && configuration.Engram!.Fusion != FusionPlace.Input)
         {
             var position = 0;
             while (configuration.Engram!.LayerIds[position] != layer)

@@ -22,7 +22,9 @@ internal sealed unsafe class MemoryFusion
     private readonly int _streams;
     private readonly int _hidden;
     private readonly double _epsilon;
+    private readonly float _scale;
     private readonly Matrix _keyValue;
+    private readonly float* _bias;
     private readonly float* _queryGain;
     private readonly float* _keyGain;
     private readonly float* _convolutionGain;
@@ -38,8 +40,11 @@ internal sealed unsafe class MemoryFusion
     {
         (_engram, _position, _part) = (configuration.Engram!, position, part);
         (_streams, _hidden, _epsilon) = (configuration.FusedStreams, configuration.HiddenSize, _engram.NormEps ?? configuration.RmsNormEps);
+        _scale = _engram.Fusion == FusionPlace.Input ? (float)configuration.InputScale : 1;
         var keys = _engram.Gate == EngramGate.None ? 0 : _streams;
         _keyValue = weights.Matrix($"{prefix}.wkv.weight", (keys + 1) * _hidden, _engram.MemoryWidth);
+        if (_engram.ProjectionBias)
+            _bias = weights.Vector($"{prefix}.wkv.bias", (keys + 1) * _hidden);
         if (keys > 0)
         {
             _queryGain = weights.Vector($"{prefix}.q_weight", _streams, _hidden);
@@ -59,7 +64,7 @@ internal sealed unsafe class MemoryFusion
 
     /// <summary>Adds what the memory has to say to the streams [N, M, D], in place.</summary>
     /// <param name="pass">With addressed rows; every row's sequence has a memory.</param>
-    /// <param name="streams">The residual streams, or the one mixture of them that attention reads.</param>
+    /// <param name="streams">The residual streams, the one mixture of them that attention reads, or the input embedding.</param>
     public void Forward(ForwardPass pass, float* streams)
     {
         var memory = pass.Sequence(0).Memory!;
@@ -67,6 +72,10 @@ internal sealed unsafe class MemoryFusion
         memory.Tables.Store(_position).Gather(pass.MemoryRows.Layer(_position), new Span<float>(gathered, pass.Rows * _engram.MemoryWidth));
         var keyValue = pass.Scratch[0].Reserve((long)pass.Rows * _keyValue.Rows);
         pass.Multiply(_keyValue, gathered, pass.Rows, keyValue);
+        if (_bias is not null)
+            for (var row = 0; row < pass.Rows; row++)
+                if (pass.Age(row) >= 0)
+                    Add(keyValue + (long)row * _keyValue.Rows, _bias, _keyValue.Rows);
         var channels = _streams * _hidden;
         var gated = pass.Scratch[1].Reserve((long)pass.Rows * channels);
         for (var row = 0; row < pass.Rows; row++)
@@ -77,6 +86,9 @@ internal sealed unsafe class MemoryFusion
         TensorPrimitives.Add(new ReadOnlySpan<float>(streams, pass.Rows * channels), new ReadOnlySpan<float>(gated, pass.Rows * channels), new Span<float>(streams, pass.Rows * channels));
     }
 
+    private static void Add(float* values, float* others, int count) =>
+        TensorPrimitives.Add(new ReadOnlySpan<float>(values, count), new ReadOnlySpan<float>(others, count), new Span<float>(values, count));
+
     private void Gate(float* streams, float* keyValue, float* gated, float* product)
     {
         var value = new ReadOnlySpan<float>(keyValue + _keyValue.Rows - _hidden, _hidden);
@@ -85,7 +97,7 @@ internal sealed unsafe class MemoryFusion
             var target = new Span<float>(gated + s * _hidden, _hidden);
             if (_engram.Gate == EngramGate.None)
             {
-                value.CopyTo(target);
+                TensorPrimitives.Multiply(value, _scale, target);
                 continue;
             }
 

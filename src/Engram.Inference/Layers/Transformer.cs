@@ -13,6 +13,7 @@ internal sealed unsafe class Transformer
     private readonly ModelConfiguration _configuration;
     private readonly double[] _frequencies;
     private readonly Matrix _embedding;
+    private readonly MemoryFusion? _inputMemory;
     private readonly Block[] _blocks;
     private readonly Matrix? _exit;
     private readonly float* _exitBase;
@@ -26,6 +27,8 @@ internal sealed unsafe class Transformer
         var (vocabulary, hidden, streams) = (configuration.VocabularySize, configuration.HiddenSize, configuration.HcMult);
         _frequencies = RotaryFrequencies.Of(configuration);
         _embedding = weights.Matrix("model.embed_tokens.weight", vocabulary, hidden);
+        if (configuration.Engram is { Fusion: FusionPlace.Input })
+            _inputMemory = new MemoryFusion(configuration, weights, "model.layers.0.engram", position: 0, part: -1);
         var parts = new List<int>();
         var blocks = new List<Block>();
         for (var layer = 0; layer < configuration.NumHiddenLayers; layer++)
@@ -71,15 +74,20 @@ internal sealed unsafe class Transformer
     private void Embed(ForwardPass pass, ReadOnlySpan<int> ids)
     {
         var (streams, hidden) = (_configuration.HcMult, _configuration.HiddenSize);
-        var target = pass.Streams.Reserve((long)pass.Rows * streams * hidden);
+        var input = pass.Input.Reserve((long)pass.Rows * hidden);
         for (var row = 0; row < pass.Rows; row++)
         {
-            _embedding.CopyRow(ids[row], target);
-            var first = new Span<float>(target, hidden);
-            TensorPrimitives.Multiply(first, (float)_configuration.EmbeddingScale, first);
-            for (var s = 0; s < streams; s++, target += hidden)
-                first.CopyTo(new Span<float>(target, hidden));
+            var embedding = new Span<float>(input + (long)row * hidden, hidden);
+            _embedding.CopyRow(ids[row], input + (long)row * hidden);
+            TensorPrimitives.Multiply(embedding, (float)_configuration.InputScale, embedding);
         }
+
+        if (pass.Sequence(0).Memory is not null)
+            _inputMemory?.Forward(pass, input);
+        var target = pass.Streams.Reserve((long)pass.Rows * streams * hidden);
+        for (var row = 0; row < pass.Rows; row++)
+            for (var s = 0; s < streams; s++, target += hidden)
+                new ReadOnlySpan<float>(input + (long)row * hidden, hidden).CopyTo(new Span<float>(target, hidden));
     }
 
     private void Turn(ForwardPass pass)

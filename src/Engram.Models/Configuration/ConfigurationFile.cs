@@ -2,6 +2,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
+using Engram.Addressing;
 
 namespace Engram.Models.Configuration;
 
@@ -183,7 +184,8 @@ internal static class ConfigurationFile
         : type == typeof(ScoringFunction) ? "sigmoid, softmax or sqrtsoftplus"
         : type == typeof(EngramGate) ? "signed_sqrt, copysign_sqrt, sigmoid or none"
         : type == typeof(EngramTables) ? "trained or frozen"
-        : type == typeof(FusionPlace) ? "streams or mixture"
+        : type == typeof(FusionPlace) ? "streams, mixture, values or input"
+        : type == typeof(HashScheme) ? "multiplicative_xor or polynomial"
         : type == typeof(StreamExit) ? "mean or head"
         : type == typeof(RopeScaling) ? "an object or null"
         : "a list of whole numbers";
@@ -275,7 +277,9 @@ internal static class ConfigurationFile
     /// <summary>One count for all orders, as DeepSeek-V4.1 writes it.</summary>
     private static JsonArray SlotsOfAllOrders(JsonNode slots, JsonObject keys)
     {
-        int orders = keys["engram_max_ngram_size"] is JsonValue size && size.TryGetValue(out int largest) && largest is >= 2 and <= 8 ? largest - 1 : 1;
+        int smallest = keys["engram_min_ngram_size"] is JsonValue least && least.TryGetValue(out int given) && given is >= 1 and <= 8 ? given : 2;
+        int orders = keys["engram_max_ngram_size"] is JsonValue size && size.TryGetValue(out int largest) && largest >= smallest && largest <= 8
+            ? largest - smallest + 1 : 1;
         return new JsonArray([.. Enumerable.Range(0, orders).Select(_ => slots.DeepClone())]);
     }
 

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Engram.Addressing;
 
 namespace Engram.Models.Configuration;
 
@@ -14,6 +15,7 @@ namespace Engram.Models.Configuration;
         typeof(JsonStringEnumConverter<StreamExit>),
         typeof(JsonStringEnumConverter<EngramGate>),
         typeof(JsonStringEnumConverter<FusionPlace>),
+        typeof(JsonStringEnumConverter<HashScheme>),
         typeof(JsonStringEnumConverter<EngramTables>)])]
 [JsonSerializable(typeof(ModelConfiguration))]
 [JsonSerializable(typeof(EngramConfiguration))]

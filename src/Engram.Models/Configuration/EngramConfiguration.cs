@@ -16,7 +16,11 @@ public sealed record EngramConfiguration
     [JsonPropertyName("engram_layer_ids")]
     public required IReadOnlyList<int> LayerIds { get; init; }
 
-    /// <summary>Longest suffix N, in tokens; the orders are 2 … N.</summary>
+    /// <summary>Shortest suffix, in tokens. 1 adds rows of single tokens; with <see cref="MaxNgramSize"/> 1 the table is one of tokens alone.</summary>
+    [JsonPropertyName("engram_min_ngram_size")]
+    public int MinNgramSize { get; init; } = 2;
+
+    /// <summary>Longest suffix N, in tokens; the orders are 2 … N unless <see cref="MinNgramSize"/> says otherwise.</summary>
     [JsonPropertyName("engram_max_ngram_size")]
     public required int MaxNgramSize { get; init; }
 
@@ -28,7 +32,9 @@ public sealed record EngramConfiguration
     [JsonPropertyName("engram_head_dim")]
     public required int HeadDim { get; init; }
 
-    /// <summary>Nominal rows of one head's segment for the orders 2 … N, where its prime search begins; N − 1 entries.</summary>
+    /// <summary>
+    /// Nominal rows of one head's segment, where its prime search begins (or its base m, <see cref="Hash"/>); one entry per order from the smallest.
+    /// </summary>
     [JsonPropertyName("engram_slots_per_order")]
     public required IReadOnlyList<long> SlotsPerOrder { get; init; }
 
@@ -49,17 +55,27 @@ public sealed record EngramConfiguration
     [JsonPropertyName("engram_compressed_vocab_size")]
     public int CompressedVocabularySize { get; init; }
 
+    /// <summary>
+    /// How n-grams become rows: the memory's own hash, or OverEncoding's polynomial codes, which want <see cref="CompressVocabulary"/> false.
+    /// </summary>
+    [JsonPropertyName("engram_hash")]
+    public HashScheme Hash { get; init; }
+
     /// <summary>Base seed of the hash multipliers, not negative.</summary>
     [JsonPropertyName("engram_seed")]
     public long Seed { get; init; }
 
-    /// <summary>What a read is fused with: every stream at the entry of the block, or the mixture that its attention reads.</summary>
+    /// <summary>What a read is fused with: every stream at the entry of the block, or one of the places of ablations and rival memories.</summary>
     [JsonPropertyName("engram_fusion")]
     public FusionPlace Fusion { get; init; }
 
     /// <summary>Gate between a read and the streams.</summary>
     [JsonPropertyName("engram_gate")]
     public EngramGate Gate { get; init; } = EngramGate.SignedSqrt;
+
+    /// <summary>Whether the projections of keys and value have biases, as in the program of January 2026 alone. They start at 0.</summary>
+    [JsonPropertyName("engram_projection_bias")]
+    public bool ProjectionBias { get; init; }
 
     /// <summary>Taps of the short causal convolution after the gate; 0 = no convolution.</summary>
     [JsonPropertyName("engram_conv_kernel")]
@@ -101,9 +117,9 @@ public sealed record EngramConfiguration
     [JsonPropertyName("engram_one_row")]
     public bool OneRow { get; init; }
 
-    /// <summary>Number of orders, N − 1.</summary>
+    /// <summary>Number of orders, N − 1 unless <see cref="MinNgramSize"/> says otherwise.</summary>
     [JsonIgnore]
-    public int Orders => MaxNgramSize - 1;
+    public int Orders => MaxNgramSize - MinNgramSize + 1;
 
     /// <summary>Rows that one token reads from one layer's table, (N − 1)·K.</summary>
     [JsonIgnore]
@@ -135,7 +151,9 @@ public sealed record EngramConfiguration
         SlotsPerOrder = [.. SlotsPerOrder],
         HeadsPerOrder = NHeads,
         Seed = Seed,
-        PadId = canonicalPadId,
+        PadId = Hash == HashScheme.Polynomial ? 0 : canonicalPadId,
+        MinOrder = MinNgramSize,
+        Hash = Hash,
     };
 
     /// <summary>Most table segments (layers × orders × heads) of one model; every one needs a prime of its own.</summary>
@@ -145,7 +163,8 @@ public sealed record EngramConfiguration
 
     internal void Check(ModelConfiguration model)
     {
-        Bounds.Range("engram_max_ngram_size", MaxNgramSize, 2, 8);
+        Bounds.Range("engram_min_ngram_size", MinNgramSize, 1, 8);
+        Bounds.Range("engram_max_ngram_size", MaxNgramSize, MinNgramSize, 8);
         Bounds.Range("engram_n_heads", NHeads, 1, 256);
         Bounds.Range("engram_head_dim", HeadDim, 1, 8192);
         Bounds.That(LayerIds.Count > 0, "engram_layer_ids", "empty", "name a layer, or remove the engram_ keys for a model without memory");
@@ -156,16 +175,24 @@ public sealed record EngramConfiguration
             Bounds.That(LayerIds[i] > LayerIds[i - 1], "engram_layer_ids", $"a list with {LayerIds[i]} after {LayerIds[i - 1]}",
                 "name each layer once, lowest first");
         Bounds.That(SlotsPerOrder.Count == Orders, "engram_slots_per_order", $"a list of {SlotsPerOrder.Count}",
-            $"orders 2 to {MaxNgramSize} need {Orders} entries");
+            $"orders {MinNgramSize} to {MaxNgramSize} need {Orders} entries");
         foreach (long slots in SlotsPerOrder) Bounds.Range("engram_slots_per_order", slots, 2, int.MaxValue);
         Bounds.Range("engram_pad_token_id", PadTokenId, 0, model.VocabularySize - 1);
         Bounds.Range("engram_compressed_vocab_size", CompressedVocabularySize, 0, model.VocabularySize);
         Bounds.Range("engram_seed", Seed, 0, long.MaxValue >> 1);
-        Bounds.That(Enum.IsDefined(Fusion), "engram_fusion", Fusion, "use streams or mixture");
-        Bounds.That(Fusion == FusionPlace.Streams || model.HcMult > 1, "engram_fusion", "mixture",
+        Bounds.That(Enum.IsDefined(Hash), "engram_hash", Hash, "use multiplicative_xor or polynomial");
+        Bounds.That(Enum.IsDefined(Fusion), "engram_fusion", Fusion, "use streams, mixture, values or input");
+        Bounds.That(Fusion != FusionPlace.Mixture || model.HcMult > 1, "engram_fusion", "mixture",
             "a single stream is no mixture: raise hc_mult, or leave the key out");
         Bounds.That(Enum.IsDefined(Gate), "engram_gate", Gate, "use signed_sqrt, copysign_sqrt, sigmoid or none");
         Bounds.Range("engram_conv_kernel", ConvKernel, 0, 64);
+        if (Fusion is FusionPlace.Values or FusionPlace.Input)
+        {
+            Bounds.That(Gate == EngramGate.None, "engram_gate", Gate, "a memory that does not enter the residual streams has no query: use none");
+            Bounds.That(ConvKernel == 0, "engram_conv_kernel", ConvKernel, "a memory that does not enter the residual streams has no convolution: use 0");
+        }
+        Bounds.That(Fusion != FusionPlace.Input || LayerIds is [0], "engram_layer_ids", $"a list of {LayerIds.Count}",
+            "what joins the input embedding is one table of layer 0: use [0]");
         Bounds.Range("engram_conv_dilation", ConvDilation, 1, 1024);
         if (NormEps is { } epsilon) Bounds.Range("engram_norm_eps", epsilon, LeastNormEps, 0.1);
         else Bounds.That(model.RmsNormEps >= LeastNormEps, "engram_norm_eps", "null",

@@ -13,4 +13,15 @@ public enum FusionPlace
     /// without multi-branch integration (Engram paper, section 6.2).
     /// </summary>
     [JsonStringEnumMemberName("mixture")] Mixture,
+
+    /// <summary>
+    /// The values of the block's attention: a projection of the read is added to the values of all heads, without a gate (karpathy/nanochat, pull request 854).
+    /// </summary>
+    [JsonStringEnumMemberName("values")] Values,
+
+    /// <summary>
+    /// The input embedding: the mean of the token's row and the projected rows of its H n-grams, (wte + Σ W E) / (1 + H), without a gate
+    /// (OverEncoding, arXiv 2501.16975). The divisor stays when the memory is off.
+    /// </summary>
+    [JsonStringEnumMemberName("input")] Input,
 }

@@ -198,9 +198,20 @@ public sealed partial record ModelConfiguration
     [JsonIgnore]
     public double OutputInitializerRange => Residual == ResidualConnection.Hc ? InitializerRange / Math.Sqrt(HcMult) : InitializerRange;
 
-    /// <summary>Streams that a memory read is fused with, each with a key of its own: all, or their one mixture.</summary>
+    /// <summary>Streams that a memory read is fused with, each with a key of its own: all, or the one thing that it joins elsewhere.</summary>
     [JsonIgnore]
-    public int FusedStreams => Engram?.Fusion == FusionPlace.Mixture ? 1 : HcMult;
+    public int FusedStreams => Engram is { Fusion: not FusionPlace.Streams } ? 1 : HcMult;
+
+    /// <summary>Width of what a memory read is fused with: of a stream, or of the values of all attention heads.</summary>
+    [JsonIgnore]
+    public int FusedWidth => Engram?.Fusion == FusionPlace.Values ? NumAttentionHeads * VHeadDim : HiddenSize;
+
+    /// <summary>
+    /// Factor on the token's row of the input embedding: <see cref="EmbeddingScale"/>, divided by 1 + H where the memory's H projected rows join it
+    /// (<see cref="FusionPlace.Input"/>), so that the sum is a mean.
+    /// </summary>
+    [JsonIgnore]
+    public double InputScale => Engram is { Fusion: FusionPlace.Input } memory ? EmbeddingScale / (1 + memory.RowsPerToken) : EmbeddingScale;
 
     /// <summary>Width of the shared SwiGLU of a layer with routed experts; 0 = none.</summary>
     [JsonIgnore]

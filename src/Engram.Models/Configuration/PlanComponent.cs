@@ -74,12 +74,12 @@ public sealed record PlanComponent(string Name, long Parameters, long ActivePara
     {
         checked
         {
-            long streams = model.FusedStreams, d = model.HiddenSize, layers = memory.LayerIds.Count;
+            long streams = model.FusedStreams, d = model.FusedWidth, layers = memory.LayerIds.Count;
             bool gated = memory.Gate != EngramGate.None;
-            long projections = (gated ? streams + 1 : 1) * memory.MemoryWidth * d;
+            long outputs = (gated ? streams + 1 : 1) * d, projections = outputs * memory.MemoryWidth, biases = memory.ProjectionBias ? outputs : 0;
             long convolution = streams * d * memory.ConvKernel;
             long gains = ((gated ? 2 : 0) + (memory.ConvKernel > 0 ? 1 : 0)) * streams * d;
-            return Always("memory fusion", layers * (projections + convolution + gains), layers * (projections + convolution));
+            return Always("memory fusion", layers * (projections + biases + convolution + gains), layers * (projections + convolution));
         }
     }
 

@@ -126,6 +126,7 @@ public sealed class MemoryBank : IDisposable
     {
         MemoryUse.ShuffledRows => Shuffled(ControlSeed),
         MemoryUse.RandomRows => WithRandomRows(ControlSeed),
+        MemoryUse.PermutedKeys => WithPermutedKeys((int)ControlSeed),
         _ => null,
     };
 
@@ -141,6 +142,17 @@ public sealed class MemoryBank : IDisposable
     /// <summary>The same memory with a random direction in place of every row's own, the norms kept. Reads this memory, which must outlive it.</summary>
     /// <param name="seed">Of the directions.</param>
     public MemoryBank WithRandomRows(ulong seed) => With(Tables.WithRandomRows(seed));
+
+    /// <summary>
+    /// The same memory, asked for other n-grams: canonical ids are exchanged before they are hashed. Reads this memory's tables, which must outlive it.
+    /// </summary>
+    /// <param name="seed">Of the exchange.</param>
+    public MemoryBank WithPermutedKeys(int seed)
+    {
+        int[] ids = [.. Enumerable.Range(0, Map.CanonicalVocabularySize)];
+        new Random(seed).Shuffle(ids);
+        return new MemoryBank(_engram, Map.Renamed(ids), Addresser.Constants, TokenizerFingerprint, Tables.Borrowed());
+    }
 
     /// <summary>The same memory with its rows stored in another format, as copies in memory: what is lost by it.</summary>
     /// <param name="format">Of all tables.</param>

@@ -14,4 +14,7 @@ public enum MemoryUse
 
     /// <summary>Every row keeps its norm and points in a random direction (<see cref="Engram.Tables.RandomRows"/>).</summary>
     RandomRows,
+
+    /// <summary>Canonical ids are exchanged before they are hashed: every n-gram reads, always, the rows of another one. The tables stay as they are.</summary>
+    PermutedKeys,
 }

@@ -17,6 +17,7 @@ public sealed partial class ModelTables : IDisposable
     private readonly IReadOnlyList<int> _layers;
     private readonly Entry[] _entries;
     private readonly TrainingTables? _trained;   // where tables lie that are trained in place
+    private readonly bool _borrowed;
 
     /// <summary>Where rows come from, and the table they come from in the end; null if there is none to train or save.</summary>
     private readonly record struct Entry(IRowStore Store, EngramTable? Table)
@@ -24,8 +25,8 @@ public sealed partial class ModelTables : IDisposable
         public static Entry Of(EngramTable table) => new(table, table);
     }
 
-    private ModelTables(IReadOnlyList<int> layers, Entry[] entries, TrainingTables? trained = null) =>
-        (_layers, _entries, _trained) = (layers, entries, trained);
+    private ModelTables(IReadOnlyList<int> layers, Entry[] entries, TrainingTables? trained = null, bool borrowed = false) =>
+        (_layers, _entries, _trained, _borrowed) = (layers, entries, trained, borrowed);
 
     /// <summary>Memory layers, L.</summary>
     public int Count => _entries.Length;
@@ -131,6 +132,9 @@ public sealed partial class ModelTables : IDisposable
     internal ModelTables WithRandomRows(ulong seed) =>
         Make(_layers, null, position => new Entry(new RandomRows(Store(position), seed + (ulong)position), null));
 
+    /// <summary>These tables for another reader: they must outlive it, and its end leaves them open.</summary>
+    internal ModelTables Borrowed() => new(_layers, _entries, borrowed: true);
+
     /// <summary>Copies in memory, in another format.</summary>
     internal ModelTables InFormat(RowFormat format, int threads) => Make(_layers, null, position => Entry.Of(CopyOf(Store(position), format, threads)));
 
@@ -139,6 +143,8 @@ public sealed partial class ModelTables : IDisposable
     {
         foreach (var optimizer in _optimizers)
             optimizer.Dispose();
+        if (_borrowed)
+            return;
         foreach (var entry in _entries)
             entry.Store.Dispose();
     }

@@ -1,43 +1,12 @@
 namespace Engram.Models.Sampling;
 
-/// <summary>How the next token is drawn.</summary>
-public sealed record SamplingOptions
-{
-    /// <summary>Divides the logits; 0 takes the most likely token.</summary>
-    /// <value>At least 0. Default 1.</value>
-    public double Temperature { get; init; } = 1;
-
-    /// <summary>Keeps the smallest set of most likely tokens whose probability reaches this.</summary>
-    /// <value>In (0, 1]. Default 1: all tokens.</value>
-    public double TopP { get; init; } = 1;
-
-    /// <summary>Seed of the draws; the same seed gives the same text.</summary>
-    public int Seed { get; init; }
-
-    /// <summary>Most new tokens.</summary>
-    /// <value>At least 1. Default 128.</value>
-    public int MaxNewTokens { get; init; } = 128;
-
-    /// <summary>Returns this, or throws naming the offending value.</summary>
-    /// <exception cref="ArgumentException">A value is out of range.</exception>
-    public SamplingOptions Validated()
-    {
-        if (!(Temperature >= 0) || double.IsInfinity(Temperature))
-            throw new ArgumentException($"Temperature {Temperature} is not a finite number of at least 0.", nameof(Temperature));
-        if (!(TopP is > 0 and <= 1))
-            throw new ArgumentException($"Top-p {TopP} is not in (0, 1].", nameof(TopP));
-        if (MaxNewTokens < 1)
-            throw new ArgumentException($"The number of new tokens {MaxNewTokens} is less than 1.", nameof(MaxNewTokens));
-        return this;
-    }
-}
-
 /// <summary>Draws token ids from logits; deterministic for a seed.</summary>
 public sealed class Sampler
 {
     private readonly SamplingOptions _options;
     private readonly Random _random;
     private ulong[] _ranked = [];
+    private bool[] _penalized = [];
 
     /// <summary>Starts a sequence of draws.</summary>
     public Sampler(SamplingOptions options)
@@ -49,9 +18,12 @@ public sealed class Sampler
     /// <summary>Draws one token id. Ties of the greedy choice go to the lower id.</summary>
     /// <param name="logits">One value per vocabulary entry; overwritten.</param>
     /// <param name="count">Entries eligible: ids from here on are never drawn, because they have no text.</param>
-    public int Next(Span<float> logits, int count)
+    /// <param name="text">Token ids of the text so far, which a repetition penalty makes less likely.</param>
+    public int Next(Span<float> logits, int count, ReadOnlySpan<int> text = default)
     {
         logits = logits[..count];
+        if (_options.RepetitionPenalty != 1)
+            Penalize(logits, text);
         var best = 0;
         for (var i = 1; i < logits.Length; i++)
             if (logits[i] > logits[best])
@@ -69,15 +41,8 @@ public sealed class Sampler
             total += Weight(_ranked[i]);
         }
 
-        if (_options.TopP < 1)
-        {
-            Array.Sort(_ranked);
-            var (kept, mass) = (0, 0.0);
-            while (kept < count && mass < _options.TopP * total)
-                mass += Weight(_ranked[kept++]);
-            (total, count) = (mass, Math.Max(kept, 1));
-        }
-
+        if (_options.TopP < 1 || _options.TopK > 0 || _options.MinP > 0)
+            (count, total) = Keep(total);
         var target = _random.NextDouble() * total;
         for (var i = 0; i < count; i++)
         {
@@ -87,6 +52,37 @@ public sealed class Sampler
         }
 
         return Id(_ranked[count - 1]);
+    }
+
+    /// <summary>Sorts the tokens, likeliest first; returns how many of them stay, at least one, and their weight.</summary>
+    private (int Count, double Total) Keep(double total)
+    {
+        Array.Sort(_ranked);
+        var most = _ranked.Length;
+        if (_options.TopK > 0 && _options.TopK < most)
+        {
+            (most, total) = (_options.TopK, 0);
+            for (var i = 0; i < most; i++)
+                total += Weight(_ranked[i]);
+        }
+
+        var (kept, mass) = (0, 0.0);
+        while (kept < most && (_options.TopP == 1 || mass < _options.TopP * total) && (kept == 0 || Weight(_ranked[kept]) >= _options.MinP))
+            mass += Weight(_ranked[kept++]);
+        return (kept, mass);
+    }
+
+    private void Penalize(Span<float> logits, ReadOnlySpan<int> text)
+    {
+        if (_penalized.Length != logits.Length)
+            _penalized = new bool[logits.Length];
+        Array.Clear(_penalized);
+        foreach (var id in text)
+            if (id < logits.Length && !_penalized[id])
+            {
+                _penalized[id] = true;
+                logits[id] = (float)(logits[id] > 0 ? logits[id] / _options.RepetitionPenalty : logits[id] * _options.RepetitionPenalty);
+            }
     }
 
     // 64 bits: complement of the weight's bits u32 | id u32. Weights are not negative, so their bits ascend as they do: sorted, the

@@ -60,7 +60,7 @@ public sealed record StudyArm
     /// <summary>As in rows and tables.</summary>
     public required string Name { get; init; }
 
-    /// <summary>Which of the size's models it starts from: dense, moe or engram.</summary>
+    /// <summary>Which of the size's models it starts from: dense, moe or engram; or a preset, which no size changes.</summary>
     public required string Base { get; init; }
 
     /// <summary>What it is, a few words.</summary>
@@ -128,7 +128,7 @@ public sealed record Difference(string Arm, string Baseline, string Measure = "l
 /// <summary>A chart of a report.</summary>
 /// <param name="Title">Above it.</param>
 /// <param name="Arms">Patterns of the arms that are its points.</param>
-/// <param name="Axis">What lies along the horizontal axis: rho, experts, memory, layer, tokens or arm.</param>
+/// <param name="Axis">What lies along the horizontal axis: rho, experts, memory, layer, tokens, arm, or measure: the number behind the measures that begin with <paramref name="Measure"/>.</param>
 /// <param name="Measure">What lies along the vertical axis.</param>
 /// <param name="Fit">quadratic, logarithmic, or null for none.</param>
 /// <param name="Paper">The published points beside it: a name in <c>Library/Paper</c>.</param>

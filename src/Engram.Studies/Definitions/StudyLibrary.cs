@@ -23,7 +23,7 @@ public static class StudyLibrary
 
     // The order of the paper, and of reports.
     private static readonly string[] Order =
-        ["quickstart", "main", "allocation", "infinite-memory", "rivals", "layers", "ablations", "controls", "sensitivity", "mechanism", "cost", "long-context"];
+        ["quickstart", "main", "allocation", "allocation-world", "infinite-memory", "rivals", "layers", "ablations", "controls", "sensitivity", "mechanism", "cost", "long-context"];
 
     /// <summary>All studies, in the order of the paper.</summary>
     public static IReadOnlyList<Study> Studies { get; } =

@@ -1,4 +1,6 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
+using Engram.Corpora.World;
 
 namespace Engram.Studies.Definitions;
 
@@ -44,6 +46,9 @@ public sealed record StudyCorpus
     /// <summary>Most documents read; null for all.</summary>
     public int? MaxDocuments { get; init; }
 
-    /// <summary>Settings of the generator, for <c>world</c>.</summary>
+    /// <summary>Settings of the generator, for <c>world</c>: those of <see cref="Engram.Corpora.World.WorldOptions"/> that differ from its defaults.</summary>
     public JsonObject? World { get; init; }
+
+    /// <summary>The world in numbers; null where the text is none.</summary>
+    internal WorldOptions? WorldOptions() => World?.Deserialize<WorldOptions>(StudyLibrary.Json);
 }

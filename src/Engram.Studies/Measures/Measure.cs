@@ -25,6 +25,8 @@ internal sealed record Measure(
         Loss("memory_off", MemoryUse.Off),
         Loss("memory_shuffled", MemoryUse.ShuffledRows),
         Loss("memory_random", MemoryUse.RandomRows),
+        new("world", WorldRecall.Last, run => run.Corpus.World is not null, WorldRecall.Take),
+        new("lens", LogitLens.Last, run => run.Configuration.NumHiddenLayers > 1, LogitLens.Take),
         new("cost", "training_microseconds_per_token", _ => true, DecodingCost.Take) { Timed = true },
     ];
 

@@ -58,7 +58,8 @@ internal sealed class ArmConfigurations(Study study, StudySize size, int vocabul
 
     private JsonObject Keys(string model)
     {
-        var found = size.Models.TryGetValue(model, out var known) ? known : throw new InvalidDataException($"{study.Name}: the size {size.Name} has no model '{model}'.");
+        var found = size.Models.TryGetValue(model, out var known) ? known
+            : Presets.Names.Contains(model) ? new BaseModel(model, []) : throw new InvalidDataException($"{study.Name}: the size {size.Name} has no model '{model}', and there is no such preset.");
         var keys = JsonNode.Parse(Presets.Load(found.Preset).ToJson())!.AsObject();
         foreach (var key in Derived)
             keys.Remove(key);

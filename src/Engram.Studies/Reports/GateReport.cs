@@ -37,7 +37,7 @@ public static class GateReport
                 page.Append("</details>\n");
             }
             page.Append("<details><summary>N-grams and rows</summary>\n").Append(Html.Table(
-                ["position", "token", "gate", .. Orders(inspection).Select(order => $"{order}-gram: rows")],
+                ["position", "token", "gate", .. inspection.Orders.Select(order => $"{order}-gram: rows")],
                 Positions(inspection).Select(position => Cells(inspection, layer, position)))).Append("</details>\n");
         }
         return page.ToString();
@@ -65,12 +65,12 @@ public static class GateReport
 
     private static string Tooltip(MemoryInspection inspection, InspectedLayer layer, int position) =>
         $"position {position}, token {inspection.TokenIds[position]}, canonical {inspection.CanonicalIds[position]}\ngate {GateText(inspection, layer, position)}\n"
-        + string.Join('\n', Orders(inspection).Select(order => $"{Ngram(inspection, position, order)}: {RowText(inspection, layer, position, order)}"));
+        + string.Join('\n', inspection.Orders.Select(order => $"{Ngram(inspection, position, order)}: {RowText(inspection, layer, position, order)}"));
 
     private static IReadOnlyList<string> Cells(MemoryInspection inspection, InspectedLayer layer, int position) =>
     [
         $"{position}", $"<code>{Html.Escape(VisibleText.Of(inspection.TokenText(position)))}</code>", GateText(inspection, layer, position),
-        .. Orders(inspection).Select(order => $"<code>{Html.Escape(Ngram(inspection, position, order))}</code><br>{RowText(inspection, layer, position, order)}"),
+        .. inspection.Orders.Select(order => $"<code>{Html.Escape(Ngram(inspection, position, order))}</code><br>{RowText(inspection, layer, position, order)}"),
     ];
 
     private static string GateText(MemoryInspection inspection, InspectedLayer layer, int position) =>
@@ -80,6 +80,4 @@ public static class GateReport
         string.Join(' ', inspection.Rows(layer, position, order).ToArray());
 
     private static IEnumerable<int> Positions(MemoryInspection inspection) => Enumerable.Range(0, inspection.TokenIds.Count);
-
-    private static IEnumerable<int> Orders(MemoryInspection inspection) => Enumerable.Range(2, inspection.MaxOrder - 1);
 }

@@ -22,7 +22,7 @@ internal static class Html
         pre, code { font: 14px/1.45 ui-monospace, monospace; } pre { background: var(--code); padding: .8rem; white-space: pre-wrap; overflow-wrap: anywhere; }
         a { color: light-dark(#0b5cad, #7db8f0); }
         .note { color: var(--quiet); font-size: .92rem; } .swatch { display: inline-block; width: .8em; height: .8em; margin-right: .5em; }
-        .prompt { color: var(--prompt); } .verdict { font-weight: 600; } .words td { text-align: left; white-space: normal; min-width: 6rem; }
+        .prompt { color: var(--prompt); } .verdict { font-weight: 600; } .words th, .words td { text-align: left; white-space: normal; min-width: 6rem; }
         """;
 
     /// <summary>Text as it may stand between tags and in quoted attributes.</summary>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Engram.Studies.Definitions;
 using Engram.Studies.Reports;
 using Engram.Studies.Statistics;
@@ -17,7 +18,7 @@ internal sealed class StudyCharts(StudyData data)
     /// <summary>One chart as figures, ours before the paper's; nothing where there are no points.</summary>
     public string Figure(ChartDefinition chart)
     {
-        var ours = chart.Axis == "arm" ? Categories(chart) : Curves(chart);
+        var ours = chart.Axis switch { "arm" => Categories(chart), "measure" => OverMeasures(chart), _ => Curves(chart) };
         if (ours is null)
             return "";
         var figure = ours.Figure(chart.Axis == "arm" ? "Each point is one training; arms stand side by side, so that differences between them can be seen beside those between seeds."
@@ -79,6 +80,26 @@ internal sealed class StudyCharts(StudyData data)
         {
             Categories = [.. arms.Select(arm => arm.Name)], Legend = settings.Count > 1, Values = Around([.. lines.SelectMany(line => line.Y)]),
         };
+    }
+
+    /// <summary>A line for each arm over the measures that begin alike and end with a number: one for each layer, for example.</summary>
+    private LineChart? OverMeasures(ChartDefinition chart)
+    {
+        var places = data.Measures.Where(measure => measure.StartsWith(chart.Measure, StringComparison.Ordinal) && int.TryParse(measure[chart.Measure.Length..], out _))
+            .Select(measure => (Measure: measure, X: int.Parse(measure[chart.Measure.Length..], CultureInfo.InvariantCulture))).OrderBy(place => place.X).ToList();
+        var lines = new List<ChartLine>();
+        foreach (var setting in data.Settings.Where(setting => !setting.Selection))
+            foreach (var arm in data.Plan.Study.Arms.Where(arm => chart.Arms.Matches(arm.Name)))
+            {
+                var points = places.Select(place => (place.X, Values: data.Statistics(setting.Name, arm.Name, place.Measure))).Where(point => point.Values is not null).ToList();
+                if (points.Count < 2)
+                    continue;
+                lines.Add(new ChartLine($"{arm.Name}, {setting.Name}", Colors[lines.Count % Colors.Length], [.. points.Select(point => (double)point.X)], [.. points.Select(point => point.Values!.Mean)])
+                {
+                    Markers = true, Noise = points.All(point => point.Values!.StandardDeviation is not null) ? [.. points.Select(point => point.Values!.StandardDeviation!.Value)] : null,
+                });
+            }
+        return lines.Count == 0 ? null : new LineChart(chart.Title, "layer, counted from 1", MeasureTitle(chart.Measure.TrimEnd('_')), lines) { FromZero = false, Values = Around([.. lines.SelectMany(line => line.Y)]) };
     }
 
     private static (double[] X, double[] Y)? Fit(ChartDefinition chart, double[] x, double[] y)

@@ -24,14 +24,28 @@ internal sealed class LinearCrossEntropyKernel : HostFunction<LinearCrossEntropy
     public static Tensor Apply(Tensor hidden, Tensor weight, int[] targets) =>
         apply(hidden, weight, targets, is_grad_enabled() && (hidden.requires_grad || weight.requires_grad));
 
-    public override unsafe Tensor forward(autograd.AutogradContext ctx, params object[] vars)
+    /// <summary>hidden [N, D], weight [V, D], target id per row → loss of every row in nats. No gradient flows.</summary>
+    public static double[] Losses(Tensor hidden, Tensor weight, int[] targets)
+    {
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        var (rows, losses, weightT) = ((int)hidden.size(0), new double[targets.Length], weight.t());
+        for (var (begin, chunk) = (0, Chunk(rows, weight)); begin < rows; begin += chunk)
+        {
+            using var inner = NewDisposeScope();
+            TakeLosses(hidden.narrow(0, begin, Math.Min(chunk, rows - begin)).mm(weightT), targets, begin, losses, gradientOf: 0);
+        }
+
+        return losses;
+    }
+
+    public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
     {
         using var scope = NewDisposeScope();
         var (hidden, weight, targets) = (((Tensor)vars[0]).contiguous(), (Tensor)vars[1], (int[])vars[2]);
         var wantsGradient = (bool)vars[3];
-        var (rows, vocabulary) = ((int)hidden.size(0), (int)weight.size(0));
-        // Each chunk reads and writes the whole gradient of the read-out: as many rows as it is wide pay for that.
-        var chunk = Math.Clamp(Math.Max(ChunkBytes * HostTensor.Parts(rows) / (4 * vocabulary), (int)weight.size(1)), 16, Math.Max(16, rows));
+        var rows = (int)hidden.size(0);
+        var chunk = Chunk(rows, weight);
         var losses = new double[rows];
         var weightT = weight.t();
         var dHidden = wantsGradient ? zeros_like(hidden) : null;
@@ -42,23 +56,7 @@ internal sealed class LinearCrossEntropyKernel : HostFunction<LinearCrossEntropy
             var count = Math.Min(chunk, rows - begin);
             var h = hidden.narrow(0, begin, count);
             var logits = h.mm(weightT);
-            var p = HostTensor.Pointer(logits);
-            var first = begin;
-            HostTensor.InParts(count, (_, from, to) =>
-            {
-                for (var i = from; i < to; i++)
-                {
-                    var row = p + (long)i * vocabulary;
-                    var target = targets[first + i];
-                    var atTarget = row[target];
-                    var (max, sum) = SoftmaxRow.Exponentials(row, vocabulary);
-                    losses[first + i] = Math.Log(sum) + max - atTarget;
-                    if (!wantsGradient)
-                        continue;
-                    SoftmaxRow.Scale(row, vocabulary, 1 / (sum * rows));   // probability / N
-                    row[target] -= 1f / rows;
-                }
-            });
+            TakeLosses(logits, targets, begin, losses, wantsGradient ? rows : 0);
             if (!wantsGradient)
                 continue;
             AddProduct(dHidden!.narrow(0, begin, count), logits, weight);
@@ -71,6 +69,34 @@ internal sealed class LinearCrossEntropyKernel : HostFunction<LinearCrossEntropy
         if (wantsGradient)
             ctx.save_for_backward([dHidden!.MoveToOuterDisposeScope(), dWeight!.MoveToOuterDisposeScope()]);
         return tensor((float)(total / rows)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Rows of a chunk. Each chunk reads and writes the whole gradient of the read-out: as many rows as it is wide pay for that.</summary>
+    private static int Chunk(int rows, Tensor weight) =>
+        Math.Clamp(Math.Max(ChunkBytes * HostTensor.Parts(rows) / (4 * (int)weight.size(0)), (int)weight.size(1)), 16, Math.Max(16, rows));
+
+    /// <summary>
+    /// Takes the loss of each row of logits [n, V], and leaves in its place the gradient of the mean over <paramref name="gradientOf"/> rows; nothing of use
+    /// where that is 0.
+    /// </summary>
+    private static unsafe void TakeLosses(Tensor logits, int[] targets, int first, double[] losses, int gradientOf)
+    {
+        var (p, vocabulary) = ((nint)HostTensor.Pointer(logits), (int)logits.size(1));
+        HostTensor.InParts((int)logits.size(0), (_, from, to) =>
+        {
+            for (var i = from; i < to; i++)
+            {
+                var row = (float*)p + (long)i * vocabulary;
+                var target = targets[first + i];
+                var atTarget = row[target];
+                var (max, sum) = SoftmaxRow.Exponentials(row, vocabulary);
+                losses[first + i] = Math.Log(sum) + max - atTarget;
+                if (gradientOf == 0)
+                    continue;
+                SoftmaxRow.Scale(row, vocabulary, 1 / (sum * gradientOf));   // probability / N
+                row[target] -= 1f / gradientOf;
+            }
+        });
     }
 
     /// <summary>sum [N, D] += a [N, V] · b [V, D], in parts of V.</summary>

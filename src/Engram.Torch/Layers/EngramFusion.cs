@@ -8,11 +8,12 @@ using static TorchSharp.torch;
 
 namespace Engram.Torch.Layers;
 
-// Shape letters: B sequences   T positions   N = B·T   M residual streams   D hidden width   E memory width (all orders and heads)
+// Shape letters: B sequences   T positions   N = B·T   M residual streams   D width of a stream   E memory width (all orders and heads)
 
 /// <summary>
 /// Lets gathered memory into the residual streams (paper §2.3–2.4, Eq. 3–6): one value shared by all streams, a key and a gate per stream,
-/// then the short convolution. The result is added to the streams by the caller.
+/// then the short convolution. The result is added to the streams by the caller. Rival memories are the value alone: for attention, whose values stand in
+/// the place of a stream, or for the input embedding.
 /// </summary>
 internal sealed class EngramFusion
 {
@@ -22,7 +23,9 @@ internal sealed class EngramFusion
     private readonly int _streams;
     private readonly int _hidden;
     private readonly double _epsilon;
+    private readonly double _scale;
     private readonly Parameter _keyValue;
+    private readonly Parameter? _bias;
     private readonly Parameter? _queryGain;
     private readonly Parameter? _keyGain;
     private readonly ShortConvolution? _convolution;
@@ -30,11 +33,14 @@ internal sealed class EngramFusion
     public EngramFusion(ModelConfiguration configuration, string prefix, ModelParameters parameters)
     {
         _engram = configuration.Engram!;
-        (_streams, _hidden, _epsilon) = (configuration.FusedStreams, configuration.HiddenSize, _engram.NormEps ?? configuration.RmsNormEps);
+        (_streams, _hidden, _epsilon) = (configuration.FusedStreams, configuration.FusedWidth, _engram.NormEps ?? configuration.RmsNormEps);
+        _scale = _engram.Fusion == FusionPlace.Input ? configuration.InputScale : 1;
         var keys = _engram.Gate == EngramGate.None ? 0 : _streams;
         var blocks = Enumerable.Repeat(_hidden, keys + 1).ToArray();
         _keyValue = parameters.Add($"{prefix}.wkv.weight", [(keys + 1) * _hidden, _engram.MemoryWidth], ParameterRole.Matrix,
             InitialValue.Normal(configuration.InitializerRange), blocks);
+        if (_engram.ProjectionBias)
+            _bias = parameters.Add($"{prefix}.wkv.bias", [(keys + 1) * _hidden], ParameterRole.Vector, InitialValue.Constant(0));
         if (keys > 0)
         {
             _queryGain = parameters.Add($"{prefix}.q_weight", [_streams, _hidden], ParameterRole.Vector, InitialValue.Constant(1));
@@ -47,7 +53,7 @@ internal sealed class EngramFusion
 
     /// <summary>What to add to the streams. streams [B, T, M, D], memory [B, T, E] → [B, T, M, D].</summary>
     /// <param name="streams">The raw residual streams at the entry of the block, or the one mixture of them that its attention reads
-    /// (<see cref="FusionPlace"/>).</param>
+    /// (<see cref="FusionPlace"/>); in other places they are tapped alone.</param>
     /// <param name="memory">Gathered rows, all orders and heads side by side; zero at dead positions, so that exactly nothing is added there.</param>
     /// <param name="ages">Positions before each position that it may look back to, row-major [B, T]; −1 at dead positions
     /// (<see cref="Models.Sequences.DocumentRule"/>).</param>
@@ -55,11 +61,15 @@ internal sealed class EngramFusion
     /// <param name="tap">Takes memory, hidden state, gate and output if somebody asks.</param>
     public Tensor Forward(Tensor streams, Tensor memory, int[] ages, LayerState? state, MemoryTap? tap)
     {
-        var keyValue = nn.functional.linear(memory, _keyValue);
+        var keyValue = nn.functional.linear(memory, _keyValue, _bias);
+        if (_bias is not null)
+            keyValue = ClosedWhereDead(keyValue, ages);
         Tensor gated;
         if (_queryGain is null)
         {
-            gated = keyValue.unsqueeze(2).expand_as(streams).contiguous();
+            gated = keyValue.unsqueeze(2).expand(streams.size(0), streams.size(1), _streams, _hidden).contiguous();
+            if (_scale != 1)
+                gated = gated.Times(_scale);
             tap?.SetGate(ClosedWhereDead(ones([streams.size(0), streams.size(1), _streams], dtype: streams.dtype, device: streams.device), ages));
         }
         else
@@ -93,6 +103,7 @@ internal sealed class EngramFusion
         return (alpha * slices.narrow(2, _streams, 1), alpha.squeeze(-1));
     }
 
-    private static Tensor ClosedWhereDead(Tensor gate, int[] ages) =>
-        ages.Contains(-1) ? gate * tensor(ages, [gate.size(0), gate.size(1), 1], ScalarType.Int32, gate.device).IsAtLeast(0).to(gate.dtype) : gate;
+    /// <summary>Values [B, T, …] with zeros at dead positions.</summary>
+    private static Tensor ClosedWhereDead(Tensor values, int[] ages) =>
+        ages.Contains(-1) ? values * tensor(ages, [values.size(0), values.size(1), 1], ScalarType.Int32, values.device).IsAtLeast(0).to(values.dtype) : values;
 }

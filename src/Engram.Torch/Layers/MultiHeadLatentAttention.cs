@@ -71,7 +71,8 @@ internal sealed class MultiHeadLatentAttention
     /// <param name="absorbed">Multiplies the up-projections into query and output instead of expanding keys and values (same function).</param>
     /// <param name="segments">Lengths of documents, end to end over whole sequences, that attention stays within (<see cref="AttentionMask.Segments"/>); null
     /// with a mask.</param>
-    public Tensor Forward(Tensor x, Tensor angles, Tensor? mask, LayerState? state, bool absorbed, long[]? segments = null)
+    /// <param name="remembered">What a memory adds to the values of all heads, [B, T, 1, H·v]; keys and values are then always expanded.</param>
+    public Tensor Forward(Tensor x, Tensor angles, Tensor? mask, LayerState? state, bool absorbed, long[]? segments = null, Tensor? remembered = null)
     {
         var (batch, length) = (x.size(0), x.size(1));
         var q = Query(x).view(batch, length, _heads, _nope + _rope);
@@ -82,9 +83,14 @@ internal sealed class MultiHeadLatentAttention
         var latent = RmsNorm.Apply(down.narrow(-1, 0, _latent), _kvGain, _epsilon);
         var kRope = RotaryEmbedding.Rotate(down.narrow(-1, _latent, _rope), angles, headAxis: false);
         if (state is { } held)
+        {
             (latent, kRope) = (held.Append(StatePart.Latent, latent), held.Append(StatePart.Key, kRope));
+            if (remembered is not null)
+                remembered = held.Append(StatePart.Value, remembered);
+        }
 
-        var heads = absorbed ? Absorbed(qNope, qRope, latent, kRope, mask) : Naive(qNope, qRope, latent, kRope, mask, segments);
+        var heads = absorbed && remembered is null ? Absorbed(qNope, qRope, latent, kRope, mask)
+            : Naive(qNope, qRope, latent, kRope, mask, segments, remembered);
         return nn.functional.linear(heads, _output);
     }
 
@@ -103,13 +109,15 @@ internal sealed class MultiHeadLatentAttention
         : nn.functional.linear(RmsNorm.Apply(nn.functional.linear(x, _qDown!), _qGain!, _epsilon), _qUp!);
 
     /// <summary>Expands keys and values of every visible position. Returns [B, T, H·v].</summary>
-    private Tensor Naive(Tensor qNope, Tensor qRope, Tensor latent, Tensor kRope, Tensor? mask, long[]? segments)
+    private Tensor Naive(Tensor qNope, Tensor qRope, Tensor latent, Tensor kRope, Tensor? mask, long[]? segments, Tensor? remembered)
     {
         var (batch, length, visible) = (qNope.size(0), qNope.size(1), latent.size(1));
         var up = nn.functional.linear(latent, _kvUp).view(batch, visible, _heads, _nope + _value);
         var q = cat([qNope, qRope], -1);
         var k = cat([up.narrow(-1, 0, _nope), kRope.unsqueeze(2).expand(batch, visible, _heads, _rope)], -1);
         var v = up.narrow(-1, _nope, _value);
+        if (remembered is not null)
+            v = v.Plus(remembered.view(batch, visible, _heads, _value));
 
         // The fused kernel scales by 1/√(key width) itself. It wants values as wide as keys: without that libtorch writes all scores down.
         var (key, width) = (_nope + _rope, Math.Max(_nope + _rope, _value));

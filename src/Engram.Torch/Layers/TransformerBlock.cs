@@ -20,7 +20,7 @@ internal sealed class TransformerBlock
     private readonly SwiGlu? _dense;
     private readonly StreamConnection? _attentionConnection;
     private readonly StreamConnection? _feedForwardConnection;
-    private readonly bool _fusesMixture;
+    private readonly FusionPlace _place;
     private readonly Parameter _inputGain;
     private readonly Parameter _postAttentionGain;
 
@@ -29,8 +29,9 @@ internal sealed class TransformerBlock
         var prefix = $"model.layers.{layer}";
         var hidden = configuration.HiddenSize;
         (_epsilon, _streams, Layer) = (configuration.RmsNormEps, configuration.HcMult, layer);
-        if (configuration.Engram?.LayerIds.Contains(layer) == true)
-            (Engram, _fusesMixture) = (new EngramFusion(configuration, $"{prefix}.engram", parameters), configuration.Engram.Fusion == FusionPlace.Mixture);
+        _place = configuration.Engram?.Fusion ?? FusionPlace.Streams;
+        if (configuration.HasMemory(layer) && _place != FusionPlace.Input)
+            Engram = new EngramFusion(configuration, $"{prefix}.engram", parameters);
         _inputGain = parameters.Add($"{prefix}.input_layernorm.weight", [hidden], ParameterRole.Vector, InitialValue.Constant(1));
         _attention = new MultiHeadLatentAttention(configuration, $"{prefix}.self_attn", rotary, parameters);
         _postAttentionGain = parameters.Add($"{prefix}.post_attention_layernorm.weight", [hidden], ParameterRole.Vector, InitialValue.Constant(1));
@@ -56,7 +57,7 @@ internal sealed class TransformerBlock
     {
         // What the backward pass needs belongs to the graph, and the rest is in nobody's way: handles would keep it all until the step ends.
         using var scope = NewDisposeScope();
-        if (!_fusesMixture)
+        if (_place == FusionPlace.Streams)
             streams = WithMemory(streams, pass);
 
         var shape = streams.shape;
@@ -64,11 +65,12 @@ internal sealed class TransformerBlock
         var x = streams.view(batch * length, _streams, hidden);
         x = Wrap(x, _attentionConnection, u =>
         {
-            if (_fusesMixture)
+            if (_place == FusionPlace.Mixture)
                 u = WithMemory(u.view(batch, length, 1, hidden), pass).view(batch * length, hidden);
+            var values = _place == FusionPlace.Values ? Read(u.view(batch, length, 1, hidden), pass) : null;
             var normed = RmsNorm.Apply(u, _inputGain, _epsilon).view(batch, length, hidden);
-            return _attention.Forward(normed, pass.Angles, pass.AttentionMask, pass.State(Layer), pass.AbsorbedAttention, pass.Segments).view(batch * length,
-                hidden);
+            return _attention.Forward(normed, pass.Angles, pass.AttentionMask, pass.State(Layer), pass.AbsorbedAttention, pass.Segments,
+                values).view(batch * length, hidden);
         });
         x = Wrap(x, _feedForwardConnection, u =>
         {
@@ -85,9 +87,12 @@ internal sealed class TransformerBlock
     }
 
     /// <summary>Adds what the memory has to say, if there is one: to the streams, or to their mixture. [B, T, M, D] → [B, T, M, D].</summary>
-    private Tensor WithMemory(Tensor x, ForwardPass pass) => Engram is not null && pass.Memory(Layer) is { } memory
-        ? x.Plus(Engram.Forward(x, memory, pass.Ages, pass.State(Layer), pass.Taps?.OfMemory(Layer)))
-        : x;
+    private Tensor WithMemory(Tensor x, ForwardPass pass) => Read(x, pass) is { } read ? x.Plus(read) : x;
+
+    /// <summary>What the memory has to say, if there is one and it is on. [B, T, M, D] → [B, T, M, width of what it is for].</summary>
+    private Tensor? Read(Tensor x, ForwardPass pass) => Engram is not null && pass.Memory(Layer) is { } memory
+        ? Engram.Forward(x, memory, pass.Ages, pass.State(Layer), pass.Taps?.OfMemory(Layer))
+        : null;
 
     private static Tensor Wrap(Tensor x, StreamConnection? connection, Func<Tensor, Tensor> subLayer)
     {

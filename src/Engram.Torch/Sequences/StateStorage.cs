@@ -13,7 +13,7 @@ internal enum StatePart
     /// <summary>Rotated key that all heads share.</summary>
     Key,
 
-    /// <summary>Normalised gated value of the memory, which the convolution looks back to.</summary>
+    /// <summary>Normalised gated value of the memory, which the convolution looks back to, or what it adds to the values of attention.</summary>
     Value,
 }
 

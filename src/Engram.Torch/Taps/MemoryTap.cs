@@ -14,7 +14,7 @@ public sealed class MemoryTap : IDisposable
     {
     }
 
-    /// <summary>Residual streams at the entry of the block, or their one mixture that its attention reads, [B, T, S, D].</summary>
+    /// <summary>Residual streams at the entry of the block, or their one mixture that its attention reads, or the input embedding, [B, T, S, D].</summary>
     public Tensor HiddenIn => Seen(_hiddenIn);
 
     /// <summary>Gathered rows, order-major heads side by side, [B, T, d_mem].</summary>
@@ -23,7 +23,7 @@ public sealed class MemoryTap : IDisposable
     /// <summary>Gate α per stream, [B, T, S], in (0, 1); 1 where the model has no gate, 0 at dead positions.</summary>
     public Tensor Gate => Seen(_gate);
 
-    /// <summary>What was added to the streams, [B, T, S, D].</summary>
+    /// <summary>What was added to them, or to the values of all attention heads, [B, T, S, D or H·v].</summary>
     public Tensor Output => Seen(_output);
 
     internal void SetGate(Tensor gate) => Keep(ref _gate, gate);

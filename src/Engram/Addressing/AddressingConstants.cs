@@ -31,7 +31,9 @@ public sealed class AddressingConstants
         var used = new HashSet<long>();
         var layers = ImmutableArray.CreateBuilder<LayerConstants>(spec.Layers.Length);
         foreach (var layer in spec.Layers)
-            layers.Add(new LayerConstants(layer, Multipliers(spec, layer), SegmentPrimes(spec, used)));
+            layers.Add(spec.Hash == HashScheme.Polynomial
+                ? new LayerConstants(layer, [], SegmentModuli(spec, layers.Count * spec.Columns))
+                : new LayerConstants(layer, Multipliers(spec, layer), SegmentPrimes(spec, used)));
         return new AddressingConstants(spec, layers.MoveToImmutable());
     }
 
@@ -65,6 +67,13 @@ public sealed class AddressingConstants
         }
         return orders.MoveToImmutable();
     }
+
+    /// <summary>m + 2j for the j-th segment of the model, so that all differ (OverEncoding).</summary>
+    private static ImmutableArray<ImmutableArray<long>> SegmentModuli(AddressingSpec spec, int first) =>
+    [
+        .. spec.SlotsPerOrder.Select((slots, order) => ImmutableArray.CreateRange(
+            Enumerable.Range(0, spec.HeadsPerOrder).Select(head => slots + (2L * (first + (order * spec.HeadsPerOrder) + head))))),
+    ];
 }
 
 /// <summary>The hash constants of one memory layer.</summary>
@@ -88,13 +97,13 @@ public sealed class LayerConstants
     /// <summary>0-based index of the block.</summary>
     public int Layer { get; }
 
-    /// <summary>N odd multipliers; entry i belongs to the token i positions back.</summary>
+    /// <summary>N odd multipliers; entry i belongs to the token i positions back. None where the hash is <see cref="HashScheme.Polynomial"/>.</summary>
     public ImmutableArray<long> Multipliers { get; }
 
-    /// <summary>Rows of each segment, [N − 1 orders][K heads], all prime and distinct in the whole model.</summary>
+    /// <summary>Rows of each segment, [N − 1 orders][K heads], all prime and distinct in the whole model; the moduli m + 2j where the hash is <see cref="HashScheme.Polynomial"/>.</summary>
     public ImmutableArray<ImmutableArray<long>> Primes { get; }
 
-    /// <summary>First row of each segment of the layer's table, [H], order-major: order 2 heads 0 … K − 1, then order 3.</summary>
+    /// <summary>First row of each segment of the layer's table, [H], order-major: heads 0 … K − 1 of the smallest order, then of the next.</summary>
     public ImmutableArray<long> Offsets { get; }
 
     /// <summary>Rows R of the layer's table, the sum of all primes.</summary>

@@ -24,6 +24,8 @@ internal abstract class SpecJson
     [JsonPropertyOrder(-6)] public required int HeadsPerOrder { get; init; }
     [JsonPropertyOrder(-5)] public required long Seed { get; init; }
     [JsonPropertyOrder(-4)] public required int PadId { get; init; }
+    [JsonPropertyOrder(-3)] public int? MinOrder { get; init; }
+    [JsonPropertyOrder(-2)] public HashScheme? Hash { get; init; }
 
     public AddressingSpec ToSpec() => new AddressingSpec
     {
@@ -33,6 +35,8 @@ internal abstract class SpecJson
         HeadsPerOrder = HeadsPerOrder,
         Seed = Seed,
         PadId = PadId,
+        MinOrder = MinOrder ?? 2,
+        Hash = Hash ?? HashScheme.MultiplicativeXor,
     }.Validated();
 }
 

@@ -50,6 +50,8 @@ public sealed class ModelAddressing
             HeadsPerOrder = spec.HeadsPerOrder,
             Seed = spec.Seed,
             PadId = spec.PadId,
+            MinOrder = spec.MinOrder == 2 ? null : spec.MinOrder,
+            Hash = spec.Hash == HashScheme.MultiplicativeXor ? null : spec.Hash,
             TokenizerFingerprint = TokenizerFingerprint,
             PerLayer = [.. Constants.Layers.Select(Describe)],
             MapSha256 = CanonicalMap.Sha256,
@@ -99,7 +101,7 @@ public sealed class ModelAddressing
             Compare(layer.Layer, "multipliers", found.Multipliers, expected.Multipliers);
             Compare(layer.Layer, "number of orders", [found.Primes.Length], [expected.Primes.Length]);
             for (var order = 0; order < expected.Primes.Length; order++)
-                Compare(layer.Layer, $"primes of order {order + 2}", found.Primes[order] ?? [], expected.Primes[order]);
+                Compare(layer.Layer, $"primes of order {order + Constants.Spec.MinOrder}", found.Primes[order] ?? [], expected.Primes[order]);
             Compare(layer.Layer, "offsets", found.Offsets, expected.Offsets);
             Compare(layer.Layer, "total rows", [found.TotalRows], [expected.TotalRows]);
         }

@@ -7,6 +7,7 @@ namespace Engram.Addressing;
 /// <para>
 /// With c_i the id i positions before t, or the pad id where the window has ended, mix_n = c_0·m_0 XOR … XOR c_(n−1)·m_(n−1)
 /// and row[t, n, head] = offset + mix_n mod prime. Columns run order-major: all heads of order 2, then of order 3.
+/// With <see cref="HashScheme.Polynomial"/> the n-gram is the number c_0 + c_1·V′ + … + c_(n−1)·V′^(n−1) in place of the mix.
 /// Products stay below 2^63 by the choice of the multipliers.
 /// </para>
 /// <para>
@@ -34,11 +35,13 @@ public sealed class NgramAddresser
     private const long RowsPerThread = 1 << 16;
 
     private readonly Layer[] _layers;
+    private readonly int _minOrder;
     private readonly int _maxOrder;
+    private readonly int _radix;   // V′ where n-grams are polynomial codes, otherwise 0
     private readonly int _headsPerOrder;
     private readonly int _padId;
 
-    private sealed record Layer(long[] Multipliers, OrderHeads[] Orders, long[] Offsets);
+    private sealed record Layer(long[] Multipliers, OrderHeads[] Orders, long[] Offsets, long[] Moduli);
 
     /// <summary>One call: pointers into the caller's spans, which stay pinned while it runs.</summary>
     private readonly unsafe struct Work
@@ -63,7 +66,8 @@ public sealed class NgramAddresser
     {
         ArgumentNullException.ThrowIfNull(constants);
         Constants = constants;
-        _maxOrder = constants.Spec.MaxOrder;
+        (_minOrder, _maxOrder) = (constants.Spec.MinOrder, constants.Spec.MaxOrder);
+        _radix = constants.Spec.Hash == HashScheme.Polynomial ? constants.Spec.CompressedVocabularySize : 0;
         _headsPerOrder = constants.Spec.HeadsPerOrder;
         _padId = constants.Spec.PadId;
         Columns = constants.Spec.Columns;
@@ -73,7 +77,9 @@ public sealed class NgramAddresser
             long[] multipliers = oneRow ? new long[_maxOrder] : [.. layer.Multipliers];
             long[] offsets = oneRow ? [.. Enumerable.Range(0, Columns).Select(column => (long)column)] : [.. layer.Offsets];
             var orders = layer.Primes.Select((primes, order) => new OrderHeads(primes, offsets.AsSpan(order * _headsPerOrder, _headsPerOrder)));
-            return new Layer(multipliers, [.. orders], offsets);
+            // Modulo 1 every code is 0.
+            long[] moduli = oneRow ? [.. Enumerable.Repeat(1L, Columns)] : [.. layer.Primes.SelectMany(primes => primes)];
+            return new Layer(multipliers, [.. orders], offsets, moduli);
         })];
     }
 
@@ -204,16 +210,45 @@ public sealed class NgramAddresser
 
     private unsafe void FillTile(Layer layer, in TileMixes mixes, int count, bool anyDead, long* rows)
     {
-        mixes.Begin(count, layer.Multipliers[0]);
-        for (var back = 1; back < _maxOrder; back++)
-        {
-            mixes.Extend(count, back, layer.Multipliers[back]);
-            layer.Orders[back - 1].Fill(mixes, count, rows + (back - 1) * _headsPerOrder, Columns);
-        }
+        if (_radix > 0)
+            FillCodes(layer, mixes, count, rows);
+        else
+            FillMixes(layer, mixes, count, rows);
         if (!anyDead) return;
         for (var t = 0; t < count; t++)
             if (mixes.Ids[t] < 0)
                 new Span<long>(rows + t * Columns, Columns).Fill(NoRow);
+    }
+
+    private unsafe void FillMixes(Layer layer, in TileMixes mixes, int count, long* rows)
+    {
+        mixes.Begin(count, layer.Multipliers[0]);
+        if (_minOrder == 1)
+        {
+            mixes.Round(count);
+            layer.Orders[0].Fill(mixes, count, rows, Columns);
+        }
+
+        for (var back = 1; back < _maxOrder; back++)
+        {
+            mixes.Extend(count, back, layer.Multipliers[back]);
+            var order = back + 1 - _minOrder;
+            if (order >= 0)
+                layer.Orders[order].Fill(mixes, count, rows + (order * _headsPerOrder), Columns);
+        }
+    }
+
+    /// <summary>Polynomial codes modulo each segment by Horner's rule, the oldest token first: every intermediate value stays below 2^63.</summary>
+    private unsafe void FillCodes(Layer layer, in TileMixes mixes, int count, long* rows)
+    {
+        for (var t = 0; t < count; t++, rows += Columns)
+            for (var column = 0; column < Columns; column++)
+            {
+                var (code, modulus) = (0L, layer.Moduli[column]);
+                for (var back = _minOrder + (column / _headsPerOrder) - 1; back >= 0; back--)
+                    code = ((code * _radix) + mixes.Id(t, back)) % modulus;
+                rows[column] = code + layer.Offsets[column];
+            }
     }
 
     /// <summary>Reach of the token before a part: the last N tokens decide it, wherever the part begins.</summary>

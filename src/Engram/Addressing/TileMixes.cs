@@ -51,6 +51,9 @@ internal readonly unsafe ref struct TileMixes
     /// <summary>Canonical ids of the tile, −1 at dead positions.</summary>
     public int* Ids => _ids + (_maxOrder - 1);
 
+    /// <summary>The id some positions before a token of the tile, or the pad id where the token's window does not reach so far.</summary>
+    public int Id(int t, int back) => _reach[t] > back ? Ids[t - back] : _padId;
+
     /// <summary>Takes the tokens of a tile in and finds how far each one's window reaches.</summary>
     /// <param name="ids">Ids of the whole sequence.</param>
     /// <param name="starts">Document starts of the whole sequence, or empty.</param>
@@ -98,6 +101,13 @@ internal readonly unsafe ref struct TileMixes
         }
     }
 
+    /// <summary>Makes the other two forms of mix_1, for rows of single tokens.</summary>
+    public void Round(int count)
+    {
+        for (var t = 0; t < count; t++)
+            (_rounded[t], _low[t]) = ((long)_exact[t], (uint)_exact[t]);
+    }
+
     /// <summary>Goes from one order to the next: mix_(back + 1) = mix_back XOR c_back·m_back.</summary>
     public void Extend(int count, int back, long multiplier)
     {
@@ -137,8 +147,7 @@ internal readonly unsafe ref struct TileMixes
     {
         for (var t = 0; t < count; t++)
         {
-            var id = _reach[t] > back ? Ids[t - back] : _padId;
-            _exact[t] ^= (ulong)(id * multiplier);
+            _exact[t] ^= (ulong)(Id(t, back) * multiplier);
             _rounded[t] = (long)_exact[t];
             _low[t] = (uint)_exact[t];
         }

@@ -116,6 +116,10 @@ public sealed class CanonicalMap
             : throw new InvalidDataException($"{sourceName}: no token has canonical id {gap}, although ids up to {size - 1} are used. The map is damaged.");
     }
 
+    /// <summary>The same groups of tokens under other canonical ids.</summary>
+    /// <param name="newIds">The new id of every canonical id: a permutation of 0 … V′ − 1.</param>
+    internal CanonicalMap Renamed(int[] newIds) => new([.. _map.Select(id => newIds[id])], CanonicalVocabularySize);
+
     /// <summary>The canonical ids with the most tokens, largest first, smaller canonical id first among equals.</summary>
     /// <param name="count">How many groups.</param>
     public IReadOnlyList<CanonicalGroup> LargestGroups(int count)

@@ -22,7 +22,7 @@ public class NgramAddresserTests
         {
             var document = t;
             while (document > 0 && (starts.IsEmpty || !starts[document])) document--;
-            for (var order = 2; order <= spec.MaxOrder; order++)
+            for (var order = spec.MinOrder; order <= spec.MaxOrder; order++)
             {
                 var mix = 0L;
                 var blocked = false;
@@ -32,7 +32,7 @@ public class NgramAddresserTests
                     mix ^= checked((blocked ? spec.PadId : ids[t - i]) * layer.Multipliers[i]);
                 }
                 for (var head = 0; head < spec.HeadsPerOrder; head++)
-                    rows.Add(ids[t] < 0 ? -1 : mix % layer.Primes[order - 2][head] + layer.Offsets[(order - 2) * spec.HeadsPerOrder + head]);
+                    rows.Add(ids[t] < 0 ? -1 : mix % layer.Primes[order - spec.MinOrder][head] + layer.Offsets[(order - spec.MinOrder) * spec.HeadsPerOrder + head]);
             }
         }
         return [.. rows];
@@ -42,6 +42,30 @@ public class NgramAddresserTests
         Gen.Int[0, 40].SelectMany(length => Gen.Select(
             Gen.Frequency((9, Gen.Int[0, 310]), (1, Gen.Const(-1))).Array[length],
             Gen.Frequency((5, Gen.Const(false)), (1, Gen.Const(true))).Array[length]));
+
+    [Theory, InlineData(1, 1), InlineData(1, 3), InlineData(3, 2)]
+    public void Orders_may_begin_elsewhere_than_at_two(int smallest, int orders)
+    {
+        var spec = Small with { MinOrder = smallest, SlotsPerOrder = [.. Enumerable.Repeat(331L, orders)] };
+        var addresser = new NgramAddresser(AddressingConstants.Derive(spec));
+        Assert.Equal(smallest + orders - 1, spec.MaxOrder);
+        Documents.Sample(document =>
+        {
+            var rows = new long[document.Ids.Length * addresser.Columns];
+            addresser.Address(document.Ids, document.Starts, 1, rows);
+            return rows.SequenceEqual(Reference(addresser, document.Ids, document.Starts, 1));
+        }, iter: 200);
+    }
+
+    [Fact]
+    public void Single_tokens_have_rows_of_their_own()
+    {
+        // 311 ids, a prime above: multiplication by an odd number that the prime does not divide exchanges the remainders.
+        var addresser = new NgramAddresser(AddressingConstants.Derive(Small with { MinOrder = 1, SlotsPerOrder = [312], HeadsPerOrder = 1 }));
+        var rows = new long[311];
+        addresser.Address([.. Enumerable.Range(0, 311)], [], 0, rows);
+        Assert.Equal(311, rows.Distinct().Count());
+    }
 
     /// <summary>Layer 5 of the small case: multipliers 3606460854399737, 7317337087972265, 6061918124019671, …; primes of order 2: 89, 97, 101; of order 3: 103, 107, 109. Pad is 7.</summary>
     [Fact]

@@ -1,3 +1,4 @@
+using Engram.Addressing;
 using Engram.Models.Configuration;
 
 namespace Engram.Tests.Configuration;
@@ -31,6 +32,12 @@ public sealed class ValidationTests
         { "hc_exit", "head", model => model with { HcMult = 1, HcExit = StreamExit.Head } },
         { "engram_fusion", "7", model => model with { Engram = model.Engram! with { Fusion = (FusionPlace)7 } } },
         { "engram_fusion", "mixture", model => model with { HcMult = 1, Engram = model.Engram! with { Fusion = FusionPlace.Mixture } } },
+        { "engram_min_ngram_size", "0", model => model with { Engram = model.Engram! with { MinNgramSize = 0 } } },
+        { "engram_max_ngram_size", "3", model => model with { Engram = model.Engram! with { MinNgramSize = 4 } } },
+        { "engram_hash", "7", model => model with { Engram = model.Engram! with { Hash = (HashScheme)7 } } },
+        { "engram_gate", "SignedSqrt", model => model with { Engram = model.Engram! with { Fusion = FusionPlace.Values } } },
+        { "engram_conv_kernel", "4", model => model with { Engram = model.Engram! with { Fusion = FusionPlace.Input, Gate = EngramGate.None } } },
+        { "engram_layer_ids", "a list of 2", model => model with { Engram = model.Engram! with { Fusion = FusionPlace.Input, Gate = EngramGate.None, ConvKernel = 0 } } },
         { "scoring_func", "9", model => model with { ScoringFunction = (ScoringFunction)9 } },
         { "rope_scaling.factor", "0.5", model => model with { RopeScaling = new() { Factor = 0.5 } } },
         { "rope_scaling.beta_fast", "0.5", model => model with { RopeScaling = new() { Factor = 2, BetaFast = 0.5 } } },

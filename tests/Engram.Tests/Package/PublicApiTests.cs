@@ -1,3 +1,5 @@
+using Engram.Inference;
+using Engram.Models.Folders;
 using Engram.Tables;
 using PublicApiGenerator;
 
@@ -8,17 +10,19 @@ public sealed class PublicApiTests
 {
     private const int LinesShown = 60;
 
-    private static string Recorded => Path.Combine(Repository.Root, "tests", "Engram.Tests", "Package", "public-api.txt");
-
-    [Fact]
-    public void PublicApi_IsTheRecordedOne()
+    [Theory]
+    [InlineData(typeof(EngramTable), "public-api.txt")]
+    [InlineData(typeof(ModelFolder), "public-api-models.txt")]
+    [InlineData(typeof(EngramModel), "public-api-inference.txt")]
+    public void PublicApi_IsTheRecordedOne(Type member, string file)
     {
-        var current = typeof(EngramTable).Assembly.GeneratePublicApi(new ApiGeneratorOptions { IncludeAssemblyAttributes = false }).ReplaceLineEndings("\n").TrimEnd() + "\n";
-        var recorded = File.Exists(Recorded) ? File.ReadAllText(Recorded) : "";
+        var recordedFile = Path.Combine(Repository.Root, "tests", "Engram.Tests", "Package", file);
+        var current = member.Assembly.GeneratePublicApi(new ApiGeneratorOptions { IncludeAssemblyAttributes = false }).ReplaceLineEndings("\n").TrimEnd() + "\n";
+        var recorded = File.Exists(recordedFile) ? File.ReadAllText(recordedFile) : "";
         if (current == recorded) return;
-        var found = Path.Combine(AppContext.BaseDirectory, "public-api.txt");
+        var found = Path.Combine(AppContext.BaseDirectory, file);
         File.WriteAllText(found, current);
-        Assert.Fail($"The public API is not that of {Recorded}:\n{string.Join('\n', Difference(recorded.Split('\n'), current.Split('\n')).Take(LinesShown))}\n"
+        Assert.Fail($"The public API is not that of {recordedFile}:\n{string.Join('\n', Difference(recorded.Split('\n'), current.Split('\n')).Take(LinesShown))}\n"
             + $"If the change is meant, copy {found} there.");
     }
 

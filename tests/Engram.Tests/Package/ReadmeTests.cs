@@ -2,18 +2,17 @@ namespace Engram.Tests.Package;
 
 public sealed class ReadmeTests
 {
-    private const string Begin = "// docs: begin look-up";
-    private const string End = "// docs: end look-up";
-
-    /// <summary>The package's README shows code that is compiled, and run by <see cref="LookUpTests"/>.</summary>
-    [Fact]
-    public void Readme_ShowsTheRegionOfTheSample()
+    /// <summary>A package's README shows code that is compiled, and run by <see cref="LookUpTests"/> or <c>tests/package.sh</c>.</summary>
+    [Theory]
+    [InlineData("Engram", "LookUp", "look-up")]
+    [InlineData("Engram.Inference", "Generate", "generate")]
+    public void Readme_ShowsTheRegionOfTheSample(string project, string program, string name)
     {
-        var sample = File.ReadAllLines(Path.Combine(Repository.Root, "samples", "LookUp", "Program.cs"));
-        var region = sample.SkipWhile(line => line.Trim() != Begin).Skip(1).TakeWhile(line => line.Trim() != End).ToList();
+        var sample = File.ReadAllLines(Path.Combine(Repository.Root, "samples", program, "Program.cs"));
+        var region = sample.SkipWhile(line => line.Trim() != $"// docs: begin {name}").Skip(1).TakeWhile(line => line.Trim() != $"// docs: end {name}").ToList();
         Assert.NotEmpty(region);
         var indent = region.Where(line => line.Length > 0).Min(line => line.Length - line.TrimStart().Length);
         var code = string.Join('\n', region.Select(line => line.Length > 0 ? line[indent..] : line));
-        Assert.Contains($"```csharp\n{code}\n```", File.ReadAllText(Path.Combine(Repository.Root, "src", "Engram", "README.md")));
+        Assert.Contains($"```csharp\n{code}\n```", File.ReadAllText(Path.Combine(Repository.Root, "src", project, "README.md")));
     }
 }

@@ -23,6 +23,70 @@ public sealed class ModelTests(TrainedRun trained)
         (await CliProcess.Run([.. arguments, "--memory", "off"])).Ok();
     }
 
+    [Fact]
+    public async Task Generate_ReadsFilesAndLines_WithBothEngines()
+    {
+        string[] arguments = ["generate", "--model", trained.Model, "--max-new-tokens", "8", "--temperature", "0", "--threads", "1", "--json"];
+        var file = trained["prompt.txt"];
+        File.WriteAllText(file, "The mare");
+        var expected = (await CliProcess.Run([.. arguments, "--prompt", "The mare"])).Ok().Json;
+        Assert.Contains(expected.GetProperty("finish_reason").GetString(), new[] { "max_new_tokens", "end_of_text" });
+        foreach (var result in new[]
+        {
+            await CliProcess.Run([.. arguments, "--file", file]), await CliProcess.RunWithInput("The mare", [.. arguments, "--file", "-"]),
+            await CliProcess.RunWithInput("The mare\n", [.. arguments, "--interactive"]), await CliProcess.Run([.. arguments, "--prompt", "The mare", "--engine", "torch"]),
+        })
+            Assert.Equal(expected.GetProperty("text").GetString(), result.Ok().Json.GetProperty("text").GetString());
+        Assert.Contains("--interactive", (await CliProcess.Run(arguments)).ErrorLine);
+        Assert.Contains("--engine torch", (await CliProcess.Run([.. arguments, "--prompt", "x", "--engine", "managed", "--device", "cuda"])).ErrorLine);
+    }
+
+    [Fact]
+    public async Task Converted_WeightsLoseLittle_InBothEngines()
+    {
+        var target = trained["int8"];
+        var told = (await CliProcess.Run("model", "convert", trained.Model, "--output", target, "--format", "int8", "--json")).Ok().Json;
+        Assert.True(told.GetProperty("bytes").GetInt64() < told.GetProperty("source_bytes").GetInt64());
+        var exact = (await Loss("on")).GetProperty("nats").GetDouble();
+        Assert.Equal(exact, (await Loss("on", "--engine", "torch")).GetProperty("nats").GetDouble(), 1e-5);
+        string[] arguments = ["eval", "loss", "--model", target, "--data", trained.Data, "--sequences", "4", "--length", "32", "--threads", "1", "--json"];
+        var managed = (await CliProcess.Run(arguments)).Ok().Json.GetProperty("nats").GetDouble();
+        var torch = (await CliProcess.Run([.. arguments, "--engine", "torch"])).Ok().Json.GetProperty("nats").GetDouble();
+        Assert.NotEqual(exact, managed);
+        Assert.Equal(exact, managed, 0.02);
+        Assert.Equal(torch, managed, 1e-5);
+        Assert.Contains("exists", (await CliProcess.Run("model", "convert", trained.Model, "--output", target, "--format", "int4")).ErrorLine);
+    }
+
+    [Theory]
+    [InlineData("generate", "--prompt")]
+    [InlineData("inspect", "--text")]
+    public async Task MappedTables_WithoutNumbers_AreFound(string command, string input)
+    {
+        var damaged = trained["nan-" + command];
+        foreach (var file in Directory.GetFiles(trained.Model, "*", SearchOption.AllDirectories))
+        {
+            var copy = Path.Combine(damaged, Path.GetRelativePath(trained.Model, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
+
+        foreach (var path in Directory.GetFiles(Path.Combine(damaged, "engram"), "layer-*"))
+        {
+            long from, to;
+            using (var table = SafetensorsFile.Open(path))
+                (from, to) = (table.Tensors.Values.Min(tensor => tensor.Offset), table.Tensors.Values.Max(tensor => tensor.Offset + tensor.ByteLength));
+            using var stream = new FileStream(path, FileMode.Open);
+            stream.Position = from;
+            stream.Write([.. Enumerable.Repeat((byte)0xFF, (int)(to - from))]);
+        }
+
+        var result = await CliProcess.Run(command, "--model", damaged, "--tables", "mapped", "--threads", "1", input, "The mare");
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains("not finite", result.ErrorLine);
+        Assert.Contains("engram table verify", result.ErrorLine);
+    }
+
     [Theory]
     [InlineData("Top-p 2", "--top-p", "2")]
     [InlineData("--temperature: Temperature -1", "--temperature", "-1")]

@@ -194,6 +194,18 @@ public sealed class TrainTests(TrainedRun trained)
         var further = (await CliProcess.Run("train", "--data", trained.Data, "--run", run, "--resume", "--steps", "3")).Ok();
         Assert.Contains("goes on to 3", further.Errors);
         Assert.Contains("3 updates, 900 tokens", further.Output);
+
+        var page = trained["positions.html"];
+        string[] eval = ["eval", "loss", "--model", Path.Combine(run, "model"), "--data", trained.Data, "--sequences", "2", "--length", "300"];
+        var positions = (await CliProcess.Run([.. eval, "--by-position", "--bins", "3", "--html", page, "--svg", trained["positions.svg"], "--json"])).Ok().Json;
+        Assert.Equal([0, 100, 200], positions.GetProperty("models")[0].GetProperty("positions").EnumerateArray().Select(bin => bin.GetProperty("first").GetInt32()));
+        Assert.Contains("<svg", File.ReadAllText(page));
+        Assert.Contains("<svg", File.ReadAllText(trained["positions.svg"]));
+        var beyond = await CliProcess.Run([.. eval, "--by-position", "--also", trained.Model]);
+        Assert.Equal(2, beyond.ExitCode);
+        Assert.Contains("--length: max_position_embeddings of the model is 256", beyond.ErrorLine);
+        var neither = await CliProcess.Run("eval", "loss", "--model", trained.Model);
+        Assert.Equal((2, true), (neither.ExitCode, neither.ErrorLine.Contains("Give --data or --text")));
     }
 
     [Fact]

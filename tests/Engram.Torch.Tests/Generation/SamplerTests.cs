@@ -40,6 +40,61 @@ public sealed class SamplerTests
         Assert.Equal(1, sampler.Next([-1, 4, 4, 4], 4));
     }
 
+    [Theory]
+    [InlineData(3, 1, 0, new[] { 2, 5, 6 })]
+    [InlineData(1, 1, 0, new[] { 2 })]
+    [InlineData(100, 1, 0.5, new[] { 2, 5, 6 })]   // e^(1.9 − 2.5) = 0.55, e^(0.3 − 2.5) = 0.11
+    [InlineData(0, 1, 0.6, new[] { 2, 6 })]
+    [InlineData(0, 1, 1, new[] { 2 })]
+    [InlineData(3, 0.6, 0, new[] { 2, 6 })]        // of the three: 0.41, 0.37, 0.22
+    public void Only_the_tokens_that_every_option_keeps_are_drawn(int topK, double topP, double minP, int[] expected)
+    {
+        var sampler = new Sampler(new SamplingOptions { Temperature = 1, TopK = topK, TopP = topP, MinP = minP });
+        var seen = new SortedSet<int>();
+        for (var i = 0; i < 400; i++)
+            seen.Add(sampler.Next([.. Logits], Eligible));
+        Assert.Equal(expected, seen);
+    }
+
+    [Fact]
+    public void A_repetition_penalty_changes_each_token_of_the_text_once()
+    {
+        var sampler = new Sampler(new SamplingOptions { Temperature = 0, RepetitionPenalty = 1.2 });
+        float[] logits = [.. Logits];
+        // 2.5 / 1.2 = 2.08 is below 2.4; the last id of the text is not eligible.
+        Assert.Equal(6, sampler.Next(logits, Eligible, [2, 1, 2, 8]));
+        Assert.Equal(2.5f / 1.2f, logits[2], 1e-6f);
+        Assert.Equal(-1.2f * 1.2f, logits[1], 1e-6f);
+        Assert.Equal((0.3f, 9f), (logits[0], logits[8]));
+    }
+
+    [Fact]
+    public void Stop_texts_are_found_however_the_text_is_cut()
+    {
+        var random = new Random(1);
+        for (var round = 0; round < 2000; round++)
+        {
+            var text = string.Concat(Enumerable.Range(0, random.Next(1, 14)).Select(_ => "ab"[random.Next(2)]));
+            string[] stops = [.. Enumerable.Range(0, random.Next(0, 3)).Select(_ => string.Concat(Enumerable.Range(0, random.Next(1, 5)).Select(_ => "ab"[random.Next(2)])))];
+            var (found, result, looker) = (false, "", new StopTexts(stops));
+            for (var from = 0; from < text.Length && !found;)
+            {
+                var to = Math.Min(text.Length, from + random.Next(1, 4));
+                result += looker.Append(text[from..to]);
+                (from, found) = (to, looker.Found);
+            }
+
+            result += looker.Flush();
+            // Pieces end where they end: a stop text that is complete first counts, of those in the same piece the one that begins first.
+            var expected = stops.Select(stop => text.IndexOf(stop, StringComparison.Ordinal)).Where(at => at >= 0).ToArray();
+            Assert.Equal(expected.Length > 0, found);
+            if (!found)
+                Assert.Equal(text, result);
+            else
+                Assert.Contains(result.Length, expected);
+        }
+    }
+
     [Fact]
     public void Equal_probabilities_are_kept_by_id()
     {
@@ -82,6 +137,7 @@ public sealed class SamplerTests
         {
             (new() { Temperature = -1 }, "-1"), (new() { Temperature = double.NaN }, "NaN"), (new() { Temperature = double.PositiveInfinity }, "Infinity"),
             (new() { TopP = 0 }, "Top-p 0"), (new() { TopP = 1.5 }, "1.5"), (new() { TopP = double.NaN }, "NaN"), (new() { MaxNewTokens = 0 }, "0"),
+            (new() { TopK = -1 }, "Top-k -1"), (new() { MinP = 1.5 }, "Min-p 1.5"), (new() { MinP = double.NaN }, "NaN"), (new() { RepetitionPenalty = 0 }, "penalty 0"), (new() { Stop = [""] }, "empty"),
         })
             Assert.Contains(value, Assert.Throws<ArgumentException>(() => new Sampler(options)).Message);
     }

@@ -34,8 +34,26 @@ public sealed class AgreementTests
         {
             var expected = torch.Stream(prompt, Greedy, models.Torch.Memory).ToList();
             Assert.Equal(expected, managed.Stream(prompt, Greedy, models.Managed.Memory).ToList());
-            Assert.Equal((torch.PromptTokens, torch.GeneratedTokens), (managed.PromptTokens, managed.GeneratedTokens));
+            Assert.Equal((torch.PromptTokens, torch.GeneratedTokens, torch.Finish), (managed.PromptTokens, managed.GeneratedTokens, managed.Finish));
         }
+    }
+
+    [Fact]
+    public void A_text_says_why_it_ended()
+    {
+        using var models = new InferenceModels(InferenceModels.Configurations["tiny-engram"]);
+        var generator = new Engram.Inference.TextGenerator(models.Managed);
+        var whole = string.Concat(generator.Stream("ka lo", Greedy, models.Managed.Memory));
+        Assert.Contains(generator.Finish, new[] { FinishReason.MaxNewTokens, FinishReason.EndOfText });
+        Assert.NotEqual("", whole);
+        var stop = whole[(whole.Length / 2)..][..1];
+        var stopped = string.Concat(generator.Stream("ka lo", Greedy with { Stop = [stop] }, models.Managed.Memory));
+        Assert.Equal((FinishReason.StopText, whole[..whole.IndexOf(stop, StringComparison.Ordinal)]), (generator.Finish, stopped));
+        int[] almostFull = [.. Enumerable.Repeat(models.Managed.Tokenizer.Encode("ka")[0], models.Managed.Configuration.MaxPositionEmbeddings - 2)];
+        Assert.True(generator.Tokens(almostFull, Greedy, models.Managed.Memory).Count() <= 2);
+        Assert.Contains(generator.Finish, new[] { FinishReason.Context, FinishReason.EndOfText });
+        Assert.Single(generator.Tokens(almostFull[..5], Greedy with { MaxNewTokens = 9 }, models.Managed.Memory).Take(1));
+        Assert.Equal(FinishReason.Unfinished, generator.Finish);
     }
 
     [Theory]

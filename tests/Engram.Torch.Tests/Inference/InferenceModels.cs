@@ -1,3 +1,4 @@
+using Engram.Addressing;
 using Engram.Inference;
 using Engram.Models.Configuration;
 using Engram.Models.Memory;
@@ -82,6 +83,12 @@ internal sealed class InferenceModels : IDisposable
             ["one stream"] = full with { HcMult = 1 },
             ["unconstrained streams, learnt exit"] = full with { HcConstrained = false, HcExit = StreamExit.Head },
             ["fused with the mixture"] = TinyRun.WithMemory(memory => memory with { Fusion = FusionPlace.Mixture }),
+            ["OverEncoding"] = TinyRun.WithMemory(memory => memory with
+            {
+                LayerIds = [0], Fusion = FusionPlace.Input, Gate = EngramGate.None, ConvKernel = 0, CompressVocabulary = false, Hash = HashScheme.Polynomial, SlotsPerOrder = [401, 403],
+            }),
+            ["biases, dead positions"] = TinyRun.WithMemory(memory => memory with { ProjectionBias = true, DeadTokenIds = dead }),
+            ["single tokens"] = TinyRun.WithMemory(memory => memory with { MinNgramSize = 1, SlotsPerOrder = [331, 41, 41] }),
             ["documents in attention"] = full with { AttentionDocumentMask = true },
             ["memory across documents"] = TinyRun.WithMemory(memory => memory with { ResetAtDocuments = false }),
             ["gate sigmoid, no convolution"] = TinyRun.WithMemory(memory => memory with { Gate = EngramGate.Sigmoid, ConvKernel = 0 }),

@@ -8,7 +8,7 @@ public sealed class SequenceTests : IDisposable
     private readonly List<IDisposable> _opened = [];
 
     public static TheoryData<string> Names =>
-        ["tiny-engram", "tiny-v41", "V4.1, dead positions", "dead positions, convolution", "fused with the mixture", "documents in attention", "memory across documents", "quickstart-moe", "unconstrained streams, learnt exit", "low-rank query, extended context"];
+        ["tiny-engram", "tiny-v41", "V4.1, dead positions", "dead positions, convolution", "fused with the mixture", "OverEncoding", "documents in attention", "memory across documents", "quickstart-moe", "unconstrained streams, learnt exit", "low-rank query, extended context"];
 
     public void Dispose() => _opened.ForEach(model => model.Dispose());
 

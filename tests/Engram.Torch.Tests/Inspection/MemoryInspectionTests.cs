@@ -55,7 +55,8 @@ public sealed class MemoryInspectionTests : IDisposable
         int[] canonical = [.. ids.Select(id => model.Memory!.Map[id])];
         Assert.Equal(ids, inspection.TokenIds);
         Assert.Equal(canonical, inspection.CanonicalIds);
-        Assert.Equal((4, 4, 2, 3), (inspection.Streams, inspection.Columns, inspection.HeadsPerOrder, inspection.MaxOrder));
+        Assert.Equal((4, 4, 2), (inspection.Streams, inspection.Columns, inspection.HeadsPerOrder));
+        Assert.Equal([2, 3], inspection.Orders);
         Assert.Equal([1, 2], inspection.Layers.Select(layer => layer.Layer));
         for (var position = 0; position < 2; position++)
         {

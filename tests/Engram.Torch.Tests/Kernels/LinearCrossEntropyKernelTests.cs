@@ -25,6 +25,20 @@ public class LinearCrossEntropyKernelTests
         Compare(tokens: 131, width: 9, vocabulary: 8192);
     }
 
+    /// <summary>The losses of single rows, of which the loss is the mean: through the kernel, and composed where there is none.</summary>
+    [Theory, InlineData(1), InlineData(2)]
+    public void Single_losses_are_those_of_the_logits(int threads)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = new Threads(threads);
+        var (hidden, weight) = (Sample.Normal(1, ScalarType.Float32, 131, 9), Sample.Normal(2, ScalarType.Float32, 8192, 9));
+        var targets = Enumerable.Range(0, 131).Select(i => i * 61 % 8192).ToArray();
+        var expected = nn.functional.cross_entropy(hidden.to(ScalarType.Float64).mm(weight.to(ScalarType.Float64).t()), tensor(targets, ScalarType.Int64), reduction: nn.Reduction.None);
+        var losses = LinearCrossEntropyKernel.Losses(hidden, weight, targets);
+        TensorAssert.Close(expected, tensor(losses), 2e-5);   // float32 logits of some ten products
+        Assert.Equal(losses.Average(), LinearCrossEntropyKernel.Apply(hidden, weight, targets).item<float>(), 1e-5);
+    }
+
     [Fact]
     public void Uniform_logits_cost_the_logarithm_of_the_vocabulary()
     {

@@ -27,6 +27,14 @@ public class DecodingTests
         {
             HcConstrained = false, HcExit = StreamExit.Head, Engram = TinyModels.Engram with { Fusion = FusionPlace.Mixture },
         },
+        ["everything, memory in the values of attention"] = TinyModels.Full with
+        {
+            Engram = TinyModels.Engram with { Fusion = FusionPlace.Values, Gate = EngramGate.None, ConvKernel = 0 },
+        },
+        ["everything, memory in the input embedding"] = TinyModels.Full with
+        {
+            Engram = TinyModels.Engram with { LayerIds = [0], Fusion = FusionPlace.Input, Gate = EngramGate.None, ConvKernel = 0 },
+        },
         ["everything, memory across documents"] = TinyModels.Full with { Engram = TinyModels.Engram with { ResetAtDocuments = false } },
     };
 

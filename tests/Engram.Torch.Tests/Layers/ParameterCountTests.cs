@@ -1,3 +1,4 @@
+using Engram.Addressing;
 using Engram.Models.Configuration;
 using Engram.Torch.Layers;
 
@@ -23,6 +24,10 @@ public class ParameterCountTests
         ["one fusion, no gate"] = Memory(engram => engram with { Fusion = FusionPlace.Mixture, Gate = EngramGate.None }),
         ["no gate"] = Memory(engram => engram with { Gate = EngramGate.None }),
         ["no convolution"] = Memory(engram => engram with { ConvKernel = 0 }),
+        ["biases"] = Memory(engram => engram with { ProjectionBias = true }),
+        ["values of attention"] = Memory(engram => engram with { Fusion = FusionPlace.Values, Gate = EngramGate.None, ConvKernel = 0 }),
+        ["input embedding"] = Memory(engram => engram with { LayerIds = [0], Fusion = FusionPlace.Input, Gate = EngramGate.None, ConvKernel = 0, Hash = HashScheme.Polynomial }),
+        ["single tokens"] = Memory(engram => engram with { MinNgramSize = 1, MaxNgramSize = 1, SlotsPerOrder = [512] }),
         ["three orders"] = Memory(engram => engram with { MaxNgramSize = 4, SlotsPerOrder = [61, 61, 71] }),
     };
 

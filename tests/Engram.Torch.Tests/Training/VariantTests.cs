@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Engram.Addressing;
 using Engram.Models.Configuration;
 using Engram.Tests.Storage;
 
@@ -26,6 +27,14 @@ public sealed class VariantTests : IDisposable
         ["learnt exit"] = TinyRun.Configuration with { HcExit = StreamExit.Head },
         ["plain residual"] = TinyRun.Configuration with { HcMult = 1 },
         ["V4.1"] = TinyRun.V41(),
+        ["biases"] = Memory(memory => memory with { ProjectionBias = true }),
+        ["another hash seed"] = Memory(memory => memory with { Seed = 7 }),
+        ["OverEncoding"] = OverEncoding,
+        ["bigram table"] = Memory(memory => Plain(memory) with { MaxNgramSize = 2, SlotsPerOrder = [331] }),
+        ["bigram and trigram table"] = Memory(Plain),
+        ["token table of each layer"] = Memory(memory => Plain(memory) with { MinNgramSize = 1, MaxNgramSize = 1, NHeads = 1, SlotsPerOrder = [512] }),
+        ["single tokens beside n-grams"] = Memory(memory => memory with { MinNgramSize = 1, SlotsPerOrder = [331, 41, 41] }),
+        ["wider feed-forward, no memory"] = TinyRun.Configuration with { Engram = null, SharedExpertIntermediateSize = 100 },
     };
 
     public static TheoryData<string> Names => [.. Variants.Keys];
@@ -39,6 +48,15 @@ public sealed class VariantTests : IDisposable
         Assert.Equal(10, losses.Length);
         Assert.True(losses[^1] < losses[0] - 0.2, string.Join(", ", losses));
     }
+
+    /// <summary>The arXiv paper 2501.16975: raw ids, polynomial codes, the mean with the token's embedding.</summary>
+    private static ModelConfiguration OverEncoding => Memory(memory => memory with
+    {
+        LayerIds = [0], Fusion = FusionPlace.Input, Gate = EngramGate.None, ConvKernel = 0, CompressVocabulary = false, Hash = HashScheme.Polynomial, SlotsPerOrder = [401, 401],
+    });
+
+    /// <summary>Hashed rows for the values of attention, without a gate (karpathy/nanochat, pull request 854).</summary>
+    private static EngramConfiguration Plain(EngramConfiguration memory) => memory with { Fusion = FusionPlace.Values, Gate = EngramGate.None, ConvKernel = 0 };
 
     private static ModelConfiguration Memory(Func<EngramConfiguration, EngramConfiguration> change) => TinyRun.WithMemory(memory => change(memory with { TableInitStd = 0.02 }));
 }

@@ -26,7 +26,7 @@ public sealed class AddressingCensus : IDisposable
     /// <param name="constants">Of the memory.</param>
     /// <param name="memory">Bytes for counting, at least <see cref="MinMemory"/>.</param>
     /// <param name="temporaryFolder">Receives temporary files, 24 bytes per distinct n-gram and twice that while they are merged; the system's folder if null. The files have no name: they are gone when the process is, however it ends.</param>
-    /// <exception cref="ArgumentException">The n-grams of the longest order do not fit 128 bits, or the budget is too small.</exception>
+    /// <exception cref="ArgumentException">The n-grams of the longest order do not fit 128 bits, the hash is not the memory's own, or the budget is too small.</exception>
     public AddressingCensus(AddressingConstants constants, long memory = DefaultMemory, string? temporaryFolder = null)
         : this(constants, SlotsWithin(constants, memory), memory / 2 / RowCounter.BytesPerRow, temporaryFolder ?? Path.GetTempPath())
     {
@@ -62,8 +62,8 @@ public sealed class AddressingCensus : IDisposable
             if (_reach == 0) continue;
             _window = _packing.Push(_window, id);
             _positions++;
-            for (var order = 2; order <= spec.MaxOrder; order++)
-                _orders[order - 2].Add(_packing.Ngram(_window, _reach, order));
+            for (var order = spec.MinOrder; order <= spec.MaxOrder; order++)
+                _orders[order - spec.MinOrder].Add(_packing.Ngram(_window, _reach, order));
         }
     }
 
@@ -80,12 +80,12 @@ public sealed class AddressingCensus : IDisposable
         _completed = true;
         layerPositions ??= [.. Enumerable.Range(0, _constants.Layers.Length)];
         NgramRun[] ngrams = [.. _orders.Select(order => order.Complete(cancellation))];
-        var orders = ngrams.Select((run, i) => new OrderStatistics(i + 2, run.Count, CountedOnce(run, cancellation), _positions)).ToArray();
+        var orders = ngrams.Select((run, i) => new OrderStatistics(i + _constants.Spec.MinOrder, run.Count, CountedOnce(run, cancellation), _positions)).ToArray();
 
         var total = layerPositions.Count * _constants.Spec.HeadsPerOrder * ngrams.Sum(run => run.Count);
         var done = 0.0;
         var counter = new RowCounter(_packing, _rowsAtATime, _positions, cancellation, ngramsDone => progress?.Report((done += ngramsDone) / total));
-        var layers = layerPositions.Select(position => counter.Count(_constants.Layers[position], ngrams)).ToArray();
+        var layers = layerPositions.Select(position => counter.Count(_constants.Layers[position], _constants.Spec.MinOrder, ngrams)).ToArray();
         return new AddressingStatistics(_positions, orders, layers);
     }
 

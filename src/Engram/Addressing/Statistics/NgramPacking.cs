@@ -8,9 +8,11 @@ internal readonly struct NgramPacking
 {
     private readonly UInt128 _pads;
 
-    /// <exception cref="ArgumentException">The longest n-gram does not fit 128 bits.</exception>
+    /// <exception cref="ArgumentException">The longest n-gram does not fit 128 bits, or its rows do not follow from a mix.</exception>
     public NgramPacking(AddressingSpec spec)
     {
+        if (spec.Hash != HashScheme.MultiplicativeXor)
+            throw new ArgumentException($"Statistics are made of memories with the hash {HashScheme.MultiplicativeXor}; this one has {spec.Hash}.");
         BitsPerId = Math.Max(1, 32 - BitOperations.LeadingZeroCount((uint)spec.CompressedVocabularySize - 1));
         if (BitsPerId * spec.MaxOrder > 128)
             throw new ArgumentException($"Statistics: {spec.MaxOrder} ids of {BitsPerId} bits do not fit 128 bits; with {spec.CompressedVocabularySize} canonical ids orders up to {128 / BitsPerId} can be counted.");
@@ -27,7 +29,7 @@ internal readonly struct NgramPacking
     /// <summary>The n-gram of an order that ends at the newest token: ids further back than the reach are pads.</summary>
     /// <param name="window">Ids in the order of <see cref="Push"/>.</param>
     /// <param name="reach">Live tokens of the window, at least 1.</param>
-    /// <param name="order">2 to N.</param>
+    /// <param name="order">1 to N.</param>
     public UInt128 Ngram(UInt128 window, int reach, int order)
     {
         var live = LowBits(Math.Min(reach, order));

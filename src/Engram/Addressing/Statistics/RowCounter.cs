@@ -35,15 +35,16 @@ internal sealed class RowCounter(NgramPacking packing, long rowsAtATime, long po
 
     /// <summary>Statistics of one layer.</summary>
     /// <param name="layer">Its constants.</param>
-    /// <param name="ngrams">Distinct n-grams of the orders 2 … N.</param>
-    public LayerStatistics Count(LayerConstants layer, IReadOnlyList<NgramRun> ngrams)
+    /// <param name="minOrder">Smallest order.</param>
+    /// <param name="ngrams">Distinct n-grams of every order, from the smallest.</param>
+    public LayerStatistics Count(LayerConstants layer, int minOrder, IReadOnlyList<NgramRun> ngrams)
     {
         var rowsByReads = new Dictionary<long, long>();
         var heads = new List<HeadStatistics>();
         var orders = new List<OrderCollisions>();
-        for (var order = 2; order < ngrams.Count + 2; order++)
+        for (var order = minOrder; order < minOrder + ngrams.Count; order++)
         {
-            var (run, primes) = (ngrams[order - 2], layer.Primes[order - 2]);
+            var (run, primes) = (ngrams[order - minOrder], layer.Primes[order - minOrder]);
             var totals = primes.Select(_ => new Totals()).ToArray();
             foreach (var pass in Passes(primes))
             {

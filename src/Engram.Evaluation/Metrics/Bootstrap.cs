@@ -1,0 +1,86 @@
+namespace Engram.Evaluation.Metrics;
+
+/// <summary>Standard errors and intervals by drawing items again, with replacement (Efron 1979). Same seed, same numbers.</summary>
+public static class Bootstrap
+{
+    /// <summary>How often items are drawn unless told.</summary>
+    public const int Resamples = 1000;
+
+    /// <summary>The standard deviation of a statistic over resamples.</summary>
+    /// <param name="items">How many items there are; at least 1.</param>
+    /// <param name="statistic">The statistic of drawn items, given by their indices.</param>
+    /// <param name="seed">Decides the draws.</param>
+    /// <param name="resamples">How many draws; at least 2.</param>
+    public static double StandardError(int items, Func<ReadOnlySpan<int>, double> statistic, int seed, int resamples = Resamples)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(items, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(resamples, 2);
+        return Deviation(Draw(items, statistic, seed, resamples));
+    }
+
+    /// <summary>The difference between two models on the same items, whose pairs are drawn together (paired bootstrap; Koehn 2004).</summary>
+    /// <param name="one">Scores of the first model, an item each.</param>
+    /// <param name="other">Scores of the second, the same items in the same order.</param>
+    /// <param name="seed">Decides the draws.</param>
+    /// <param name="resamples">How many draws; at least 2.</param>
+    /// <exception cref="ArgumentException">The lists differ in length or are empty.</exception>
+    public static PairedDifference Compare(IReadOnlyList<double> one, IReadOnlyList<double> other, int seed, int resamples = Resamples)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(resamples, 2);
+        if (one.Count != other.Count || one.Count == 0)
+            throw new ArgumentException($"Only scores of the same items can be compared; there are {one.Count} and {other.Count}.", nameof(other));
+        double[] differences = [.. one.Zip(other, (a, b) => a - b)];
+        var drawn = Draw(differences.Length, indices => Mean(differences, indices), seed, resamples);
+        var standardError = Deviation(drawn);
+        var notAbove = drawn.Count(value => value <= 0);
+        var notBelow = drawn.Count(value => value >= 0);
+        Array.Sort(drawn);
+        return new(differences.Sum() / differences.Length, standardError, Quantile(drawn, 0.025), Quantile(drawn, 0.975),
+            Math.Min(1, 2.0 * (Math.Min(notAbove, notBelow) + 1) / (resamples + 1)), differences.Length);
+    }
+
+    private static double[] Draw(int items, Func<ReadOnlySpan<int>, double> statistic, int seed, int resamples)
+    {
+        var random = new Random(seed);
+        var indices = new int[items];
+        var values = new double[resamples];
+        for (var draw = 0; draw < resamples; draw++)
+        {
+            for (var i = 0; i < items; i++)
+                indices[i] = random.Next(items);
+            values[draw] = statistic(indices);
+        }
+        return values;
+    }
+
+    private static double Mean(double[] values, ReadOnlySpan<int> indices)
+    {
+        var sum = 0.0;
+        foreach (var index in indices)
+            sum += values[index];
+        return sum / indices.Length;
+    }
+
+    private static double Deviation(double[] values)
+    {
+        var mean = values.Sum() / values.Length;
+        return Math.Sqrt(values.Sum(value => (value - mean) * (value - mean)) / (values.Length - 1));
+    }
+
+    /// <summary>Linear between the neighbours of the sorted values.</summary>
+    private static double Quantile(double[] sorted, double share)
+    {
+        var at = share * (sorted.Length - 1);
+        var low = (int)at;
+        return low + 1 == sorted.Length ? sorted[low] : sorted[low] + (at - low) * (sorted[low + 1] - sorted[low]);
+    }
+}
+
+/// <summary>How much better one model is than another on the same items.</summary>
+/// <param name="Difference">Mean of first minus second.</param>
+/// <param name="StandardError">Standard deviation of that mean over resamples.</param>
+/// <param name="Low">Lower end of the 95 % interval (2.5 % quantile of the resamples).</param>
+/// <param name="High">Upper end.</param>
+/// <param name="PValue">Twice the share of resamples on the other side of 0, with one added to count and number so that it is never 0; at most 1.</param>
+/// <param name="Items">How many items were compared.</param>
+public readonly record struct PairedDifference(double Difference, double StandardError, double Low, double High, double PValue, int Items);

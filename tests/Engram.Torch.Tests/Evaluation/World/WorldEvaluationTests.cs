@@ -1,0 +1,67 @@
+using Engram.Corpora.World;
+using Engram.Evaluation.World;
+using Engram.Torch.Tests.Memory;
+using Engram.Torch.Tests.Training;
+using static TorchSharp.torch;
+
+namespace Engram.Torch.Tests.Evaluation.World;
+
+public sealed class WorldEvaluationTests
+{
+    private static readonly WorldQuestion[] Questions =
+        [.. new WorldQuestions(new SyntheticWorld(new WorldOptions { Facts = 200, Tokens = 60_000, Window = 32, Questions = 3 })).Sets().SelectMany(set => set.Questions)];
+
+    [Fact]
+    public void Outcomes_AreThoseOfOneContinuationAtATime()
+    {
+        using var model = RandomModel.Create(TinyRun.Configuration);
+        var questions = Questions.Where(question => model.Tokenizer.Encode(question.Prompt).Length < 200).ToArray();
+        Assert.InRange(questions.Length, 10, Questions.Length);
+        var outcomes = WorldEvaluation.Ask(model, questions, model.Memory);
+        Assert.Equal(questions, outcomes.Select(outcome => outcome.Question));
+        foreach (var outcome in outcomes)
+        {
+            var alone = outcome.Question.Choices.Select(choice => Alone(model, outcome.Question.Prompt, choice)).ToArray();
+            Assert.Equal(alone[outcome.Question.Gold].Nats, outcome.Nats, 1e-3);
+            Assert.Equal(alone[outcome.Question.Gold].Likeliest, outcome.Exact);
+            Assert.Equal(alone.Min(choice => choice.Nats / choice.Tokens), alone[outcome.Choice].Nats / alone[outcome.Choice].Tokens, 1e-4);
+            Assert.Equal(outcome.Question.Bits - outcome.Nats / Math.Log(2), outcome.Bits, 1e-9);
+        }
+        Assert.NotEqual(outcomes.Select(outcome => outcome.Nats), WorldEvaluation.Ask(model, questions, null).Select(outcome => outcome.Nats));
+    }
+
+    [Fact]
+    public void Scores_AreSharesWithTheirErrors_ByBandAndSplit()
+    {
+        var hops = Questions.Where(question => question.Kind == WorldQuestions.TwoHop).ToArray();
+        WorldOutcome[] outcomes = [.. hops.Select((question, i) => new WorldOutcome(question, i == 0, i < 2 ? question.Gold : 3 - question.Gold, i))];
+        var scores = WorldScore.Of(WorldQuestions.TwoHop, outcomes).ToArray();
+        Assert.Equal(("all", 3, 1 / 3.0, 2 / 3.0), (scores[0].Group, scores[0].Questions, scores[0].Exact, scores[0].Chosen));
+        Assert.Equal(Math.Sqrt(1 / 3.0 * (2 / 3.0) / 2), scores[0].ExactError, 1e-12);
+        Assert.Equal(["Trained", "HeldOut", "OutOfDistribution"], scores[1..4].Select(score => score.Group));
+        Assert.Null(scores[0].FollowsText);
+
+        var conflict = Questions.First(question => question.Kind == WorldQuestions.Conflict);
+        var followed = WorldScore.Of(WorldQuestions.Conflict, [new(conflict, false, conflict.Choices.ToList().IndexOf(conflict.Trained!), 1), new(conflict, false, conflict.Gold, 1)]).First();
+        Assert.Equal((0.5, 0.5), (followed.FollowsText!.Value, followed.Chosen));
+    }
+
+    private static (double Nats, int Tokens, bool Likeliest) Alone(LanguageModel model, string prompt, string choice)
+    {
+        using var inference = inference_mode();
+        using var scope = NewDisposeScope();
+        using var state = model.Transformer.NewState();
+        int[] context = [model.Configuration.StartTokenId!.Value, .. model.Tokenizer.Encode(prompt)];
+        var ids = model.Tokenizer.Encode($"{prompt} {choice}")[(context.Length - 1)..];
+        var (nats, likeliest) = (0.0, true);
+        var hidden = model.Continue([state], context, model.Memory);
+        foreach (var id in ids)
+        {
+            var last = nn.functional.log_softmax(model.Transformer.Logits(hidden.narrow(0, hidden.size(0) - 1, 1)).to(ScalarType.Float32), -1).view(-1);
+            nats -= last[id].item<float>();
+            likeliest &= last.argmax().item<long>() == id;
+            hidden = model.Continue([state], [id], model.Memory);
+        }
+        return (nats, ids.Length, likeliest);
+    }
+}

@@ -1,0 +1,95 @@
+using System.Text.Json.Nodes;
+using Engram.Models.Configuration;
+using Engram.Studies.Definitions;
+using Engram.Studies.Planning;
+using Engram.Training;
+
+namespace Engram.Torch.Tests.Studies;
+
+public sealed class StudyPlanTests
+{
+    public static TheoryData<string, string> All => [.. StudyLibrary.Studies.SelectMany(study => study.Sizes.Keys.Select(size => (study.Name, size)))];
+
+    [Theory, MemberData(nameof(All))]
+    public void EveryStudy_CanBePlannedAtEachOfItsSizes_AndKeepsWhatItClaims(string name, string size)
+    {
+        var plan = StudyPlan.Of(StudyLibrary.Named(name, size)[0], StudyLibrary.Size(size)).Checked();
+
+        Assert.NotEmpty(plan.Runs);
+        Assert.All(plan.Runs, run => Assert.Equal(run.Corpus.VocabularySize, run.Configuration.VocabularySize));
+        Assert.Equal(plan.Runs.Count, plan.Runs.Select(run => (run.RowArm, run.Seed)).Distinct().Count());
+        ISet<string> arms = plan.Study.Arms.Select(arm => arm.Name).ToHashSet();
+        Assert.All(plan.Study.Differences, pair => Assert.Superset((ISet<string>)new HashSet<string> { pair.Arm, pair.Baseline }, arms));
+    }
+
+    [Theory]
+    [InlineData(106, 1.0, 106)]
+    [InlineData(106, 0.4, 46)]
+    [InlineData(99, 1.0, 99)]
+    [InlineData(99, 0.3978, 43)]
+    public void ExpertsOfThePapersPoints_FollowFromTheShare(int all, double rho, int experts)
+    {
+        var plan = StudyPlan.Of(Example(new StudyArm { Name = "point", Base = "moe", Rho = rho, Description = "a point of Figure 3" }), Size(all));
+
+        Assert.Equal(experts, plan.Runs.Single(run => run.Arm.Name == "point").Configuration.NRoutedExperts);
+    }
+
+    [Fact]
+    public void ForTheSmallestPublishedShare_TheTableTakesWhatSixtyExpertsHad()
+    {
+        var plan = StudyPlan.Of(Example(new StudyArm { Name = "point", Base = "engram", Rho = 0.4, EqualActive = "all", EqualTotal = "all", Description = "40 percent" }), Size(106));
+        var (all, point) = (plan.Runs.Single(run => run.Arm.Name == "all").Plan, plan.Runs.Single(run => run.Arm.Name == "point").Plan);
+
+        Assert.Equal(46, plan.Runs.Single(run => run.Arm.Name == "point").Configuration.NRoutedExperts);
+        Assert.Equal(0.4, point.AllocationRatio!.Value, 0.005);
+        Assert.Equal(1, (double)point.TotalWithoutVocabulary / all.TotalWithoutVocabulary, 0.002);
+        Assert.Equal(1, (double)point.ActiveParameters / all.ActiveParameters, 0.01);
+        // Sixty experts less of two layers, three matrices each.
+        Assert.Equal(1, point.MemoryParameters / (60.0 * 2 * 3 * 48 * 48), 0.01);
+    }
+
+    [Fact]
+    public void ArmsThatDiffer_InWhatTheyClaimIsEqual_AreRefused_WithTheNumbers()
+    {
+        var study = Example(new StudyArm { Name = "few", Base = "moe", Rho = 0.1, Description = "fewer experts" }) with { Equal = [new Equality("total", ["all", "few"], 0.01)] };
+
+        var error = Assert.Throws<InvalidDataException>(() => StudyPlan.Of(study, Size(106)).Checked());
+
+        Assert.Contains("total of 2 arms equal to that of all", error.Message);
+        Assert.Contains("(few), too much", error.Message);
+    }
+
+    [Fact]
+    public void Hash_DependsOnWhatDecides_AndOnNothingElse()
+    {
+        var run = StudyPlan.Of(Example(), Size(106)).Runs[0];
+        string Hash(TrainingOptions options, ModelConfiguration? configuration = null, string data = "text/1") => RunInputs.Hash(RunInputs.Describe(configuration ?? run.Configuration, options, data));
+        var hash = Hash(run.Options);
+
+        Assert.Equal(hash, Hash(run.Options with { Threads = 7, CheckpointEvery = 3, KeepCheckpoints = 9, ValidateEvery = 5 }));
+        Assert.NotEqual(hash, Hash(run.Options with { Seed = 99 }));
+        Assert.NotEqual(hash, Hash(run.Options with { LearningRate = 1e-3 }));
+        Assert.NotEqual(hash, Hash(run.Options, run.Configuration with { NRoutedExperts = 105 }));
+        Assert.NotEqual(hash, Hash(run.Options, data: "text/2"));
+        // A key with its default value is left out, so that a new key changes no hash.
+        Assert.False(RunInputs.Describe(run.Configuration, run.Options, "")["configuration"]!.AsObject().ContainsKey("attention_document_mask"));
+    }
+
+    private static Study Example(params StudyArm[] arms) => new()
+    {
+        Name = "example", Title = "Example", Question = "?", Paper = "", Prediction = "", Refutation = "",
+        Arms = [new StudyArm { Name = "all", Base = "moe", Description = "all experts" }, .. arms],
+        Sizes = new Dictionary<string, IReadOnlyList<StudySetting>> { ["test"] = [new StudySetting { Name = "text", Corpus = "docs", Tokens = 1024, Seeds = [1] }] },
+    };
+
+    // The quickstart's shape with the paper's experts: six of them active.
+    private static StudySize Size(int experts)
+    {
+        JsonObject Changes() => new() { ["n_routed_experts"] = experts, ["num_experts_per_tok"] = 6, ["shared_expert_intermediate_size"] = 96 };
+        return StudyLibrary.Size("nano") with
+        {
+            Name = "test",
+            Models = new Dictionary<string, BaseModel> { ["moe"] = new("quickstart-moe", Changes()), ["engram"] = new("quickstart-engram", Changes()) },
+        };
+    }
+}
