@@ -9,7 +9,7 @@ work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 
 dotnet pack -c Release src/Engram --output "$work/feed" -v quiet
-package=$(ls "$work"/feed/Engram.*.nupkg)
+package=$(ls "$work"/feed/Engram.[0-9]*.nupkg)
 for entry in lib/net10.0/Engram.dll lib/net10.0/Engram.xml README.md; do
   grep -aqF "$entry" "$package" || { echo "$package lacks $entry" >&2; exit 1; }
 done
@@ -31,6 +31,16 @@ echo "LookUp, compiled ahead of time: $(stat -c %s "$work/sample/LookUp") bytes"
 "$work/sample/LookUp" "$model" "$text" > "$work/ahead-of-time"
 cmp "$work/from-package" "$work/ahead-of-time"
 head -5 "$work/ahead-of-time"
+
+# The engine's package needs the two below it.
+for project in Engram.Models Engram.Inference; do dotnet pack -c Release "src/$project" --output "$work/feed" -v quiet; done
+mkdir "$work/engine"; cp samples/Generate/Program.cs "$work/engine/"
+sed 's/Include="Engram"/Include="Engram.Inference"/' "$work/user/user.csproj" > "$work/engine/engine.csproj"
+NUGET_PACKAGES="$work/packages" dotnet run --project "$work/engine" --property:RestoreAdditionalProjectSources="$work/feed" -- "$model" "$text" 16 > "$work/generated-from-package"
+dotnet publish -c Release samples/Generate --output "$work/generate" -v quiet
+echo "Generate, compiled ahead of time: $(stat -c %s "$work/generate/Generate") bytes"
+"$work/generate/Generate" "$model" "$text" 16
+[ -z "$(find "$work/generate" -name '*torch*')" ] || { echo "Generate carries libtorch" >&2; exit 1; }
 
 dotnet publish -c Release samples/OpenModel --output "$work/open" -v quiet
 echo "OpenModel, compiled ahead of time: $(stat -c %s "$work/open/OpenModel") bytes"

@@ -56,6 +56,18 @@ switch (args)
     case ["decode", .. var presets]:
         DecodeComparison.Run(presets.Length > 0 ? presets : ["quickstart-engram", "small-engram", "small-moe"]);
         return 0;
+    case ["prefill", .. var rest] when rest.Length <= 1:
+        PrefillSpeed.Run(rest.Length > 0 ? rest[0] : "small-engram");
+        return 0;
+    case ["llama", .. var rest] when rest.Length <= 1:
+        LlamaComparison.Run(rest.Length > 0 ? rest[0] : null);
+        return 0;
+    case ["forks", .. var rest] when rest.Length <= 2:
+        ForkingBatch.Run(rest.Length > 0 ? rest[0] : "quickstart-engram", rest.Length > 1 ? int.Parse(rest[1]) : 100_000);
+        return 0;
+    case ["mapped-memory", .. var rest] when rest.Length <= 1:
+        MemoryCost.RunManaged(rest.Length > 0 ? rest[0] : "quickstart-engram");
+        return 0;
     case ["long-context", .. var rest] when rest.Length <= 4:
         LibTorch.EnsureLoaded();
         LongContext.Run(
@@ -65,6 +77,6 @@ switch (args)
             longestTraining: rest.Length > 3 ? int.Parse(rest[3]) : 8192);
         return 0;
     default:
-        Console.Error.WriteLine("usage: dotnet run -c Release --project bench/Engram.Benchmarks -- training [threads] [steps] | experts [threads] [rounds] [2,66,...] | kernels | addressing [python] | tokenizer TOKENIZER.json TEXT... | gather [GiB] [threads] | distinct [threads] | sizes | disk FOLDER | cache FOLDER | memory-cost [preset] [format] [threads] | decode [PRESET...] | long-context [preset] [threads] [1024,8192,...] [longest training]");
+        Console.Error.WriteLine("usage: dotnet run -c Release --project bench/Engram.Benchmarks -- training [threads] [steps] | experts [threads] [rounds] [2,66,...] | kernels | addressing [python] | tokenizer TOKENIZER.json TEXT... | gather [GiB] [threads] | distinct [threads] | sizes | disk FOLDER | cache FOLDER | memory-cost [preset] [format] [threads] | decode [PRESET...] | prefill [PRESET] | llama [MODEL] | forks [PRESET] [TOKENS] | mapped-memory [PRESET] | long-context [preset] [threads] [1024,8192,...] [longest training]");
         return 2;
 }

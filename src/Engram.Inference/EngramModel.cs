@@ -47,6 +47,9 @@ public sealed class EngramModel : IDisposable
     /// <summary>Its memory, or null.</summary>
     public MemoryBank? Memory { get; }
 
+    /// <summary>Whether this engine computes such a model: not one whose memory joins the values of attention.</summary>
+    public static bool Serves(ModelConfiguration configuration) => configuration.Engram is not { Fusion: FusionPlace.Values };
+
     /// <summary>Opens a model folder.</summary>
     /// <param name="folder">With config.json, tokenizer.json, model.safetensors and, for a model with memory, engram/.</param>
     /// <param name="memory">Where the tables live; read into memory by default.</param>
@@ -55,6 +58,7 @@ public sealed class EngramModel : IDisposable
     /// them taken works alone. Results do not depend on it.
     /// </param>
     /// <exception cref="ArgumentOutOfRangeException">Less than one thread.</exception>
+    /// <exception cref="NotSupportedException">The engine does not serve the configuration (<see cref="Serves"/>).</exception>
     /// <exception cref="FileNotFoundException">A file is missing.</exception>
     /// <exception cref="InvalidDataException">A file is damaged or does not fit the others; the message names file and difference.</exception>
     public static EngramModel Open(string folder, MemoryOptions? memory = null, int? threads = null)

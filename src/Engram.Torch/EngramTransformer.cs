@@ -185,10 +185,14 @@ public sealed class EngramTransformer : IDisposable
         }
     }
 
-    /// <summary>
-    /// Final norm of the residual streams' exit (their mean, or a learnt head): [B, T, n, D] → hidden [N, D]. Of streams behind any layer it is what the
-    /// read-out makes of them.
-    /// </summary>
+    /// <summary>The same of the mean of the streams, whatever the exit.</summary>
+    internal Tensor HiddenOfMean(Tensor streams)
+    {
+        using var scope = NewDisposeScope();
+        return RmsNorm.Apply(streams.mean([2L]).reshape(-1, Configuration.HiddenSize), _finalGain, Configuration.RmsNormEps).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Final norm of the residual streams' exit (their mean, or a learnt head): [B, T, n, D] → hidden [N, D]. Of streams behind any layer it is what the read-out makes of them.</summary>
     public Tensor Hidden(Tensor streams)
     {
         using var scope = NewDisposeScope();

@@ -92,8 +92,8 @@ public sealed class LanguageModel : IDisposable
     }
 
     /// <summary>
-    /// Reads the next T tokens of B sequences: addresses and gathers their rows, runs the forward pass and appends them to their states. Returns hidden states
-    /// [N, D]. Long texts are read in pieces, so that memory grows with their length and not with its square.
+    /// Reads the next T tokens of B sequences: addresses and gathers their rows, runs the forward pass and appends them to their states. Returns hidden states [N, D]. Long texts are read in pieces,
+    /// so that memory grows with their length and not with its square.
     /// </summary>
     /// <param name="states">B states of this model, each once, at any positions. If a pass fails, they stay as they were.</param>
     /// <param name="ids">Token ids, row-major [B, T]: as many for each sequence.</param>

@@ -37,7 +37,7 @@ internal static partial class Failure
 
     private static string Sentence(Exception error) => error switch
     {
-        ArgumentException or IOException or InvalidDataException or UnauthorizedAccessException or LibTorchException or TrainingDivergedException or PlatformNotSupportedException
+        ArgumentException or IOException or InvalidDataException or UnauthorizedAccessException or LibTorchException or TrainingDivergedException or NotSupportedException
             => OneLine(Parameter().Replace(error.Message, "")),
         OutOfMemoryException => "Not enough memory: use a smaller model, batch or length.",
         // libtorch appends its own stack trace.

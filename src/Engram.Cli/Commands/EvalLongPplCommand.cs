@@ -50,7 +50,7 @@ internal sealed class EvalLongPplCommand : CliCommand
     {
         var source = CorpusInput.Open(parsed, _source, _field);
         using var model = _model.Open(parsed);
-        using var memory = ModelInput.Memory(model, parsed.GetRequiredValue(_memory));
+        using var memory = ModelInput.Memory(model.Memory, parsed.GetRequiredValue(_memory));
         using var other = parsed.GetValue(_evaluator) is { } folder ? LanguageModel.Load(folder, model.Transformer.Parameters.Device) : null;
         var evaluator = other ?? model;
         var readFrom = parsed.GetValue(_keys) is { } keys ? new KeyFiles(keys) : null;

@@ -80,7 +80,7 @@ internal sealed class EvalRulerCommand : CliCommand
     private RulerReport Ask(ParseResult parsed, RulerOptions options, ProgressLine<int> line, CancellationToken cancellation)
     {
         using var model = _model.Open(parsed);
-        using var memory = ModelInput.Memory(model, parsed.GetRequiredValue(_memory));
+        using var memory = ModelInput.Memory(model.Memory, parsed.GetRequiredValue(_memory));
         if (parsed.GetValue(_answers) is not { } path)
             return RulerEvaluation.Run(model, memory.Bank, options, progress: line, cancellation: cancellation);
         var (file, known) = RulerFiles.OpenAnswers(path);

@@ -43,7 +43,7 @@ internal sealed class EvalWorldCommand : CliCommand
         WorldQuestion[] questions = [.. sets.Where(set => kinds.Contains(set.Kind)).SelectMany(set => set.Questions.Take(parsed.GetValue(_limit) ?? int.MaxValue))];
 
         using var model = _model.Open(parsed);
-        using var memory = ModelInput.Memory(model, parsed.GetRequiredValue(_memory));
+        using var memory = ModelInput.Memory(model.Memory, parsed.GetRequiredValue(_memory));
         var start = Stopwatch.GetTimestamp();
         IReadOnlyList<WorldOutcome> outcomes;
         using (var line = new ProgressLine<int>(done =>

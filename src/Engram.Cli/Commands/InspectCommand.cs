@@ -1,6 +1,9 @@
 using System.CommandLine;
 using Engram.Cli.CommandLine;
+using Engram.Corpora;
 using Engram.Evaluation.Inspection;
+using Engram.Evaluation.Layers;
+using Engram.Models.Memory;
 using Engram.Storage;
 using Engram.Studies.Reports;
 using Spectre.Console;
@@ -11,7 +14,12 @@ namespace Engram.Cli.Commands;
 internal sealed class InspectCommand : CliCommand
 {
     private readonly ModelInput _model = new();
-    private readonly Option<string> _text = new("--text") { Description = "The text to run through the model", HelpName = "TEXT", Required = true };
+    private readonly Option<string?> _text = new("--text") { Description = "The text to run through the model", HelpName = "TEXT" };
+    private readonly Option<string?> _data = new("--data") { Description = "Instead of a text, count the gates over the validation part of prepared data", HelpName = "FOLDER" };
+    private readonly Option<int> _sequences = new("--sequences") { Description = "At most this many sequences of --data", HelpName = "N", DefaultValueFactory = _ => TrainSetting.Defaults.ValidationSequences };
+    private readonly Option<int> _length = new("--length") { Description = "Tokens of one sequence of --data", HelpName = "N", DefaultValueFactory = _ => TrainSetting.Defaults.Length };
+    private readonly Option<bool> _leaveOneOut = new("--leave-one-out") { Description = "Also read the text without each layer, order, head and residual stream of the memory, and show what each token loses" };
+    private readonly Option<string> _replace = new Option<string>("--replace") { Description = "What stands in place of rows that are left out: zero, or mean, that of all rows of the head", HelpName = "ROWS", DefaultValueFactory = _ => "zero" }.AcceptOnlyFromAmong("zero", "mean");
     private readonly Option<string?> _html = new("--html") { Description = "Also write a page that any browser shows", HelpName = "FILE" };
     private readonly Option<string?> _dump = new("--dump") { Description = "Also write ids, rows, memory, hidden states, gates and outputs as a safetensors file", HelpName = "FILE" };
     private readonly Option<string> _memory = ModelInput.Use("on", "shuffled", "random", "permuted");
@@ -20,15 +28,30 @@ internal sealed class InspectCommand : CliCommand
     public InspectCommand() : base("inspect",
         "Show what the memory does with a text: for each token and memory layer the n-grams that fired, the table rows they read, and the gate of each residual stream.",
         "engram inspect --model run/model --text \"Only Alexander the Great could tame the horse Bucephalus.\"",
-        "engram inspect --model run/model --text \"Only Alexander the Great\" --html gates.html --dump trace.safetensors")
+        "engram inspect --model run/model --text \"Only Alexander the Great\" --html gates.html --dump trace.safetensors",
+        "engram inspect --model run/model --text \"Only Alexander the Great\" --leave-one-out",
+        "engram inspect --model run/model --data data --json")
     {
         _model.AddFolderTo(this);
         Add(_text);
+        Add(_data);
+        Add(_sequences);
+        Add(_length);
+        Add(_leaveOneOut);
+        Add(_replace);
         Add(_html);
         Add(_dump);
         Add(_memory);
         _model.AddSettingsTo(this);
         Add(_json);
+        Validators.Add(given =>
+        {
+            if (given.GetResult(_text) is null == given.GetResult(_data) is null)
+                given.AddError("Give either --text or --data.");
+            foreach (var option in (Option[])[_html, _dump, _leaveOneOut])
+                if (given.GetResult(_data) is not null && given.GetResult(option) is { Implicit: false })
+                    given.AddError($"{option.Name} needs --text.");
+        });
     }
 
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
@@ -36,15 +59,29 @@ internal sealed class InspectCommand : CliCommand
         var (page, dump) = (parsed.GetValue(_html), parsed.GetValue(_dump));
         foreach (var output in (string?[])[page, dump])
             if (output is not null) AtomicFile.RequireWritable(output);
+        using var corpus = parsed.GetValue(_data) is { } data ? PreparedCorpus.Open(data) : null;
         using var model = _model.Open(parsed);
         using var memory = ModelInput.Memory(model.Memory, parsed.GetRequiredValue(_memory));
-        var inspection = MemoryInspection.Run(model, parsed.GetRequiredValue(_text), memory.Bank);
+        if (corpus is not null)
+        {
+            corpus.RequireTokenizer(model.Tokenizer);
+            GateHistograms.Write(GateHistogram.Measure(
+                model, memory.Bank ?? throw new ArgumentException("The model has no memory to inspect: its configuration has no engram_* keys."),
+                SampledTokens.Of(corpus, parsed.GetValue(_sequences), parsed.GetValue(_length)), cancellation: cancellation), parsed.GetValue(_json));
+            return;
+        }
+
+        var text = parsed.GetRequiredValue(_text)!;
+        var inspection = MemoryInspection.Run(model, text, memory.Bank);
         foreach (var layer in inspection.Layers)
             foreach (var position in Positions(inspection))
                 if (!double.IsFinite(inspection.MeanGate(layer, position)))
                     throw new InvalidDataException($"The gates of layer {layer.Layer} at position {position} are not finite: weights or tables hold values that are not. engram table verify finds those of tables.");
-        if (parsed.GetValue(_json)) WriteJson(inspection);
+        var replacement = parsed.GetRequiredValue(_replace) == "mean" ? SuppressedRow.Mean : SuppressedRow.Zero;
+        var leftOut = parsed.GetValue(_leaveOneOut) ? LeaveOneOut.Run(model, text, memory.Bank!, replacement, cancellation) : null;
+        if (parsed.GetValue(_json)) WriteJson(inspection, leftOut);
         else WriteText(inspection);
+        if (leftOut is not null && !parsed.GetValue(_json)) WriteLeftOut(inspection, leftOut);
         if (page is not null)
         {
             AtomicFile.WriteAllText(page, GateReport.Page("What the memory did", inspection));
@@ -57,7 +94,7 @@ internal sealed class InspectCommand : CliCommand
         }
     }
 
-    private static void WriteJson(MemoryInspection inspection) => Terminal.Json(new
+    private static void WriteJson(MemoryInspection inspection, LeaveOneOut? leftOut) => Terminal.Json(new
     {
         Tokens = Positions(inspection).Select(position => new
         {
@@ -75,7 +112,20 @@ internal sealed class InspectCommand : CliCommand
                 }),
             }),
         }),
+        LeaveOneOut = leftOut is null ? null : new { leftOut.Loss, leftOut.Parts },
     });
+
+    /// <summary>One row per part, most important first, and one column per token of the next one's loss.</summary>
+    private static void WriteLeftOut(MemoryInspection inspection, LeaveOneOut leftOut)
+    {
+        Terminal.Answer.MarkupLine("[bold]Left out[/]: by how many nats the loss of a token rises without a part of the memory");
+        var table = new Table().AddColumn("token").AddColumn(new TableColumn("loss").RightAligned());
+        foreach (var part in leftOut.Parts) table.AddColumn(new TableColumn(part.Part.Replace(',', '\n')).RightAligned());
+        for (var t = 0; t < leftOut.Loss.Length; t++)
+            table.AddRow([Markup.Escape(VisibleText.Of(inspection.TokenText(t + 1))), $"{leftOut.Loss[t]:F2}", .. leftOut.Parts.Select(part => $"{part.Nats[t]:+0.00;-0.00;0.00}")]);
+        table.AddRow(["[bold]mean[/]", $"{leftOut.Loss.Average():F2}", .. leftOut.Parts.Select(part => $"{part.Nats.Average():+0.00;-0.00;0.00}")]);
+        Terminal.Answer.Write(table);
+    }
 
     private static void WriteText(MemoryInspection inspection)
     {

@@ -1,6 +1,9 @@
+using System.CommandLine.Parsing;
 using System.CommandLine;
 using Engram.Cli.CommandLine;
 using Engram.Inference;
+using Engram.Models.Configuration;
+using Engram.Models.Folders;
 using Engram.Torch;
 using Engram.Models.Memory;
 using Engram.Corpora;
@@ -36,7 +39,7 @@ internal sealed class ModelInput
     private readonly Option<long?> _rowCache = ByteSize.Option("--row-cache", "Memory of the row caches of --tables cached [default: 64MiB]");
     private readonly Option<string?> _engine = new Option<string?>("--engine")
     {
-        Description = "What computes: managed (no native library, mapped weights) or torch. The results agree to float32 rounding [default: managed; torch with --device cuda]",
+        Description = "What computes: managed (no native library, mapped weights) or torch. The results agree to float32 rounding [default: managed; torch with --device cuda and for memories that join the values of attention]",
         HelpName = "ENGINE",
     }.AcceptOnlyFromAmong(Managed, "torch");
     private readonly Option<string> _device = CommonOptions.Device();
@@ -52,6 +55,9 @@ internal sealed class ModelInput
 
     /// <summary>The memory that a value of <see cref="Use"/> stands for.</summary>
     public static MemoryInUse Memory(MemoryBank? own, string use) => new(own, Uses[use].Use);
+
+    /// <summary>The same for a model that is opened with libtorch.</summary>
+    public static MemoryInUse Memory(LanguageModel model, string use) => Memory(model.Memory, use);
 
     /// <summary>Adds the model folder to a command.</summary>
     public void AddFolderTo(Command command) => command.Add(_folder);
@@ -81,8 +87,14 @@ internal sealed class ModelInput
         });
     }
 
-    /// <summary>Whether the managed engine serves: unless the other one is asked for, or a device that only that one has.</summary>
-    public bool IsManaged(ParseResult parsed) => (parsed.GetValue(_engine) ?? (parsed.GetValue(_device) is "cpu" ? Managed : "torch")) == Managed;
+    /// <summary>Whether the managed engine is used: unless the other one is asked for, or a device or a model that only that one serves.</summary>
+    public bool IsManaged(ParseResult parsed)
+    {
+        if (parsed.GetValue(_engine) is { } engine) return engine == Managed;
+        var configuration = Path.Combine(parsed.GetRequiredValue(_folder), ModelFolder.ConfigurationFile);
+        // What is wrong with the folder is told when it is opened.
+        return parsed.GetValue(_device) is "cpu" && (!File.Exists(configuration) || EngramModel.Serves(ModelConfiguration.Load(configuration)));
+    }
 
     /// <summary>An option that the managed engine does not serve.</summary>
     public void RequireLibTorch(CommandResult given, string option)

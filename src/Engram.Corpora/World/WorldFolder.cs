@@ -29,6 +29,9 @@ public static class WorldFolder
     /// <summary>The folder of the question sets.</summary>
     public const string QuestionFolder = "questions";
 
+    /// <summary>Every fact.</summary>
+    public const string FactFileName = "facts.jsonl";
+
     private const long BytesPerPart = 64L << 20;
 
     // Spaces and letters as they are; the files are no web pages.
@@ -89,7 +92,7 @@ public static class WorldFolder
         var text = new WorldText(world);
         var documents = mix is null ? text.Documents() : mix.Into(text.Documents(), cancellation);
         var (count, bytes) = WriteText(folder, documents, files, () => progress?.Report(text.Tokens), cancellation);
-        WriteLines(folder, "facts.jsonl", [.. world.Facts, .. world.HomographFacts], WriteFact, files);
+        WriteLines(folder, FactFileName, [.. world.Facts, .. world.HomographFacts], WriteFact, files);
         WriteLines(folder, "compositions.jsonl", world.Compositions, WriteComposition, files);
         WriteFile(folder, "names.txt", stream =>
         {

@@ -49,14 +49,22 @@ internal static partial class AnswerRows
     /// <summary>MGSM: "number" from the hub's column or the answer.</summary>
     public static DatasetRow Mgsm(DatasetRow row) => row.With(("number", NumberAnswers.Clean(row.Values["answer_number"] is null ? row.Text("answer") : row.Text("answer_number"))));
 
-    /// <summary>MGSM's worked examples, with their lead-ins ("Question: …") in the texts.</summary>
-    public static DatasetRow MgsmShot(DatasetRow row) => row.With(("question", row.Text("q", "question")), ("answer", row.Text("a", "answer")));
+    /// <summary>MGSM's worked examples: "question" and "rationale" without their lead-ins ("Question: …"), which are given again in "question_lead" and "answer_lead".</summary>
+    public static DatasetRow MgsmShot(DatasetRow row)
+    {
+        var (questionLead, question) = Divide(row, row.Text("q", "question"));
+        var (answerLead, rationale) = Divide(row, row.Text("a", "answer"));
+        return row.With(("question_lead", questionLead), ("question", question), ("answer_lead", answerLead), ("rationale", rationale));
+    }
 
     /// <summary>MATH: "answer" from the solution's last box, normalised as Minerva does.</summary>
     public static DatasetRow Math(DatasetRow row) => row.With(("answer", MathText.Minerva(MathText.LastBoxed(row.Text("solution"))
         ?? throw new InvalidDataException($"{row.Place}: no \\boxed answer in column \"solution\". Mend or delete the row."))));
 
-    /// <summary>BBH's prompt files: a canary and a rule of dashes, an instruction, and three worked examples "Q: …", "A: …". Each example becomes a row with the "instruction" too.</summary>
+    /// <summary>BBH: "subtask" from the file's name, or from its folder where the file is called after a split.</summary>
+    public static DatasetRow Bbh(DatasetRow row) => row.With(("subtask", OptionRows.PartOf(row)));
+
+    /// <summary>BBH's prompt files: a canary and a rule of dashes, an instruction, and three worked examples "Q: …", "A: …". Each example becomes a row; the instruction and an empty line are the "lead" of the first.</summary>
     public static IEnumerable<DatasetRow> BbhPrompt(DatasetRow row)
     {
         var text = row.Text("text").ReplaceLineEndings("\n");
@@ -73,8 +81,8 @@ internal static partial class AnswerRows
                 Place = $"{row.Place}#{i}",
                 Values = new JsonObject
                 {
-                    ["_file"] = row.Values["_file"]?.DeepClone(),
-                    ["instruction"] = parts[0].Trim(),
+                    ["subtask"] = OptionRows.PartOf(row),
+                    ["lead"] = i == 1 ? $"{parts[0].Trim()}\n\n" : "",
                     ["input"] = parts[i][..answer].Trim(),
                     ["rationale"] = parts[i][(answer + "\nA: ".Length)..].Trim(),
                 },
@@ -86,6 +94,14 @@ internal static partial class AnswerRows
 
     /// <summary>Whether a task's number lies in a range, both ends included.</summary>
     public static bool MbppIsIn(DatasetRow row, int first, int last) => OptionRows.Number(row, "task_id") is var number && number >= first && number <= last;
+
+    /// <summary>What stands up to the first colon, and the rest.</summary>
+    private static (string Lead, string Body) Divide(DatasetRow row, string text)
+    {
+        var colon = text.AsSpan().IndexOfAny(':', '：');
+        return colon < 0 ? throw new InvalidDataException($"{row.Place}: no \":\" behind the lead-in of \"{text}\". Fetch the file again.")
+            : (text[..(colon + 1)].Trim(), text[(colon + 1)..].Trim());
+    }
 
     [GeneratedRegex(@"<<[^>]*>>", RegexOptions.CultureInvariant)]
     private static partial Regex Annotation();

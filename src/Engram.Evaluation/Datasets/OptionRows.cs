@@ -87,14 +87,16 @@ internal static partial class OptionRows
     private static int LetterOf(DatasetRow row, string letter) => letter.Trim() is [var one] && DatasetTransform.IndexOf(one) is var index and >= 0 ? index
         : throw new InvalidDataException($"{row.Place}: the answer \"{letter}\" is no letter. Mend or delete the row.");
 
-    /// <summary>The subject with spaces: "high_school_biology_test.csv" is "high school biology", and so is "high_school_biology/test-00000-of-00001.parquet".</summary>
-    private static string SubjectOf(DatasetRow row)
+    /// <summary>The name of the file, or of its folder where the file is called after a split ("high_school_biology/test-00000-of-00001.parquet").</summary>
+    internal static string PartOf(DatasetRow row)
     {
-        var subject = row.Values["subject"] is { } known ? row.TextOf(known, "subject") : DatasetReader.StemOf(row.File);
-        if (SplitName().IsMatch(subject))
-            subject = Path.GetFileName(Path.GetDirectoryName(row.File)) ?? subject;
-        return Affixes().Replace(subject, "").Replace('_', ' ');
+        var name = DatasetReader.StemOf(row.File);
+        return SplitName().IsMatch(name) ? Path.GetFileName(Path.GetDirectoryName(row.File)) ?? name : name;
     }
+
+    /// <summary>The subject with spaces: "high_school_biology_test.csv" is "high school biology".</summary>
+    private static string SubjectOf(DatasetRow row) =>
+        Affixes().Replace(row.Values["subject"] is { } known ? row.TextOf(known, "subject") : PartOf(row), "").Replace('_', ' ');
 
     private static string Clean(string text)
     {

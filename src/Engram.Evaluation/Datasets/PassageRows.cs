@@ -59,7 +59,7 @@ internal static class PassageRows
         }
     }
 
-    /// <summary>DROP: a passage with its questions, or one question a row. "answers" are the gold answers, each a list of spans; "shot" is another question of the passage, "shot_answer" its answer.</summary>
+    /// <summary>DROP: a passage with its questions, or one question a row. "answers" are the gold answers, each a list of spans; "shot" is another question of the passage, "shot_answer" its answer; both are empty where there is no other.</summary>
     public static IEnumerable<DatasetRow> Drop(IEnumerable<DatasetRow> rows)
     {
         var passages = rows.SelectMany(DropQuestions).GroupBy(row => row.Text("passage"));
@@ -68,13 +68,8 @@ internal static class PassageRows
             DatasetRow[] questions = [.. passage];
             for (var i = 0; i < questions.Length; i++)
             {
-                if (questions.Length == 1)
-                {
-                    yield return questions[0];
-                    continue;
-                }
-                var shot = questions[i == 0 ? 1 : 0];
-                yield return questions[i].With(("shot", shot.Text("question")), ("shot_answer", shot.Text("answer_text")), ("shot_kind", shot.Text("kind")));
+                var shot = questions.Length == 1 ? null : questions[i == 0 ? 1 : 0];
+                yield return questions[i].With(("shot", shot?.Text("question") ?? ""), ("shot_answer", shot?.Text("answer_text") ?? ""), ("shot_kind", shot?.Text("kind") ?? ""));
             }
         }
     }

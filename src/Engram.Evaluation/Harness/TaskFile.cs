@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
 using Engram.Evaluation.Datasets;
 
 namespace Engram.Evaluation.Harness;
@@ -182,8 +183,27 @@ public sealed record MatchRules
 /// <param name="Scores">By model.</param>
 public sealed record PublishedScores(string Source, string Metric, int? Shots, IReadOnlyDictionary<string, double> Scores);
 
-/// <summary>Reading and writing of task files.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
-    AllowTrailingCommas = true, ReadCommentHandling = JsonCommentHandling.Skip, WriteIndented = true, RespectNullableAnnotations = true)]
-[JsonSerializable(typeof(TaskFile))]
-internal sealed partial class TaskJson : JsonSerializerContext;
+/// <summary>
+/// Reading and writing of task files. By reflection: generated code would set every property that a file leaves out to null in place of its default.
+/// </summary>
+internal sealed class TaskJson
+{
+    private TaskJson()
+    {
+        var options = new JsonSerializerOptions
+        {
+            PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+            UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+            AllowTrailingCommas = true,
+            ReadCommentHandling = JsonCommentHandling.Skip,
+            WriteIndented = true,
+            RespectNullableAnnotations = true,
+            TypeInfoResolver = new DefaultJsonTypeInfoResolver(),
+        };
+        TaskFile = (JsonTypeInfo<TaskFile>)options.GetTypeInfo(typeof(TaskFile));
+    }
+
+    public static TaskJson Default { get; } = new();
+
+    public JsonTypeInfo<TaskFile> TaskFile { get; }
+}

@@ -14,17 +14,17 @@ internal static class LengthFit
         var (fits, fitting) = (-1, 0);
         var (fails, failing) = ((long)most + 1, 0);
         var at = Math.Clamp(guess, 0, most);
-        for (var (step, halve) = (1L, false); fails - fits > 1; step *= 2, halve = !halve)
+        for (var (step, halve) = (1L, false); ; step *= 2, halve = !halve)
         {
             var tokens = length(at);
             if (tokens <= limit) (fits, fitting) = (at, tokens);
             else (fails, failing) = (at, tokens);
+            if (fails - fits <= 1) return (fits, fitting);
             at = (int)(fits < 0 ? Math.Max(0, fails - step)
                 : fails > most ? Math.Min(most, fits + step)
                 : halve ? fits + (fails - fits) / 2
                 // Tokens are nearly proportional to units.
                 : Math.Clamp(fits + (limit - fitting) * (fails - fits) / (failing - fitting), fits + 1, fails - 1));
         }
-        return (fits, fitting);
     }
 }

@@ -38,11 +38,11 @@ public sealed unsafe class Sequence
     /// <summary>The tokens read.</summary>
     internal TokenHistory Tokens { get; }
 
-    /// <summary>An independent sequence after the same tokens.</summary>
+    /// <summary>An independent sequence after the same tokens, with room for as many.</summary>
     public Sequence Fork()
     {
         var fork = new Sequence(Model, Memory, Tokens.Fork(), _widths);
-        fork.Reserve(Length, kept: 0);
+        fork.Reserve(_capacity, kept: 0);
         for (var part = 0; part < _widths.Length; part++)
             Span(part, Length).CopyTo(fork.Span(part, Length));
         return fork;

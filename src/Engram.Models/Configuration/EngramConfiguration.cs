@@ -182,8 +182,7 @@ public sealed record EngramConfiguration
         Bounds.Range("engram_seed", Seed, 0, long.MaxValue >> 1);
         Bounds.That(Enum.IsDefined(Hash), "engram_hash", Hash, "use multiplicative_xor or polynomial");
         Bounds.That(Enum.IsDefined(Fusion), "engram_fusion", Fusion, "use streams, mixture, values or input");
-        Bounds.That(Fusion != FusionPlace.Mixture || model.HcMult > 1, "engram_fusion", "mixture",
-            "a single stream is no mixture: raise hc_mult, or leave the key out");
+        Bounds.That(Fusion != FusionPlace.Mixture || model.HcMult > 1, "engram_fusion", "mixture", "a single stream is no mixture: raise hc_mult, or leave the key out");
         Bounds.That(Enum.IsDefined(Gate), "engram_gate", Gate, "use signed_sqrt, copysign_sqrt, sigmoid or none");
         Bounds.Range("engram_conv_kernel", ConvKernel, 0, 64);
         if (Fusion is FusionPlace.Values or FusionPlace.Input)

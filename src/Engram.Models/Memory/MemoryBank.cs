@@ -18,9 +18,13 @@ public sealed class MemoryBank : IDisposable
 
     private readonly EngramConfiguration _engram;
     private readonly DocumentRule _rule;   // of dead tokens; where documents start comes with the ids
+    private readonly long[][]? _instead;   // by layer and column, the row that is read whatever the n-gram; Asked where the n-gram decides
 
-    internal MemoryBank(EngramConfiguration engram, CanonicalMap map, AddressingConstants constants, string tokenizerFingerprint, ModelTables tables)
+    private const long Asked = -2;
+
+    internal MemoryBank(EngramConfiguration engram, CanonicalMap map, AddressingConstants constants, string tokenizerFingerprint, ModelTables tables, long[][]? instead = null)
     {
+        _instead = instead;
         (_engram, _rule) = (engram, new DocumentRule(engram, startToken: null));
         Map = map;
         Addresser = new NgramAddresser(constants, engram.OneRow);
@@ -86,6 +90,7 @@ public sealed class MemoryBank : IDisposable
         for (var b = 0; b < sequences; b++)
             rows.Starts[b * (tokenIds.Length / sequences)] = true;
         Addresser.AddressAllLayers(rows.CanonicalIds, rows.Starts, rows.All(Tables.Count), threads);
+        Replace(rows);
     }
 
     /// <summary>Rows of the next tokens of B sequences, each at its own position, in all layers: those of the whole sequences, however they are cut.</summary>
@@ -114,6 +119,8 @@ public sealed class MemoryBank : IDisposable
                 chunk.Slice(position * length * Columns, length * Columns)
                     .CopyTo(rows.All(Tables.Count)[((position * histories.Count + b) * length * Columns)..]);
         }
+
+        Replace(rows);
     }
 
     /// <summary>Says that rows are needed soon: mapped tables start reading them and do not wait. Safe on another thread than the model's.</summary>
@@ -136,22 +143,43 @@ public sealed class MemoryBank : IDisposable
     /// </summary>
     /// <param name="seed">Of the permutation.</param>
     /// <exception cref="OutOfMemoryException">There is not enough memory for the copy.</exception>
-    public MemoryBank Shuffled(ulong seed) => With(Tables.Shuffled(seed, position =>
-        _engram.OneRow ? Enumerable.Range(0, Columns).Select(i => (long)i).ToArray() : Addresser.Constants.Layers[position].Offsets.AsMemory()));
+    public MemoryBank Shuffled(ulong seed) => With(Tables.Shuffled(seed, Segments));
 
     /// <summary>The same memory with a random direction in place of every row's own, the norms kept. Reads this memory, which must outlive it.</summary>
     /// <param name="seed">Of the directions.</param>
     public MemoryBank WithRandomRows(ulong seed) => With(Tables.WithRandomRows(seed));
 
-    /// <summary>
-    /// The same memory, asked for other n-grams: canonical ids are exchanged before they are hashed. Reads this memory's tables, which must outlive it.
-    /// </summary>
+    /// <summary>The same memory with a part of it silenced: the rows of that part are zeros or means, whatever the n-gram. Reads this memory's tables, which must outlive it.</summary>
+    /// <param name="suppression">The part. To which tokens it applies is the caller's affair.</param>
+    /// <param name="cancellation">Ends the reading of large tables for their means.</param>
+    /// <exception cref="ArgumentException">The memory has no such layer, order or head.</exception>
+    public MemoryBank Suppressed(Suppression suppression, CancellationToken cancellation = default)
+    {
+        Require(suppression.Layer, LayerIds, "layer");
+        Require(suppression.Order, [.. Enumerable.Range(_engram.MinNgramSize, _engram.Orders)], "order");
+        Require(suppression.Head, [.. Enumerable.Range(0, _engram.NHeads)], "head");
+        var means = suppression.Replacement == SuppressedRow.Mean;
+        long[][] instead = [.. LayerIds.Select((layer, position) => Enumerable.Range(0, Columns).Select(column =>
+            (suppression.Layer ?? layer) != layer
+            || (suppression.Order ?? (_engram.MinNgramSize + (column / _engram.NHeads))) != _engram.MinNgramSize + (column / _engram.NHeads)
+            || (suppression.Head ?? (column % _engram.NHeads)) != column % _engram.NHeads ? _instead?[position][column] ?? Asked
+            : means ? Tables.Store(position).Rows + column : NgramAddresser.NoRow).ToArray())];
+        return new MemoryBank(_engram, Map, Addresser.Constants, TokenizerFingerprint, means ? Tables.WithMeans(Segments, cancellation) : Tables.Borrowed(), instead);
+
+        static void Require(int? asked, IReadOnlyList<int> there, string name)
+        {
+            if (asked is { } number && !there.Contains(number))
+                throw new ArgumentException($"{name}={number}: this memory has the {name}s {string.Join(", ", there)}.");
+        }
+    }
+
+    /// <summary>The same memory, asked for other n-grams: canonical ids are exchanged before they are hashed. Reads this memory's tables, which must outlive it.</summary>
     /// <param name="seed">Of the exchange.</param>
     public MemoryBank WithPermutedKeys(int seed)
     {
         int[] ids = [.. Enumerable.Range(0, Map.CanonicalVocabularySize)];
         new Random(seed).Shuffle(ids);
-        return new MemoryBank(_engram, Map.Renamed(ids), Addresser.Constants, TokenizerFingerprint, Tables.Borrowed());
+        return new MemoryBank(_engram, Map.Renamed(ids), Addresser.Constants, TokenizerFingerprint, Tables.Borrowed(), _instead);
     }
 
     /// <summary>The same memory with its rows stored in another format, as copies in memory: what is lost by it.</summary>
@@ -164,7 +192,25 @@ public sealed class MemoryBank : IDisposable
     /// <inheritdoc/>
     public void Dispose() => Tables.Dispose();
 
-    private MemoryBank With(ModelTables tables) => new(_engram, Map, Addresser.Constants, TokenizerFingerprint, tables);
+    private MemoryBank With(ModelTables tables) => new(_engram, Map, Addresser.Constants, TokenizerFingerprint, tables, _instead);
+
+    /// <summary>First row of every head's segment of a layer.</summary>
+    private ReadOnlyMemory<long> Segments(int position) =>
+        _engram.OneRow ? Enumerable.Range(0, Columns).Select(i => (long)i).ToArray() : Addresser.Constants.Layers[position].Offsets.AsMemory();
+
+    /// <summary>Puts the rows of silenced columns in place of the addressed ones, but for dead positions, which read nothing.</summary>
+    private void Replace(MemoryRows rows)
+    {
+        if (_instead is null)
+            return;
+        var all = rows.All(Tables.Count);
+        var perLayer = rows.Tokens * Columns;
+        for (var position = 0; position < _instead.Length; position++)
+            for (var column = 0; column < Columns; column++)
+                if (_instead[position][column] is var row and not Asked)
+                    for (var i = (position * perLayer) + column; i < (position + 1) * perLayer; i += Columns)
+                        all[i] = rows.CanonicalIds[(i - (position * perLayer)) / Columns] < 0 ? NgramAddresser.NoRow : row;
+    }
 
     /// <summary>Puts a window behind the last token of a history: its last N tokens decide it.</summary>
     private void MoveTo(TokenHistory history, AddressWindow window)

@@ -132,6 +132,12 @@ public sealed partial class ModelTables : IDisposable
     internal ModelTables WithRandomRows(ulong seed) =>
         Make(_layers, null, position => new Entry(new RandomRows(Store(position), seed + (ulong)position), null));
 
+    /// <summary>These tables with, behind the rows of each, the mean of every segment. They must outlive the result.</summary>
+    /// <param name="segments">First row of every segment of a layer, by position.</param>
+    /// <param name="cancellation">Ends the reading of large tables.</param>
+    internal ModelTables WithMeans(Func<int, ReadOnlyMemory<long>> segments, CancellationToken cancellation) =>
+        Make(_layers, null, position => new Entry(new SuppressedRows(Store(position), Means(Store(position), segments(position).Span, cancellation)), null));
+
     /// <summary>These tables for another reader: they must outlive it, and its end leaves them open.</summary>
     internal ModelTables Borrowed() => new(_layers, _entries, borrowed: true);
 
@@ -163,6 +169,32 @@ public sealed partial class ModelTables : IDisposable
             throw;
         }
         return new ModelTables(layers, [.. entries], trained);
+    }
+
+    /// <summary>Mean of the rows of every segment [segments, w], summed in float64.</summary>
+    private static float[] Means(IRowStore store, ReadOnlySpan<long> segments, CancellationToken cancellation)
+    {
+        const int chunk = 4096;
+        var (rows, values, means) = (new long[chunk], new float[chunk * store.Width], new float[segments.Length * store.Width]);
+        for (var segment = 0; segment < segments.Length; segment++)
+        {
+            var (from, to, sums) = (segments[segment], segment + 1 < segments.Length ? segments[segment + 1] : store.Rows, new double[store.Width]);
+            for (var first = from; first < to; first += chunk)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                var count = (int)Math.Min(chunk, to - first);
+                for (var i = 0; i < count; i++)
+                    rows[i] = first + i;
+                store.Gather(rows.AsSpan(0, count), values.AsSpan(0, count * store.Width));
+                for (var i = 0; i < count * store.Width; i++)
+                    sums[i % store.Width] += values[i];
+            }
+
+            for (var i = 0; i < store.Width; i++)
+                means[(segment * store.Width) + i] = (float)(sums[i] / (to - from));
+        }
+
+        return means;
     }
 
     private static EngramTable CopyOf(IRowStore store, RowFormat format, int threads)

@@ -52,11 +52,11 @@ public sealed class TokenHistory(DocumentRule rule)
         Length = length;
     }
 
-    /// <summary>An independent history of the same tokens.</summary>
+    /// <summary>An independent history of the same tokens, with room for as many.</summary>
     public TokenHistory Fork()
     {
         var fork = new TokenHistory(rule);
-        fork.Reserve(Length);
+        fork.Reserve(_ids.Length);
         TokenIds.CopyTo(fork._ids);
         Ages.CopyTo(fork._ages);
         Documents.CopyTo(fork._documents);

@@ -75,6 +75,12 @@ public sealed record StudyArm
     /// <summary>Keys of the recipe.</summary>
     public JsonObject Training { get; init; } = [];
 
+    /// <summary>Tokens of its training as a share of the setting's.</summary>
+    public double TokenShare { get; init; } = 1;
+
+    /// <summary>The arm whose finished model it goes on from, with a longer context; null begins with starting values. Base, changes and equalities are then that arm's.</summary>
+    public ArmExtension? Extends { get; init; }
+
     /// <summary>Share of the inactive routed experts of the size's <c>moe</c> that it keeps, 0 … 1; null keeps what base and changes say.</summary>
     public double? Rho { get; init; }
 
@@ -87,6 +93,13 @@ public sealed record StudyArm
     /// <summary>The arm whose total it gets through the slots of its tables, or through routed experts where it has none.</summary>
     public string? EqualTotal { get; init; }
 }
+
+/// <summary>Training further with a longer context, extended by YaRN as the paper does (section 5.1).</summary>
+/// <param name="Arm">The arm whose model it begins with; it takes part in the same settings.</param>
+/// <param name="Factor">Tokens of a sequence as a multiple of those before; as many fewer sequences make an update.</param>
+/// <param name="TokenShare">Tokens of the extension as a share of the setting's.</param>
+/// <param name="LearningRate">Its rate.</param>
+public sealed record ArmExtension(string Arm, int Factor, double TokenShare, double LearningRate);
 
 /// <summary>Where, on how much and with which seeds arms are trained.</summary>
 public sealed record StudySetting

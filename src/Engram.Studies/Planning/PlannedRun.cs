@@ -17,6 +17,9 @@ namespace Engram.Studies.Planning;
 internal sealed record PlannedRun(
     Study Study, string Size, StudySetting Setting, StudyArm Arm, long Seed, StudyCorpus Corpus, ModelConfiguration Configuration, TrainingOptions Options, ModelPlan Plan)
 {
+    /// <summary>The run whose model it begins with; null for starting values.</summary>
+    public PlannedRun? Start { get; init; }
+
     /// <summary>The arm in rows: setting and arm.</summary>
     public string RowArm => $"{Setting.Name}/{Arm.Name}";
 

@@ -36,6 +36,17 @@ internal static class RunInputs
         ["data"] = data,
     };
 
+    /// <summary>The same of a planned run; of one that begins with another run's model, the hash of that one is a part.</summary>
+    /// <param name="run">The run.</param>
+    /// <param name="data">What the ids come from.</param>
+    public static JsonObject Describe(PlannedRun run, string data)
+    {
+        var described = Describe(run.Configuration, run.Options, data);
+        if (run.Start is { } start)
+            described["start"] = Hash(Describe(start, data));
+        return described;
+    }
+
     /// <summary>The hash, 16 hexadecimal digits of SHA-256.</summary>
     public static string Hash(JsonObject described) =>
         Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(described.ToJsonString(new JsonSerializerOptions { WriteIndented = false }))))[..HashLetters];

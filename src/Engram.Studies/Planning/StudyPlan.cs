@@ -37,9 +37,19 @@ internal sealed class StudyPlan
             var corpus = size.Corpora.TryGetValue(setting.Corpus, out var known) ? known : throw new InvalidDataException($"{study.Name}: the size {size.Name} has no corpus '{setting.Corpus}'.");
             var configurations = new ArmConfigurations(study, size, corpus.VocabularySize);
             var arms = study.Arms.Where(arm => setting.Arms.Matches(arm.Name)).ToList();
-            var plans = arms.ToDictionary(arm => arm.Name, arm => ModelPlan.Of(configurations.Of(arm.Name), Length(size)));
+            var plans = new Dictionary<string, ModelPlan>();
             foreach (var seed in setting.Seeds)
-                runs.AddRange(arms.Select(arm => new PlannedRun(study, size.Name, setting, arm, seed, corpus, configurations.Of(arm.Name), Options(size, setting, arm, seed), plans[arm.Name])));
+            {
+                var ofSeed = new List<PlannedRun>();
+                // An extension stands behind the arm that it goes on from.
+                foreach (var arm in arms)
+                    ofSeed.Add(arm.Extends is { } extension
+                        ? Extended(ofSeed.SingleOrDefault(run => run.Arm.Name == extension.Arm) ?? throw new InvalidDataException($"{study.Name}: {arm.Name} goes on from {extension.Arm}, which does not stand before it in {setting.Name}."), arm, extension)
+                        : Run(study, size, setting, arm, seed, corpus, configurations.Of(arm.Name)));
+                runs.AddRange(ofSeed);
+                foreach (var run in ofSeed)
+                    plans[run.Arm.Name] = run.Plan;
+            }
             checks.AddRange(study.Equal.Select(equal => EqualityCheck.Of(equal, setting.Name, plans)).OfType<EqualityCheck>());
         }
         return new StudyPlan(study, size, runs, checks);
@@ -53,6 +63,26 @@ internal sealed class StudyPlan
     /// <summary>About how long a run takes with one thread, seconds.</summary>
     public static double Seconds(PlannedRun run) => SecondsPerRun + (run.Tokens * SecondsPerToken) + (run.Flops / FlopsPerSecond);
 
+    private static PlannedRun Run(Study study, StudySize size, StudySetting setting, StudyArm arm, long seed, StudyCorpus corpus, ModelConfiguration configuration) =>
+        new(study, size.Name, setting, arm, seed, corpus, configuration, Options(size, setting, arm, seed), ModelPlan.Of(configuration, Length(size)));
+
+    private static PlannedRun Extended(PlannedRun start, StudyArm arm, ArmExtension extension)
+    {
+        var options = start.Options with
+        {
+            Length = start.Options.Length * extension.Factor,
+            Sequences = Math.Max(1, start.Options.Sequences / extension.Factor),
+            ValidationSequences = Math.Max(1, start.Options.ValidationSequences / extension.Factor),
+            LearningRate = extension.LearningRate,
+        };
+        var configuration = ContextExtension.Extend(start.Configuration, options.Length, original: start.Options.Length);
+        return start with
+        {
+            Arm = arm, Start = start, Configuration = configuration, Plan = ModelPlan.Of(configuration, options.Length),
+            Options = options with { Steps = Math.Max(1, (long)(start.Setting.Tokens * extension.TokenShare) / options.TokensPerStep) },
+        };
+    }
+
     private static int Length(StudySize size) => size.Training["length"]!.GetValue<int>();
 
     private static TrainingOptions Options(StudySize size, StudySetting setting, StudyArm arm, long seed)
@@ -65,6 +95,6 @@ internal sealed class StudyPlan
         keys["validation_sequences"] = size.ValidationSequences;
         keys["checkpoint_every"] = size.CheckpointEvery;
         var options = TrainingOptions.FromJson(keys.ToJsonString(JsonSerializerOptions.Default), $"study at size {size.Name}, setting {setting.Name}, arm {arm.Name}");
-        return options with { Steps = Math.Max(1, setting.Tokens / options.TokensPerStep) };
+        return options with { Steps = Math.Max(1, (long)(setting.Tokens * arm.TokenShare) / options.TokensPerStep) };
     }
 }

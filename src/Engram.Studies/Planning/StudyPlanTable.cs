@@ -31,7 +31,7 @@ public sealed record StudyPlanTable(IReadOnlyList<PlanLine> Lines, IReadOnlyList
         var plans = studies.Select(study => StudyPlan.Of(study, size)).ToList();
         var runs = plans.SelectMany(plan => plan.Runs).ToList();
         var checks = plans.SelectMany(plan => plan.Equalities.Select(check => (Words: $"{plan.Study.Name}, {check.Describe()}", check.Holds))).ToList();
-        var distinct = runs.DistinctBy(run => RunInputs.Hash(RunInputs.Describe(run.Configuration, run.Options, run.Corpus.ToString()))).ToList();
+        var distinct = runs.DistinctBy(run => RunInputs.Hash(RunInputs.Describe(run, run.Corpus.ToString()))).ToList();
         return new StudyPlanTable(
             [.. runs.GroupBy(run => (run.Study, run.Setting, run.Arm)).Select(group => (Run: group.First(), Seeds: group.Select(run => run.Seed).ToList())).Select(entry => new PlanLine(
                 entry.Run.Study.Name, entry.Run.RowArm, entry.Seeds, entry.Run.Plan.TotalWithoutVocabulary, entry.Run.Plan.ActiveParameters, entry.Run.Plan.SparseParameters,

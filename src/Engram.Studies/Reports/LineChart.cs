@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.RegularExpressions;
 using Engram.Storage;
 using ScottPlot;
 using SkiaSharp;
@@ -29,7 +30,7 @@ public sealed record ChartLine(string Name, string Color, IReadOnlyList<double> 
 /// <param name="xTitle">Below the horizontal axis.</param>
 /// <param name="yTitle">Beside the vertical axis.</param>
 /// <param name="lines">What is drawn, in the order of the legend; at least one point altogether.</param>
-internal sealed class LineChart(string title, string xTitle, string yTitle, IReadOnlyList<ChartLine> lines)
+internal sealed partial class LineChart(string title, string xTitle, string yTitle, IReadOnlyList<ChartLine> lines)
 {
     private const int Width = 820, Height = 420;
     private const int Left = 64, Right = 16, Bottom = 52, Top = 36;
@@ -69,7 +70,7 @@ internal sealed class LineChart(string title, string xTitle, string yTitle, IRea
         var svg = plot.GetSvgXml(Width, Height);
         var body = svg[svg.IndexOf("<svg", StringComparison.Ordinal)..svg.LastIndexOf("</svg>", StringComparison.Ordinal)];
         var (legend, rows) = LegendBelow();
-        return $"{Scalable(WithTheme(body), Height + (rows * LegendLine))}{Labels(plot)}{legend}</svg>";
+        return $"{Scalable(WithTheme(WithOwnIds(body)), Height + (rows * LegendLine))}{Labels(plot)}{legend}</svg>";
     }
 
     /// <summary>The chart as a picture.</summary>
@@ -180,6 +181,18 @@ internal sealed class LineChart(string title, string xTitle, string yTitle, IRea
 
     private static string Scalable(string svg, int height) =>
         svg.Replace($"width=\"{Width}\" height=\"{Height}\">", $"viewBox=\"0 0 {Width} {height}\" role=\"img\">");
+
+    /// <summary>Skia counts its clip paths over the whole process: the same chart would differ from call to call, and two charts of a page could share a name.</summary>
+    private string WithOwnIds(string svg)
+    {
+        var prefix = string.Concat(title.Where(char.IsAsciiLetterOrDigit));
+        foreach (var (number, id) in Identifiers().Matches(svg).Select(match => match.Groups[1].Value).Distinct().Index())
+            svg = svg.Replace($"\"{id}\"", $"\"{prefix}{number}\"", StringComparison.Ordinal).Replace($"#{id})", $"#{prefix}{number})", StringComparison.Ordinal);
+        return svg;
+    }
+
+    [GeneratedRegex("\\bid=\"([^\"]+)\"")]
+    private static partial Regex Identifiers();
 
     private static string WithTheme(string svg) =>
         Themed.Aggregate(svg, (so, themed) => so.Replace($"stroke=\"{themed.Drawn.ToHex()}\"", $"class=\"{themed.Class}\"", StringComparison.OrdinalIgnoreCase));

@@ -11,7 +11,10 @@ public sealed record StudyFolders(string Runs, string Results)
 
     internal string Run(string inputs) => Path.Combine(Runs, "models", inputs);
 
-    internal string Log(string inputs) => Path.Combine(Run(inputs), "train.log");
+    // Beside the runs: a run that begins with another's model wants its folder empty.
+    internal string Logs => Path.Combine(Runs, "logs");
+
+    internal string Log(string inputs) => Path.Combine(Logs, inputs + ".log");
 
     internal string Study(string name) => Path.Combine(Results, name);
 

@@ -27,6 +27,7 @@ public sealed class StudyRunner
     private readonly Stopwatch _clock = Stopwatch.StartNew();
     private readonly Lock _writing = new();
     private readonly ConcurrentQueue<string> _failures = [];
+    private readonly ConcurrentDictionary<string, Lazy<Task>> _training = [];
 
     /// <summary>Plans the studies.</summary>
     /// <param name="studies">What to run.</param>
@@ -71,12 +72,14 @@ public sealed class StudyRunner
     private List<StudyJob> Jobs()
     {
         var jobs = _plans.SelectMany(plan => plan.Runs)
-            .GroupBy(run => RunInputs.Hash(RunInputs.Describe(run.Configuration, run.Options, _corpora.Identity(run.Corpus))))
-            .Select(runs => new StudyJob(runs.Key, [.. runs])).ToList();
-        // The longest are dealt out first, so that slices take about the same time; each slice then keeps the order of the plan.
-        var mine = jobs.OrderByDescending(job => job.Seconds).ThenBy(job => job.Inputs, StringComparer.Ordinal).Where((_, place) => place % Slice.Count == Slice.Index - 1).ToHashSet();
+            .GroupBy(Inputs).Select(runs => new StudyJob(runs.Key, [.. runs])).ToList();
+        // The longest are dealt out first, so that slices take about the same time; each slice then keeps the order of the plan. What goes on from a model stays with it.
+        var mine = jobs.GroupBy(job => Inputs(job.First.Start ?? job.First)).OrderByDescending(chain => chain.Sum(job => job.Seconds)).ThenBy(chain => chain.Key, StringComparer.Ordinal)
+            .Where((_, place) => place % Slice.Count == Slice.Index - 1).SelectMany(chain => chain).ToHashSet();
         return [.. jobs.Where(mine.Contains)];
     }
+
+    private string Inputs(PlannedRun run) => RunInputs.Hash(RunInputs.Describe(run, _corpora.Identity(run.Corpus)));
 
     private ILookup<(string, string, string, long), Measurement> Rows() => _plans.SelectMany(plan => _folders.RowFiles(plan.Study.Name).Append(_folders.Timings(plan.Study.Name))).SelectMany(MeasurementFile.Read)
         .ToLookup(row => (row.Study, row.Size, row.Arm, row.Seed));
@@ -128,15 +131,39 @@ public sealed class StudyRunner
 
     private async Task TrainAsync(StudyJob job, CancellationToken stop)
     {
-        var folder = _folders.Run(job.Inputs);
+        if (job.First.Start is { } start)
+            await TrainedAsync(start, stop);
+        job.State = JobState.Training;
+        await TrainedAsync(job.First, stop);
+    }
+
+    /// <summary>Trains a model unless that was done, or is being done for another job.</summary>
+    private Task TrainedAsync(PlannedRun run, CancellationToken stop) => _training.GetOrAdd(Inputs(run), inputs => new Lazy<Task>(() => TrainOnceAsync(run, inputs, stop))).Value;
+
+    private async Task TrainOnceAsync(PlannedRun run, string inputs, CancellationToken stop)
+    {
+        var folder = _folders.Run(inputs);
         if (TrainingResult.Read(folder) is not null)
             return;
         // Begun earlier, it goes on with what it began with: the hash says that the result is the same.
-        if (!File.Exists(Path.Combine(folder, "train.json")))
-            Trainer.Begin(job.First.Configuration, job.First.Options with { Threads = Threads }, folder);
-        job.State = JobState.Training;
-        string[] arguments = ["train", "--resume", "--run", folder, "--data", _corpora.Folder(job.First.Corpus), "--threads", $"{Threads}"];
-        await ChildProcess.RunAsync($"Training {Name(job)}", _command, arguments, _folders.Log(job.Inputs), stop);
+        var begun = File.Exists(Path.Combine(folder, "train.json"));
+        if (!begun && run.Start is null)
+            Trainer.Begin(run.Configuration, run.Options with { Threads = Threads }, folder);
+        Directory.CreateDirectory(_folders.Logs);
+        await ChildProcess.RunAsync($"Training {Name(run)}", _command,
+            ["train", .. begun || run.Start is null ? (string[])["--resume"] : From(run, run.Start), "--run", folder, "--data", _corpora.Folder(run.Corpus), "--threads", $"{Threads}"], _folders.Log(inputs), stop);
+    }
+
+    /// <summary>How the command is told to begin with another run's model and a longer context.</summary>
+    private IEnumerable<string> From(PlannedRun run, PlannedRun start)
+    {
+        (string Option, object Value)[] options =
+        [
+            ("--init", Path.Combine(_folders.Run(Inputs(start)), "model")), ("--extend-context", run.Options.Length), ("--original-context", start.Options.Length),
+            ("--length", run.Options.Length), ("--sequences", run.Options.Sequences), ("--steps", run.Options.Steps), ("--learning-rate", run.Options.LearningRate),
+            ("--seed", run.Options.Seed), ("--validation-sequences", run.Options.ValidationSequences), ("--checkpoint-every", run.Options.CheckpointEvery),
+        ];
+        return options.SelectMany(option => (string[])[option.Option, FormattableString.Invariant($"{option.Value}")]);
     }
 
     private void MeasureAll(StudyJob job, ILookup<(string, string, string, long), Measurement> rows, CancellationToken stop)
@@ -190,12 +217,12 @@ public sealed class StudyRunner
     private string Describe(StudyJob job)
     {
         if (job.State == JobState.Measuring)
-            return $"{Name(job)} measuring";
+            return $"{Name(job.First)} measuring";
         var last = TrainingCurve.Read(_folders.Run(job.Inputs)).Training.LastOrDefault();
-        return FormattableString.Invariant($"{Name(job)} {last?.Step ?? 0:N0}/{job.First.Options.Steps:N0} loss {last?.Loss:0.000}");
+        return FormattableString.Invariant($"{Name(job.First)} {last?.Step ?? 0:N0}/{job.First.Options.Steps:N0} loss {last?.Loss:0.000}");
     }
 
-    private static string Name(StudyJob job) => $"{job.First.Study.Name} {job.First.RowArm} (seed {job.First.Seed})";
+    private static string Name(PlannedRun run) => $"{run.Study.Name} {run.RowArm} (seed {run.Seed})";
 
     private sealed class PreparationReports(IProgress<StudyProgress>? progress, Stopwatch clock) : IProgress<PreparationProgress>
     {

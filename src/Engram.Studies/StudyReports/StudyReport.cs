@@ -114,7 +114,7 @@ public sealed class StudyReport
     private string Configurations()
     {
         var runs = _data.Plan.Runs.DistinctBy(run => (run.Setting, run.Arm)).ToList();
-        return string.Concat(runs.Select(run => $"<details><summary>{Html.Escape(run.RowArm)}: {Html.Escape(run.Arm.Description)}</summary><pre>{Html.Escape(RunInputs.Describe(run.Configuration, run.Options, run.Corpus.Source).ToJsonString(Indented))}</pre></details>\n"))
+        return string.Concat(runs.Select(run => $"<details><summary>{Html.Escape(run.RowArm)}: {Html.Escape(run.Arm.Description)}</summary><pre>{Html.Escape(RunInputs.Describe(run, run.Corpus.Source).ToJsonString(Indented))}</pre></details>\n"))
             + "<p class=\"note\">Values that are the program's defaults are left out, as they are of the hash beside each row.</p>\n";
     }
 

@@ -28,12 +28,9 @@ public static class StudyReporting
             if (rows.All(row => row.Size != size.Name))
                 continue;
             // What slices measured becomes one file, the same as that of a single machine.
-            if (files.Count > 1 || files[0] != folders.Rows(study.Name))
-            {
-                MeasurementFile.WriteSorted(folders.Rows(study.Name), rows);
-                foreach (var slice in files.Where(file => file != folders.Rows(study.Name)))
-                    File.Delete(slice);
-            }
+            MeasurementFile.WriteSorted(folders.Rows(study.Name), rows);
+            foreach (var slice in files.Where(file => file != folders.Rows(study.Name)))
+                File.Delete(slice);
             var report = Report(study, size, folders, rows);
             report.Write(folders.Study(study.Name));
             reports.Add(report);

@@ -52,8 +52,7 @@ internal sealed class EngramFusion
     }
 
     /// <summary>What to add to the streams. streams [B, T, M, D], memory [B, T, E] → [B, T, M, D].</summary>
-    /// <param name="streams">The raw residual streams at the entry of the block, or the one mixture of them that its attention reads
-    /// (<see cref="FusionPlace"/>); in other places they are tapped alone.</param>
+    /// <param name="streams">The raw residual streams at the entry of the block, or the one mixture of them that its attention reads (<see cref="FusionPlace"/>); in other places they are tapped alone.</param>
     /// <param name="memory">Gathered rows, all orders and heads side by side; zero at dead positions, so that exactly nothing is added there.</param>
     /// <param name="ages">Positions before each position that it may look back to, row-major [B, T]; −1 at dead positions
     /// (<see cref="Models.Sequences.DocumentRule"/>).</param>

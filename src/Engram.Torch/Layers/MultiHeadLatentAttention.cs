@@ -69,8 +69,7 @@ internal sealed class MultiHeadLatentAttention
     /// <param name="mask">True where position t may see position u, [B or 1, 1, T, U]; null for plain causal attention of sequences at one position.</param>
     /// <param name="state">Latents and rotary keys of earlier positions, extended by this call; null for whole sequences.</param>
     /// <param name="absorbed">Multiplies the up-projections into query and output instead of expanding keys and values (same function).</param>
-    /// <param name="segments">Lengths of documents, end to end over whole sequences, that attention stays within (<see cref="AttentionMask.Segments"/>); null
-    /// with a mask.</param>
+    /// <param name="segments">Lengths of documents, end to end over whole sequences, that attention stays within (<see cref="AttentionMask.Segments"/>); null with a mask.</param>
     /// <param name="remembered">What a memory adds to the values of all heads, [B, T, 1, H·v]; keys and values are then always expanded.</param>
     public Tensor Forward(Tensor x, Tensor angles, Tensor? mask, LayerState? state, bool absorbed, long[]? segments = null, Tensor? remembered = null)
     {

@@ -69,8 +69,7 @@ internal sealed class TransformerBlock
                 u = WithMemory(u.view(batch, length, 1, hidden), pass).view(batch * length, hidden);
             var values = _place == FusionPlace.Values ? Read(u.view(batch, length, 1, hidden), pass) : null;
             var normed = RmsNorm.Apply(u, _inputGain, _epsilon).view(batch, length, hidden);
-            return _attention.Forward(normed, pass.Angles, pass.AttentionMask, pass.State(Layer), pass.AbsorbedAttention, pass.Segments,
-                values).view(batch * length, hidden);
+            return _attention.Forward(normed, pass.Angles, pass.AttentionMask, pass.State(Layer), pass.AbsorbedAttention, pass.Segments, values).view(batch * length, hidden);
         });
         x = Wrap(x, _feedForwardConnection, u =>
         {
@@ -90,9 +89,15 @@ internal sealed class TransformerBlock
     private Tensor WithMemory(Tensor x, ForwardPass pass) => Read(x, pass) is { } read ? x.Plus(read) : x;
 
     /// <summary>What the memory has to say, if there is one and it is on. [B, T, M, D] → [B, T, M, width of what it is for].</summary>
-    private Tensor? Read(Tensor x, ForwardPass pass) => Engram is not null && pass.Memory(Layer) is { } memory
-        ? Engram.Forward(x, memory, pass.Ages, pass.State(Layer), pass.Taps?.OfMemory(Layer))
-        : null;
+    private Tensor? Read(Tensor x, ForwardPass pass)
+    {
+        if (Engram is null || pass.Memory(Layer) is not { } memory)
+            return null;
+        var read = Engram.Forward(x, memory, pass.Ages, pass.State(Layer), pass.Taps?.OfMemory(Layer));
+        return pass.Gathered!.ClosedStream is { } closed
+            ? read.ZeroOutside(arange(read.size(2), device: read.device).eq(tensor((long)closed, device: read.device)).logical_not().unsqueeze(-1))
+            : read;
+    }
 
     private static Tensor Wrap(Tensor x, StreamConnection? connection, Func<Tensor, Tensor> subLayer)
     {

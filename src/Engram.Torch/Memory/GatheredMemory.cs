@@ -12,6 +12,9 @@ public sealed class GatheredMemory : IDisposable
     private readonly SortedDictionary<int, Tensor> _layers = [];
     private readonly Dictionary<int, Func<Tensor>> _pending = [];
 
+    /// <summary>A residual stream to which nothing is added, from 0; null for none.</summary>
+    public int? ClosedStream { get; set; }
+
     internal void Set(int layer, Tensor memory) => _layers.Add(layer, memory.DetachFromDisposeScope());
 
     internal void SetLater(int layer, Func<Tensor> gather) => _pending.Add(layer, gather);

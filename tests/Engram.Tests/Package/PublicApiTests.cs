@@ -1,5 +1,4 @@
 using Engram.Inference;
-using Engram.Models.Folders;
 using Engram.Tables;
 using PublicApiGenerator;
 
@@ -12,7 +11,6 @@ public sealed class PublicApiTests
 
     [Theory]
     [InlineData(typeof(EngramTable), "public-api.txt")]
-    [InlineData(typeof(ModelFolder), "public-api-models.txt")]
     [InlineData(typeof(EngramModel), "public-api-inference.txt")]
     public void PublicApi_IsTheRecordedOne(Type member, string file)
     {

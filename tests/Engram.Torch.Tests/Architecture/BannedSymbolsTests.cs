@@ -41,6 +41,6 @@ public class BannedSymbolsTests
 
     private static Type? Find(string name) => ((Assembly[])[typeof(object).Assembly, typeof(Console).Assembly]).Select(assembly => assembly.GetType(name)).FirstOrDefault(type => type is not null);
 
-    private static string Id(Type type) => !type.IsGenericType ? type.FullName ?? type.Name
+    private static string Id(Type type) => type.IsByRef ? $"{Id(type.GetElementType()!)}@" : !type.IsGenericType ? type.FullName ?? type.Name
         : $"{type.Namespace}.{type.Name.Split('`')[0]}{{{string.Join(",", type.GetGenericArguments().Select(Id))}}}";
 }

@@ -97,6 +97,41 @@ public sealed class SequenceTests : IDisposable
     }
 
     [Fact]
+    public void A_batch_with_forks_goes_on_without_allocation()
+    {
+        var models = Open("tiny-engram");
+        var (model, random, context) = (models.Managed, new Random(6), models.Managed.Configuration.MaxPositionEmbeddings);
+        var batch = Enumerable.Range(0, 4).Select(_ => model.NewSequence()).ToArray();
+        foreach (var sequence in batch)
+        {
+            model.Read(sequence, models.Ids(context, seed: 1), []);
+            sequence.Truncate(0);
+        }
+
+        var (logits, ids, allocated) = (new float[4 * models.Vocabulary], new int[4], 0L);
+        for (var call = 0; call < 1200; call++)
+        {
+            foreach (var sequence in batch)
+                if (sequence.Length == context)
+                    sequence.Truncate(random.Next(context));
+            if (call % 40 == 39)
+                batch[random.Next(2)] = batch[2 + random.Next(2)].Fork();
+            models.Ids(4, seed: call).CopyTo(ids, 0);
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            model.Read(batch, ids, logits);
+            allocated += call < 40 ? 0 : GC.GetAllocatedBytesForCurrentThread() - before;   // the first calls make the pass's own room
+        }
+
+        Assert.Equal(0, allocated);
+        foreach (var sequence in batch)
+        {
+            var expected = models.Whole(sequence.TokenIds.ToArray())[^models.Vocabulary..];
+            var found = logits.AsSpan(Array.IndexOf(batch, sequence) * models.Vocabulary, models.Vocabulary);
+            Assert.Equal(expected, found);
+        }
+    }
+
+    [Fact]
     public void Threads_read_sequences_of_their_own()
     {
         var models = Open("tiny-engram");

@@ -152,7 +152,8 @@ public sealed class LongPplTests
     {
         using var model = RandomModel.Create(TinyRun.Configuration with { MaxPositionEmbeddings = 2048 });
         var random = new Random(3);
-        int[] ids = [.. Enumerable.Range(0, 1300).Select(_ => random.Next(model.Configuration.VocabularySize))];
+        // No start token among them, which would begin another document.
+        int[] ids = [.. Enumerable.Range(0, 1300).Select(_ => random.Next(2, model.Tokenizer.VocabularySize))];
         var losses = TokenLosses.Of(model, ids, 1, model.Memory, CancellationToken.None);
         using (var inference = inference_mode())
         using (var scope = NewDisposeScope())
