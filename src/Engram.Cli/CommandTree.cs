@@ -28,7 +28,7 @@ internal static class CommandTree
                 new TrainCommand(),
                 new GenerateCommand(),
                 new InspectCommand(),
-                Group("eval", "Measure a model.", new EvalLossCommand(), new EvalLayersCommand(), new EvalRulerCommand(), new EvalLongPplCommand(), new EvalWorldCommand()),
+                new EvalCommand(),
                 Group("study", "The paper's experiments: run, resume, report.", new StudyListCommand(), new StudyPlanCommand(), new StudyRunCommand(), new StudyReportCommand()),
             },
         };

@@ -28,6 +28,7 @@ internal sealed class ModelInput
         ["shuffled"] = (MemoryUse.ShuffledRows, " (rows exchanged: the tables keep their statistics and lose their knowledge)"),
         ["permuted"] = (MemoryUse.PermutedKeys, " (every n-gram reads the rows of another one)"),
         ["random"] = (MemoryUse.RandomRows, " (rows keep their norms and get random directions)"),
+        ["one-row"] = (MemoryUse.OneRow, " (every n-gram reads the mean row of its head)"),
     };
 
     private readonly Option<string> _folder = new("--model") { Description = "The model folder, for example run/model", HelpName = "FOLDER", Required = true };

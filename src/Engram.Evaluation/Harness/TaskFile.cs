@@ -77,7 +77,10 @@ public sealed record TaskFile
     /// <summary>What stands between two examples, and between the last one and the question.</summary>
     public string FewShotDelimiter { get; init; } = "\n\n";
 
-    /// <summary>What is measured: acc, acc_norm, acc_bytes, acc_tok, acc_uncond, prefix_ppl; exact_match, contains, f1_drop, em_drop, f1_squad, em_squad, math_equal, ruler_all, ruler_any, pass@1; loss, word_perplexity, byte_perplexity, bits_per_byte. The first is the headline.</summary>
+    /// <summary>
+    /// What is measured: acc, acc_norm, acc_bytes, acc_tok, acc_uncond, prefix_ppl; exact_match, contains, f1_drop, em_drop, f1_squad, em_squad,
+    /// math_equal, ruler_all, ruler_any, pass@1; loss, word_perplexity, byte_perplexity, bits_per_byte. The first is the headline.
+    /// </summary>
     public IReadOnlyList<string> Metrics { get; init; } = [];
 
     /// <summary>Prompt of acc_uncond.</summary>
@@ -114,10 +117,16 @@ public sealed record TaskFile
 /// <summary>Where rows come from.</summary>
 public sealed record TaskData
 {
-    /// <summary>Paths below the data root, "*" and "**" allowed (<see cref="DatasetFiles.Find"/>); rows of all files that are found, each pattern's in order of their names. Every pattern must be found.</summary>
+    /// <summary>
+    /// Paths below the data root, "*" and "**" allowed (<see cref="DatasetFiles.Find"/>); rows of all files that are found, each pattern's in order
+    /// of their names. Every pattern must be found.
+    /// </summary>
     public IReadOnlyList<string> Files { get; init; } = [];
 
-    /// <summary>In place of files: OWNER/NAME of a data set of the Hugging Face hub whose snapshot lies below the data root (<see cref="DatasetFiles.FindSnapshot"/>).</summary>
+    /// <summary>
+    /// In place of files: OWNER/NAME of a data set of the Hugging Face hub whose snapshot lies below the data root (<see
+    /// cref="DatasetFiles.FindSnapshot"/>).
+    /// </summary>
     public string? Hub { get; init; }
 
     /// <summary>Configuration of the hub's data set; "*" for all; null where it has none.</summary>

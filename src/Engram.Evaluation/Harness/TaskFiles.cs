@@ -31,7 +31,8 @@ public static class TaskFiles
         }
 
         if (!nameOrPath.EndsWith(Extension, StringComparison.Ordinal) && Path.GetFileName(nameOrPath) == nameOrPath)
-            throw new ArgumentException($"There is no task '{nameOrPath}'. Tasks: {string.Join(", ", Names)}; or the path of a task file (.json).", nameof(nameOrPath));
+            throw new ArgumentException(
+                $"There is no task '{nameOrPath}'. Tasks: {string.Join(", ", Names)}; or the path of a task file (.json).", nameof(nameOrPath));
         if (!File.Exists(nameOrPath))
             throw new FileNotFoundException($"No task file at '{nameOrPath}'.", nameOrPath);
         using var file = File.OpenRead(nameOrPath);

@@ -50,7 +50,8 @@ internal sealed class Template
         }
 
         return missing is null ? text : throw new InvalidDataException(
-            $"{place}: template \"{Shown}\" asks for \"{missing}\"; the row has {string.Join(", ", columns.Take(12).Select(known => $"\"{known.Key}\""))}. Check the data set's version, or the task file.");
+            $"{place}: template \"{Shown}\" asks for \"{missing}\"; the row has {string.Join(", ", columns.Take(12).Select(known => $"\"{known.Key}\""))}. "
+            + "Check the data set's version, or the task file.");
     }
 
     private static TemplateOptions MakeOptions()

@@ -40,7 +40,7 @@ internal sealed class GeneratedText : IDisposable
     /// <param name="logits">[V]</param>
     public void Choose(ReadOnlySpan<float> logits)
     {
-        var token = TensorPrimitives.IndexOfMax(logits);
+        var token = TensorPrimitives.IndexOfMax(logits[.._model.Tokenizer.VocabularySize]);
         if (token == _model.Configuration.EndTokenId || token == _model.Configuration.StartTokenId)
         {
             Finished = true;
@@ -48,7 +48,7 @@ internal sealed class GeneratedText : IDisposable
         }
 
         _ids.Add(token);
-        var text = _model.Tokenizer.Decode(_ids.ToArray());
+        var text = _model.Tokenizer.Decode(_ids.ToArray(), skipSpecialTokens: true);
         var end = -1;
         foreach (var stop in _wanted.StopStrings)
             if (text.IndexOf(stop, StringComparison.Ordinal) is var found and >= 0 && (end < 0 || found < end))

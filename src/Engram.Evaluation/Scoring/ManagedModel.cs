@@ -39,7 +39,8 @@ public sealed class ManagedModel(EngramModel model) : IScoredModel
 
         public void Truncate(int length) => sequence.Truncate(length);
 
-        public void Read(ReadOnlySpan<int> tokenIds, Span<float> logits, CancellationToken cancellation) => model.Read(sequence, tokenIds, logits, cancellation);
+        public void Read(ReadOnlySpan<int> tokenIds, Span<float> logits, CancellationToken cancellation) =>
+            model.Read(sequence, tokenIds, logits, cancellation);
 
         public void Dispose()
         {

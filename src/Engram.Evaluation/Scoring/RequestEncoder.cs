@@ -13,73 +13,83 @@ internal sealed record EncodedRequest(int[] TokenIds, int First)
 }
 
 /// <summary>
-/// Text to token ids by lm-evaluation-harness's rules (<c>TemplateLM._encode_pair</c>, <c>loglikelihood</c>, <c>get_rolling_token_windows</c>): spaces at the end of a context
+/// Text to token ids by lm-evaluation-harness's rules (<c>TemplateLM._encode_pair</c>, <c>loglikelihood</c>, <c>get_rolling_token_windows</c>):
+/// spaces at the end of a context
 /// belong to the continuation; both are tokenised together and divided where the context alone ends; what is too long loses its beginning.
 /// <para>
-/// Here the token that stands before every document of the training data stands before every context as well (the harness's <c>add_bos_token</c>); it is the whole context where
-/// a request has none. Where a token spans the cut so that nothing is left for the continuation, context and continuation are tokenised apart.
+/// Here the token that stands before every document of the training data stands before every context as well (the harness's <c>add_bos_token</c>); it
+/// is the whole context where
+/// a request has none. Where a token spans the cut so that nothing is left for the continuation, context and continuation are tokenised apart (the
+/// harness scores nothing there).
+/// A continuation that is longer than the model's context is scored in windows, as a whole text is (the harness refuses it).
 /// </para>
 /// </summary>
 internal sealed class RequestEncoder
 {
     private readonly Tokenizer _tokenizer;
     private readonly int _context;
+    private string? _lastContext;
+    private int[] _lastIds = [];
 
     /// <summary>An encoder for a model.</summary>
     /// <exception cref="InvalidDataException">The configuration names no start token.</exception>
     public RequestEncoder(Tokenizer tokenizer, ModelConfiguration configuration)
     {
         (_tokenizer, _context) = (tokenizer, configuration.MaxPositionEmbeddings);
-        Start = configuration.StartTokenId ?? throw new InvalidDataException("config.json has neither bos_token_id nor eos_token_id: a text has no token to begin with. Add one.");
+        Start = configuration.StartTokenId ?? throw new InvalidDataException(
+            "config.json has neither bos_token_id nor eos_token_id: a text has no token to begin with. Add one.");
     }
 
     /// <summary>The token before every text.</summary>
     public int Start { get; }
 
-    /// <summary>Context and continuation.</summary>
-    /// <exception cref="InvalidDataException">There is nothing to score, or the continuation alone does not fit into the model's context.</exception>
-    public EncodedRequest Encode(LikelihoodRequest request)
+    /// <summary>Context and continuation: one window, or several where the continuation alone is longer than the model's context.</summary>
+    /// <exception cref="InvalidDataException">There is nothing to score.</exception>
+    public IEnumerable<EncodedRequest> Encode(LikelihoodRequest request)
     {
         var end = request.Context.TrimEnd().Length;
-        var (context, continuation) = (request.Context[..end], request.Context[end..] + request.Continuation);
-        var contextIds = _tokenizer.Encode(context);
-        var whole = _tokenizer.Encode(context + continuation);
+        var continuation = request.Context[end..] + request.Continuation;
+        var contextIds = ContextIds(request.Context, end);
+        var whole = _tokenizer.Encode(request.Context[..end] + continuation);
         var continuationIds = whole.Length > contextIds.Length ? whole[contextIds.Length..] : _tokenizer.Encode(continuation);
-        if (continuationIds.Length == 0)
-            throw new InvalidDataException($"the continuation \"{Shown(request.Continuation)}\" has no tokens; there is nothing to score.");
-        if (continuationIds.Length > _context)
-            throw new InvalidDataException($"the continuation \"{Shown(request.Continuation)}\" has {continuationIds.Length} tokens, and the model's context holds {_context}.");
-        int[] ids = [Start, .. contextIds, .. continuationIds];
-        // The last token is never read, only scored.
-        var cut = Math.Max(0, ids.Length - (_context + 1));
-        return new EncodedRequest(ids[cut..], 1 + contextIds.Length - cut);
+        return continuationIds.Length > 0 ? Windows([Start, .. contextIds, .. continuationIds], 1 + contextIds.Length)
+            : throw new InvalidDataException($"the continuation \"{Shown(request.Continuation)}\" has no tokens; there is nothing to score.");
     }
+
+    /// <summary>
+    /// A whole text: each token is scored once. The first window begins with the start token; each later one is as long as the context, so that the
+    /// tokens of a short last window
+    /// have those before them as context (<c>get_rolling_token_windows</c> with a context of one, <c>make_disjoint_window</c>).
+    /// </summary>
+    public IEnumerable<EncodedRequest> Encode(RollingRequest request) => Windows([Start, .. _tokenizer.Encode(request.Text)], 1);
 
     /// <summary>A context for generation, which leaves room for the answer.</summary>
     public int[] Encode(GenerationRequest request)
     {
         int[] ids = [Start, .. _tokenizer.Encode(request.Context)];
-        var room = _context - request.MaxNewTokens;
-        if (room < 1)
-            throw new InvalidDataException($"{request.MaxNewTokens} new tokens leave no room in the model's context of {_context}.");
-        return ids[Math.Max(0, ids.Length - room)..];
+        return ids[Math.Max(0, ids.Length - (_context - NewTokens(request)))..];
     }
 
-    /// <summary>
-    /// Windows of a whole text: each token is scored once. The first begins with the start token; each later one is as long as the context, so that the tokens of a short last window
-    /// have those before them as context (<c>get_rolling_token_windows</c> with a context of one, <c>make_disjoint_window</c>).
-    /// </summary>
-    public IEnumerable<EncodedRequest> Encode(RollingRequest request)
+    /// <summary>Most tokens of an answer: those asked for, but at most half of the model's context.</summary>
+    public int NewTokens(GenerationRequest request) => Math.Min(request.MaxNewTokens, _context / 2);
+
+    /// <summary>Windows that score the tokens from one on; the last token of a window is scored and never read.</summary>
+    private IEnumerable<EncodedRequest> Windows(int[] ids, int first)
     {
-        var ids = _tokenizer.Encode(request.Text);
-        for (var from = 0; from < ids.Length; from += _context)
+        for (var from = first; from < ids.Length; from += _context)
         {
             var end = Math.Min(ids.Length, from + _context);
-            if (from == 0)
-                yield return new EncodedRequest([Start, .. ids[..end]], 1);
-            else
-                yield return new EncodedRequest(ids[(end - _context - 1)..end], _context + 1 - (end - from));
+            var window = ids[Math.Max(0, end - _context - 1)..end];
+            yield return new EncodedRequest(window, window.Length - (end - from));
         }
+    }
+
+    /// <summary>Ids of a context without the space at its end; the options of a question have one context.</summary>
+    private int[] ContextIds(string context, int end)
+    {
+        if (!ReferenceEquals(context, _lastContext))
+            (_lastContext, _lastIds) = (context, _tokenizer.Encode(context.AsSpan(0, end)));
+        return _lastIds;
     }
 
     private static string Shown(string text) => text.Length <= 60 ? text : text[..60] + "…";

@@ -15,7 +15,7 @@ public sealed record RollingRequest(string Text) : ScoringRequest;
 /// <summary>How does a text go on, taking the most likely token at every step?</summary>
 /// <param name="Context">The text before; may be empty.</param>
 /// <param name="StopStrings">The answer ends before the first of these; empty strings are not allowed.</param>
-/// <param name="MaxNewTokens">The answer ends after so many tokens.</param>
+/// <param name="MaxNewTokens">The answer ends after so many tokens, at the latest after half of the model's context.</param>
 public sealed record GenerationRequest(string Context, IReadOnlyList<string> StopStrings, int MaxNewTokens) : ScoringRequest;
 
 /// <summary>An answer to a request.</summary>

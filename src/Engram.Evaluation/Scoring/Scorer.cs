@@ -5,16 +5,18 @@ using Engram.Models.Memory;
 namespace Engram.Evaluation.Scoring;
 
 /// <summary>
-/// Answers the requests of tasks. Likelihoods are read in the order of their token ids by one sequence that is cut back to what the next request shares with the last: the prompt
+/// Answers the requests of tasks. Likelihoods are read in the order of their token ids by one sequence that is cut back to what the next request
+/// shares with the last: the prompt
 /// of a question's options and the examples before many questions are read once. Texts are generated side by side, forked from the same sequence.
 /// </summary>
 /// <param name="model">Stays the caller's.</param>
 /// <param name="memory">The memory to read: the model's own or a control; null adds nothing.</param>
 /// <param name="sharePrefixes">False reads every request from its first token.</param>
-public sealed class Scorer(IScoredModel model, MemoryBank? memory, bool sharePrefixes = true)
+/// <param name="together">Texts generated side by side: enough to read each weight for several tokens.</param>
+public sealed class Scorer(IScoredModel model, MemoryBank? memory, bool sharePrefixes = true, int together = Scorer.Together)
 {
-    // Texts generated together: enough to read each weight for several tokens.
-    private const int Together = 16;
+    /// <summary>Texts generated side by side unless told.</summary>
+    public const int Together = 16;
 
     // Logits are asked for so many tokens at a time.
     private const int LogitRows = 64;
@@ -22,6 +24,7 @@ public sealed class Scorer(IScoredModel model, MemoryBank? memory, bool sharePre
     private readonly RequestEncoder _encoder = new(model.Tokenizer, model.Configuration);
     private readonly int _vocabulary = model.Configuration.VocabularySize;
     private readonly float[] _logits = new float[LogitRows * model.Configuration.VocabularySize];
+    private readonly float[] _exponentials = new float[model.Configuration.VocabularySize];
     private readonly float[] _behindContext = new float[model.Configuration.VocabularySize];
 
     // Whose logits _behindContext holds: those behind the first so many tokens of the sequence; 0 for none.
@@ -32,32 +35,47 @@ public sealed class Scorer(IScoredModel model, MemoryBank? memory, bool sharePre
     /// <param name="progress">Hears of every answered request.</param>
     /// <param name="answered">Receives the index and answer of each request as soon as it is known, in no particular order.</param>
     /// <param name="cancellation">Ends the work between requests.</param>
-    /// <exception cref="InvalidDataException">A request cannot be encoded for this model.</exception>
-    public IReadOnlyList<ScoringAnswer> Answer(IReadOnlyList<ScoringRequest> requests, IProgress<ScoringProgress>? progress = null, Action<int, ScoringAnswer>? answered = null, CancellationToken cancellation = default)
+    /// <exception cref="UnscorableRequestException">A request cannot be put to this model.</exception>
+    /// <exception cref="InvalidDataException">The model's logits are not finite.</exception>
+    public IReadOnlyList<ScoringAnswer> Answer(
+        IReadOnlyList<ScoringRequest> requests, IProgress<ScoringProgress>? progress = null, Action<int, ScoringAnswer>? answered = null,
+        CancellationToken cancellation = default)
     {
         var answers = new ScoringAnswer[requests.Count];
         var (clock, done, tokens, read) = (Stopwatch.StartNew(), 0, 0L, 0L);
         var parts = new List<(int Request, EncodedRequest Encoded)>();
         var generations = new List<(int Request, int[] Context, GenerationRequest Wanted)>();
         for (var i = 0; i < requests.Count; i++)
-            switch (requests[i])
+            try
             {
-                case LikelihoodRequest likelihood:
-                    parts.Add((i, _encoder.Encode(likelihood)));
-                    break;
-                case RollingRequest rolling:
-                    parts.AddRange(_encoder.Encode(rolling).Select(window => (i, window)));
-                    break;
-                case GenerationRequest generation:
-                    generations.Add((i, _encoder.Encode(generation), generation));
-                    break;
-                default:
-                    throw new ArgumentException($"Requests of the type {requests[i].GetType().Name} are unknown.", nameof(requests));
+                Encode(i);
+            }
+            catch (InvalidDataException error)
+            {
+                throw new UnscorableRequestException(i, error.Message, error);
             }
 
         Likelihoods();
         Generations();
         return answers;
+
+        void Encode(int i)
+        {
+            switch (requests[i])
+            {
+                case LikelihoodRequest likelihood:
+                    parts.AddRange(_encoder.Encode(likelihood).Select(window => (i, window)));
+                    break;
+                case RollingRequest rolling:
+                    parts.AddRange(_encoder.Encode(rolling).Select(window => (i, window)));
+                    break;
+                case GenerationRequest generation:
+                    generations.Add((i, _encoder.Encode(generation), generation with { MaxNewTokens = _encoder.NewTokens(generation) }));
+                    break;
+                default:
+                    throw new ArgumentException($"Requests of the type {requests[i].GetType().Name} are unknown.", nameof(requests));
+            }
+        }
 
         void Likelihoods()
         {
@@ -91,7 +109,7 @@ public sealed class Scorer(IScoredModel model, MemoryBank? memory, bool sharePre
             generations.Sort((one, other) => one.Context.AsSpan().SequenceCompareTo(other.Context));
             using var trunk = model.Start(memory);
             int[] held = [];
-            foreach (var group in generations.Chunk(Together))
+            foreach (var group in generations.Chunk(together))
             {
                 var texts = new List<GeneratedText>();
                 try
@@ -193,15 +211,18 @@ public sealed class Scorer(IScoredModel model, MemoryBank? memory, bool sharePre
         return steps;
     }
 
-    /// <summary>log softmax(logits)[token], the sum in float64.</summary>
-    private static double LogProbability(ReadOnlySpan<float> logits, int token)
+    /// <summary>log softmax(logits)[token]: exponentials in float32, their sum in float64 over short blocks.</summary>
+    private double LogProbability(ReadOnlySpan<float> logits, int token)
     {
+        const int block = 1024;
         var max = TensorPrimitives.Max(logits);
         if (!float.IsFinite(max))
             throw new InvalidDataException($"The logits hold {max}: weights or tables of the model are not finite. engram table verify finds those of tables.");
+        TensorPrimitives.Subtract(logits, max, _exponentials);
+        TensorPrimitives.Exp(_exponentials, _exponentials);
         var sum = 0.0;
-        foreach (var logit in logits)
-            sum += Math.Exp(logit - max);
+        for (var from = 0; from < logits.Length; from += block)
+            sum += TensorPrimitives.Sum<float>(_exponentials.AsSpan(from, Math.Min(block, logits.Length - from)));
         return logits[token] - max - Math.Log(sum);
     }
 }

@@ -133,6 +133,7 @@ public sealed class MemoryBank : IDisposable
     {
         MemoryUse.ShuffledRows => Shuffled(ControlSeed),
         MemoryUse.RandomRows => WithRandomRows(ControlSeed),
+        MemoryUse.OneRow => Suppressed(new Suppression { Replacement = SuppressedRow.Mean }),
         MemoryUse.PermutedKeys => WithPermutedKeys((int)ControlSeed),
         _ => null,
     };

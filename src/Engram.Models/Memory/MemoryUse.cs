@@ -17,4 +17,7 @@ public enum MemoryUse
 
     /// <summary>Canonical ids are exchanged before they are hashed: every n-gram reads, always, the rows of another one. The tables stay as they are.</summary>
     PermutedKeys,
+
+    /// <summary>Every n-gram reads the mean row of its head: what remains is the table's mean.</summary>
+    OneRow,
 }

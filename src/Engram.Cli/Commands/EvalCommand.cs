@@ -1,0 +1,166 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using Engram.Cli.CommandLine;
+using Engram.Evaluation.Code;
+using Engram.Evaluation.Harness;
+using Engram.Evaluation.Scoring;
+
+namespace Engram.Cli.Commands;
+
+/// <summary>Scores models on benchmarks.</summary>
+internal sealed class EvalCommand : CliCommand
+{
+    private static readonly string[] Uses = ["on", "off", "shuffled", "permuted", "random", "one-row"];
+
+    private readonly Argument<string[]> _models = new("MODEL")
+    {
+        Description = "Model folders, for example run/model; several stand side by side", Arity = ArgumentArity.ZeroOrMore,
+    };
+    private readonly Option<string?> _tasks = new("--tasks")
+    {
+        Description = "Names of tasks or groups, or paths of task files (.json), with commas between; engram eval --list names them", HelpName = "NAMES",
+    };
+    private readonly Option<string?> _dataRoot = new("--data-root")
+    {
+        Description = "The folder below which the files of benchmarks lie: originals, or snapshots of the Hugging Face hub", HelpName = "FOLDER",
+    };
+    private readonly Option<bool> _list = new("--list")
+    {
+        Description = "Say of every task where its files are looked for, what is there and what is missing; no model is needed",
+    };
+    private readonly Option<int?> _limit = new("--limit")
+    {
+        Description = "At most this many items of a task, from its beginning [default: all]", HelpName = "N",
+    };
+    private readonly Option<int?> _shots = new("--shots") { Description = "Worked examples before an item [default: what the task says]", HelpName = "N" };
+    private readonly Option<string> _memory = new("--memory")
+    {
+        Description = "What the memory does; several with commas between stand side by side: on, off, shuffled (rows exchanged), "
+            + "permuted (rows of another n-gram), random (directions of rows), one-row (every n-gram reads the mean row of its head)",
+        HelpName = "USES", DefaultValueFactory = _ => "on",
+    };
+    private readonly Option<string> _control = new Option<string>("--control")
+    {
+        Description = "Counterfactual: stem or context takes the question or the passage from another item while the right answer stays, "
+            + "so that a score shows what it reads",
+        HelpName = "PART", DefaultValueFactory = _ => "none",
+    }.AcceptOnlyFromAmong("none", "stem", "context");
+    private readonly Option<string?> _samples = new("--samples")
+    {
+        Description = "Write every item to this file (JSON Lines): prompt hash, options, scores, prediction, gold", HelpName = "FILE",
+    };
+    private readonly Option<bool> _resume = new("--resume") { Description = "Go on with the file of --samples: items in it are not asked again" };
+    private readonly Option<int> _batch = new("--batch")
+    {
+        Description = "Texts that are generated side by side", HelpName = "N", DefaultValueFactory = _ => Scorer.Together,
+    };
+    private readonly Option<bool> _runCode = new("--run-code")
+    {
+        Description = "Run the programs that the model writes, in a separate process without rights, network or files; "
+            + "without it, tasks that need it are not scored",
+    };
+    private readonly Option<string> _python = new("--python")
+    {
+        Description = "The interpreter of --run-code", HelpName = "PROGRAM", DefaultValueFactory = _ => "python3",
+    };
+    private readonly EvalModels _open = new();
+    private readonly Option<bool> _json = CommonOptions.Json();
+
+    public EvalCommand() : base("eval", "Score models on benchmarks, or measure a loss.",
+        "engram eval run/model --tasks arc_easy,piqa --data-root benchmarks --limit 200",
+        "engram eval run/model other/model --tasks mmlu --data-root benchmarks --memory on,off --samples mmlu.jsonl",
+        "engram eval --list --data-root benchmarks")
+    {
+        Add(_models);
+        foreach (var option in (Option[])[_tasks, _dataRoot, _list, _limit, _shots, _memory, _control, _samples, _resume, _batch, _runCode, _python])
+            Add(option);
+        _open.AddTo(this);
+        Add(_json);
+        Command[] others = [new EvalLossCommand(), new EvalLayersCommand(), new EvalRulerCommand(), new EvalLongPplCommand(), new EvalWorldCommand()];
+        foreach (var command in others)
+            Add(command);
+        CommonOptions.AtLeastOne(_limit);
+        Validators.Add(given =>
+        {
+            if (given.Children.Any(child => child is CommandResult)) return;   // a measurement of its own was asked for
+            var list = given.GetValue(_list);
+            if (list && given.GetResult(_tasks) is not null) given.AddError("--list says all of all tasks; leave --tasks out.");
+            if (!list && given.GetResult(_tasks) is null) given.AddError("Give --tasks, or --list to see them.");
+            if (!list && given.GetResult(_models) is not { Tokens.Count: > 0 }) given.AddError("Give at least one model folder.");
+            if (!list && given.GetResult(_dataRoot) is null) given.AddError("--tasks needs --data-root.");
+            if (given.GetValue(_resume) && given.GetResult(_samples) is null) given.AddError("--resume needs --samples.");
+            if (given.GetResult(_python) is { Implicit: false } && !given.GetValue(_runCode)) given.AddError("--python needs --run-code.");
+            if (given.GetResult(_shots) is { Tokens: [{ Value: var shots }] } && int.TryParse(shots, out var number) && number < 0)
+                given.AddError("--shots must not be negative.");
+            if (given.GetResult(_batch) is { Tokens: [{ Value: var batch }] } && int.TryParse(batch, out var together) && together < 1)
+                given.AddError("--batch must be at least 1.");
+            foreach (var use in given.GetResult(_memory) is { Implicit: false, Tokens: [{ Value: var uses }] } ? uses.Split(',') : [])
+                if (!Uses.Contains(use)) given.AddError($"--memory takes {string.Join(", ", Uses)}, not '{use}'.");
+        });
+    }
+
+    public override string AfterInterruption(ParseResult parsed) =>
+        parsed.GetValue(_samples) is { } samples ? $"What was scored stands in {samples}; the same command with --resume goes on."
+            : "Nothing was written; --samples keeps what is scored.";
+
+    protected override void Run(ParseResult parsed, CancellationToken cancellation)
+    {
+        if (parsed.GetValue(_dataRoot) is { } root && !Directory.Exists(root))
+            throw new DirectoryNotFoundException($"There is no folder '{root}'; --data-root names the one below which the files of benchmarks lie.");
+        if (parsed.GetValue(_list))
+        {
+            EvalReport.List(TaskListing.Of(parsed.GetValue(_dataRoot)), parsed.GetValue(_json));
+            return;
+        }
+
+        var names = parsed.GetRequiredValue(_tasks)!.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        TaskFile[] tasks = [.. names.Select(TaskFiles.Load)];
+        var models = parsed.GetRequiredValue(_models);
+        foreach (var model in models)
+            EvalModels.Require(model);
+        using var samples = parsed.GetValue(_samples) is { } file ? SampleFile.Open(file, parsed.GetValue(_resume)) : null;
+        if (samples is { Found: > 0 })
+            Terminal.Note($"{samples.Found:N0} items are taken from {parsed.GetValue(_samples)} where they belong to the same model, task and prompt.");
+        var sandbox = parsed.GetValue(_runCode) ? OpenSandbox(parsed.GetRequiredValue(_python)) : null;
+        var arms = new List<EvalArm>();
+        foreach (var folder in models)
+        {
+            using var model = _open.Open(parsed, folder);
+            foreach (var use in parsed.GetRequiredValue(_memory).Split(',').Distinct())
+            {
+                using var memory = ModelInput.Memory(model.Memory, use);
+                var options = new EvaluationOptions
+                {
+                    DataRoot = parsed.GetValue(_dataRoot)!,
+                    Model = folder,
+                    ModelIdentity = EvalModels.Identity(folder),
+                    Memory = use,
+                    Limit = parsed.GetValue(_limit),
+                    Shots = parsed.GetValue(_shots),
+                    Control = Enum.Parse<TaskControl>(parsed.GetRequiredValue(_control), ignoreCase: true),
+                    Samples = samples,
+                    Sandbox = sandbox,
+                    Together = parsed.GetValue(_batch),
+                };
+                using var line = new ProgressLine<EvaluationProgress>(progress =>
+                    $"{folder} (memory {use}): {progress.Task}, {progress.Items:N0} of {progress.OfItems:N0} items, "
+                    + $"{progress.TokensPerSecond:N0} tokens/s, about {progress.Remaining:hh\\:mm\\:ss} left");
+                arms.Add(new EvalArm(folder, use, TaskRunner.Run(model, memory.Bank, tasks, options, line, cancellation)));
+            }
+        }
+
+        EvalReport.Write(arms, parsed.GetValue(_json));
+    }
+
+    private static Sandbox OpenSandbox(string python)
+    {
+        try
+        {
+            return Sandbox.Open(python);
+        }
+        catch (NotSupportedException error)
+        {
+            throw new PlatformNotSupportedException(error.Message, error);
+        }
+    }
+}

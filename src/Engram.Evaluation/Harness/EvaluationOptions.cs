@@ -1,0 +1,57 @@
+using Engram.Evaluation.Code;
+
+namespace Engram.Evaluation.Harness;
+
+/// <summary>How tasks are run.</summary>
+public sealed record EvaluationOptions
+{
+    /// <summary>The folder below which the data of tasks lie.</summary>
+    public required string DataRoot { get; init; }
+
+    /// <summary>What results call the model.</summary>
+    public string Model { get; init; } = "model";
+
+    /// <summary>What results call what the memory does: on, off, shuffled, …</summary>
+    public string Memory { get; init; } = "on";
+
+    /// <summary>Tells this model from others where samples are resumed, for example by hashes of its files.</summary>
+    public string ModelIdentity { get; init; } = "";
+
+    /// <summary>At most so many items of a task, from its beginning; null for all.</summary>
+    public int? Limit { get; init; }
+
+    /// <summary>Worked examples before an item; null for what each task says.</summary>
+    public int? Shots { get; init; }
+
+    /// <summary>A counterfactual control.</summary>
+    public TaskControl Control { get; init; }
+
+    /// <summary>Where samples are written, and taken from; null for nowhere.</summary>
+    public SampleFile? Samples { get; init; }
+
+    /// <summary>Runs generated code; null: tasks that need it are not scored.</summary>
+    public Sandbox? Sandbox { get; init; }
+
+    /// <summary>Whether what requests share is read once. Scores do not depend on it beyond rounding.</summary>
+    public bool SharePrefixes { get; init; } = true;
+
+    /// <summary>Texts that are generated side by side.</summary>
+    public int Together { get; init; } = Scoring.Scorer.Together;
+}
+
+/// <summary>How far a run is.</summary>
+/// <param name="Task">The task at work.</param>
+/// <param name="Items">Items of it that are scored.</param>
+/// <param name="OfItems">All items of it.</param>
+/// <param name="TokensPerSecond">Tokens of requests per second, as if each had been read alone.</param>
+/// <param name="Remaining">Time that the rest of the task takes.</param>
+public readonly record struct EvaluationProgress(string Task, int Items, int OfItems, double TokensPerSecond, TimeSpan Remaining);
+
+/// <summary>What came of a run.</summary>
+/// <param name="Results">All scores, task by task; a group stands before its tasks.</param>
+/// <param name="Headlines">For each task (groups left out) the value of its headline metric for each item, by index.</param>
+/// <param name="Tokens">Tokens of all requests, as if each had been read alone.</param>
+/// <param name="TokensRead">Tokens that the model has read for them.</param>
+/// <param name="Elapsed">Time that the scorer took.</param>
+public sealed record EvaluationResult(
+    IReadOnlyList<TaskResult> Results, IReadOnlyDictionary<string, IReadOnlyDictionary<int, double>> Headlines, long Tokens, long TokensRead, TimeSpan Elapsed);

@@ -1,0 +1,103 @@
+using System.Globalization;
+using Engram.Evaluation.Code;
+using Engram.Evaluation.Datasets;
+using Engram.Evaluation.Extraction;
+using Engram.Evaluation.Metrics;
+using Engram.Evaluation.Ruler;
+using Engram.Evaluation.Text;
+
+namespace Engram.Evaluation.Harness;
+
+/// <summary>Finds and compares generated answers by the rules of a task.</summary>
+internal sealed class GeneratedAnswers
+{
+    private readonly TaskFile _task;
+    private readonly Sandbox? _sandbox;
+    private readonly ExactMatch _match;
+    private readonly (string Name, Func<string, string>[] Steps)[] _filters;
+
+    /// <summary>Prepares the rules.</summary>
+    /// <param name="task">A generation task.</param>
+    /// <param name="sandbox">Runs generated code; null: none is run.</param>
+    /// <exception cref="InvalidDataException">A filter or pattern of the task file is unknown.</exception>
+    public GeneratedAnswers(TaskFile task, Sandbox? sandbox)
+    {
+        (_task, _sandbox) = (task, sandbox);
+        var normalise = task.Match.Normalise is { } name ? ExtractionFilter.Find(name) : null;
+        _match = new ExactMatch(task.Match.Ignore, task.Match.IgnoreCase, task.Match.IgnorePunctuation, normalise: normalise);
+        _filters = task.Filters.Count == 0 ? [("", [])] : [.. task.Filters.Select(filter => (filter.Name, filter.Steps.Select(Step).ToArray()))];
+    }
+
+    /// <summary>Values of all metrics, and the answer that the first filter found.</summary>
+    /// <param name="item">The item.</param>
+    /// <param name="generated">What the model wrote.</param>
+    /// <param name="cancellation">Ends a program that is running.</param>
+    public (string Prediction, Dictionary<string, double> Values) Score(TaskItem item, string generated, CancellationToken cancellation)
+    {
+        var (prediction, values) = ("", new Dictionary<string, double>());
+        for (var i = 0; i < _filters.Length; i++)
+        {
+            var answer = _filters[i].Steps.Aggregate(generated, (text, step) => step(text));
+            prediction = i == 0 ? answer : prediction;
+            foreach (var metric in _task.Metrics)
+                if (Value(metric, item, answer, cancellation) is { } value)
+                    values[_filters.Length == 1 ? metric : $"{metric},{_filters[i].Name}"] = value;
+        }
+        return (prediction, values);
+    }
+
+    /// <summary>Names of the metrics as results call them: with the filter's name behind a comma where there are several.</summary>
+    public static IReadOnlyList<string> MetricNames(TaskFile task) =>
+        task.Filters.Count < 2 ? task.Metrics : [.. task.Filters.SelectMany(filter => task.Metrics.Select(metric => $"{metric},{filter.Name}"))];
+
+    private double? Value(string metric, TaskItem item, string answer, CancellationToken cancellation)
+    {
+        var texts = item.References.Select(reference => reference[0]);
+        return metric switch
+        {
+            "exact_match" => _task.Code is null ? _match.Score(answer, texts) : Program(item.Row, answer, cancellation),
+            "contains" => Contains.Score(answer, texts),
+            "f1_drop" => DropScore.Score([answer], item.References).F1,
+            "em_drop" => DropScore.Score([answer], item.References).ExactMatch,
+            "f1_squad" => SquadScore.Score(answer, [.. texts]).F1,
+            "em_squad" => SquadScore.Score(answer, [.. texts]).ExactMatch,
+            "math_equal" => texts.Any(text => MathText.AreEqual(answer, text)) ? 1 : 0,
+            "cloze_equal" => texts.Any(text => MathText.AreEqualCloze(answer, text)) ? 1 : 0,
+            "ruler_all" => RulerScore.Of(answer, [.. texts], RulerMetric.All),
+            "ruler_any" => RulerScore.Of(answer, [.. texts], RulerMetric.Any),
+            "pass@1" => Program(item.Row, answer, cancellation),
+            _ => throw new InvalidDataException($"task {_task.Task}: no metric \"{metric}\" for generated answers."),
+        };
+    }
+
+    /// <summary>Whether a program accepts the answer; null if no program may run and nothing else can tell.</summary>
+    private double? Program(DatasetRow row, string answer, CancellationToken cancellation)
+    {
+        if (_task.Code == "cruxeval_output" && _sandbox is null)
+            return PythonPrograms.CruxEvalOutputStatic(row.Text("output"), answer) == true ? 1 : 0;
+        if (_sandbox is null)
+            return null;
+        var program = _task.Code switch
+        {
+            "humaneval" => PythonPrograms.HumanEval(row.Text("prompt"), answer, row.Text("test"), row.Text("entry_point")),
+            "mbpp" => PythonPrograms.Mbpp(
+                row.Values["test_setup_code"] is { } setup ? row.TextOf(setup, "test_setup_code") : "", answer, row.Texts("test_list")),
+            "cruxeval_input" => PythonPrograms.CruxEvalInput(row.Text("code"), answer, row.Text("output")),
+            "cruxeval_output" => PythonPrograms.CruxEvalOutput(row.Text("code"), row.Text("input"), answer),
+            var other => throw new InvalidDataException(
+                $"task {_task.Task}: no program \"{other}\" checks answers; there are humaneval, mbpp, cruxeval_input and cruxeval_output."),
+        };
+        return _sandbox.Run(program, cancellation: cancellation).Passed ? 1 : 0;
+    }
+
+    private Func<string, string> Step(string step)
+    {
+        if (!step.StartsWith('/'))
+            return ExtractionFilter.Find(step);
+        var (end, select) = (step.LastIndexOf('/'), 0);
+        var number = step.AsSpan(end + 1);
+        return end > 0 && (number.IsEmpty || int.TryParse(number, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out select))
+            ? ExtractionFilter.Match(step[1..end], select)
+            : throw new InvalidDataException($"task {_task.Task}: filter \"{step}\" is no regular expression between slashes, perhaps with a number behind.");
+    }
+}

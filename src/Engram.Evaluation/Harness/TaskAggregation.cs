@@ -1,0 +1,104 @@
+using Engram.Evaluation.Metrics;
+
+namespace Engram.Evaluation.Harness;
+
+/// <summary>Scores of tasks from those of their items.</summary>
+internal static class TaskAggregation
+{
+    private const int BootstrapSeed = 1;
+
+    // The model whose published scores stand beside those measured here.
+    private const string PublishedModel = "engram_27b";
+
+    /// <summary>All scores of a task; the first is the headline.</summary>
+    /// <param name="task">Not a group.</param>
+    /// <param name="samples">At least one.</param>
+    public static IReadOnlyList<TaskResult> Of(TaskFile task, IReadOnlyList<TaskSample> samples)
+    {
+        var results = new List<TaskResult>();
+        foreach (var metric in task.Kind == TaskKind.Generate ? GeneratedAnswers.MetricNames(task) : task.Metrics)
+        {
+            if (task.Kind == TaskKind.Rolling)
+            {
+                results.Add(Result(task, metric, OfTexts(task, metric, samples), samples[0], results.Count == 0));
+                continue;
+            }
+
+            // A program that was not run leaves no value.
+            TaskSample[] scored = [.. samples.Where(sample => sample.Values.ContainsKey(metric))];
+            results.Add(Result(task, metric, scored.Length == 0 ? null : Estimate.OfMean(Values(scored, metric)), samples[0], results.Count == 0));
+            if (task.Subtask is null || scored.Length == 0)
+                continue;
+            Estimate[] parts = [.. scored.GroupBy(sample => sample.Subtask).Select(part => Estimate.OfMean(Values(part, metric)))];
+            results.Add(Result(task, $"{metric},macro", Estimate.OfGroup(parts, weightBySize: false), samples[0], headline: false));
+        }
+        return results;
+    }
+
+    /// <summary>The score of a group from the headlines of its tasks.</summary>
+    public static TaskResult OfGroup(TaskFile group, IReadOnlyList<TaskResult> headlines)
+    {
+        Estimate[] parts = [.. headlines.Where(result => result.Value is not null)
+            .Select(result => new Estimate(result.Value!.Value, result.StandardError ?? double.NaN, result.Items))];
+        var metrics = headlines.Select(result => result.Metric).Distinct().ToArray();
+        var first = headlines[0];
+        Estimate? score = parts.Length == 0 ? null : Estimate.OfGroup(parts, group.WeightBySize);
+        return first with
+        {
+            Task = group.Task, Version = group.Version, Metric = metrics.Length == 1 ? metrics[0] : "score", Value = score?.Value,
+            StandardError = Finite(score?.StandardError), Items = score?.Items ?? 0, Shots = headlines.Max(result => result.Shots), Published = PublishedOf(group),
+        };
+    }
+
+    /// <summary>The headline metric's value of each sample, by index.</summary>
+    public static Dictionary<int, double> HeadlineValues(TaskFile task, IEnumerable<TaskSample> samples)
+    {
+        var metric = task.Kind == TaskKind.Generate ? GeneratedAnswers.MetricNames(task)[0] : task.Metrics[0];
+        return task.Kind == TaskKind.Rolling ? []
+            : samples.Where(sample => sample.Values.ContainsKey(metric)).ToDictionary(sample => sample.Index, sample => sample.Values[metric]);
+    }
+
+    private static double[] Values(IEnumerable<TaskSample> samples, string metric) => [.. samples.Select(sample => sample.Values[metric])];
+
+    private static TaskResult Result(TaskFile task, string metric, Estimate? estimate, TaskSample any, bool headline) =>
+        new(task.Task, metric, estimate?.Value, Finite(estimate?.StandardError), estimate?.Items ?? 0, any.Shots, any.Memory, any.Control,
+            headline ? PublishedOf(task) : null) { Model = any.Model, Version = task.Version };
+
+    private static double? PublishedOf(TaskFile task) => task.Published is { } published && published.Scores.TryGetValue(PublishedModel, out var score)
+        ? (published.Metric == "loss" ? score : Math.Round(score / 100, 6)) : null;
+
+    private static double? Finite(double? value) => value is { } number && double.IsFinite(number) ? number : null;
+
+    private static Estimate OfTexts(TaskFile task, string metric, IReadOnlyList<TaskSample> samples)
+    {
+        double Statistic(IEnumerable<TaskSample> drawn)
+        {
+            var (nats, tokens, bytes, words) = (0.0, 0.0, 0.0, 0.0);
+            foreach (var sample in drawn)
+            {
+                nats += sample.Values["nats"];
+                tokens += sample.Values["tokens"];
+                bytes += sample.Values["bytes"];
+                words += sample.Values["words"];
+            }
+            return metric switch
+            {
+                "loss" => nats / tokens,
+                "bits_per_byte" => Perplexity.BitsPerByte(nats, (long)bytes),
+                "byte_perplexity" => Perplexity.PerByte(nats, (long)bytes),
+                "word_perplexity" => Perplexity.PerWord(nats, (long)words),
+                _ => throw new InvalidDataException(
+                    $"task {task.Task}: no metric \"{metric}\" for texts; there are loss, bits_per_byte, byte_perplexity and word_perplexity."),
+            };
+        }
+
+        var error = samples.Count < 2 ? double.NaN : Bootstrap.StandardError(samples.Count, indices =>
+        {
+            var drawn = new TaskSample[indices.Length];
+            for (var i = 0; i < indices.Length; i++)
+                drawn[i] = samples[indices[i]];
+            return Statistic(drawn);
+        }, BootstrapSeed);
+        return new Estimate(Statistic(samples), error, samples.Count);
+    }
+}

@@ -1,0 +1,43 @@
+namespace Engram.Evaluation.Harness;
+
+/// <summary>Whether the data of a task are there.</summary>
+/// <param name="Task">The task.</param>
+/// <param name="Found">Whether rows of it, and of its worked examples, were found and can be read.</param>
+/// <param name="Path">The first file of its rows below the data root, and how many more there are; null if nothing was found.</param>
+/// <param name="Rows">Rows, transformed: those that are tested. 0 if nothing was found.</param>
+/// <param name="Missing">What is missing, and in which layouts it is looked for; null if nothing is.</param>
+public sealed record TaskListing(string Task, bool Found, string? Path, int Rows, string? Missing)
+{
+    /// <summary>What the tasks of the program find below a folder.</summary>
+    /// <param name="root">The data root; null where none was given.</param>
+    public static IReadOnlyList<TaskListing> Of(string? root) => [.. TaskFiles.Names.Select(TaskFiles.Load).Select(task => Of(task, root))];
+
+    private static TaskListing Of(TaskFile task, string? root)
+    {
+        if (task.Kind == TaskKind.Group)
+        {
+            TaskListing[] parts = [.. TaskRunner.Leaves(task).Select(leaf => Of(leaf, root))];
+            TaskListing[] absent = [.. parts.Where(part => !part.Found)];
+            return new(task.Task, absent.Length == 0, parts.FirstOrDefault(part => part.Path is not null)?.Path, parts.Sum(part => part.Rows),
+                absent.Length == 0 ? null : string.Join(" | ", absent.Select(part => $"{part.Task}: {part.Missing}")));
+        }
+
+        if (root is null || TaskRows.Find(task.Data, root) is not { } found)
+            return new(task.Task, false, null, 0, TaskRows.Expected(task.Data));
+        var path = System.IO.Path.GetRelativePath(root, found.Files[0]) + (found.Files.Count > 1 ? $" and {found.Files.Count - 1} more" : "");
+        try
+        {
+            var rows = found.Read().Count;
+            if (task.FewShot is not { Data.Count: > 0 } shots)
+                return new(task.Task, rows > 0, path, rows, rows > 0 ? null : "rows");
+            if (TaskRows.Find(shots.Data, root) is not { } examples)
+                return new(task.Task, false, path, rows, $"worked examples: {TaskRows.Expected(shots.Data)}");
+            examples.Read();
+            return new(task.Task, rows > 0, path, rows, rows > 0 ? null : "rows");
+        }
+        catch (Exception error) when (error is InvalidDataException or IOException or UnauthorizedAccessException)
+        {
+            return new(task.Task, false, path, 0, error.Message);
+        }
+    }
+}

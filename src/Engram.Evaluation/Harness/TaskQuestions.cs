@@ -1,0 +1,141 @@
+using System.Text.Json.Nodes;
+using Engram.Evaluation.Datasets;
+using Engram.Evaluation.Scoring;
+
+namespace Engram.Evaluation.Harness;
+
+/// <summary>
+/// Turns rows into items by lm-evaluation-harness's rules: instruction, worked examples and the question, with the delimiters between them; the
+/// examples are the first n that are not
+/// the tested item, and of its subtask.
+/// </summary>
+internal sealed class TaskQuestions
+{
+    private readonly TaskFile _task;
+    private readonly int _shots;
+    private readonly bool _unconditional;
+    private readonly (Template Instruction, Template Prompt, Template ShotPrompt, Template Choice, Template? Target) _templates;
+    private readonly string[] _stop;
+    private readonly DatasetRow[] _shotRows;
+    private readonly string[] _shotKeys;
+    private readonly string?[] _shotTexts;
+
+    /// <summary>Prepares a task.</summary>
+    /// <param name="task">Not a group.</param>
+    /// <param name="shots">Worked examples before an item.</param>
+    /// <param name="shotRows">Where they come from.</param>
+    public TaskQuestions(TaskFile task, int shots, IReadOnlyList<DatasetRow> shotRows)
+    {
+        var source = $"task {task.Task}";
+        (_task, _shots) = (task, shots);
+        var prompt = new Template(task.Prompt, source);
+        var shotPrompt = task.FewShot?.Prompt is { } other ? new Template(other, source) : prompt;
+        var target = task.Target is { } text ? new Template(text, source) : null;
+        _templates = (new Template(task.Instruction, source), prompt, shotPrompt, new Template(task.Choice, source), target);
+        _stop = task.Stop.Count > 0 ? [.. task.Stop] : [task.FewShotDelimiter];
+        _unconditional = task.Metrics.Contains("acc_uncond");
+        _shotRows = shots > 0 ? [.. shotRows] : [];
+        _shotKeys = [.. _shotRows.Select(KeyOf)];
+        _shotTexts = new string?[_shotRows.Length];
+    }
+
+    /// <summary>The item of a row.</summary>
+    /// <param name="index">Its number.</param>
+    /// <param name="row">As it is asked.</param>
+    /// <param name="original">As it stands in the file: what is no example of itself.</param>
+    /// <exception cref="InvalidDataException">A column is missing or does not fit; the message names file and row.</exception>
+    public TaskItem Item(int index, DatasetRow row, DatasetRow original)
+    {
+        var before = _templates.Instruction.Render(row.Values, row.Place) + Examples(original);
+        if (_task.Kind == TaskKind.Rolling)
+        {
+            var text = _templates.Prompt.Render(row.Values, row.Place);
+            return new TaskItem(index, row, text, [], [], [], [new RollingRequest(text)]);
+        }
+
+        if (_task.Kind == TaskKind.Generate)
+        {
+            var prompt = before + _templates.Prompt.Render(row.Values, row.Place);
+            var references = _task.Code is null ? References(row) : [];
+            return new TaskItem(index, row, prompt, [], [], references, [new GenerationRequest(prompt, _stop, _task.MaxNewTokens)]);
+        }
+
+        var (options, golds) = (Options(row), Golds(row));
+        if (_task.Kind == TaskKind.Choice)
+        {
+            var prompt = before + _templates.Prompt.Render(row.Values, row.Place);
+            var requests = options.Select(option => (ScoringRequest)new LikelihoodRequest(prompt, _task.TargetDelimiter + option));
+            if (_unconditional)
+                requests = requests.Concat(options.Select(option => new LikelihoodRequest(_task.NeutralPrompt, _task.TargetDelimiter + option)));
+            return new TaskItem(index, row, prompt, options, golds, [], [.. requests]);
+        }
+
+        var completion = _task.TargetDelimiter + TargetOf(row, golds);
+        string[] prompts = [.. row.Texts("choices").Select(choice => before + _templates.Prompt.Render(row.Values, row.Place, ("choice", choice)))];
+        ScoringRequest[] asked = [.. prompts.Select(prompt => new LikelihoodRequest(prompt, completion))];
+        return new TaskItem(index, row, string.Join('\n', prompts), options, golds, [], asked);
+    }
+
+    private string Examples(DatasetRow item)
+    {
+        if (_shots == 0)
+            return "";
+        var (key, subtask, found) = (KeyOf(item), Subtask(item), new List<string>());
+        for (var i = 0; i < _shotRows.Length && found.Count < _shots; i++)
+            if (_shotKeys[i] != key && (subtask is null || Subtask(_shotRows[i]) is not { } other || other == subtask))
+                found.Add(_shotTexts[i] ??= Example(_shotRows[i]));
+        return string.Concat(found.Select(text => text + _task.FewShotDelimiter));
+    }
+
+    private string Example(DatasetRow row)
+    {
+        if (_task.Kind == TaskKind.Generate)
+            return _templates.ShotPrompt.Render(row.Values, row.Place) + _task.TargetDelimiter + TargetOf(row, []);
+        var golds = Golds(row);
+        var prompt = _task.Kind == TaskKind.Prefix ? _templates.ShotPrompt.Render(row.Values, row.Place, ("choice", row.Texts("choices")[golds[0]]))
+            : _templates.ShotPrompt.Render(row.Values, row.Place);
+        return prompt + _task.TargetDelimiter + TargetOf(row, golds);
+    }
+
+    private string TargetOf(DatasetRow row, IReadOnlyList<int> golds) => _templates.Target is { } target ? target.Render(row.Values, row.Place)
+        : golds.Count > 0 ? Options(row)[golds[0]] : References(row)[0][0];
+
+    private string[] Options(DatasetRow row)
+    {
+        var options = row.Texts("choices")
+            .Select((choice, i) => _templates.Choice.Render(row.Values, row.Place, ("choice", choice), ("letter", ((char)('A' + i)).ToString()))).ToArray();
+        return options.Length > 0 ? options : throw new InvalidDataException($"{row.Place}: no options. Mend or delete the row.");
+    }
+
+    private static int[] Golds(DatasetRow row)
+    {
+        var (gold, choices) = (row.Value("gold"), row.List("choices").Count);
+        int[] golds;
+        try
+        {
+            golds = gold is JsonArray list ? [.. list.Select(one => one!.GetValue<int>())] : [gold.GetValue<int>()];
+        }
+        catch (Exception error) when (error is InvalidOperationException or FormatException or NullReferenceException)
+        {
+            throw new InvalidDataException($"{row.Place}: column \"gold\" is no index. Mend or delete the row.", error);
+        }
+        return golds.Length > 0 && golds.All(one => one >= 0 && one < choices) ? golds
+            : throw new InvalidDataException(
+                $"{row.Place}: the right option {gold.ToJsonString()} is outside the list of {choices} options (counted from 0). Mend or delete the row.");
+    }
+
+    private IReadOnlyList<IReadOnlyList<string>> References(DatasetRow row)
+    {
+        var column = _task.References;
+        string[] One(JsonNode? answer) => answer is JsonArray spans ? [.. spans.Select(span => row.TextOf(span, column))] : [row.TextOf(answer, column)];
+        string[][] references = row.Value(column) is JsonArray list ? [.. list.Select(One)] : [[row.Text(column)]];
+        return references.Length > 0 && references.All(reference => reference.Length > 0) ? references
+            : throw new InvalidDataException($"{row.Place}: column \"{column}\" holds no right answer. Mend or delete the row.");
+    }
+
+    private string? Subtask(DatasetRow row) => _task.Subtask is { } column ? row.Values[column]?.ToString() : null;
+
+    /// <summary>What tells rows apart, wherever they stand.</summary>
+    private static string KeyOf(DatasetRow row) => string.Join('\u001f',
+        row.Values.Where(column => column.Key is not ("_file" or "_key")).Select(column => $"{column.Key}\u001e{column.Value?.ToJsonString()}"));
+}

@@ -1,0 +1,74 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+
+namespace Engram.Evaluation.Harness;
+
+/// <summary>What came of one item: a line of a samples file.</summary>
+public sealed record TaskSample
+{
+    /// <summary>The task.</summary>
+    public required string Task { get; init; }
+
+    /// <summary>Number of the item, from 0 in the order of the rows.</summary>
+    public required int Index { get; init; }
+
+    /// <summary>SHA-256 of what the model read before the answer, in UTF-8, lower-case hexadecimal.</summary>
+    public required string PromptSha256 { get; init; }
+
+    /// <summary>Index of the preferred option, or the answer that the first filter found; null for a text that is only scored.</summary>
+    public JsonNode? Prediction { get; init; }
+
+    /// <summary>Index of the right option (a list of several), or the right answer (a list of several); null where a program checks the answer.</summary>
+    public JsonNode? Gold { get; init; }
+
+    /// <summary>Whether the headline metric is full; null where there is no right or wrong.</summary>
+    public bool? Correct { get; init; }
+
+    /// <summary>The value of each metric; for a scored text its nats, tokens, bytes and words. A metric whose program was not run is absent.</summary>
+    public required IReadOnlyDictionary<string, double> Values { get; init; }
+
+    /// <summary>The options as scored; null for tasks without.</summary>
+    public IReadOnlyList<string>? Options { get; init; }
+
+    /// <summary>Log-likelihood of each option, nats.</summary>
+    public IReadOnlyList<double>? Scores { get; init; }
+
+    /// <summary>Tokens of each option.</summary>
+    public IReadOnlyList<int>? Tokens { get; init; }
+
+    /// <summary>What was generated.</summary>
+    public string? Generated { get; init; }
+
+    /// <summary>Its subtask, or null.</summary>
+    public string? Subtask { get; init; }
+
+    /// <summary>File and row.</summary>
+    public required string Place { get; init; }
+
+    /// <summary>Name of the model.</summary>
+    public required string Model { get; init; }
+
+    /// <summary>What the memory did.</summary>
+    public required string Memory { get; init; }
+
+    /// <summary>The counterfactual control.</summary>
+    public required string Control { get; init; }
+
+    /// <summary>Worked examples before the item.</summary>
+    public required int Shots { get; init; }
+
+    /// <summary>What all of this follows from beside the prompt: task file and model. A run goes on only with samples of the same.</summary>
+    public required string Key { get; init; }
+}
+
+/// <summary>Lines of samples files.</summary>
+[JsonSerializable(typeof(TaskSample))]
+internal sealed partial class SampleJson : JsonSerializerContext
+{
+    /// <summary>Letters of any script stand as they are.</summary>
+    public static SampleJson Readable => field ??= new(new JsonSerializerOptions
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    });
+}
