@@ -216,7 +216,9 @@ public sealed class EngramTransformer : IDisposable
         return loss.MoveToOuterDisposeScope();
     }
 
-    /// <summary>Cross-entropy in nats of the read-out against the target id of each row of hidden [N, D]. No gradient flows, and no logits [N, V] are kept.</summary>
+    /// <summary>
+    /// Cross-entropy in nats of the read-out against the target id of each row of hidden [N, D]. No gradient flows, and no logits [N, V] are kept.
+    /// </summary>
     /// <exception cref="ArgumentException">Not one target per row.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A target is not in the vocabulary.</exception>
     public double[] Losses(Tensor hidden, int[] targets)
@@ -247,7 +249,8 @@ public sealed class EngramTransformer : IDisposable
             throw new ArgumentException($"{targets.Length} targets do not fit hidden states of {hidden.size(0)} rows.", nameof(targets));
         foreach (var target in targets)
             if ((uint)target >= (uint)Configuration.VocabularySize)
-                throw new ArgumentOutOfRangeException(nameof(targets), target, $"Target id {target} is not below the vocabulary size {Configuration.VocabularySize}.");
+                throw new ArgumentOutOfRangeException(nameof(targets), target,
+                    $"Target id {target} is not below the vocabulary size {Configuration.VocabularySize}.");
     }
 
     /// <summary>From ids [N] to hidden states [N, D].</summary>

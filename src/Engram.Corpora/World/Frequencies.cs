@@ -4,7 +4,8 @@ namespace Engram.Corpora.World;
 public static class Frequencies
 {
     /// <summary>
-    /// Divides a number of statements among ranks in proportion to (rank + 1)^−exponent: everyone gets one, the others go by the largest remainders, so that the sum is exact.
+    /// Divides a number of statements among ranks in proportion to (rank + 1)^−exponent: everyone gets one, the others go by the largest remainders, so
+    /// that the sum is exact.
     /// </summary>
     /// <param name="count">Ranks, at least 1.</param>
     /// <param name="exponent">Zipf's exponent, at least 0.</param>
@@ -38,7 +39,9 @@ public static class Frequencies
         return counts;
     }
 
-    /// <summary>What the one at an index gets of a number of statements that are divided evenly: all alike, but for a remainder that goes to the first.</summary>
+    /// <summary>
+    /// What the one at an index gets of a number of statements that are divided evenly: all alike, but for a remainder that goes to the first.
+    /// </summary>
     /// <param name="total">Statements.</param>
     /// <param name="count">Those who share them, at least 1.</param>
     /// <param name="index">Below <paramref name="count"/>.</param>

@@ -1,7 +1,8 @@
 namespace Engram.Corpora.World;
 
 /// <summary>
-/// How much knowledge losses prove, in bits (Allen-Zhu and Li 2024, "Knowledge capacity scaling laws", arXiv 2404.05405). Losses are natural logarithms, summed over the tokens of a name or value,
+/// How much knowledge losses prove, in bits (Allen-Zhu and Li 2024, "Knowledge capacity scaling laws", arXiv 2404.05405). Losses are natural logarithms,
+/// summed over the tokens of a name or value,
 /// the mean over persons or facts. Divide by the parameters for bits per parameter.
 /// </summary>
 public static class KnowledgeBits
@@ -40,7 +41,8 @@ public static class KnowledgeBits
         + attributes * values * (valueTokens * Math.Log2(vocabulary) - Math.Log2(values) - dictionaryNats / Math.Log(2));
 
     /// <summary>
-    /// What losses on the values of a world's facts prove: Σ (log₂ of the number of possible values − loss in bits), values being drawn alike and independently. Zero for a reader who guesses,
+    /// What losses on the values of a world's facts prove: Σ (log₂ of the number of possible values − loss in bits), values being drawn alike and
+    /// independently. Zero for a reader who guesses,
     /// the world's whole content for one who knows. Negative for one who is mistaken and sure.
     /// </summary>
     /// <param name="facts">For each fact its <see cref="Fact.Bits"/> and the loss of its value, summed over tokens.</param>

@@ -1,6 +1,8 @@
 namespace Engram.Corpora.World;
 
-/// <summary>The words of a world that are no names. No word stands in two lists, so that a word tells what it is; names are kept apart from all of them.</summary>
+/// <summary>
+/// The words of a world that are no names. No word stands in two lists, so that a word tells what it is; names are kept apart from all of them.
+/// </summary>
 internal static class Lexicon
 {
     /// <summary>What a document may be about; the context that tells items of one name apart.</summary>

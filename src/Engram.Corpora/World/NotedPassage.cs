@@ -2,7 +2,10 @@ using System.Text;
 
 namespace Engram.Corpora.World;
 
-/// <summary>A passage that tells one thing of each of several persons and recalls one of them at its end. Where those are strangers, only the passage can tell the answer.</summary>
+/// <summary>
+/// A passage that tells one thing of each of several persons and recalls one of them at its end. Where those are strangers, only the passage can tell the
+/// answer.
+/// </summary>
 /// <param name="Text">Heading and statements.</param>
 /// <param name="Recall">The beginning of the last sentence, up to the value.</param>
 /// <param name="Answer">The value.</param>

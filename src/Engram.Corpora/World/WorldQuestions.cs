@@ -1,7 +1,8 @@
 namespace Engram.Corpora.World;
 
 /// <summary>
-/// Questions about a world. Facts are asked for in sentences whose opening (and insertion, if any) the text never has, evenly over the bands of their frequency; where there are fewer facts than
+/// Questions about a world. Facts are asked for in sentences whose opening (and insertion, if any) the text never has, evenly over the bands of their
+/// frequency; where there are fewer facts than
 /// questions, in several such sentences.
 /// </summary>
 /// <param name="world">What is asked about.</param>
@@ -179,7 +180,9 @@ public sealed class WorldQuestions(SyntheticWorld world)
         return strangers;
     }
 
-    /// <summary>As many things as there are questions, from each band of frequency in turn, in random order within a band and again from its beginning when it ends.</summary>
+    /// <summary>
+    /// As many things as there are questions, from each band of frequency in turn, in random order within a band and again from its beginning when it ends.
+    /// </summary>
     private IEnumerable<T> Evenly<T>(IReadOnlyList<T> things, Func<T, long> exposures, WorldRandom random)
     {
         var bands = things.GroupBy(thing => Frequencies.Band(exposures(thing))).Select(group => group.ToArray()).OrderBy(band => exposures(band[0])).ToArray();

@@ -4,7 +4,8 @@ using Engram.Corpora.Files;
 namespace Engram.Corpora.World;
 
 /// <summary>
-/// The text of a world, document by document: several sentences under a heading that names a region, or a passage about strangers. Every statement comes as often as the world says, and
+/// The text of a world, document by document: several sentences under a heading that names a region, or a passage about strangers. Every statement comes as
+/// often as the world says, and
 /// no subject twice within <see cref="WorldOptions.Window"/> tokens: what would come too soon waits.
 /// </summary>
 /// <param name="world">What the text is about.</param>

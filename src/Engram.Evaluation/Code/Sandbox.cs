@@ -6,8 +6,10 @@ using System.Text;
 namespace Engram.Evaluation.Code;
 
 /// <summary>
-/// Runs generated Python programs: each in a process of its own under a user without rights, in namespaces of its own (files, network, processes), under a root that holds the
-/// interpreter and the system's libraries, read-only, and one small folder in memory that vanishes with the process. Linux only; where the kernel forbids any of it,
+/// Runs generated Python programs: each in a process of its own under a user without rights, in namespaces of its own (files, network, processes), under a
+/// root that holds the
+/// interpreter and the system's libraries, read-only, and one small folder in memory that vanishes with the process. Linux only; where the kernel forbids any
+/// of it,
 /// <see cref="Open"/> refuses and says why.
 /// </summary>
 /// <remarks>It keeps apart what a language model writes by chance or imitation. It is no boundary against somebody who knows a hole in the kernel.</remarks>

@@ -19,7 +19,8 @@ internal static class JsonRows
         }
     }
 
-    /// <summary>A list at the place that the format names; JSON Lines under this name too. Items that are no objects become rows with the one column "value".</summary>
+    /// <summary>A list at the place that the format names; JSON Lines under this name too. Items that are no objects become rows with the one column
+    /// "value".</summary>
     public static IEnumerable<DatasetRow> Read(byte[] content, string name, DatasetFormat format)
     {
         var text = DatasetReader.Decode(content, name, format);

@@ -8,7 +8,8 @@ namespace Engram.Evaluation.Datasets;
 /// <summary>Multiple choice without a passage.</summary>
 internal static partial class OptionRows
 {
-    /// <summary>Columns question, A, B, C, D and a letter (MMLU's CSV, C-Eval, CMMLU, whose names begin with capitals), with the subject: a column, or the file's name or folder.</summary>
+    /// <summary>Columns question, A, B, C, D and a letter (MMLU's CSV, C-Eval, CMMLU, whose names begin with capitals), with the subject: a column, or the
+    /// file's name or folder.</summary>
     public static DatasetRow Letters(DatasetRow row)
     {
         var gold = LetterOf(row, row.Text("answer", "Answer"));
@@ -37,7 +38,8 @@ internal static partial class OptionRows
     public static DatasetRow MmluPro(DatasetRow row) => DatasetTransform.WithChoices(row.With(("question", row.Text("question").Trim())),
         row.Texts("options").Where(option => option != "N/A").Select(option => option.Trim()), Number(row, "answer_index"));
 
-    /// <summary>ARC: options and their labels, letters or digits, the right one by label; or OLMES's layout, whose question stands between "Question: " and "Answer:".</summary>
+    /// <summary>ARC: options and their labels, letters or digits, the right one by label; or OLMES's layout, whose question stands between "Question: " and
+    /// "Answer:".</summary>
     public static DatasetRow Arc(DatasetRow row)
     {
         if (row.Values["query"] is not null)
@@ -53,7 +55,8 @@ internal static partial class OptionRows
             : DatasetTransform.WithChoices(row, choices.Texts("text"), gold);
     }
 
-    /// <summary>HellaSwag: "activity: context" with a capital behind the context's first part, both cleaned as lm-evaluation-harness does; or OLMES's layout, which is cleaned already.</summary>
+    /// <summary>HellaSwag: "activity: context" with a capital behind the context's first part, both cleaned as lm-evaluation-harness does; or OLMES's layout,
+    /// which is cleaned already.</summary>
     public static DatasetRow HellaSwag(DatasetRow row)
     {
         if (row.Values["query"] is not null)
@@ -65,7 +68,8 @@ internal static partial class OptionRows
     /// <summary>PIQA: two solutions.</summary>
     public static DatasetRow Piqa(DatasetRow row) => DatasetTransform.WithChoices(row, [row.Text("sol1"), row.Text("sol2")], Number(row, "label"));
 
-    /// <summary>WinoGrande: the columns "choices" (the sentence up to the blank with each name put in) and "completion" (the rest, without space around it).</summary>
+    /// <summary>WinoGrande: the columns "choices" (the sentence up to the blank with each name put in) and "completion" (the rest, without space around
+    /// it).</summary>
     public static DatasetRow WinoGrande(DatasetRow row)
     {
         var sentence = row.Text("sentence");

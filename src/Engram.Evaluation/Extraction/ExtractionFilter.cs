@@ -3,7 +3,8 @@ using Engram.Evaluation.Text;
 
 namespace Engram.Evaluation.Extraction;
 
-/// <summary>Finds the answer in what a model wrote: a text in, a text out. Filters have names, so that task files can say which they want; several run one after the other.</summary>
+/// <summary>Finds the answer in what a model wrote: a text in, a text out. Filters have names, so that task files can say which they want; several run one
+/// after the other.</summary>
 public static class ExtractionFilter
 {
     private static readonly Dictionary<string, Func<string, string>> Named = new(StringComparer.Ordinal)
@@ -43,7 +44,8 @@ public static class ExtractionFilter
         ?? throw new InvalidDataException($"no filter \"{name}\"; there are {string.Join(", ", Names)}, and regular expressions.");
 
     /// <summary>
-    /// What a regular expression captures, as lm-evaluation-harness's <c>RegexFilter</c>: all matches are found, one is selected, of its groups (or the whole match, if it has
+    /// What a regular expression captures, as lm-evaluation-harness's <c>RegexFilter</c>: all matches are found, one is selected, of its groups (or the whole
+    /// match, if it has
     /// none) the first that is not empty counts, trimmed.
     /// </summary>
     /// <param name="pattern">The expression.</param>

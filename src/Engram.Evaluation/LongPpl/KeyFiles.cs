@@ -2,7 +2,9 @@ using Engram.Storage;
 
 namespace Engram.Evaluation.LongPpl;
 
-/// <summary>Key intervals on disk: for text number i of a corpus the file <c>slice_i.txt</c>, as published for GovReport. They are read as text, never run.</summary>
+/// <summary>
+/// Key intervals on disk: for text number i of a corpus the file <c>slice_i.txt</c>, as published for GovReport. They are read as text, never run.
+/// </summary>
 /// <param name="folder">Where they lie.</param>
 public sealed class KeyFiles(string folder)
 {

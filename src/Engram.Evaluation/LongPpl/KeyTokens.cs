@@ -1,7 +1,8 @@
 namespace Engram.Evaluation.LongPpl;
 
 /// <summary>
-/// Which tokens need a long context (Fang et al. 2024, "What is wrong with perplexity for long-context language modeling?", arXiv 2410.23771): those that a model predicts well with all of the text before
+/// Which tokens need a long context (Fang et al. 2024, "What is wrong with perplexity for long-context language modeling?", arXiv 2410.23771): those that a
+/// model predicts well with all of the text before
 /// them and much worse with a few thousand tokens of it.
 /// </summary>
 internal static class KeyTokens

@@ -14,7 +14,8 @@ namespace Engram.Evaluation.LongPpl;
 public sealed record LongText(string Text, int Tokens, double Nats, int KeyTokens, double? KeyNats);
 
 /// <summary>
-/// LongPPL: perplexity over key tokens, which an evaluator chooses. The evaluator may be the model itself or another with another tokenizer: what is passed on are intervals of characters.
+/// LongPPL: perplexity over key tokens, which an evaluator chooses. The evaluator may be the model itself or another with another tokenizer: what is passed
+/// on are intervals of characters.
 /// </summary>
 public static class LongPerplexity
 {
@@ -88,7 +89,10 @@ public static class LongPerplexity
         return new LongText(name, losses.Count, losses.Average(), count, count > 0 ? sum / count : null);
     }
 
-    /// <summary>Some libraries count the space in front of a word to its token and some do not, and published intervals are of both kinds: it is not asked where it lies.</summary>
+    /// <summary>
+    /// Some libraries count the space in front of a word to its token and some do not, and published intervals are of both kinds: it is not asked where it
+    /// lies.
+    /// </summary>
     private static TextInterval WithoutSpaceInFront(TextInterval token, int[] runes)
     {
         var start = token.Start;

@@ -1,4 +1,3 @@
-using Engram.Corpora;
 using Engram.Models.Memory;
 using Engram.Torch;
 using static TorchSharp.torch;

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Engram.Models.Memory;
 using Engram.Torch;
 using static TorchSharp.torch;
@@ -33,12 +32,8 @@ internal static class TokenLosses
             // Position t predicts token t + 1.
             var skip = Math.Clamp(from - 1 - start, 0, read);
             if (skip == read) continue;
-            var logits_TV = model.Transformer.Logits(hidden_TD.narrow(0, skip, read - skip)).to(ScalarType.Float32);
-            var targets_T = tensor(ids[(start + skip + 1)..(start + read + 1)], int64).to(logits_TV.device);
-            var loss_T = nn.functional.cross_entropy(logits_TV, targets_T, reduction: nn.Reduction.None).cpu().contiguous();
-            var values = MemoryMarshal.Cast<byte, float>(loss_T.bytes);
-            for (var i = 0; i < values.Length; i++)
-                losses[start + skip + 1 - from + i] = values[i];
+            var targets = ids[(start + skip + 1)..(start + read + 1)];
+            model.Transformer.Losses(hidden_TD.narrow(0, skip, read - skip), targets).CopyTo(losses.AsSpan(start + skip + 1 - from));
         }
         return losses;
     }

@@ -2,7 +2,9 @@ using Engram.Corpora.World;
 
 namespace Engram.Evaluation.Ruler;
 
-/// <summary>Coded words whose frequencies fall with the square of their rank; the most frequent is written as dots and does not count, the next three are asked for.</summary>
+/// <summary>
+/// Coded words whose frequencies fall with the square of their rank; the most frequent is written as dots and does not count, the next three are asked for.
+/// </summary>
 internal static class CodedText
 {
     private const double Exponent = 2;

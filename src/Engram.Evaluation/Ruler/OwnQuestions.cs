@@ -2,7 +2,9 @@ using Engram.Corpora.World;
 
 namespace Engram.Evaluation.Ruler;
 
-/// <summary>Questions about a synthetic world, for those who have no question sets: a document for each person, place and work says all that is true of it.</summary>
+/// <summary>
+/// Questions about a synthetic world, for those who have no question sets: a document for each person, place and work says all that is true of it.
+/// </summary>
 internal static class OwnQuestions
 {
     /// <summary>One document answers.</summary>

@@ -14,7 +14,8 @@ internal sealed record RulerQuestion(string Question, IReadOnlyList<string> Answ
 internal sealed record RulerQuestions(IReadOnlyList<RulerQuestion> Questions, IReadOnlyList<string> Documents);
 
 /// <summary>
-/// What the tasks are made of: what a folder of the user's holds, and for the rest own replacements: names of no meaning as words, the text of a synthetic world as essays, questions about such a world.
+/// What the tasks are made of: what a folder of the user's holds, and for the rest own replacements: names of no meaning as words, the text of a synthetic
+/// world as essays, questions about such a world.
 /// <list type="table">
 /// <item><term>essays/</term><description>prose, as a corpus</description></item>
 /// <item><term>wonderwords/adjectivelist.txt, nounlist.txt</term><description>a word a line</description></item>

@@ -3,7 +3,10 @@ using Engram.Corpora.World;
 
 namespace Engram.Evaluation.Ruler;
 
-/// <summary>Variables that get their value from one another, hidden in noise; all that hold a value are asked for. A small example of another chain, with shorter names, stands in front.</summary>
+/// <summary>
+/// Variables that get their value from one another, hidden in noise; all that hold a value are asked for. A small example of another chain, with shorter
+/// names, stands in front.
+/// </summary>
 internal static class VariableText
 {
     private const int Hops = 4;

@@ -5,7 +5,8 @@ namespace Engram.Evaluation.Text;
 /// <summary>What Python's <c>float()</c> reads and how its <c>str()</c> writes it: the rules by which published scorers compare numbers in answers.</summary>
 public static class PythonFloat
 {
-    /// <summary>Reads a number as Python's <c>float(text)</c> does: white space around it, single underscores between digits, "inf", "infinity" and "nan" in any case.</summary>
+    /// <summary>Reads a number as Python's <c>float(text)</c> does: white space around it, single underscores between digits, "inf", "infinity" and "nan" in
+    /// any case.</summary>
     /// <param name="text">What may be a number.</param>
     /// <param name="value">The number; 0 if there is none.</param>
     public static bool TryParse(ReadOnlySpan<char> text, out double value)
@@ -28,7 +29,8 @@ public static class PythonFloat
         return true;
     }
 
-    /// <summary>The shortest text that reads back as the number, with ".0" for whole ones and an exponent below 1e-4 and from 1e16 on, as Python's <c>str(float)</c>.</summary>
+    /// <summary>The shortest text that reads back as the number, with ".0" for whole ones and an exponent below 1e-4 and from 1e16 on, as Python's
+    /// <c>str(float)</c>.</summary>
     public static string Format(double value)
     {
         if (double.IsNaN(value))

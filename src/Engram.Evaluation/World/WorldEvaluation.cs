@@ -6,7 +6,10 @@ using static TorchSharp.torch;
 
 namespace Engram.Evaluation.World;
 
-/// <summary>Asks a model the questions of a synthetic world. Every question is read with each of its choices; what the model would write itself follows from the right one.</summary>
+/// <summary>
+/// Asks a model the questions of a synthetic world. Every question is read with each of its choices; what the model would write itself follows from the
+/// right one.
+/// </summary>
 public static class WorldEvaluation
 {
     private const int QuestionsPerBatch = 8;

@@ -12,7 +12,9 @@ public sealed record WorldOutcome(WorldQuestion Question, bool Exact, int Choice
     /// <summary>Whether the choice is the answer.</summary>
     public bool Chosen => Choice == Question.Gold;
 
-    /// <summary>What the answer tells a reader who knows the possible values, as far as the model foresees it: log₂ of their number, less the loss in bits.</summary>
+    /// <summary>
+    /// What the answer tells a reader who knows the possible values, as far as the model foresees it: log₂ of their number, less the loss in bits.
+    /// </summary>
     public double Bits => KnowledgeBits.OfFacts([(Question.Bits, Nats)]);
 }
 

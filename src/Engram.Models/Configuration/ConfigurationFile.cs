@@ -278,7 +278,8 @@ internal static class ConfigurationFile
     private static JsonArray SlotsOfAllOrders(JsonNode slots, JsonObject keys)
     {
         int smallest = keys["engram_min_ngram_size"] is JsonValue least && least.TryGetValue(out int given) && given is >= 1 and <= 8 ? given : 2;
-        int orders = keys["engram_max_ngram_size"] is JsonValue size && size.TryGetValue(out int largest) && largest >= smallest && largest <= 8 ? largest - smallest + 1 : 1;
+        int orders = keys["engram_max_ngram_size"] is JsonValue size && size.TryGetValue(out int largest) && largest >= smallest && largest <= 8
+            ? largest - smallest + 1 : 1;
         return new JsonArray([.. Enumerable.Range(0, orders).Select(_ => slots.DeepClone())]);
     }
 

@@ -32,7 +32,9 @@ public sealed record EngramConfiguration
     [JsonPropertyName("engram_head_dim")]
     public required int HeadDim { get; init; }
 
-    /// <summary>Nominal rows of one head's segment, where its prime search begins (or its base m, <see cref="Hash"/>); one entry per order from the smallest.</summary>
+    /// <summary>
+    /// Nominal rows of one head's segment, where its prime search begins (or its base m, <see cref="Hash"/>); one entry per order from the smallest.
+    /// </summary>
     [JsonPropertyName("engram_slots_per_order")]
     public required IReadOnlyList<long> SlotsPerOrder { get; init; }
 
@@ -53,7 +55,9 @@ public sealed record EngramConfiguration
     [JsonPropertyName("engram_compressed_vocab_size")]
     public int CompressedVocabularySize { get; init; }
 
-    /// <summary>How n-grams become rows: the memory's own hash, or OverEncoding's polynomial codes, which want <see cref="CompressVocabulary"/> false.</summary>
+    /// <summary>
+    /// How n-grams become rows: the memory's own hash, or OverEncoding's polynomial codes, which want <see cref="CompressVocabulary"/> false.
+    /// </summary>
     [JsonPropertyName("engram_hash")]
     public HashScheme Hash { get; init; }
 
@@ -186,7 +190,8 @@ public sealed record EngramConfiguration
             Bounds.That(Gate == EngramGate.None, "engram_gate", Gate, "a memory that does not enter the residual streams has no query: use none");
             Bounds.That(ConvKernel == 0, "engram_conv_kernel", ConvKernel, "a memory that does not enter the residual streams has no convolution: use 0");
         }
-        Bounds.That(Fusion != FusionPlace.Input || LayerIds is [0], "engram_layer_ids", $"a list of {LayerIds.Count}", "what joins the input embedding is one table of layer 0: use [0]");
+        Bounds.That(Fusion != FusionPlace.Input || LayerIds is [0], "engram_layer_ids", $"a list of {LayerIds.Count}",
+            "what joins the input embedding is one table of layer 0: use [0]");
         Bounds.Range("engram_conv_dilation", ConvDilation, 1, 1024);
         if (NormEps is { } epsilon) Bounds.Range("engram_norm_eps", epsilon, LeastNormEps, 0.1);
         else Bounds.That(model.RmsNormEps >= LeastNormEps, "engram_norm_eps", "null",

@@ -14,7 +14,9 @@ public enum FusionPlace
     /// </summary>
     [JsonStringEnumMemberName("mixture")] Mixture,
 
-    /// <summary>The values of the block's attention: a projection of the read is added to the values of all heads, without a gate (karpathy/nanochat, pull request 854).</summary>
+    /// <summary>
+    /// The values of the block's attention: a projection of the read is added to the values of all heads, without a gate (karpathy/nanochat, pull request 854).
+    /// </summary>
     [JsonStringEnumMemberName("values")] Values,
 
     /// <summary>

@@ -1,7 +1,8 @@
 namespace Engram.Models.Sampling;
 
 /// <summary>
-/// How the next token is drawn: logits are changed by <see cref="RepetitionPenalty"/>, divided by <see cref="Temperature"/>, and a token is drawn from those that
+/// How the next token is drawn: logits are changed by <see cref="RepetitionPenalty"/>, divided by <see cref="Temperature"/>, and a token is drawn from those
+/// that
 /// <see cref="TopK"/>, <see cref="TopP"/> and <see cref="MinP"/> all leave.
 /// </summary>
 public sealed record SamplingOptions
@@ -22,7 +23,9 @@ public sealed record SamplingOptions
     /// <value>In [0, 1]. Default 0: all tokens.</value>
     public double MinP { get; init; }
 
-    /// <summary>Divides positive logits of tokens that the text holds already, the prompt included, and multiplies negative ones (arXiv 1909.05858, Eq. 2).</summary>
+    /// <summary>
+    /// Divides positive logits of tokens that the text holds already, the prompt included, and multiplies negative ones (arXiv 1909.05858, Eq. 2).
+    /// </summary>
     /// <value>Above 0. Default 1: nothing is changed.</value>
     public double RepetitionPenalty { get; init; } = 1;
 

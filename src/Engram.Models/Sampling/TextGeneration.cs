@@ -95,7 +95,8 @@ public abstract class TextGeneration(ModelConfiguration configuration, Tokenizer
             var begun = Stopwatch.GetTimestamp();
             text.Read(made == 0 ? prompt : next, _logits);
             if (!TensorPrimitives.IsFiniteAll<float>(_logits))
-                throw new InvalidDataException("The model's logits are not finite: its weights or tables hold values that are not. engram table verify finds those of tables.");
+                throw new InvalidDataException("The model's logits are not finite: its weights or tables hold values that are not. engram table verify finds "
+                    + "those of tables.");
             next[0] = sampler.Next(_logits, tokenizer.VocabularySize, CollectionsMarshal.AsSpan(all));
             if (made > 0)
                 GenerationTime += Stopwatch.GetElapsedTime(begun);

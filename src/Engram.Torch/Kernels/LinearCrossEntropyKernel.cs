@@ -75,7 +75,10 @@ internal sealed class LinearCrossEntropyKernel : HostFunction<LinearCrossEntropy
     private static int Chunk(int rows, Tensor weight) =>
         Math.Clamp(Math.Max(ChunkBytes * HostTensor.Parts(rows) / (4 * (int)weight.size(0)), (int)weight.size(1)), 16, Math.Max(16, rows));
 
-    /// <summary>Takes the loss of each row of logits [n, V], and leaves in its place the gradient of the mean over <paramref name="gradientOf"/> rows; nothing of use where that is 0.</summary>
+    /// <summary>
+    /// Takes the loss of each row of logits [n, V], and leaves in its place the gradient of the mean over <paramref name="gradientOf"/> rows; nothing of use
+    /// where that is 0.
+    /// </summary>
     private static unsafe void TakeLosses(Tensor logits, int[] targets, int first, double[] losses, int gradientOf)
     {
         var (p, vocabulary) = ((nint)HostTensor.Pointer(logits), (int)logits.size(1));

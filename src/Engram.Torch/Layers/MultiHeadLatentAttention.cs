@@ -88,7 +88,8 @@ internal sealed class MultiHeadLatentAttention
                 remembered = held.Append(StatePart.Value, remembered);
         }
 
-        var heads = absorbed && remembered is null ? Absorbed(qNope, qRope, latent, kRope, mask) : Naive(qNope, qRope, latent, kRope, mask, segments, remembered);
+        var heads = absorbed && remembered is null ? Absorbed(qNope, qRope, latent, kRope, mask)
+            : Naive(qNope, qRope, latent, kRope, mask, segments, remembered);
         return nn.functional.linear(heads, _output);
     }
 

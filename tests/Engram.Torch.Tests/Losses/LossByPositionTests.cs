@@ -1,6 +1,5 @@
 using Engram.Corpora;
 using Engram.Evaluation.Losses;
-using Engram.Models.Configuration;
 using Engram.Studies.Reports;
 using Engram.Tests.Storage;
 using Engram.Torch.Tests.Memory;
