@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using Engram.Corpora;
 using Engram.Inference;
-using Engram.Inference.Sequences;
 using Engram.Models.Configuration;
 using Engram.Torch;
 using Engram.Torch.Native;

@@ -1,6 +1,5 @@
 using Engram.Models.Memory;
 using Engram.Torch;
-using Engram.Torch.Native;
 using Engram.Torch.Taps;
 using static TorchSharp.torch;
 

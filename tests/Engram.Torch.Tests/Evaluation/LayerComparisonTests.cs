@@ -1,5 +1,4 @@
 using Engram.Evaluation.Layers;
-using Engram.Models.Configuration;
 using Engram.Torch.Tests.Memory;
 using Engram.Torch.Tests.Training;
 

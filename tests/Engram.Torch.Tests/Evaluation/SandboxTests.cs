@@ -95,7 +95,7 @@ public class SandboxTests
             + $"if os.fork() == 0:\n    os.setsid()\n    os.execv('/bin/sh', ['sh', '-c', 'sleep 1000 # {marker}'])\ntime.sleep(1000)";
         Assert.Equal(SandboxOutcome.TimeLimit, box.Run(program, new() { Processes = 8, WallSeconds = 2 }).Outcome);
         Assert.False(File.Exists($"/tmp/{marker}"));
-        Assert.Empty(Directory.GetDirectories(Path.GetTempPath(), "engram-sandbox-*").Where(folder => Directory.EnumerateFileSystemEntries(folder).Any()));
+        Assert.DoesNotContain(Directory.GetDirectories(Path.GetTempPath(), "engram-sandbox-*"), folder => Directory.EnumerateFileSystemEntries(folder).Any());
         Assert.DoesNotContain(marker, string.Join('\n', Process.GetProcesses().Select(CommandLine)), StringComparison.Ordinal);
         Assert.DoesNotContain("engram-sandbox", File.ReadAllText("/proc/self/mounts"), StringComparison.Ordinal);
     }

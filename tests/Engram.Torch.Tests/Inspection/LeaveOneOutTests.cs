@@ -1,7 +1,6 @@
 using Engram.Evaluation.Inspection;
 using Engram.Evaluation.Layers;
 using Engram.Models.Configuration;
-using Engram.Models.Memory;
 using Engram.Torch.Tests.Memory;
 using Engram.Torch.Tests.Training;
 using static TorchSharp.torch;

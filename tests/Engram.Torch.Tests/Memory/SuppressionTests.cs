@@ -1,4 +1,3 @@
-using Engram.Models.Configuration;
 using Engram.Models.Memory;
 using Engram.Models.Sequences;
 using Engram.Torch.Tests.Training;
