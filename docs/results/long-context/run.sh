@@ -12,5 +12,5 @@ engram plan quickstart-engram --data data --set hidden_size=96 --set embedding_s
 engram train --config config.json --data data --run base --steps 600 --sequences 8 --length 256 --validation-sequences 32 --validate-every 200 --threads 1
 engram train --init base/model --extend-context 2048 --original-context 256 --data data --run longer --steps 120 --sequences 1 --length 2048 \
   --learning-rate 0.002 --warmup 5 --validation-sequences 4 --threads 1
-engram eval loss --model longer/model --also base/model --data data --length 2048 --sequences 100 --by-position --bins 32 \
+engram eval loss --model longer/model --also base/model --data data --length 2048 --sequences 60 --by-position --bins 32 \
   --svg "$here/positions.svg" --html positions.html --threads 1 --json > "$here/positions.json"
