@@ -4,6 +4,7 @@ using Engram.Cli.CommandLine;
 using Engram.Corpora;
 using Engram.Evaluation.Losses;
 using Engram.Models.Configuration;
+using Engram.Models.Folders;
 using Engram.Storage;
 using Engram.Studies.Reports;
 using Engram.Tokenization;
@@ -91,7 +92,11 @@ internal sealed class EvalLossCommand : CliCommand
     {
         using var corpus = Prepared(parsed);
         var (use, curves) = (parsed.GetRequiredValue(_memory), new List<PositionCurve>());
-        foreach (var folder in (string[])[_model.FolderOf(parsed), .. parsed.GetValue(_also) ?? []])
+        string[] folders = [_model.FolderOf(parsed), .. parsed.GetValue(_also) ?? []];
+        // Before minutes are spent on the first model. What is missing is told when it is opened.
+        foreach (var file in folders.Select(folder => Path.Combine(folder, ModelFolder.ConfigurationFile)).Where(File.Exists))
+            ValidationLoss.RequireContext(ModelConfiguration.Load(file), parsed.GetValue(_length));
+        foreach (var folder in folders)
         {
             using var model = _model.Open(parsed, folder);
             using var memory = ModelInput.Memory(model.Memory, use);

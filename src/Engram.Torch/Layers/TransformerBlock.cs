@@ -95,7 +95,7 @@ internal sealed class TransformerBlock
             return null;
         var read = Engram.Forward(x, memory, pass.Ages, pass.State(Layer), pass.Taps?.OfMemory(Layer));
         return pass.Gathered!.ClosedStream is { } closed
-            ? read.ZeroOutside(arange(read.size(2), device: read.device).eq(tensor((long)closed, device: read.device)).logical_not().unsqueeze(-1))
+            ? read.ZeroOutside(tensor([.. Enumerable.Range(0, (int)read.size(2)).Select(stream => stream != closed)], device: read.device).unsqueeze(-1))
             : read;
     }
 

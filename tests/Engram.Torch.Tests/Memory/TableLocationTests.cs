@@ -165,7 +165,8 @@ public sealed class TableLocationTests : IDisposable
         Assert.NotEqual(Row(random, 0), Row(random, 1));
         Assert.Null(model.Memory.Ablation(MemoryUse.On));
         Assert.Null(model.Memory.Ablation(MemoryUse.Off));
-        Assert.Equal(4, Enum.GetValues<MemoryUse>().Select(use => Loss(model, use)).Distinct().Count());
+        var uses = Enum.GetValues<MemoryUse>();
+        Assert.Equal(uses.Length, uses.Select(use => Loss(model, use)).Distinct().Count());
         Assert.Contains("RandomRows", Assert.Throws<InvalidOperationException>(() => random.Tables.Table(0)).Message);
 
         static float[] Row(MemoryBank bank, int position)
