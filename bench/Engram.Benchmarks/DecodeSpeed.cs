@@ -20,7 +20,9 @@ internal sealed class DecodeSpeed(string name, LanguageModel model) : IDisposabl
     /// <summary>Of which, measured on their own: addresses and rows of one token in all layers.</summary>
     public List<double> ReadSeconds { get; } = [];
 
-    /// <summary>Reads the prompt, then the rest one by one, each with the logits of the next. Returns seconds per token after the prompt.</summary>
+    /// <summary>
+    /// Reads the prompt, then the rest one by one, each with the logits of the next. Returns seconds per token after the prompt.
+    /// </summary>
     public double Read(int[] ids, int prompt)
     {
         using var state = model.Transformer.NewState();

@@ -1,11 +1,14 @@
-using Engram.Tables.Formats;
 using System.Diagnostics;
 using Engram.Studies.Benchmarks;
 using Engram.Tables;
+using Engram.Tables.Formats;
 
 namespace Engram.Benchmarks;
 
-/// <summary>A batch's rows gathered address by address, against its distinct rows gathered once and copied to their places: in turns, the median of each.</summary>
+/// <summary>
+/// A batch's rows gathered address by address, against its distinct rows gathered once and copied to their places: in turns, the median of
+/// each.
+/// </summary>
 internal static class DistinctComparison
 {
     private const int Turns = 21;
@@ -16,14 +19,23 @@ internal static class DistinctComparison
     public static void Run(int threads)
     {
         Console.WriteLine($"{Addresses:N0} addresses into {Rows:N0} rows of {Width} values, {threads} threads; ns per address");
-        Console.WriteLine($"{"format",-10} {"traffic",-14} {"distinct",9} {"each",7} {"once, found",12} {"once, given",12}");
+        Console.WriteLine($"{"format", -10} {"traffic", -14} {"distinct", 9} {"each", 7} {"once, found", 12} {"once, given", 12}");
         foreach (var format in (RowFormat[])[RowFormat.Float32, RowFormat.Int4()])
         {
             using var table = RandomTable.Filled(Rows, Width, format);
-            Compare("all distinct", Enumerable.Range(0, Addresses).Select(i => (long)((ulong)i * 0x9E3779B97F4A7C15 % (ulong)Rows)).Distinct().ToArray());
+            Compare(
+                "all distinct",
+                Enumerable.Range(0, Addresses).Select(i => (long)((ulong)i * 0x9E3779B97F4A7C15 % (ulong)Rows)).Distinct().ToArray()
+            );
             var random = new Random(1);
             // Log-uniform ranks: the traffic of n-grams, Zipf's law with exponent 1.
-            Compare("Zipf", Enumerable.Range(0, Addresses).Select(_ => (long)((ulong)Math.Pow(Rows, random.NextDouble()) * 0x9E3779B97F4A7C15 % (ulong)Rows)).ToArray());
+            Compare(
+                "Zipf",
+                Enumerable
+                    .Range(0, Addresses)
+                    .Select(_ => (long)((ulong)Math.Pow(Rows, random.NextDouble()) * 0x9E3779B97F4A7C15 % (ulong)Rows))
+                    .ToArray()
+            );
 
             void Compare(string traffic, long[] rows)
             {
@@ -34,15 +46,20 @@ internal static class DistinctComparison
                 for (var turn = 0; turn < Turns; turn++)
                 {
                     Time(times[0], () => table.Gather(rows, target, threads));
-                    Time(times[1], () =>
-                    {
-                        unique.Build(rows);
-                        Once();
-                    });
+                    Time(
+                        times[1],
+                        () =>
+                        {
+                            unique.Build(rows);
+                            Once();
+                        }
+                    );
                     Time(times[2], Once);
                 }
                 var medians = times.Select(list => list.Order().ElementAt(Turns / 2) * 1e9 / rows.Length).ToArray();
-                Console.WriteLine($"{format,-10} {traffic,-14} {unique.Count / (double)rows.Length,9:P0} {medians[0],7:F1} {medians[1],12:F1} {medians[2],12:F1}");
+                Console.WriteLine(
+                    $"{format, -10} {traffic, -14} {unique.Count / (double)rows.Length, 9:P0} {medians[0], 7:F1} {medians[1], 12:F1} {medians[2], 12:F1}"
+                );
 
                 void Once()
                 {

@@ -7,7 +7,9 @@ using Engram.Torch.Native;
 
 namespace Engram.Benchmarks;
 
-/// <summary>A batch whose sequences are forked, cut and continued at random, for many tokens: what it allocates, and whether memory grows.</summary>
+/// <summary>
+/// A batch whose sequences are forked, cut and continued at random, for many tokens: what it allocates, and whether memory grows.
+/// </summary>
 internal static class ForkingBatch
 {
     private const int Sequences = 8;
@@ -54,8 +56,10 @@ internal static class ForkingBatch
             if (from != to)
                 (batch[to], forks) = (batch[from].Fork(), forks + 1);
             if (read / 20_000 != (read - CallsBetweenForks * Sequences) / 20_000)
-                Console.WriteLine($"{read:N0} tokens, {forks:N0} forks: {inTokens:N0} bytes allocated while reading, {GC.GetTotalMemory(forceFullCollection: true) / 1e6:F1} MB alive, "
-                    + $"working set {Environment.WorkingSet / 1e6:F0} MB, {read / clock.Elapsed.TotalSeconds:F0} tokens/s");
+                Console.WriteLine(
+                    $"{read:N0} tokens, {forks:N0} forks: {inTokens:N0} bytes allocated while reading, {GC.GetTotalMemory(forceFullCollection: true) / 1e6:F1} MB alive, "
+                        + $"working set {Environment.WorkingSet / 1e6:F0} MB, {read / clock.Elapsed.TotalSeconds:F0} tokens/s"
+                );
         }
     }
 }

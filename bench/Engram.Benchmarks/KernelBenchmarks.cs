@@ -1,4 +1,3 @@
-using TorchSharp;
 using BenchmarkDotNet.Attributes;
 using BenchmarkDotNet.Columns;
 using BenchmarkDotNet.Configs;
@@ -9,11 +8,15 @@ using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.NoEmit;
 using Engram.Models.Configuration;
 using Engram.Torch.Kernels;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Engram.Benchmarks;
 
-/// <summary>Forward and backward pass of each kernel, one thread, at two numbers of rows: the time for a row, and what is allocated for it, which must be nothing.</summary>
+/// <summary>
+/// Forward and backward pass of each kernel, one thread, at two numbers of rows: the time for a row, and what is allocated for it, which
+/// must be nothing.
+/// </summary>
 [MemoryDiagnoser]
 public class KernelBenchmarks
 {
@@ -48,8 +51,19 @@ public class KernelBenchmarks
         _targets = new int[Rows];
     }
 
-    private Tensor _wide = null!, _gain = null!, _streams = null!, _fn = null!, _base = null!, _scale = null!, _gateStreams = null!, _keyValue = null!, _gains = null!, _taps = null!, _vocabulary = null!;
-    private int[] _ages = null!, _targets = null!;
+    private Tensor _wide = null!,
+        _gain = null!,
+        _streams = null!,
+        _fn = null!,
+        _base = null!,
+        _scale = null!,
+        _gateStreams = null!,
+        _keyValue = null!,
+        _gains = null!,
+        _taps = null!,
+        _vocabulary = null!;
+    private int[] _ages = null!,
+        _targets = null!;
 
     [GlobalCleanup]
     public void CleanUp() => _scope?.Dispose();
@@ -61,11 +75,12 @@ public class KernelBenchmarks
     public void FeedForward() => BothWays(() => SwiGluKernel.Apply(_wide));
 
     [Benchmark]
-    public void HyperConnection() => BothWays(() =>
-    {
-        var coefficients = HyperConnectionKernel.Coefficients(_streams, _fn, _base, _scale, 20, 1e-6, 1e-6);
-        return HyperConnectionKernel.Write(_streams, HyperConnectionKernel.Read(_streams, coefficients), coefficients);
-    });
+    public void HyperConnection() =>
+        BothWays(() =>
+        {
+            var coefficients = HyperConnectionKernel.Coefficients(_streams, _fn, _base, _scale, 20, 1e-6, 1e-6);
+            return HyperConnectionKernel.Write(_streams, HyperConnectionKernel.Read(_streams, coefficients), coefficients);
+        });
 
     [Benchmark]
     public void Gate() => BothWays(() => ContextGateKernel.Apply(_gateStreams, _keyValue, _gains, _gains, 1e-6, EngramGate.SignedSqrt));
@@ -79,21 +94,33 @@ public class KernelBenchmarks
     /// <summary>Measures all kernels. Returns the exit code: 1 if one allocates for rows.</summary>
     public static int Run()
     {
-        var configuration = ManualConfig.CreateEmpty()
+        var configuration = ManualConfig
+            .CreateEmpty()
             .AddJob(Job.ShortRun.WithToolchain(InProcessNoEmitToolchain.Instance))
-            .AddColumnProvider(DefaultColumnProviders.Instance).AddLogger(ConsoleLogger.Default).AddExporter(MarkdownExporter.GitHub)
+            .AddColumnProvider(DefaultColumnProviders.Instance)
+            .AddLogger(ConsoleLogger.Default)
+            .AddExporter(MarkdownExporter.GitHub)
             .WithArtifactsPath(Path.Combine(Path.GetTempPath(), "engram-benchmarks"));
         var summary = BenchmarkRunner.Run<KernelBenchmarks>(configuration);
-        var allocated = summary.Reports.Where(report => report.Success)
-            .Select(report => (Kernel: report.BenchmarkCase.Descriptor.WorkloadMethod.Name, Rows: (int)report.BenchmarkCase.Parameters[nameof(Rows)],
-                Bytes: report.GcStats.GetBytesAllocatedPerOperation(report.BenchmarkCase) ?? 0))
-            .GroupBy(report => report.Kernel).ToList();
+        var allocated = summary
+            .Reports.Where(report => report.Success)
+            .Select(report =>
+                (
+                    Kernel: report.BenchmarkCase.Descriptor.WorkloadMethod.Name,
+                    Rows: (int)report.BenchmarkCase.Parameters[nameof(Rows)],
+                    Bytes: report.GcStats.GetBytesAllocatedPerOperation(report.BenchmarkCase) ?? 0
+                )
+            )
+            .GroupBy(report => report.Kernel)
+            .ToList();
         foreach (var kernel in allocated)
         {
             var (few, many) = (kernel.MinBy(report => report.Rows), kernel.MaxBy(report => report.Rows));
             if ((double)(many.Bytes - few.Bytes) / (many.Rows - few.Rows) >= BytesOfAnObject)
             {
-                Console.Error.WriteLine($"{kernel.Key} allocates {few.Bytes:N0} bytes for {few.Rows} rows and {many.Bytes:N0} for {many.Rows}: a kernel makes no object for a row.");
+                Console.Error.WriteLine(
+                    $"{kernel.Key} allocates {few.Bytes:N0} bytes for {few.Rows} rows and {many.Bytes:N0} for {many.Rows}: a kernel makes no object for a row."
+                );
                 return 1;
             }
         }

@@ -11,7 +11,8 @@ using Engram.Torch.Native;
 namespace Engram.Benchmarks;
 
 /// <summary>
-/// The managed engine beside llama.cpp over the same weights, bits and threads, in turns: logits, greedy texts, tokens per second of single tokens and of prompts. The model is
+/// The managed engine beside llama.cpp over the same weights, bits and threads, in turns: logits, greedy texts, tokens per second of single
+/// tokens and of prompts. The model is
 /// one of DeepSeek-V2's kind, without memory and hyper-connections, with random weights unless a folder is given.
 /// </summary>
 internal static class LlamaComparison
@@ -61,7 +62,9 @@ internal static class LlamaComparison
         int[] prompts = [4, 16, 64, 200];
         foreach (var prompt in prompts)
             same += Greedy(prompt).SequenceEqual(GreedyOfLlama(prompt)) ? 1 : 0;
-        Console.WriteLine($"\n{format}: logits of 128 positions differ by {worst / largest:E1} of the largest; {same} of {prompts.Length} greedy texts of {GreedyTokens} tokens are equal");
+        Console.WriteLine(
+            $"\n{format}: logits of 128 positions differ by {worst / largest:E1} of the largest; {same} of {prompts.Length} greedy texts of {GreedyTokens} tokens are equal"
+        );
 
         List<int> Greedy(int prompt)
         {
@@ -95,50 +98,64 @@ internal static class LlamaComparison
         using var managed = EngramModel.Open(folder, threads: threads);
         using var llama = new LlamaModel(gguf, threads, Context);
         var logits = new float[managed.Configuration.VocabularySize];
-        Compare("decode after 64", DecodeTokens, () =>
-        {
-            var sequence = managed.NewSequence();
-            managed.Read(sequence, text.AsSpan(0, 64), logits);
-            var clock = Stopwatch.StartNew();
-            for (var t = 64; t < 64 + DecodeTokens; t++)
-                managed.Read(sequence, text.AsSpan(t, 1), logits);
-            return clock.Elapsed.TotalSeconds;
-        }, () =>
-        {
-            llama.Clear();
-            llama.Read(text.AsSpan(0, 64));
-            var clock = Stopwatch.StartNew();
-            for (var t = 64; t < 64 + DecodeTokens; t++)
-                llama.Read(text.AsSpan(t, 1));
-            return clock.Elapsed.TotalSeconds;
-        });
-        foreach (var length in PromptLengths)
-            Compare($"prefill {length}", length, () =>
+        Compare(
+            "decode after 64",
+            DecodeTokens,
+            () =>
             {
-                var (sequence, clock) = (managed.NewSequence(), Stopwatch.StartNew());
-                managed.Read(sequence, text.AsSpan(0, length), logits);
+                var sequence = managed.NewSequence();
+                managed.Read(sequence, text.AsSpan(0, 64), logits);
+                var clock = Stopwatch.StartNew();
+                for (var t = 64; t < 64 + DecodeTokens; t++)
+                    managed.Read(sequence, text.AsSpan(t, 1), logits);
                 return clock.Elapsed.TotalSeconds;
-            }, () =>
+            },
+            () =>
             {
                 llama.Clear();
+                llama.Read(text.AsSpan(0, 64));
                 var clock = Stopwatch.StartNew();
-                llama.Read(text.AsSpan(0, length));
+                for (var t = 64; t < 64 + DecodeTokens; t++)
+                    llama.Read(text.AsSpan(t, 1));
                 return clock.Elapsed.TotalSeconds;
-            });
+            }
+        );
+        foreach (var length in PromptLengths)
+            Compare(
+                $"prefill {length}",
+                length,
+                () =>
+                {
+                    var (sequence, clock) = (managed.NewSequence(), Stopwatch.StartNew());
+                    managed.Read(sequence, text.AsSpan(0, length), logits);
+                    return clock.Elapsed.TotalSeconds;
+                },
+                () =>
+                {
+                    llama.Clear();
+                    var clock = Stopwatch.StartNew();
+                    llama.Read(text.AsSpan(0, length));
+                    return clock.Elapsed.TotalSeconds;
+                }
+            );
 
         void Compare(string what, int tokens, Func<double> own, Func<double> other)
         {
             var (mine, theirs) = (new List<double>(), new List<double>());
             for (var round = 0; round < Rounds + 2; round++)
             {
-                if (round % 2 == 0) mine.Add(own());
+                if (round % 2 == 0)
+                    mine.Add(own());
                 theirs.Add(other());
-                if (round % 2 == 1) mine.Add(own());
+                if (round % 2 == 1)
+                    mine.Add(own());
             }
 
             var ratios = theirs.Zip(mine, (a, b) => a / b).Skip(2).Order().ToList();
-            Console.WriteLine($"  {format,-9} {threads} thread(s)  {what,-16} managed {tokens / mine.Skip(2).Order().ElementAt(Rounds / 2),8:F0} tokens/s, llama.cpp {tokens / theirs.Skip(2).Order().ElementAt(Rounds / 2),8:F0}: "
-                + $"{ratios[ratios.Count / 2]:F2} times ({ratios[ratios.Count / 4]:F2}–{ratios[ratios.Count * 3 / 4]:F2})");
+            Console.WriteLine(
+                $"  {format, -9} {threads} thread(s)  {what, -16} managed {tokens / mine.Skip(2).Order().ElementAt(Rounds / 2), 8:F0} tokens/s, llama.cpp {tokens / theirs.Skip(2).Order().ElementAt(Rounds / 2), 8:F0}: "
+                    + $"{ratios[ratios.Count / 2]:F2} times ({ratios[ratios.Count / 4]:F2}–{ratios[ratios.Count * 3 / 4]:F2})"
+            );
         }
     }
 

@@ -20,8 +20,14 @@ internal sealed class LlamaModel : IDisposable
     {
         var parameters = new ModelParams(path)
         {
-            ContextSize = (uint)context, BatchSize = 512, UBatchSize = 512, Threads = threads, BatchThreads = threads, GpuLayerCount = 0,
-            TypeK = LLama.Native.GGMLType.GGML_TYPE_F32, TypeV = LLama.Native.GGMLType.GGML_TYPE_F32,
+            ContextSize = (uint)context,
+            BatchSize = 512,
+            UBatchSize = 512,
+            Threads = threads,
+            BatchThreads = threads,
+            GpuLayerCount = 0,
+            TypeK = LLama.Native.GGMLType.GGML_TYPE_F32,
+            TypeV = LLama.Native.GGMLType.GGML_TYPE_F32,
         };
         _weights = LLamaWeights.LoadFromFile(parameters);
         _context = _weights.CreateContext(parameters);
@@ -41,7 +47,9 @@ internal sealed class LlamaModel : IDisposable
         for (var i = 0; i < ids.Length; i++)
             _batch.Add(ids[i], _position++, LLamaSeqId.Zero, i == ids.Length - 1);
         var result = _context.Decode(_batch);
-        return result == DecodeResult.Ok ? _context.NativeHandle.GetLogitsIth(ids.Length - 1) : throw new InvalidOperationException($"llama.cpp: {result}.");
+        return result == DecodeResult.Ok
+            ? _context.NativeHandle.GetLogitsIth(ids.Length - 1)
+            : throw new InvalidOperationException($"llama.cpp: {result}.");
     }
 
     public void Dispose()

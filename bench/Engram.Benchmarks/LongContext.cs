@@ -9,7 +9,8 @@ using static TorchSharp.torch;
 namespace Engram.Benchmarks;
 
 /// <summary>
-/// What long texts cost: one training pass, one reading of the whole, and one in pieces through a state, at several lengths, with time per token and the peak of the process's memory; and how far the
+/// What long texts cost: one training pass, one reading of the whole, and one in pieces through a state, at several lengths, with time per
+/// token and the peak of the process's memory; and how far the
 /// hidden states of pieces are from those of the whole. One JSON object a line.
 /// </summary>
 internal static class LongContext
@@ -21,7 +22,13 @@ internal static class LongContext
     {
         ThreadSettings.IntraOperation = threads;
         var configuration = Presets.Load(preset);
-        using var transformer = new EngramTransformer(ContextExtension.Extend(configuration, lengths.Max(), factor: Math.Max(10, (double)lengths.Max() / configuration.MaxPositionEmbeddings)));
+        using var transformer = new EngramTransformer(
+            ContextExtension.Extend(
+                configuration,
+                lengths.Max(),
+                factor: Math.Max(10, (double)lengths.Max() / configuration.MaxPositionEmbeddings)
+            )
+        );
         transformer.Parameters.Initialize(1);
         foreach (var length in lengths)
         {
@@ -29,14 +36,23 @@ internal static class LongContext
             var ids = Enumerable.Range(0, length).Select(_ => random.Next(2, configuration.VocabularySize)).ToArray();
             if (length <= longestTraining)
                 Write("training pass", () => Train(transformer, ids));
-            Tensor? whole = null, pieces = null;
+            Tensor? whole = null,
+                pieces = null;
             Write("whole", () => whole = Whole(transformer, ids));
             Write("pieces", () => pieces = Pieces(transformer, ids));
             using (whole)
             using (pieces)
             {
                 var difference = (whole! - pieces!).abs().max().item<float>() / whole!.abs().max().item<float>();
-                Line(new { preset, tokens = length, what = "largest difference of pieces, of the largest hidden value", value = difference });
+                Line(
+                    new
+                    {
+                        preset,
+                        tokens = length,
+                        what = "largest difference of pieces, of the largest hidden value",
+                        value = difference,
+                    }
+                );
             }
 
             void Write(string what, Action action)
@@ -45,7 +61,17 @@ internal static class LongContext
                 var clock = Stopwatch.StartNew();
                 action();
                 var seconds = clock.Elapsed.TotalSeconds;
-                Line(new { preset, tokens = length, threads, what, microseconds_per_token = Math.Round(1e6 * seconds / length, 1), peak_mebibytes = PeakKibibytes() / 1024 });
+                Line(
+                    new
+                    {
+                        preset,
+                        tokens = length,
+                        threads,
+                        what,
+                        microseconds_per_token = Math.Round(1e6 * seconds / length, 1),
+                        peak_mebibytes = PeakKibibytes() / 1024,
+                    }
+                );
             }
         }
     }

@@ -9,7 +9,9 @@ internal sealed class ManagedDecode(EngramModel model) : IDisposable
 {
     private readonly float[] _logits = new float[model.Configuration.VocabularySize];
 
-    /// <summary>Reads the prompt, then the rest one by one, each with the most likely next token. Returns seconds per token after the prompt.</summary>
+    /// <summary>
+    /// Reads the prompt, then the rest one by one, each with the most likely next token. Returns seconds per token after the prompt.
+    /// </summary>
     public double Read(int[] ids, int prompt)
     {
         var sequence = model.NewSequence();

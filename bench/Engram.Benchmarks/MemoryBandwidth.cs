@@ -23,7 +23,10 @@ internal static class MemoryBandwidth
             for (var round = 0; round < Rounds; round++)
             {
                 var clock = Stopwatch.StartNew();
-                var others = Enumerable.Range(1, threads - 1).Select(part => Task.Factory.StartNew(() => Sum((nint)memory, part, threads), TaskCreationOptions.LongRunning)).ToArray();
+                var others = Enumerable
+                    .Range(1, threads - 1)
+                    .Select(part => Task.Factory.StartNew(() => Sum((nint)memory, part, threads), TaskCreationOptions.LongRunning))
+                    .ToArray();
                 var sum = Sum((nint)memory, 0, threads) + others.Sum(other => other.Result);
                 if (sum == 0)
                     throw new InvalidOperationException("Memory was not read.");
@@ -43,8 +46,12 @@ internal static class MemoryBandwidth
         var memory = (byte*)address;
         var width = Vector<long>.Count * sizeof(long);
         var share = Bytes / parts / 4096 * 4096;
-        byte* from = memory + share * part, to = from + share;
-        Vector<long> a = Vector<long>.Zero, b = a, c = a, d = a;
+        byte* from = memory + share * part,
+            to = from + share;
+        Vector<long> a = Vector<long>.Zero,
+            b = a,
+            c = a,
+            d = a;
         for (; from + 4 * width <= to; from += 4 * width)
         {
             a += *(Vector<long>*)from;

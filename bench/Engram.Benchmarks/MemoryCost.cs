@@ -1,14 +1,14 @@
 using System.Runtime.InteropServices;
 using Engram.Addressing;
+using Engram.Corpora;
 using Engram.Inference;
-using Engram.Tables.Formats;
-using Engram.Torch;
 using Engram.Models.Configuration;
 using Engram.Models.Folders;
 using Engram.Models.Memory;
-using Engram.Torch.Native;
 using Engram.Tables;
-using Engram.Corpora;
+using Engram.Tables.Formats;
+using Engram.Torch;
+using Engram.Torch.Native;
 using Engram.Vocabulary;
 using Microsoft.Win32.SafeHandles;
 using TorchSharp;
@@ -16,7 +16,8 @@ using TorchSharp;
 namespace Engram.Benchmarks;
 
 /// <summary>
-/// What a large memory costs a model in use: the same backbone with a table 100 times its size and with a tiny one, same heads and width, in turns.
+/// What a large memory costs a model in use: the same backbone with a table 100 times its size and with a tiny one, same heads and width,
+/// in turns.
 /// The first call makes the model folders, which takes longer than measuring.
 /// </summary>
 internal static partial class MemoryCost
@@ -47,8 +48,10 @@ internal static partial class MemoryCost
                 MakeFolder(configuration, corpus, format, Path.Combine(folder, name));
 
         var values = ModelPlan.Of(large).MemoryParameters;
-        Console.WriteLine($"{preset}: backbone {backbone:N0} parameters; table {values:N0} values, {(double)values / backbone:F0} times that, {values / engram.HeadDim * format.RowBytes(engram.HeadDim) / 1e6:N0} MB of {format}; "
-            + $"{threads} thread(s), load average {File.ReadAllText("/proc/loadavg").Split(' ')[0]}");
+        Console.WriteLine(
+            $"{preset}: backbone {backbone:N0} parameters; table {values:N0} values, {(double)values / backbone:F0} times that, {values / engram.HeadDim * format.RowBytes(engram.HeadDim) / 1e6:N0} MB of {format}; "
+                + $"{threads} thread(s), load average {File.ReadAllText("/proc/loadavg").Split(' ')[0]}"
+        );
         Decode(folder, corpus);
         Cold(Path.Combine(folder, "large"), corpus);
         if (format == RowFormat.Float32)
@@ -63,7 +66,9 @@ internal static partial class MemoryCost
         var folder = Folders(preset, RowFormat.Float32, corpus);
         ReadFiles(Path.Combine(folder, "large"));
         var mapped = new MemoryOptions { Tables = TableLocation.Mapped };
-        var arms = new[] { "tiny", "large" }.Select(name => new ManagedDecode(EngramModel.Open(Path.Combine(folder, name), mapped, threads: 1))).ToList();
+        var arms = new[] { "tiny", "large" }
+            .Select(name => new ManagedDecode(EngramModel.Open(Path.Combine(folder, name), mapped, threads: 1)))
+            .ToList();
         var seconds = arms.Select(_ => new List<double>()).ToArray();
         foreach (var (round, ids) in Texts(corpus).Take(60).Index())
             for (var i = 0; i < arms.Count; i++)
@@ -74,8 +79,10 @@ internal static partial class MemoryCost
             }
 
         var ratios = seconds[1].Zip(seconds[0], (large, tiny) => large / tiny).Skip(10).Order().ToList();
-        Console.WriteLine($"{preset}, managed, 1 thread: tiny table {1 / Median(seconds[0]):F0} tokens/s, large table in the page cache {1 / Median(seconds[1]):F0}; seconds per token {ratios[ratios.Count / 2]:F4} times "
-            + $"(quartiles {ratios[ratios.Count / 4]:F4}–{ratios[ratios.Count * 3 / 4]:F4})");
+        Console.WriteLine(
+            $"{preset}, managed, 1 thread: tiny table {1 / Median(seconds[0]):F0} tokens/s, large table in the page cache {1 / Median(seconds[1]):F0}; seconds per token {ratios[ratios.Count / 2]:F4} times "
+                + $"(quartiles {ratios[ratios.Count / 4]:F4}–{ratios[ratios.Count * 3 / 4]:F4})"
+        );
         var cold = new List<double>();
         foreach (var ids in Texts(corpus).Skip(100).Take(5))
         {
@@ -93,7 +100,10 @@ internal static partial class MemoryCost
     {
         var tiny = WithSlots(Presets.Load(preset), TinySlots);
         var plan = ModelPlan.Of(tiny);
-        var large = WithSlots(tiny, TimesBackbone * (plan.StoredParameters - plan.MemoryParameters) / (tiny.Engram!.LayerIds.Count * tiny.Engram.MemoryWidth));
+        var large = WithSlots(
+            tiny,
+            TimesBackbone * (plan.StoredParameters - plan.MemoryParameters) / (tiny.Engram!.LayerIds.Count * tiny.Engram.MemoryWidth)
+        );
         var folder = Path.Combine("runs", "memory-cost", $"{preset}-{format.ToString().Replace('/', '-')}");
         foreach (var (name, configuration) in new[] { ("tiny", tiny), ("large", large) })
             if (!Directory.Exists(Path.Combine(folder, name)))
@@ -104,8 +114,18 @@ internal static partial class MemoryCost
     private static void Decode(string folder, PreparedCorpus corpus)
     {
         ReadFiles(Path.Combine(folder, "large"));
-        var arms = new[] { ("tiny table in memory", "tiny", TableLocation.Memory), ("tiny table mapped", "tiny", TableLocation.Mapped), ("large table mapped, in the page cache", "large", TableLocation.Mapped), ("… behind a row cache of 64 MiB", "large", TableLocation.Cached) }
-            .Select(arm => new DecodeSpeed(arm.Item1, LanguageModel.Load(Path.Combine(folder, arm.Item2), memory: new MemoryOptions { Tables = arm.Item3 }))).ToList();
+        var arms = new[]
+        {
+            ("tiny table in memory", "tiny", TableLocation.Memory),
+            ("tiny table mapped", "tiny", TableLocation.Mapped),
+            ("large table mapped, in the page cache", "large", TableLocation.Mapped),
+            ("… behind a row cache of 64 MiB", "large", TableLocation.Cached),
+        }
+            .Select(arm => new DecodeSpeed(
+                arm.Item1,
+                LanguageModel.Load(Path.Combine(folder, arm.Item2), memory: new MemoryOptions { Tables = arm.Item3 })
+            ))
+            .ToList();
         var clock = System.Diagnostics.Stopwatch.StartNew();
         var rounds = 0;
         foreach (var ids in Texts(corpus))
@@ -122,11 +142,13 @@ internal static partial class MemoryCost
         }
 
         Console.WriteLine($"\ndecoding real text, {rounds - WarmUpRounds} rounds of {Tokens} tokens, another text each round");
-        Console.WriteLine($"{"",-40} {"tokens/s",10} {"against the first",18} {"quartiles",16} {"reading rows alone, µs/token",30}");
+        Console.WriteLine($"{"", -40} {"tokens/s", 10} {"against the first", 18} {"quartiles", 16} {"reading rows alone, µs/token", 30}");
         foreach (var arm in arms)
         {
             var ratios = arm.Seconds.Zip(arms[0].Seconds, (mine, first) => mine / first).Skip(WarmUpRounds).Order().ToList();
-            Console.WriteLine($"{arm.Name,-40} {1 / Median(arm.Seconds),10:F0} {ratios[ratios.Count / 2],18:F3} {$"{ratios[ratios.Count / 4]:F3}–{ratios[ratios.Count * 3 / 4]:F3}",16} {Median(arm.ReadSeconds) * 1e6,30:F1}");
+            Console.WriteLine(
+                $"{arm.Name, -40} {1 / Median(arm.Seconds), 10:F0} {ratios[ratios.Count / 2], 18:F3} {$"{ratios[ratios.Count / 4]:F3}–{ratios[ratios.Count * 3 / 4]:F3}", 16} {Median(arm.ReadSeconds) * 1e6, 30:F1}"
+            );
         }
 
         arms.ForEach(arm => arm.Dispose());
@@ -148,7 +170,9 @@ internal static partial class MemoryCost
             warm.Add(arm.Read(ids, Prompt));
         }
 
-        Console.WriteLine($"\ncold: model opened in {Median(opening, 0) * 1e3:F0} ms; {1 / Median(cold, 0):F0} tokens/s with no row in the page cache, {1 / Median(warm, 0):F0} tokens/s for the same text again");
+        Console.WriteLine(
+            $"\ncold: model opened in {Median(opening, 0) * 1e3:F0} ms; {1 / Median(cold, 0):F0} tokens/s with no row in the page cache, {1 / Median(warm, 0):F0} tokens/s for the same text again"
+        );
         ReadFiles(folder);
     }
 
@@ -163,12 +187,21 @@ internal static partial class MemoryCost
         }
 
         var ratios = second.Seconds.Zip(first.Seconds, (mine, other) => mine / other).Skip(WarmUpRounds).Order().ToList();
-        Console.WriteLine($"\ntraining, {Updates} updates of 8 x 128 tokens: {first.Name} {first.TokensPerStep / Median(first.Seconds):F0} tokens/s, {second.Name} {second.TokensPerStep / Median(second.Seconds):F0} tokens/s; "
-            + $"seconds per update {ratios[ratios.Count / 2]:F3} times (quartiles {ratios[ratios.Count / 4]:F3}–{ratios[ratios.Count * 3 / 4]:F3})");
+        Console.WriteLine(
+            $"\ntraining, {Updates} updates of 8 x 128 tokens: {first.Name} {first.TokensPerStep / Median(first.Seconds):F0} tokens/s, {second.Name} {second.TokensPerStep / Median(second.Seconds):F0} tokens/s; "
+                + $"seconds per update {ratios[ratios.Count / 2]:F3} times (quartiles {ratios[ratios.Count / 4]:F3}–{ratios[ratios.Count * 3 / 4]:F3})"
+        );
     }
 
     private static ModelConfiguration WithSlots(ModelConfiguration model, long slots) =>
-        model with { Engram = model.Engram! with { SlotsPerOrder = [.. model.Engram.SlotsPerOrder.Select(_ => slots)], CompressedVocabularySize = 0 } };
+        model with
+        {
+            Engram = model.Engram! with
+            {
+                SlotsPerOrder = [.. model.Engram.SlotsPerOrder.Select(_ => slots)],
+                CompressedVocabularySize = 0,
+            },
+        };
 
     /// <summary>A model folder with starting weights and random rows. The large table never exists in float32 as a whole.</summary>
     private static void MakeFolder(ModelConfiguration configuration, PreparedCorpus corpus, RowFormat format, string folder)
@@ -193,7 +226,10 @@ internal static partial class MemoryCost
                     chunk[i] = 0.1f * (random.NextSingle() - 0.5f);
                 table.Write(row, chunk.AsSpan(0, (int)Math.Min(4096, table.Rows - row) * engram.HeadDim));
             }
-            table.Save(Path.Combine(folder + ".tmp", TablePaths.Table(engram.LayerIds[position])), TablePaths.Tensor(engram.LayerIds[position]));
+            table.Save(
+                Path.Combine(folder + ".tmp", TablePaths.Table(engram.LayerIds[position])),
+                TablePaths.Tensor(engram.LayerIds[position])
+            );
         }
         Directory.Move(folder + ".tmp", folder);
     }
@@ -210,9 +246,7 @@ internal static partial class MemoryCost
         foreach (var path in Directory.GetFiles(Path.Combine(folder, "engram"), "layer-*"))
         {
             using var file = File.OpenRead(path);
-            while (file.Read(buffer) > 0)
-            {
-            }
+            while (file.Read(buffer) > 0) { }
         }
     }
 

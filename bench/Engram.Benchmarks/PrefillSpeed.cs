@@ -68,5 +68,6 @@ internal static class PrefillSpeed
         return clock.Elapsed.TotalSeconds;
     }
 
-    private static double Median(Func<double> measure) => Enumerable.Range(0, Rounds + 1).Select(_ => measure()).Skip(1).Order().ElementAt(Rounds / 2);
+    private static double Median(Func<double> measure) =>
+        Enumerable.Range(0, Rounds + 1).Select(_ => measure()).Skip(1).Order().ElementAt(Rounds / 2);
 }

@@ -11,13 +11,15 @@ switch (args)
     case ["training", .. var rest] when rest.Length <= 2:
         TrainingComparison.Run(
             threads: rest.Length > 0 ? int.Parse(rest[0]) : Environment.ProcessorCount,
-            steps: rest.Length > 1 ? int.Parse(rest[1]) : 20);
+            steps: rest.Length > 1 ? int.Parse(rest[1]) : 20
+        );
         return 0;
     case ["experts", .. var rest] when rest.Length <= 3:
         ExpertComparison.Run(
             threads: rest.Length > 0 ? int.Parse(rest[0]) : 1,
             rounds: rest.Length > 1 ? int.Parse(rest[1]) : 40,
-            counts: rest.Length > 2 ? [.. rest[2].Split(',').Select(int.Parse)] : [2, 8, 32, 66, 128]);
+            counts: rest.Length > 2 ? [.. rest[2].Split(',').Select(int.Parse)] : [2, 8, 32, 66, 128]
+        );
         return 0;
     case ["kernels"]:
         LibTorch.EnsureLoaded();
@@ -32,7 +34,10 @@ switch (args)
     case ["gather", .. var rest] when rest.Length <= 2:
         LibTorch.EnsureLoaded();
         Malloc.Tune();
-        TableComparison.Gather(rest.Length > 0 ? double.Parse(rest[0]) : 4, rest.Length > 1 ? int.Parse(rest[1]) : Environment.ProcessorCount);
+        TableComparison.Gather(
+            rest.Length > 0 ? double.Parse(rest[0]) : 4,
+            rest.Length > 1 ? int.Parse(rest[1]) : Environment.ProcessorCount
+        );
         return 0;
     case ["distinct", .. var rest] when rest.Length <= 1:
         DistinctComparison.Run(rest.Length > 0 ? int.Parse(rest[0]) : Environment.ProcessorCount);
@@ -51,7 +56,8 @@ switch (args)
         MemoryCost.Run(
             preset: rest.Length > 0 ? rest[0] : "quickstart-engram",
             format: RowFormat.Parse(rest.Length > 1 ? rest[1] : "float32"),
-            threads: rest.Length > 2 ? int.Parse(rest[2]) : 1);
+            threads: rest.Length > 2 ? int.Parse(rest[2]) : 1
+        );
         return 0;
     case ["decode", .. var presets]:
         DecodeComparison.Run(presets.Length > 0 ? presets : ["quickstart-engram", "small-engram", "small-moe"]);
@@ -74,9 +80,12 @@ switch (args)
             preset: rest.Length > 0 ? rest[0] : "small-engram",
             threads: rest.Length > 1 ? int.Parse(rest[1]) : Environment.ProcessorCount,
             lengths: rest.Length > 2 ? [.. rest[2].Split(',').Select(int.Parse)] : [1024, 8192, 32768],
-            longestTraining: rest.Length > 3 ? int.Parse(rest[3]) : 8192);
+            longestTraining: rest.Length > 3 ? int.Parse(rest[3]) : 8192
+        );
         return 0;
     default:
-        Console.Error.WriteLine("usage: dotnet run -c Release --project bench/Engram.Benchmarks -- training [threads] [steps] | experts [threads] [rounds] [2,66,...] | kernels | addressing [python] | tokenizer TOKENIZER.json TEXT... | gather [GiB] [threads] | distinct [threads] | sizes | disk FOLDER | cache FOLDER | memory-cost [preset] [format] [threads] | decode [PRESET...] | prefill [PRESET] | llama [MODEL] | forks [PRESET] [TOKENS] | mapped-memory [PRESET] | long-context [preset] [threads] [1024,8192,...] [longest training]");
+        Console.Error.WriteLine(
+            "usage: dotnet run -c Release --project bench/Engram.Benchmarks -- training [threads] [steps] | experts [threads] [rounds] [2,66,...] | kernels | addressing [python] | tokenizer TOKENIZER.json TEXT... | gather [GiB] [threads] | distinct [threads] | sizes | disk FOLDER | cache FOLDER | memory-cost [preset] [format] [threads] | decode [PRESET...] | prefill [PRESET] | llama [MODEL] | forks [PRESET] [TOKENS] | mapped-memory [PRESET] | long-context [preset] [threads] [1024,8192,...] [longest training]"
+        );
         return 2;
 }

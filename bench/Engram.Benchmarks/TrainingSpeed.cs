@@ -1,8 +1,8 @@
 using System.Diagnostics;
-using Engram.Torch;
-using Engram.Models.Configuration;
-using Engram.Training;
 using Engram.Corpora;
+using Engram.Models.Configuration;
+using Engram.Torch;
+using Engram.Training;
 
 namespace Engram.Benchmarks;
 
@@ -20,7 +20,16 @@ internal sealed class TrainingSpeed : IDisposable
     {
         Name = name;
         _model = LanguageModel.Create(configuration, corpus.Tokenizer, seed: 1);
-        _step = new TrainingStep(_model, new TrainingOptions { Steps = 1, Sequences = sequences, Length = length, LearningRate = LearningRate });
+        _step = new TrainingStep(
+            _model,
+            new TrainingOptions
+            {
+                Steps = 1,
+                Sequences = sequences,
+                Length = length,
+                LearningRate = LearningRate,
+            }
+        );
         _sampler = new BatchSampler(corpus, length, seed: 1);
         _batch = new StepBatch(sequences, length);
         Plan = ModelPlan.Of(_model.Configuration, length);

@@ -19,17 +19,43 @@ internal static class CommandTree
                 new QuickstartCommand(),
                 new PlanCommand(),
                 new AddressCommand(),
-                Group("tokenizer", "Train a tokenizer, and see what it does to a text.",
-                    new TokenizerTrainCommand(), new TokenizerEncodeCommand(), new TokenizerDecodeCommand(), new TokenizerInspectCommand()),
-                Group("table", "Look at the tables of a memory, check and convert them.",
-                    new TableInfoCommand(), new TableVerifyCommand(), new TableConvertCommand(), new TableStatsCommand(), new TableBenchCommand(), new TableQualityCommand()),
-                Group("model", "Write a model in another form.", new ModelConvertCommand(), Group("export", "Write a model for other programs.", new ModelExportGgufCommand())),
+                Group(
+                    "tokenizer",
+                    "Train a tokenizer, and see what it does to a text.",
+                    new TokenizerTrainCommand(),
+                    new TokenizerEncodeCommand(),
+                    new TokenizerDecodeCommand(),
+                    new TokenizerInspectCommand()
+                ),
+                Group(
+                    "table",
+                    "Look at the tables of a memory, check and convert them.",
+                    new TableInfoCommand(),
+                    new TableVerifyCommand(),
+                    new TableConvertCommand(),
+                    new TableStatsCommand(),
+                    new TableBenchCommand(),
+                    new TableQualityCommand()
+                ),
+                Group(
+                    "model",
+                    "Write a model in another form.",
+                    new ModelConvertCommand(),
+                    Group("export", "Write a model for other programs.", new ModelExportGgufCommand())
+                ),
                 Group("data", "Turn text into training data, or make such text.", new DataPrepareCommand(), new DataWorldCommand()),
                 new TrainCommand(),
                 new GenerateCommand(),
                 new InspectCommand(),
                 new EvalCommand(),
-                Group("study", "The paper's experiments: run, resume, report.", new StudyListCommand(), new StudyPlanCommand(), new StudyRunCommand(), new StudyReportCommand()),
+                Group(
+                    "study",
+                    "The paper's experiments: run, resume, report.",
+                    new StudyListCommand(),
+                    new StudyPlanCommand(),
+                    new StudyRunCommand(),
+                    new StudyReportCommand()
+                ),
             },
         };
         root.Options.OfType<HelpOption>().Single().Action = new HelpWithExamples(asked: true);
@@ -49,13 +75,15 @@ internal static class CommandTree
                 if (given.Tokens.FirstOrDefault(token => token.Value.StartsWith("--", StringComparison.Ordinal)) is { } token)
                     given.AddError($"Unrecognized command or argument '{token.Value}'.");
             });
-        foreach (var subcommand in command.Subcommands) RefuseMistypedOptions(subcommand);
+        foreach (var subcommand in command.Subcommands)
+            RefuseMistypedOptions(subcommand);
     }
 
     private static Command Group(string name, string description, params IEnumerable<Command> commands)
     {
         var group = new Command(name, description) { Action = new HelpWithExamples(asked: false) };
-        foreach (var command in commands) group.Add(command);
+        foreach (var command in commands)
+            group.Add(command);
         return group;
     }
 }

@@ -11,14 +11,20 @@ ThreadSettings.WaitBriefly();
 
 // "@" begins a prompt as well as any letter does, so it does not name a file of further arguments.
 var parsed = CommandTree.Create().Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false });
-if (parsed.Errors.Count > 0) return Failure.ReportUsage(parsed);
+if (parsed.Errors.Count > 0)
+    return Failure.ReportUsage(parsed);
 
 using var interruption = new Interruption();
 try
 {
     // Commands run on this first thread: the allocator settings serve it best, and tensor scopes belong to a thread.
-    return parsed.InvokeAsync(
-        new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, interruption.Token).GetAwaiter().GetResult();
+    return parsed
+        .InvokeAsync(
+            new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null },
+            interruption.Token
+        )
+        .GetAwaiter()
+        .GetResult();
 }
 catch (OperationCanceledException) when (interruption.Token.IsCancellationRequested)
 {

@@ -18,15 +18,20 @@ internal static class StrictNumbers
                 {
                     foreach (var token in given.Tokens)
                         if (!isNumber(token.Value) && !given.Errors.Any())
-                            given.AddError($"{option.Name}: '{token.Value}' is no {(option.ValueType.ToString().Contains("Double", StringComparison.Ordinal) ? "number; write for example 0.8 or 6e-3" : "whole number")}.");
+                            given.AddError(
+                                $"{option.Name}: '{token.Value}' is no {(option.ValueType.ToString().Contains("Double", StringComparison.Ordinal) ? "number; write for example 0.8 or 6e-3" : "whole number")}."
+                            );
                 });
-        foreach (var subcommand in command.Subcommands) ApplyTo(subcommand);
+        foreach (var subcommand in command.Subcommands)
+            ApplyTo(subcommand);
     }
 
-    private static Func<string, bool>? Check(Type type) => (Nullable.GetUnderlyingType(type) ?? type) switch
-    {
-        var number when number == typeof(double) => text => double.TryParse(text, Fraction, CultureInfo.InvariantCulture, out var value) && double.IsFinite(value),
-        var number when number == typeof(int) => text => int.TryParse(text, Whole, CultureInfo.InvariantCulture, out _),
-        _ => null,
-    };
+    private static Func<string, bool>? Check(Type type) =>
+        (Nullable.GetUnderlyingType(type) ?? type) switch
+        {
+            var number when number == typeof(double) => text =>
+                double.TryParse(text, Fraction, CultureInfo.InvariantCulture, out var value) && double.IsFinite(value),
+            var number when number == typeof(int) => text => int.TryParse(text, Whole, CultureInfo.InvariantCulture, out _),
+            _ => null,
+        };
 }

@@ -1,10 +1,12 @@
 namespace Engram.Corpora;
 
 /// <summary>
-/// Draws training sequences without end. The stream is cut into consecutive blocks of T ids, each with the id after it as the last target, and each epoch visits
+/// Draws training sequences without end. The stream is cut into consecutive blocks of T ids, each with the id after it as the last target,
+/// and each epoch visits
 /// every block once in its own random order. Packed documents share blocks; <see cref="TokenBatch.DocumentStarts"/> tells them apart.
 /// Fewer than T + 1 ids at the end of the stream belong to no block.
-/// What is drawn is a function of the stream, T, the seed and <see cref="Position"/> alone, so all models with one seed see the same data in the same order,
+/// What is drawn is a function of the stream, T, the seed and <see cref="Position"/> alone, so all models with one seed see the same data
+/// in the same order,
 /// whatever their batch sizes. Not thread-safe.
 /// </summary>
 public sealed class BatchSampler

@@ -3,7 +3,8 @@ using System.Numerics;
 namespace Engram.Corpora;
 
 /// <summary>
-/// A pseudo-random permutation of 0 … Count − 1 that needs no memory: a Feistel network on the next even number of bits, walked until it lands below Count
+/// A pseudo-random permutation of 0 … Count − 1 that needs no memory: a Feistel network on the next even number of bits, walked until it
+/// lands below Count
 /// (Black and Rogaway 2002). Any element is found without the others, so a position in the data is a number and resuming costs nothing.
 /// </summary>
 internal readonly struct BlockPermutation
@@ -24,7 +25,9 @@ internal readonly struct BlockPermutation
 
     internal long Count { get; }
 
-    /// <summary>The element at an index; at most three rounds of the walk are expected because the domain is below four times Count.</summary>
+    /// <summary>
+    /// The element at an index; at most three rounds of the walk are expected because the domain is below four times Count.
+    /// </summary>
     internal long this[long index]
     {
         get
@@ -32,8 +35,7 @@ internal readonly struct BlockPermutation
             ArgumentOutOfRangeException.ThrowIfNegative(index);
             ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, Count);
             var value = (ulong)index;
-            do
-                value = Feistel(value);
+            do value = Feistel(value);
             while (value >= (ulong)Count);
             return (long)value;
         }

@@ -3,7 +3,8 @@ using Engram.Corpora.Files;
 namespace Engram.Corpora;
 
 /// <summary>
-/// Divides documents, as wholes, into training and validation. The documents whose salted hash is smallest go to validation, so that the share is exact
+/// Divides documents, as wholes, into training and validation. The documents whose salted hash is smallest go to validation, so that the
+/// share is exact
 /// even for a hundred documents, and the choice depends neither on the order of the source nor on names.
 /// </summary>
 internal static class CorpusSplit
@@ -12,8 +13,13 @@ internal static class CorpusSplit
 
     /// <summary>Both parts, each in the order given.</summary>
     /// <param name="documents">Without duplicates; at least two.</param>
-    /// <param name="validationFraction">Share of the documents, in (0, 1); rounded to a whole number of documents, at least one on either side.</param>
-    internal static (List<Document> Training, List<Document> Validation) Divide(IReadOnlyList<Document> documents, double validationFraction)
+    /// <param name="validationFraction">
+    /// Share of the documents, in (0, 1); rounded to a whole number of documents, at least one on either side.
+    /// </param>
+    internal static (List<Document> Training, List<Document> Validation) Divide(
+        IReadOnlyList<Document> documents,
+        double validationFraction
+    )
     {
         if (documents.Count < 2)
             throw new ArgumentException($"{documents.Count} documents cannot be divided into training and validation.", nameof(documents));

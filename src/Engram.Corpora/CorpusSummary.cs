@@ -4,7 +4,10 @@ using Engram.Storage;
 
 namespace Engram.Corpora;
 
-/// <summary>What a folder of prepared data holds and what it was made from: the file <c>data.json</c>. The file is written last, so a folder with it is complete.</summary>
+/// <summary>
+/// What a folder of prepared data holds and what it was made from: the file <c>data.json</c>. The file is written last, so a folder with it
+/// is complete.
+/// </summary>
 public sealed record CorpusSummary
 {
     /// <summary>The name of the file.</summary>
@@ -14,10 +17,12 @@ public sealed record CorpusSummary
     internal const int CurrentVersion = 2;
 
     // The encoder is no constant, so no attribute can name it.
-    private static readonly CorpusSummaryJson Json = new(new JsonSerializerOptions(CorpusSummaryJson.Default.Options)
-    {
-        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-    });
+    private static readonly CorpusSummaryJson Json = new(
+        new JsonSerializerOptions(CorpusSummaryJson.Default.Options)
+        {
+            Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        }
+    );
 
     /// <summary>Of the format and of the way data is prepared.</summary>
     public required int Version { get; init; }
@@ -66,14 +71,24 @@ public sealed record CorpusSummary
 
     /// <summary>Whether the same corpus with the same settings would give the same data.</summary>
     internal bool IsResultOf(string sourceFingerprint, PreparationOptions options) =>
-        SourceFingerprint == sourceFingerprint && ValidationFraction == options.ValidationFraction && MostLeftOut == options.MostLeftOut && EndOfText == options.EndOfText
-        && (options.Tokenizer is null ? TrainedVocabularySize == options.VocabularySize
-            : TrainedVocabularySize is null && TokenizerFingerprint == options.Tokenizer.Fingerprint);
+        SourceFingerprint == sourceFingerprint
+        && ValidationFraction == options.ValidationFraction
+        && MostLeftOut == options.MostLeftOut
+        && EndOfText == options.EndOfText
+        && (
+            options.Tokenizer is null
+                ? TrainedVocabularySize == options.VocabularySize
+                : TrainedVocabularySize is null && TokenizerFingerprint == options.Tokenizer.Fingerprint
+        );
 
     /// <summary>Whether both describe the same ids, wherever they lie and however the corpus was named.</summary>
     internal bool IsSameDataAs(CorpusSummary other) =>
-        SourceFingerprint == other.SourceFingerprint && TokenizerFingerprint == other.TokenizerFingerprint && ValidationFraction == other.ValidationFraction
-        && EndOfText == other.EndOfText && Training.Tokens == other.Training.Tokens && Validation.Tokens == other.Validation.Tokens;
+        SourceFingerprint == other.SourceFingerprint
+        && TokenizerFingerprint == other.TokenizerFingerprint
+        && ValidationFraction == other.ValidationFraction
+        && EndOfText == other.EndOfText
+        && Training.Tokens == other.Training.Tokens
+        && Validation.Tokens == other.Validation.Tokens;
 
     /// <summary>Reads the summary of a folder.</summary>
     /// <exception cref="FileNotFoundException">The folder holds no finished data.</exception>
@@ -90,9 +105,15 @@ public sealed record CorpusSummary
             using var file = File.OpenRead(path);
             // The version comes first: fields may differ in another one.
             using var document = JsonDocument.Parse(file);
-            if (document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty("version", out var version)
-                && version.ValueKind == JsonValueKind.Number && version.GetDouble() != CurrentVersion)
-                throw new InvalidDataException($"{path}: version {version}; this program reads version {CurrentVersion}. Prepare the data in another folder.");
+            if (
+                document.RootElement.ValueKind == JsonValueKind.Object
+                && document.RootElement.TryGetProperty("version", out var version)
+                && version.ValueKind == JsonValueKind.Number
+                && version.GetDouble() != CurrentVersion
+            )
+                throw new InvalidDataException(
+                    $"{path}: version {version}; this program reads version {CurrentVersion}. Prepare the data in another folder."
+                );
             return document.Deserialize(Json.CorpusSummary)?.Validated(path) ?? throw new JsonException("null");
         }
         catch (JsonException error)
@@ -102,17 +123,28 @@ public sealed record CorpusSummary
     }
 
     /// <summary>Writes the summary into a folder.</summary>
-    internal void Write(string folder) => AtomicFile.Write(Path.Combine(folder, FileName), file =>
-    {
-        JsonSerializer.Serialize(file, this, Json.CorpusSummary);
-        file.Write("\n"u8);
-    });
+    internal void Write(string folder) =>
+        AtomicFile.Write(
+            Path.Combine(folder, FileName),
+            file =>
+            {
+                JsonSerializer.Serialize(file, this, Json.CorpusSummary);
+                file.Write("\n"u8);
+            }
+        );
 
     private CorpusSummary Validated(string path)
     {
         var shards = Training.Shards.Concat(Validation.Shards);
-        if (VocabularySize < 1 || EndOfTextId < 0 || EndOfTextId >= VocabularySize || shards.Any(name => name is null || Path.GetFileName(name) != name))
-            throw new InvalidDataException($"{path}: damaged: a vocabulary size, an id or a shard's name is impossible. Delete the folder and prepare the data again.");
+        if (
+            VocabularySize < 1
+            || EndOfTextId < 0
+            || EndOfTextId >= VocabularySize
+            || shards.Any(name => name is null || Path.GetFileName(name) != name)
+        )
+            throw new InvalidDataException(
+                $"{path}: damaged: a vocabulary size, an id or a shard's name is impossible. Delete the folder and prepare the data again."
+            );
         return this;
     }
 }

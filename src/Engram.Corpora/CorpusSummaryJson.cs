@@ -8,6 +8,7 @@ namespace Engram.Corpora;
     WriteIndented = true,
     NewLine = "\n",
     RespectNullableAnnotations = true,
-    RespectRequiredConstructorParameters = true)]
+    RespectRequiredConstructorParameters = true
+)]
 [JsonSerializable(typeof(CorpusSummary))]
 internal sealed partial class CorpusSummaryJson : JsonSerializerContext;

@@ -2,7 +2,9 @@ using Engram.Tokenization;
 
 namespace Engram.Corpora;
 
-/// <summary>A corpus as token ids, piece by piece, in bounded memory: prepared data as they are stored, or text that is encoded on the way.</summary>
+/// <summary>
+/// A corpus as token ids, piece by piece, in bounded memory: prepared data as they are stored, or text that is encoded on the way.
+/// </summary>
 public static class CorpusTokens
 {
     private const int IdsPerPiece = 1 << 16;
@@ -36,7 +38,12 @@ public static class CorpusTokens
     /// <param name="beforeDocument">The id before each document: the model's beginning-of-sequence token.</param>
     /// <param name="cancellation">Ends the reading.</param>
     /// <exception cref="InvalidDataException">A file cannot be read as text.</exception>
-    public static IEnumerable<Piece> Read(CorpusSource source, Tokenizer tokenizer, int beforeDocument, CancellationToken cancellation = default)
+    public static IEnumerable<Piece> Read(
+        CorpusSource source,
+        Tokenizer tokenizer,
+        int beforeDocument,
+        CancellationToken cancellation = default
+    )
     {
         ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(tokenizer);
@@ -44,14 +51,22 @@ public static class CorpusTokens
         foreach (var documents in source.Read(cancellation: cancellation).Chunk(DocumentsPerPiece))
         {
             var encoded = new int[documents.Length][];
-            Parallel.For(0, documents.Length, new ParallelOptions { CancellationToken = cancellation }, () => new List<int>(), (i, _, ids) =>
-            {
-                encoder.Encode(documents[i].Text, ids);
-                encoded[i] = [beforeDocument, .. ids];
-                return ids;
-            }, _ => { });
+            Parallel.For(
+                0,
+                documents.Length,
+                new ParallelOptions { CancellationToken = cancellation },
+                () => new List<int>(),
+                (i, _, ids) =>
+                {
+                    encoder.Encode(documents[i].Text, ids);
+                    encoded[i] = [beforeDocument, .. ids];
+                    return ids;
+                },
+                _ => { }
+            );
             var starts = new bool[encoded.Sum(ids => ids.Length)];
-            for (int i = 0, at = 0; i < encoded.Length; at += encoded[i++].Length) starts[at] = true;
+            for (int i = 0, at = 0; i < encoded.Length; at += encoded[i++].Length)
+                starts[at] = true;
             yield return new Piece(encoded.SelectMany(ids => ids).ToArray(), starts);
         }
     }

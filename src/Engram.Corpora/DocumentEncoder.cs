@@ -9,14 +9,16 @@ namespace Engram.Corpora;
 /// </summary>
 internal sealed class DocumentEncoder(Tokenizer tokenizer)
 {
-    private readonly SearchValues<string> _special =
-        SearchValues.Create([.. tokenizer.AddedTokens.Where(token => token.Special).Select(token => token.Content)], StringComparison.Ordinal);
+    private readonly SearchValues<string> _special = SearchValues.Create(
+        [.. tokenizer.AddedTokens.Where(token => token.Special).Select(token => token.Content)],
+        StringComparison.Ordinal
+    );
 
     /// <summary>Replaces the content of <paramref name="ids"/>.</summary>
     internal void Encode(ReadOnlySpan<char> text, List<int> ids)
     {
         ids.Clear();
-        for (int at; (at = text.IndexOfAny(_special)) >= 0;)
+        for (int at; (at = text.IndexOfAny(_special)) >= 0; )
         {
             // Its first character goes with the text before it; what is left of it matches nothing.
             var cut = at + (char.IsHighSurrogate(text[at]) ? 2 : 1);

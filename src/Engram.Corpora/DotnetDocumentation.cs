@@ -7,7 +7,8 @@ using Engram.Corpora.Files;
 namespace Engram.Corpora;
 
 /// <summary>
-/// The XML documentation in the reference packs of the installed .NET SDK: English text of the same kind on every machine that builds .NET programs.
+/// The XML documentation in the reference packs of the installed .NET SDK: English text of the same kind on every machine that builds .NET
+/// programs.
 /// Only the two packs that every SDK carries are read, so that workloads do not change the corpus, and only the newest version of each.
 /// A file that both packs hold is read once. Translations lie in subfolders of the folder that is read and are not entered.
 /// </summary>
@@ -26,22 +27,34 @@ internal static class DotnetDocumentation
     {
         foreach (var root in roots)
         {
-            var files = Packs.SelectMany(pack => FilesOfPack(Path.Combine(root, "packs", pack), pack))
-                .DistinctBy(file => Path.GetFileName(file.Path)).OrderBy(file => file.Name, StringComparer.Ordinal).ToArray();
+            var files = Packs
+                .SelectMany(pack => FilesOfPack(Path.Combine(root, "packs", pack), pack))
+                .DistinctBy(file => Path.GetFileName(file.Path))
+                .OrderBy(file => file.Name, StringComparer.Ordinal)
+                .ToArray();
             if (files.Length > 0)
                 return files;
         }
         throw new DirectoryNotFoundException(
             $"The corpus {CorpusSource.DotnetDocs} needs the documentation that comes with the .NET SDK: no packs/{Packs[1]}/*/ref/net*/*.xml under "
-            + $"{string.Join(" or ", roots)}. Install the SDK (not only the runtime), set DOTNET_ROOT to its folder, or give a folder of text files instead.");
+                + $"{string.Join(" or ", roots)}. Install the SDK (not only the runtime), set DOTNET_ROOT to its folder, or give a folder of text files instead."
+        );
     }
 
-    /// <summary>One document per member: its name on the first line, which is the title, then its text. A name documented twice counts once, first file first.</summary>
+    /// <summary>
+    /// One document per member: its name on the first line, which is the title, then its text. A name documented twice counts once, first
+    /// file first.
+    /// </summary>
     internal static IEnumerable<Document> Read(IReadOnlyList<(string Path, string Name)> files, CancellationToken cancellation)
     {
         // Files differ a hundredfold in size: they are handed out one by one.
-        var members = Partitioner.Create(files, EnumerablePartitionerOptions.NoBuffering).AsParallel().AsOrdered().WithCancellation(cancellation)
-            .WithMergeOptions(ParallelMergeOptions.NotBuffered).Select(file => ReadFile(file.Path, file.Name));
+        var members = Partitioner
+            .Create(files, EnumerablePartitionerOptions.NoBuffering)
+            .AsParallel()
+            .AsOrdered()
+            .WithCancellation(cancellation)
+            .WithMergeOptions(ParallelMergeOptions.NotBuffered)
+            .Select(file => ReadFile(file.Path, file.Name));
         var seen = new HashSet<string>();
         using var file = members.GetEnumerator();
         while (MoveNext(file))
@@ -67,7 +80,12 @@ internal static class DotnetDocumentation
     private static List<Document> ReadFile(string path, string name)
     {
         var documents = new List<Document>();
-        var settings = new XmlReaderSettings { IgnoreComments = true, IgnoreProcessingInstructions = true, DtdProcessing = DtdProcessing.Prohibit };
+        var settings = new XmlReaderSettings
+        {
+            IgnoreComments = true,
+            IgnoreProcessingInstructions = true,
+            DtdProcessing = DtdProcessing.Prohibit,
+        };
         using var reader = XmlReader.Create(path, settings);
         var text = new MemberText();
         try
@@ -87,7 +105,9 @@ internal static class DotnetDocumentation
     {
         // <root>/shared/Microsoft.NETCore.App/<version>/ is where the running process has its runtime from.
         var runtime = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", ".."));
-        return Environment.GetEnvironmentVariable("DOTNET_ROOT") is { Length: > 0 } named && named != runtime ? [named, runtime] : [runtime];
+        return Environment.GetEnvironmentVariable("DOTNET_ROOT") is { Length: > 0 } named && named != runtime
+            ? [named, runtime]
+            : [runtime];
     }
 
     private static IEnumerable<(string Path, string Name)> FilesOfPack(string folder, string pack)
@@ -97,14 +117,21 @@ internal static class DotnetDocumentation
         var reference = Path.Combine(version, "ref");
         if (!Directory.Exists(reference) || Newest(Directory.GetDirectories(reference, "net*")) is not { } framework)
             return [];
-        return Directory.GetFiles(framework, "*.xml").Select(path => (path, $"{pack}/{Path.GetFileName(version)}/{Path.GetFileName(path)}"));
+        return Directory
+            .GetFiles(framework, "*.xml")
+            .Select(path => (path, $"{pack}/{Path.GetFileName(version)}/{Path.GetFileName(path)}"));
     }
 
-    /// <summary>The folder with the highest version ("10.0.12", "net9.0", "11.0.0-preview.1"); a preview comes before its release.</summary>
-    private static string? Newest(string[] folders) => folders
-        .Select(folder => (Folder: folder, Parts: Path.GetFileName(folder).Replace("net", "").Split('-', 2)))
-        .Where(entry => Version.TryParse(entry.Parts[0], out _))
-        .OrderByDescending(entry => Version.Parse(entry.Parts[0])).ThenBy(entry => entry.Parts.Length)
-        .ThenByDescending(entry => entry.Folder, StringComparer.Ordinal)
-        .Select(entry => entry.Folder).FirstOrDefault();
+    /// <summary>
+    /// The folder with the highest version ("10.0.12", "net9.0", "11.0.0-preview.1"); a preview comes before its release.
+    /// </summary>
+    private static string? Newest(string[] folders) =>
+        folders
+            .Select(folder => (Folder: folder, Parts: Path.GetFileName(folder).Replace("net", "").Split('-', 2)))
+            .Where(entry => Version.TryParse(entry.Parts[0], out _))
+            .OrderByDescending(entry => Version.Parse(entry.Parts[0]))
+            .ThenBy(entry => entry.Parts.Length)
+            .ThenByDescending(entry => entry.Folder, StringComparer.Ordinal)
+            .Select(entry => entry.Folder)
+            .FirstOrDefault();
 }

@@ -41,7 +41,9 @@ internal sealed class MemberText
         while (reader.Read() && reader.Depth > depth)
             if (reader.NodeType == XmlNodeType.Element)
                 Element(reader, insideCode);
-            else if (reader.NodeType is XmlNodeType.Text or XmlNodeType.CDATA or XmlNodeType.SignificantWhitespace or XmlNodeType.Whitespace)
+            else if (
+                reader.NodeType is XmlNodeType.Text or XmlNodeType.CDATA or XmlNodeType.SignificantWhitespace or XmlNodeType.Whitespace
+            )
                 Append(reader.Value, insideCode);
     }
 
@@ -72,7 +74,19 @@ internal sealed class MemberText
                 Space();
                 Inner(reader, insideCode);
                 break;
-            case "summary" or "remarks" or "example" or "para" or "p" or "br" or "list" or "listheader" or "item" or "ul" or "ol" or "li" or "div":
+            case "summary"
+            or "remarks"
+            or "example"
+            or "para"
+            or "p"
+            or "br"
+            or "list"
+            or "listheader"
+            or "item"
+            or "ul"
+            or "ol"
+            or "li"
+            or "div":
                 NewLine();
                 Inner(reader, insideCode);
                 NewLine();
@@ -102,10 +116,18 @@ internal sealed class MemberText
     }
 
     private static string Target(XmlReader reader) =>
-        reader.GetAttribute("cref") is { } target ? ShortName(target)
-        : reader.GetAttribute("langword") ?? reader.GetAttribute("name") ?? reader.GetAttribute("uid") ?? reader.GetAttribute("href") ?? "";
+        reader.GetAttribute("cref") is { } target
+            ? ShortName(target)
+            : reader.GetAttribute("langword")
+                ?? reader.GetAttribute("name")
+                ?? reader.GetAttribute("uid")
+                ?? reader.GetAttribute("href")
+                ?? "";
 
-    /// <summary>What a sentence would call it: the type's own name, and the member's behind it ("T:System.Text.Rune" Rune, "M:System.Text.Rune.Parse(System.String)" Rune.Parse).</summary>
+    /// <summary>
+    /// What a sentence would call it: the type's own name, and the member's behind it ("T:System.Text.Rune" Rune,
+    /// "M:System.Text.Rune.Parse(System.String)" Rune.Parse).
+    /// </summary>
     private static string ShortName(string target)
     {
         if (target.Length < 2 || target[1] != ':')
@@ -117,7 +139,10 @@ internal sealed class MemberText
         for (var braces = 0; start > 2; start--)
         {
             var unit = target[start - 1];
-            braces += unit == '}' ? 1 : unit == '{' ? -1 : 0;
+            braces +=
+                unit == '}' ? 1
+                : unit == '{' ? -1
+                : 0;
             if (unit == '.' && braces == 0 && --names == 0)
                 break;
         }

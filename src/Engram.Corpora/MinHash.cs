@@ -4,7 +4,8 @@ using System.Runtime.InteropServices;
 namespace Engram.Corpora;
 
 /// <summary>
-/// MinHash signatures (Broder 1997) over shingles of three consecutive words. The share of equal entries of two signatures estimates the Jaccard similarity
+/// MinHash signatures (Broder 1997) over shingles of three consecutive words. The share of equal entries of two signatures estimates the
+/// Jaccard similarity
 /// |A ∩ B| / |A ∪ B| of the shingle sets, with a standard error of √(J(1−J)/<see cref="Length"/>), 0.035 at 0.81.
 /// A word is a run of letters, regardless of case. A text of fewer than three words is one shingle.
 /// </summary>
@@ -12,7 +13,8 @@ internal static class MinHash
 {
     internal const int Length = 128;
 
-    // h_i(x) = (x xor A_i) · B_i mod 2^32 with odd B_i: cheap, the same at every vector width, and random enough for the well-mixed x below.
+    // h_i(x) = (x xor A_i) · B_i mod 2^32 with odd B_i: cheap, the same at every vector width, and random enough for the well-mixed x
+    // below.
     private static readonly uint[] A = Constants(1, orWith: 0);
     private static readonly uint[] B = Constants(2, orWith: 1);
 
@@ -20,7 +22,9 @@ internal static class MinHash
     internal static void Shingles(ReadOnlySpan<char> text, List<uint> shingles)
     {
         shingles.Clear();
-        ulong first = 0, second = 0, word = StableHash.Start;
+        ulong first = 0,
+            second = 0,
+            word = StableHash.Start;
         var (words, inWord) = (0, false);
         for (var i = 0; i <= text.Length; i++)
         {
@@ -64,7 +68,7 @@ internal static class MinHash
         var y = MemoryMarshal.Cast<uint, Vector<uint>>(right);
         var count = Vector<uint>.Zero;
         for (var i = 0; i < x.Length; i++)
-            count -= Vector.Equals(x[i], y[i]);   // all bits set is −1
+            count -= Vector.Equals(x[i], y[i]); // all bits set is −1
         return (int)Vector.Sum(count);
     }
 

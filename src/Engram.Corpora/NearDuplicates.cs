@@ -23,11 +23,17 @@ internal static class NearDuplicates
 
     /// <summary>The documents that remain, in the order of a hash of their text: a fixed shuffle.</summary>
     /// <exception cref="ArgumentException">More than 16 million documents.</exception>
-    internal static (List<Document> Kept, DeduplicationStatistics Statistics) Remove(IReadOnlyList<Document> documents, CancellationToken cancellation = default)
+    internal static (List<Document> Kept, DeduplicationStatistics Statistics) Remove(
+        IReadOnlyList<Document> documents,
+        CancellationToken cancellation = default
+    )
     {
         // One array holds all signatures.
         if (documents.Count > MaximumDocuments)
-            throw new ArgumentException($"{documents.Count} documents are more than the {MaximumDocuments} that are compared at once. Prepare the corpus in parts.", nameof(documents));
+            throw new ArgumentException(
+                $"{documents.Count} documents are more than the {MaximumDocuments} that are compared at once. Prepare the corpus in parts.",
+                nameof(documents)
+            );
         var sorted = Sorted(documents, cancellation);
         var (distinct, exact, normalised) = DistinctLetters(sorted, cancellation);
         var kept = Dissimilar(distinct, cancellation);
@@ -39,12 +45,20 @@ internal static class NearDuplicates
         var sorted = documents.ToArray();
         var keys = new (ulong Hash, string Name)[sorted.Length];
         For(sorted.Length, cancellation, i => keys[i] = (StableHash.Of(sorted[i].Text, OrderSalt), sorted[i].Name));
-        Array.Sort(keys, sorted, Comparer<(ulong Hash, string Name)>.Create((x, y) =>
-            x.Hash != y.Hash ? x.Hash.CompareTo(y.Hash) : string.CompareOrdinal(x.Name, y.Name)));
+        Array.Sort(
+            keys,
+            sorted,
+            Comparer<(ulong Hash, string Name)>.Create(
+                (x, y) => x.Hash != y.Hash ? x.Hash.CompareTo(y.Hash) : string.CompareOrdinal(x.Name, y.Name)
+            )
+        );
         return sorted;
     }
 
-    private static (List<Document> Distinct, int Exact, int Normalised) DistinctLetters(Document[] documents, CancellationToken cancellation)
+    private static (List<Document> Distinct, int Exact, int Normalised) DistinctLetters(
+        Document[] documents,
+        CancellationToken cancellation
+    )
     {
         var hashes = new (ulong Text, ulong Letters)[documents.Length];
         For(documents.Length, cancellation, i => hashes[i] = (StableHash.Of(documents[i].Body), LettersHash(documents[i].Body)));
@@ -62,7 +76,9 @@ internal static class NearDuplicates
         return (distinct, exact, normalised);
     }
 
-    /// <summary>The hash of the lower-cased letters; of the whole text where there are none, so that tables of numbers stay apart.</summary>
+    /// <summary>
+    /// The hash of the lower-cased letters; of the whole text where there are none, so that tables of numbers stay apart.
+    /// </summary>
     private static ulong LettersHash(ReadOnlySpan<char> text)
     {
         var hash = StableHash.Start;
@@ -126,12 +142,19 @@ internal static class NearDuplicates
     {
         var signatures = new uint[documents.Count * MinHash.Length];
         var options = new ParallelOptions { CancellationToken = cancellation };
-        Parallel.For(0, documents.Count, options, () => new List<uint>(), (i, _, shingles) =>
-        {
-            MinHash.Shingles(documents[i].Body, shingles);
-            MinHash.Sign(shingles, signatures.AsSpan(i * MinHash.Length, MinHash.Length));
-            return shingles;
-        }, _ => { });
+        Parallel.For(
+            0,
+            documents.Count,
+            options,
+            () => new List<uint>(),
+            (i, _, shingles) =>
+            {
+                MinHash.Shingles(documents[i].Body, shingles);
+                MinHash.Sign(shingles, signatures.AsSpan(i * MinHash.Length, MinHash.Length));
+                return shingles;
+            },
+            _ => { }
+        );
         return signatures;
     }
 

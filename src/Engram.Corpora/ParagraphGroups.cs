@@ -3,7 +3,8 @@ using Engram.Corpora.Files;
 namespace Engram.Corpora;
 
 /// <summary>
-/// Cuts a long document into groups of whole paragraphs, for corpora of so few documents that they cannot be divided into training and validation as they are.
+/// Cuts a long document into groups of whole paragraphs, for corpora of so few documents that they cannot be divided into training and
+/// validation as they are.
 /// The pieces, put together, are the text.
 /// </summary>
 internal static class ParagraphGroups
@@ -23,7 +24,7 @@ internal static class ParagraphGroups
             yield break;
         }
         var number = 1;
-        for (var start = 0; start < text.Length;)
+        for (var start = 0; start < text.Length; )
         {
             var end = EndOfPiece(text, start);
             yield return new Document($"{document.Name}#{number++}", text[start..end], start == 0 ? document.TitleLength : 0);

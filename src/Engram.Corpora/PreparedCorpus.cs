@@ -93,22 +93,32 @@ public sealed class PreparedCorpus : IDisposable
     internal long Blocks(TokenStream stream, string part, int length)
     {
         var blocks = (stream.Count - 1) / length;
-        return blocks > 0 ? blocks : throw new InvalidDataException(
-            $"{Folder}: the {part} part holds {stream.Count} tokens, but one sequence of length {length} needs {(long)length + 1}. Give more text or use shorter sequences.");
+        return blocks > 0
+            ? blocks
+            : throw new InvalidDataException(
+                $"{Folder}: the {part} part holds {stream.Count} tokens, but one sequence of length {length} needs {(long)length + 1}. Give more text or use shorter sequences."
+            );
     }
 
     private static TokenStream OpenSplit(string folder, CorpusSummary summary, SplitSummary split)
     {
-        var stream = TokenStream.Open(split.Shards.Select(name => Path.Combine(folder, name)), summary.TokenizerFingerprint, summary.VocabularySize);
+        var stream = TokenStream.Open(
+            split.Shards.Select(name => Path.Combine(folder, name)),
+            summary.TokenizerFingerprint,
+            summary.VocabularySize
+        );
         if (stream.Count == split.Tokens && stream.Documents == split.Documents)
             return stream;
         stream.Dispose();
         throw new InvalidDataException(
             $"{folder}: {CorpusSummary.FileName} promises {split.Tokens} tokens in {split.Documents} documents, but {string.Join(", ", split.Shards)} hold "
-            + $"{stream.Count} in {stream.Documents}. Delete the folder and prepare the data again.");
+                + $"{stream.Count} in {stream.Documents}. Delete the folder and prepare the data again."
+        );
     }
 
-    private static InvalidDataException Mismatch(string folder, CorpusSummary summary, Tokenizer tokenizer, string which) => new(
-        $"{folder}: prepared with the tokenizer {summary.TokenizerFingerprint} ({summary.VocabularySize} ids), but {which} is {tokenizer.Fingerprint} "
-        + $"({tokenizer.VocabularySize} ids). Use that tokenizer or prepare the data with this one in another folder.");
+    private static InvalidDataException Mismatch(string folder, CorpusSummary summary, Tokenizer tokenizer, string which) =>
+        new(
+            $"{folder}: prepared with the tokenizer {summary.TokenizerFingerprint} ({summary.VocabularySize} ids), but {which} is {tokenizer.Fingerprint} "
+                + $"({tokenizer.VocabularySize} ids). Use that tokenizer or prepare the data with this one in another folder."
+        );
 }

@@ -1,6 +1,8 @@
 namespace Engram.Corpora;
 
-/// <summary>64-bit hashes that are the same in every process and on every machine, unlike <see cref="string.GetHashCode()"/>. Not cryptographic.</summary>
+/// <summary>
+/// 64-bit hashes that are the same in every process and on every machine, unlike <see cref="string.GetHashCode()"/>. Not cryptographic.
+/// </summary>
 internal static class StableHash
 {
     /// <summary>The state before the first FNV-1a step.</summary>
@@ -8,7 +10,9 @@ internal static class StableHash
 
     private const ulong Prime = 0x100000001B3;
 
-    /// <summary>FNV-1a over UTF-16 units, finished by <see cref="Mix"/> because FNV alone leaves the high bits of short texts alike.</summary>
+    /// <summary>
+    /// FNV-1a over UTF-16 units, finished by <see cref="Mix"/> because FNV alone leaves the high bits of short texts alike.
+    /// </summary>
     internal static ulong Of(ReadOnlySpan<char> text, ulong salt = 0)
     {
         var hash = Start ^ Mix(salt);

@@ -40,7 +40,10 @@ public sealed class TokenBatch
     /// <summary>True where an n-gram window must not reach further back: at the first id of each sequence and of each document.</summary>
     public bool[] DocumentStarts { get; }
 
-    /// <summary>UTF-8 bytes that the targets stand for; end-of-text and other special tokens stand for none. Loss in bits divided by this is bits per byte.</summary>
+    /// <summary>
+    /// UTF-8 bytes that the targets stand for; end-of-text and other special tokens stand for none. Loss in bits divided by this is bits
+    /// per byte.
+    /// </summary>
     public long TargetBytes { get; private set; }
 
     /// <summary>Forgets the bytes of the sequences before.</summary>

@@ -5,7 +5,8 @@ using System.Runtime.InteropServices;
 namespace Engram.Corpora;
 
 /// <summary>
-/// A memory-mapped file of token ids, <c>NAME.tok</c>, and the starts of its documents, <c>NAME.doc</c>. Little-endian, as is every machine that this runs on.
+/// A memory-mapped file of token ids, <c>NAME.tok</c>, and the starts of its documents, <c>NAME.doc</c>. Little-endian, as is every machine
+/// that this runs on.
 /// <code>
 /// NAME.tok   0  8  magic "ENGRTOK" 0
 ///            8  4  version, 1
@@ -52,7 +53,9 @@ internal sealed unsafe class TokenShard : IDisposable
     /// <summary>Index of the first id of each document, ascending.</summary>
     internal ReadOnlySpan<long> DocumentStarts => _documentStarts;
 
-    /// <summary>Opens <paramref name="path"/> and the .doc file beside it and checks all but the ids themselves, which are checked as they are read.</summary>
+    /// <summary>
+    /// Opens <paramref name="path"/> and the .doc file beside it and checks all but the ids themselves, which are checked as they are read.
+    /// </summary>
     /// <param name="path">The .tok file.</param>
     /// <param name="tokenizerFingerprint">SHA-256 of the tokenizer that the ids belong to: 64 hex digits.</param>
     /// <param name="vocabularySize">Ids are below this.</param>
@@ -69,18 +72,30 @@ internal sealed unsafe class TokenShard : IDisposable
             if (!header[..8].SequenceEqual(Magic))
                 throw Damaged(path, "it does not begin with ENGRTOK");
             if (BinaryPrimitives.ReadUInt32LittleEndian(header[8..]) is var version and not Version)
-                throw new InvalidDataException($"{path}: version {version}; this program reads version {Version}. Delete the folder and prepare the data again.");
+                throw new InvalidDataException(
+                    $"{path}: version {version}; this program reads version {Version}. Delete the folder and prepare the data again."
+                );
             var idBytes = BinaryPrimitives.ReadUInt32LittleEndian(header[12..]);
             if (idBytes is not (2 or 4))
                 throw Damaged(path, $"{idBytes} bytes per id, expected 2 or 4");
             var count = BinaryPrimitives.ReadUInt64LittleEndian(header[16..]);
             var documents = BinaryPrimitives.ReadUInt64LittleEndian(header[24..]);
             if (count != (ulong)(stream.Length - HeaderBytes) / idBytes || (stream.Length - HeaderBytes) % idBytes != 0)
-                throw Damaged(path, $"the header promises {count} ids of {idBytes} bytes, the file has {stream.Length - HeaderBytes} bytes");
+                throw Damaged(
+                    path,
+                    $"the header promises {count} ids of {idBytes} bytes, the file has {stream.Length - HeaderBytes} bytes"
+                );
             if (Convert.ToHexStringLower(header[32..]) is var fingerprint && fingerprint != tokenizerFingerprint)
                 throw new InvalidDataException(
-                    $"{path}: made with the tokenizer {fingerprint}, but the tokenizer here is {tokenizerFingerprint}. Use that tokenizer or prepare the data in another folder.");
-            return new TokenShard(path, vocabularySize, (int)idBytes, ReadStarts(Path.ChangeExtension(path, ".doc"), documents, count), stream);
+                    $"{path}: made with the tokenizer {fingerprint}, but the tokenizer here is {tokenizerFingerprint}. Use that tokenizer or prepare the data in another folder."
+                );
+            return new TokenShard(
+                path,
+                vocabularySize,
+                (int)idBytes,
+                ReadStarts(Path.ChangeExtension(path, ".doc"), documents, count),
+                stream
+            );
         }
         catch
         {
@@ -110,7 +125,10 @@ internal sealed unsafe class TokenShard : IDisposable
         foreach (var id in destination)
             outside = Math.Max(outside, (uint)id);
         if (outside >= (uint)_vocabularySize)
-            throw Damaged(_path, $"id {outside} between {start} and {start + destination.Length} is not in the vocabulary of {_vocabularySize}");
+            throw Damaged(
+                _path,
+                $"id {outside} between {start} and {start + destination.Length} is not in the vocabulary of {_vocabularySize}"
+            );
     }
 
     /// <inheritdoc/>
@@ -136,9 +154,11 @@ internal sealed unsafe class TokenShard : IDisposable
         return starts;
     }
 
-    private static FileStream OpenRead(string path) => File.Exists(path)
-        ? new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read)
-        : throw new FileNotFoundException($"{path}: missing. Delete the folder and prepare the data again.", path);
+    private static FileStream OpenRead(string path) =>
+        File.Exists(path)
+            ? new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read)
+            : throw new FileNotFoundException($"{path}: missing. Delete the folder and prepare the data again.", path);
 
-    private static InvalidDataException Damaged(string path, string finding) => new($"{path}: damaged: {finding}. Delete the folder and prepare the data again.");
+    private static InvalidDataException Damaged(string path, string finding) =>
+        new($"{path}: damaged: {finding}. Delete the folder and prepare the data again.");
 }

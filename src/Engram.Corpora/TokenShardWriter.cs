@@ -5,8 +5,10 @@ using Engram.Storage;
 namespace Engram.Corpora;
 
 /// <summary>
-/// Writes documents into the shards <c>SPLIT-0000.tok</c>, <c>SPLIT-0000.doc</c>, <c>SPLIT-0001.tok</c> and so on (layout: <see cref="TokenShard"/>).
-/// A .tok file gets its name last, when the shard is complete and flushed to disk; an unfinished one carries <c>.partial</c> and is deleted by <see cref="Dispose"/>.
+/// Writes documents into the shards <c>SPLIT-0000.tok</c>, <c>SPLIT-0000.doc</c>, <c>SPLIT-0001.tok</c> and so on (layout: <see
+/// cref="TokenShard"/>).
+/// A .tok file gets its name last, when the shard is complete and flushed to disk; an unfinished one carries <c>.partial</c> and is deleted
+/// by <see cref="Dispose"/>.
 /// </summary>
 internal sealed class TokenShardWriter : IDisposable
 {
@@ -35,7 +37,14 @@ internal sealed class TokenShardWriter : IDisposable
     /// <param name="vocabularySize">Ids must be below this; up to 65,536 they take two bytes each, otherwise four.</param>
     /// <param name="endOfText">The id that begins every document.</param>
     /// <param name="idsPerShard">Ids after which the next document begins another shard.</param>
-    internal TokenShardWriter(string folder, string split, string tokenizerFingerprint, int vocabularySize, int endOfText, long idsPerShard = DefaultIdsPerShard)
+    internal TokenShardWriter(
+        string folder,
+        string split,
+        string tokenizerFingerprint,
+        int vocabularySize,
+        int endOfText,
+        long idsPerShard = DefaultIdsPerShard
+    )
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(vocabularySize);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(idsPerShard);

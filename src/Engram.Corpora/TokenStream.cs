@@ -4,7 +4,7 @@ namespace Engram.Corpora;
 public sealed class TokenStream : IDisposable
 {
     private readonly TokenShard[] _shards;
-    private readonly long[] _starts;   // of the shards, in ids; one more at the end
+    private readonly long[] _starts; // of the shards, in ids; one more at the end
 
     private TokenStream(TokenShard[] shards)
     {

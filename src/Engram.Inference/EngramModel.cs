@@ -1,5 +1,5 @@
-using Engram.Inference.Sequences;
 using Engram.Inference.Layers;
+using Engram.Inference.Sequences;
 using Engram.Inference.Threads;
 using Engram.Inference.Weights;
 using Engram.Models.Configuration;
@@ -13,9 +13,11 @@ namespace Engram.Inference;
 // Shape letters: B sequences   T new tokens of each   V vocabulary
 
 /// <summary>
-/// A model folder ready to read and write text, in managed code alone. Weights stay in their mapped file, as they are stored; tables lie where <see cref="MemoryOptions"/> says.
+/// A model folder ready to read and write text, in managed code alone. Weights stay in their mapped file, as they are stored; tables lie
+/// where <see cref="MemoryOptions"/> says.
 /// <para>
-/// Immutable and safe to use from several threads, each with sequences of its own. Results have the same bits however a text is cut into calls and whatever other sequences
+/// Immutable and safe to use from several threads, each with sequences of its own. Results have the same bits however a text is cut into
+/// calls and whatever other sequences
 /// share them. Reading a token allocates nothing once its sequence has room for it.
 /// </para>
 /// </summary>
@@ -54,13 +56,16 @@ public sealed class EngramModel : IDisposable
     /// <param name="folder">With config.json, tokenizer.json, model.safetensors and, for a model with memory, engram/.</param>
     /// <param name="memory">Where the tables live; read into memory by default.</param>
     /// <param name="threads">
-    /// Threads that share the work of one call, the caller's included; one per core by default. They sleep between calls. Calls at the same time have them in turns: who finds
+    /// Threads that share the work of one call, the caller's included; one per core by default. They sleep between calls. Calls at the same
+    /// time have them in turns: who finds
     /// them taken works alone. Results do not depend on it.
     /// </param>
     /// <exception cref="ArgumentOutOfRangeException">Less than one thread.</exception>
     /// <exception cref="NotSupportedException">The engine does not serve the configuration (<see cref="Serves"/>).</exception>
     /// <exception cref="FileNotFoundException">A file is missing.</exception>
-    /// <exception cref="InvalidDataException">A file is damaged or does not fit the others; the message names file and difference.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A file is damaged or does not fit the others; the message names file and difference.
+    /// </exception>
     public static EngramModel Open(string folder, MemoryOptions? memory = null, int? threads = null)
     {
         var workers = threads ?? Environment.ProcessorCount;
@@ -92,19 +97,34 @@ public sealed class EngramModel : IDisposable
     /// <param name="tokenIds">The next ids [T]. Documents begin at the start token (<see cref="DocumentRule"/>).</param>
     /// <param name="logits">Receives logits behind the last token [V], or behind every one [T, V]; empty when none are wanted.</param>
     /// <param name="cancellation">Ends the call between pieces of a long text.</param>
-    /// <exception cref="ArgumentException">An id is not in the vocabulary, the context is full, or <paramref name="logits"/> has another length.</exception>
+    /// <exception cref="ArgumentException">
+    /// An id is not in the vocabulary, the context is full, or <paramref name="logits"/> has another length.
+    /// </exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public void Read(Sequence sequence, ReadOnlySpan<int> tokenIds, Span<float> logits, CancellationToken cancellation = default) =>
         Read(new ReadOnlySpan<Sequence>(in sequence), tokenIds, logits, cancellation);
 
-    /// <summary>Reads the next T tokens of B sequences together, each at its own position: weights are fetched once for all. If it fails, the sequences stay as they were.</summary>
+    /// <summary>
+    /// Reads the next T tokens of B sequences together, each at its own position: weights are fetched once for all. If it fails, the
+    /// sequences stay as they were.
+    /// </summary>
     /// <param name="sequences">B sequences of this model, each once, all with the same memory.</param>
     /// <param name="tokenIds">The next ids, row-major [B, T].</param>
-    /// <param name="logits">Receives logits behind the last token of each [B, V], or behind every one [B, T, V]; empty when none are wanted.</param>
+    /// <param name="logits">
+    /// Receives logits behind the last token of each [B, V], or behind every one [B, T, V]; empty when none are wanted.
+    /// </param>
     /// <param name="cancellation">Ends the call between pieces of a long text.</param>
-    /// <exception cref="ArgumentException">Ids and sequences do not fit together, an id is not in the vocabulary, a context is full, or <paramref name="logits"/> has another length.</exception>
+    /// <exception cref="ArgumentException">
+    /// Ids and sequences do not fit together, an id is not in the vocabulary, a context is full, or <paramref name="logits"/> has another
+    /// length.
+    /// </exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    public void Read(ReadOnlySpan<Sequence> sequences, ReadOnlySpan<int> tokenIds, Span<float> logits, CancellationToken cancellation = default)
+    public void Read(
+        ReadOnlySpan<Sequence> sequences,
+        ReadOnlySpan<int> tokenIds,
+        Span<float> logits,
+        CancellationToken cancellation = default
+    )
     {
         var length = Check(sequences, tokenIds, logits.Length);
         var pass = Rent();
@@ -140,7 +160,14 @@ public sealed class EngramModel : IDisposable
     }
 
     /// <summary>Reads tokens [B, from … from + count).</summary>
-    private void ReadPiece(ForwardPass pass, ReadOnlySpan<Sequence> sequences, ReadOnlySpan<int> tokenIds, int from, int count, Span<float> logits)
+    private void ReadPiece(
+        ForwardPass pass,
+        ReadOnlySpan<Sequence> sequences,
+        ReadOnlySpan<int> tokenIds,
+        int from,
+        int count,
+        Span<float> logits
+    )
     {
         var (length, vocabulary) = (tokenIds.Length / sequences.Length, Configuration.VocabularySize);
         var ids = pass.Ids(sequences.Length * count);
@@ -187,18 +214,34 @@ public sealed class EngramModel : IDisposable
     private int Check(ReadOnlySpan<Sequence> sequences, ReadOnlySpan<int> tokenIds, int logits)
     {
         if (sequences.IsEmpty || tokenIds.IsEmpty || tokenIds.Length % sequences.Length != 0)
-            throw new ArgumentException($"{tokenIds.Length} token ids do not make {sequences.Length} pieces of equal length, at least one token each.", nameof(tokenIds));
-        var (length, vocabulary, context) = (tokenIds.Length / sequences.Length, (long)Configuration.VocabularySize, Configuration.MaxPositionEmbeddings);
+            throw new ArgumentException(
+                $"{tokenIds.Length} token ids do not make {sequences.Length} pieces of equal length, at least one token each.",
+                nameof(tokenIds)
+            );
+        var (length, vocabulary, context) = (
+            tokenIds.Length / sequences.Length,
+            (long)Configuration.VocabularySize,
+            Configuration.MaxPositionEmbeddings
+        );
         if (logits != 0 && logits != sequences.Length * vocabulary && logits != tokenIds.Length * vocabulary)
-            throw new ArgumentException($"Room for {logits} logits; {sequences.Length * vocabulary} behind the last tokens, {tokenIds.Length * vocabulary} behind every one, or none are written.", nameof(logits));
+            throw new ArgumentException(
+                $"Room for {logits} logits; {sequences.Length * vocabulary} behind the last tokens, {tokenIds.Length * vocabulary} behind every one, or none are written.",
+                nameof(logits)
+            );
         for (var b = 0; b < sequences.Length; b++)
         {
             if (sequences[b].Model != this)
                 throw new ArgumentException("A sequence belongs to another model.", nameof(sequences));
             if (sequences[b].Memory != sequences[0].Memory)
-                throw new ArgumentException("The sequences are read with different memories: read them in calls of their own.", nameof(sequences));
+                throw new ArgumentException(
+                    "The sequences are read with different memories: read them in calls of their own.",
+                    nameof(sequences)
+                );
             if (length > context - sequences[b].Length)
-                throw new ArgumentException($"A sequence of {sequences[b].Length} tokens and {length} more do not fit into the context of {context}.", nameof(tokenIds));
+                throw new ArgumentException(
+                    $"A sequence of {sequences[b].Length} tokens and {length} more do not fit into the context of {context}.",
+                    nameof(tokenIds)
+                );
             for (var other = 0; other < b; other++)
                 if (sequences[b] == sequences[other])
                     throw new ArgumentException("A sequence is given twice.", nameof(sequences));
@@ -206,7 +249,11 @@ public sealed class EngramModel : IDisposable
 
         for (var i = 0; i < tokenIds.Length; i++)
             if ((uint)tokenIds[i] >= (uint)vocabulary)
-                throw new ArgumentOutOfRangeException(nameof(tokenIds), tokenIds[i], $"Token id {tokenIds[i]} at position {i} is not below the vocabulary size {vocabulary}.");
+                throw new ArgumentOutOfRangeException(
+                    nameof(tokenIds),
+                    tokenIds[i],
+                    $"Token id {tokenIds[i]} at position {i} is not below the vocabulary size {vocabulary}."
+                );
         return length;
     }
 }

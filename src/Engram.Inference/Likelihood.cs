@@ -10,9 +10,16 @@ public static class Likelihood
     /// <param name="context">Token ids before it, at least one, the document start first.</param>
     /// <param name="continuation">Token ids whose probability is wanted; none have probability 1.</param>
     /// <param name="cancellation">Ends the call between pieces of a long text.</param>
-    /// <exception cref="ArgumentException">The context is empty, an id is not in the vocabulary, or they do not fit into the model's context.</exception>
+    /// <exception cref="ArgumentException">
+    /// The context is empty, an id is not in the vocabulary, or they do not fit into the model's context.
+    /// </exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    public static double Score(this EngramModel model, ReadOnlySpan<int> context, ReadOnlySpan<int> continuation, CancellationToken cancellation = default)
+    public static double Score(
+        this EngramModel model,
+        ReadOnlySpan<int> context,
+        ReadOnlySpan<int> continuation,
+        CancellationToken cancellation = default
+    )
     {
         if (context.IsEmpty)
             throw new ArgumentException("There is no token before the continuation: begin with the document start.", nameof(context));
@@ -21,7 +28,11 @@ public static class Likelihood
         var vocabulary = model.Configuration.VocabularySize;
         foreach (var id in continuation)
             if ((uint)id >= (uint)vocabulary)
-                throw new ArgumentOutOfRangeException(nameof(continuation), id, $"Token id {id} is not below the vocabulary size {vocabulary}.");
+                throw new ArgumentOutOfRangeException(
+                    nameof(continuation),
+                    id,
+                    $"Token id {id} is not below the vocabulary size {vocabulary}."
+                );
         var sequence = model.NewSequence();
         var logits = new float[vocabulary];
         model.Read(sequence, context, logits, cancellation);

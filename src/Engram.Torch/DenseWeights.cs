@@ -1,7 +1,7 @@
-using Engram.Models.Folders;
 using Engram.Models.Configuration;
-using Engram.Torch.Kernels;
+using Engram.Models.Folders;
 using Engram.Storage;
+using Engram.Torch.Kernels;
 using static TorchSharp.torch;
 using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
@@ -39,7 +39,9 @@ internal static unsafe class DenseWeights
         }
     }
 
-    /// <summary>Refuses a configuration that describes a much larger model than the file holds, before anything of that size is allocated.</summary>
+    /// <summary>
+    /// Refuses a configuration that describes a much larger model than the file holds, before anything of that size is allocated.
+    /// </summary>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">The file is damaged, or by far too small for the configuration.</exception>
     public static void RequireSizeOf(ModelConfiguration configuration, string path)
@@ -51,25 +53,37 @@ internal static unsafe class DenseWeights
         var described = plan.StoredParameters - plan.MemoryParameters;
         // Smaller differences are told tensor by tensor.
         if (described / 4 > held)
-            throw new InvalidDataException($"{path} holds {held} values, but the configuration beside it describes a model of {described} dense parameters.");
+            throw new InvalidDataException(
+                $"{path} holds {held} values, but the configuration beside it describes a model of {described} dense parameters."
+            );
     }
 
     /// <summary>Reads all parameters of a model.</summary>
-    /// <exception cref="InvalidDataException">A tensor is missing, has another shape or type, holds a value that is not finite, or belongs to no parameter; the
+    /// <exception cref="InvalidDataException">A tensor is missing, has another shape or type, holds a value that is not finite, or belongs
+    /// to no parameter; the
     /// message names it.</exception>
     public static void Load(EngramTransformer model, string path)
     {
         using var file = SafetensorsFile.Open(path);
         using var noGrad = no_grad();
-        var expected = model.Parameters.All.SelectMany(p => TensorNames.Slices(p.Name, p.Tensor.shape)).Select(s => s.Name)
-            .Concat(model.RouterBiases.Select(b => b.Name)).ToHashSet(StringComparer.Ordinal);
+        var expected = model
+            .Parameters.All.SelectMany(p => TensorNames.Slices(p.Name, p.Tensor.shape))
+            .Select(s => s.Name)
+            .Concat(model.RouterBiases.Select(b => b.Name))
+            .ToHashSet(StringComparer.Ordinal);
         var missing = expected.Where(name => !file.Tensors.ContainsKey(name)).Order(StringComparer.Ordinal).ToList();
-        expected.UnionWith(expected.Where(name => file.Tensors.TryGetValue(name, out var tensor) && tensor.DType is DType.I8 or DType.U8)
-            .Select(MatrixFormat.ScaleTensor).ToList());
+        expected.UnionWith(
+            expected
+                .Where(name => file.Tensors.TryGetValue(name, out var tensor) && tensor.DType is DType.I8 or DType.U8)
+                .Select(MatrixFormat.ScaleTensor)
+                .ToList()
+        );
         var unexpected = file.Tensors.Keys.Where(name => !expected.Contains(name)).Order(StringComparer.Ordinal).ToList();
         if (missing.Count + unexpected.Count > 0)
-            throw new InvalidDataException($"{path} does not fit the configuration beside it: {Listing("missing", missing)}; "
-                + $"{Listing("unexpected", unexpected)}.");
+            throw new InvalidDataException(
+                $"{path} does not fit the configuration beside it: {Listing("missing", missing)}; "
+                    + $"{Listing("unexpected", unexpected)}."
+            );
 
         foreach (var parameter in model.Parameters.All)
         {
@@ -104,10 +118,11 @@ internal static unsafe class DenseWeights
                 throw new InvalidDataException($"{file.Path}: tensor '{name}' holds a value that is not finite.");
     }
 
-    private static string Listing(string what, List<string> names) => names.Count switch
-    {
-        0 => $"nothing {what}",
-        <= 5 => $"{what}: {string.Join(", ", names)}",
-        _ => $"{what}: {string.Join(", ", names.Take(5))} and {names.Count - 5} more",
-    };
+    private static string Listing(string what, List<string> names) =>
+        names.Count switch
+        {
+            0 => $"nothing {what}",
+            <= 5 => $"{what}: {string.Join(", ", names)}",
+            _ => $"{what}: {string.Join(", ", names.Take(5))} and {names.Count - 5} more",
+        };
 }

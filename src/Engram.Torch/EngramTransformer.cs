@@ -14,7 +14,8 @@ namespace Engram.Torch;
 // Shape letters: B sequences   T positions   N = B·T   n residual streams   D hidden width   V vocabulary
 
 /// <summary>
-/// The dense part of the model: embedding, blocks of latent attention and feed-forward or experts, memory fusion where the configuration puts
+/// The dense part of the model: embedding, blocks of latent attention and feed-forward or experts, memory fusion where the configuration
+/// puts
 /// it, read-out. Dense, mixture-of-experts and Engram models are this class under three configurations. Tables are not here: the rows of a
 /// batch come in as <see cref="GatheredMemory"/>. One thread at a time.
 /// </summary>
@@ -43,7 +44,12 @@ public sealed class EngramTransformer : IDisposable
         _embedding = Parameters.Add("model.embed_tokens.weight", vocabulary, ParameterRole.Vocabulary, std);
         if (configuration.Engram is { Fusion: FusionPlace.Input })
             _inputMemory = new EngramFusion(configuration, "model.layers.0.engram", Parameters);
-        _blocks = [.. Enumerable.Range(0, configuration.NumHiddenLayers).Select(layer => new TransformerBlock(configuration, layer, _rotary, Parameters))];
+        _blocks =
+        [
+            .. Enumerable
+                .Range(0, configuration.NumHiddenLayers)
+                .Select(layer => new TransformerBlock(configuration, layer, _rotary, Parameters)),
+        ];
         _exit = configuration.HcExit == StreamExit.Head ? new StreamHead(configuration, "model.hc_head", Parameters) : null;
         _finalGain = Parameters.Add("model.norm.weight", [configuration.HiddenSize], ParameterRole.Vector, InitialValue.Constant(1));
         _head = configuration.TieWordEmbeddings ? _embedding : Parameters.Add("lm_head.weight", vocabulary, ParameterRole.Vocabulary, std);
@@ -75,10 +81,12 @@ public sealed class EngramTransformer : IDisposable
     public SequenceState NewState() => new(new TokenHistory(Documents));
 
     /// <summary>
-    /// Reads B whole sequences of equal length. Returns final normalised hidden states [N, D] and the sum of balance losses (null when none is configured).
+    /// Reads B whole sequences of equal length. Returns final normalised hidden states [N, D] and the sum of balance losses (null when none
+    /// is configured).
     /// </summary>
     /// <param name="ids">Token ids, row-major [B, T].</param>
-    /// <param name="documentStarts">True at the first token of each document, row-major [B, T]; empty when every sequence is one document. The first
+    /// <param name="documentStarts">True at the first token of each document, row-major [B, T]; empty when every sequence is one document.
+    /// The first
     /// position of a sequence always counts as one.</param>
     /// <param name="sequences">B.</param>
     /// <param name="memory">Gathered rows of the same positions; null runs the model with its memory off.</param>
@@ -87,17 +95,25 @@ public sealed class EngramTransformer : IDisposable
     /// <exception cref="ArgumentOutOfRangeException">A token id is not in the vocabulary.</exception>
     /// <exception cref="ArgumentException">Ids, document marks and B do not fit together.</exception>
     public (Tensor Hidden, Tensor? AuxiliaryLoss) Forward(
-        ReadOnlySpan<int> ids, ReadOnlySpan<bool> documentStarts, int sequences, GatheredMemory? memory, bool training = false, ForwardTaps? taps = null) =>
-        Forward(ids, documentStarts, sequences, memory, training, taps, absorbed: false);
+        ReadOnlySpan<int> ids,
+        ReadOnlySpan<bool> documentStarts,
+        int sequences,
+        GatheredMemory? memory,
+        bool training = false,
+        ForwardTaps? taps = null
+    ) => Forward(ids, documentStarts, sequences, memory, training, taps, absorbed: false);
 
     /// <summary>
-    /// Reads the next T tokens of B sequences, each at its own position, and appends them to their states. Returns final normalised hidden states [N, D] of the
-    /// new tokens. Documents begin at start tokens (<see cref="DocumentRule"/>). All of a sequence is read with its memory on, or all with it off. No gradient
+    /// Reads the next T tokens of B sequences, each at its own position, and appends them to their states. Returns final normalised hidden
+    /// states [N, D] of the
+    /// new tokens. Documents begin at start tokens (<see cref="DocumentRule"/>). All of a sequence is read with its memory on, or all with
+    /// it off. No gradient
     /// flows. If a pass fails, the states stay as they were.
     /// </summary>
     /// <param name="states">B states of this model, each once.</param>
     /// <param name="ids">Token ids, row-major [B, T]: as many for each sequence.</param>
-    /// <param name="memory">Gathered rows of the same tokens (<see cref="Models.Memory.MemoryBank.AddressNext"/>); null runs the model with its memory
+    /// <param name="memory">Gathered rows of the same tokens (<see cref="Models.Memory.MemoryBank.AddressNext"/>); null runs the model with
+    /// its memory
     /// off.</param>
     /// <param name="taps">Takes inner values.</param>
     /// <exception cref="ArgumentOutOfRangeException">A token id is not in the vocabulary.</exception>
@@ -114,14 +130,25 @@ public sealed class EngramTransformer : IDisposable
     /// <param name="taps">Takes inner values.</param>
     /// <param name="absorbed">Which of the two equal forms attention takes.</param>
     internal (Tensor Hidden, Tensor? AuxiliaryLoss) Forward(
-        ReadOnlySpan<int> ids, ReadOnlySpan<bool> documentStarts, int sequences, GatheredMemory? memory, bool training, ForwardTaps? taps, bool absorbed)
+        ReadOnlySpan<int> ids,
+        ReadOnlySpan<bool> documentStarts,
+        int sequences,
+        GatheredMemory? memory,
+        bool training,
+        ForwardTaps? taps,
+        bool absorbed
+    )
     {
         var length = LengthOf(ids, sequences);
         if (documentStarts.Length != 0 && documentStarts.Length != ids.Length)
-            throw new ArgumentException($"{documentStarts.Length} document marks do not fit {ids.Length} token ids.", nameof(documentStarts));
+            throw new ArgumentException(
+                $"{documentStarts.Length} document marks do not fit {ids.Length} token ids.",
+                nameof(documentStarts)
+            );
         var wide = Checked(ids);
 
-        // What libtorch works on belongs to this scope, whoever calls: the garbage collector frees what belongs to nobody while libtorch works on it.
+        // What libtorch works on belongs to this scope, whoever calls: the garbage collector frees what belongs to nobody while libtorch
+        // works on it.
         using var scope = NewDisposeScope();
         var offsets = new int[sequences];
         var (ages, documents) = Documents.Places(ids, documentStarts, sequences);
@@ -149,8 +176,16 @@ public sealed class EngramTransformer : IDisposable
     /// <param name="ids">Token ids, row-major [B, T].</param>
     /// <param name="memory">Gathered rows of the same tokens, or null.</param>
     /// <param name="taps">Takes inner values.</param>
-    /// <param name="absorbed">Which of the two equal forms attention takes; by default sequences at their beginning expand keys, continued ones do not.</param>
-    internal Tensor Continue(IReadOnlyList<SequenceState> states, ReadOnlySpan<int> ids, GatheredMemory? memory, ForwardTaps? taps, bool? absorbed)
+    /// <param name="absorbed">
+    /// Which of the two equal forms attention takes; by default sequences at their beginning expand keys, continued ones do not.
+    /// </param>
+    internal Tensor Continue(
+        IReadOnlyList<SequenceState> states,
+        ReadOnlySpan<int> ids,
+        GatheredMemory? memory,
+        ForwardTaps? taps,
+        bool? absorbed
+    )
     {
         var length = LengthOf(ids, states.Count);
         var wide = Checked(ids);
@@ -159,8 +194,14 @@ public sealed class EngramTransformer : IDisposable
         var batch = new StateBatch(states, ids, Parameters.Device);
         try
         {
-            var absorbs = absorbed ?? (batch.Offsets.Any(offset => offset > 0) && MultiHeadLatentAttention.AbsorbingPays(Configuration, length));
-            var mask = AttentionMask.Of(Configuration.AttentionDocumentMask ? batch.Documents() : [], batch.Offsets, length, Parameters.Device);
+            var absorbs =
+                absorbed ?? (batch.Offsets.Any(offset => offset > 0) && MultiHeadLatentAttention.AbsorbingPays(Configuration, length));
+            var mask = AttentionMask.Of(
+                Configuration.AttentionDocumentMask ? batch.Documents() : [],
+                batch.Offsets,
+                length,
+                Parameters.Device
+            );
             // Once for all layers, which would each make it.
             if (mask is null && length > 1 && length != batch.Visible)
                 mask = AttentionMask.Causal(length, batch.Visible, Parameters.Device);
@@ -189,14 +230,22 @@ public sealed class EngramTransformer : IDisposable
     internal Tensor HiddenOfMean(Tensor streams)
     {
         using var scope = NewDisposeScope();
-        return RmsNorm.Apply(streams.mean([2L]).reshape(-1, Configuration.HiddenSize), _finalGain, Configuration.RmsNormEps).MoveToOuterDisposeScope();
+        return RmsNorm
+            .Apply(streams.mean([2L]).reshape(-1, Configuration.HiddenSize), _finalGain, Configuration.RmsNormEps)
+            .MoveToOuterDisposeScope();
     }
 
-    /// <summary>Final norm of the residual streams' exit (their mean, or a learnt head): [B, T, n, D] → hidden [N, D]. Of streams behind any layer it is what the read-out makes of them.</summary>
+    /// <summary>
+    /// Final norm of the residual streams' exit (their mean, or a learnt head): [B, T, n, D] → hidden [N, D]. Of streams behind any layer
+    /// it is what the read-out makes of them.
+    /// </summary>
     public Tensor Hidden(Tensor streams)
     {
         using var scope = NewDisposeScope();
-        var x = _exit is not null ? _exit.Forward(streams) : Configuration.HcMult > 1 ? streams.mean([2L]) : streams.squeeze(2);
+        var x =
+            _exit is not null ? _exit.Forward(streams)
+            : Configuration.HcMult > 1 ? streams.mean([2L])
+            : streams.squeeze(2);
         return RmsNorm.Apply(x.reshape(-1, Configuration.HiddenSize), _finalGain, Configuration.RmsNormEps).MoveToOuterDisposeScope();
     }
 
@@ -210,21 +259,28 @@ public sealed class EngramTransformer : IDisposable
     {
         Check(hidden, targets);
         using var scope = NewDisposeScope();
-        var loss = Fused.Or(hidden,
+        var loss = Fused.Or(
+            hidden,
             kernel: () => LinearCrossEntropyKernel.Apply(hidden, _head, targets),
-            twin: () => nn.functional.cross_entropy(Logits(hidden), tensor(targets, ScalarType.Int64, hidden.device)));
+            twin: () => nn.functional.cross_entropy(Logits(hidden), tensor(targets, ScalarType.Int64, hidden.device))
+        );
         return loss.MoveToOuterDisposeScope();
     }
 
     /// <summary>
-    /// Cross-entropy in nats of the read-out against the target id of each row of hidden [N, D]. No gradient flows, and no logits [N, V] are kept.
+    /// Cross-entropy in nats of the read-out against the target id of each row of hidden [N, D]. No gradient flows, and no logits [N, V]
+    /// are kept.
     /// </summary>
     /// <exception cref="ArgumentException">Not one target per row.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A target is not in the vocabulary.</exception>
     public double[] Losses(Tensor hidden, int[] targets)
     {
         Check(hidden, targets);
-        return Fused.Or(hidden, kernel: () => LinearCrossEntropyKernel.Losses(hidden, _head, targets), twin: () => LossesComposed(hidden, targets));
+        return Fused.Or(
+            hidden,
+            kernel: () => LinearCrossEntropyKernel.Losses(hidden, _head, targets),
+            twin: () => LossesComposed(hidden, targets)
+        );
     }
 
     private double[] LossesComposed(Tensor hidden, int[] targets)
@@ -236,7 +292,11 @@ public sealed class EngramTransformer : IDisposable
         {
             using var scope = NewDisposeScope();
             var wanted = tensor(part, ScalarType.Int64, hidden.device);
-            var each = nn.functional.cross_entropy(Logits(hidden.narrow(0, losses.Count, part.Length)), wanted, reduction: nn.Reduction.None);
+            var each = nn.functional.cross_entropy(
+                Logits(hidden.narrow(0, losses.Count, part.Length)),
+                wanted,
+                reduction: nn.Reduction.None
+            );
             losses.AddRange(each.to(ScalarType.Float64).cpu().data<double>());
         }
 
@@ -249,8 +309,11 @@ public sealed class EngramTransformer : IDisposable
             throw new ArgumentException($"{targets.Length} targets do not fit hidden states of {hidden.size(0)} rows.", nameof(targets));
         foreach (var target in targets)
             if ((uint)target >= (uint)Configuration.VocabularySize)
-                throw new ArgumentOutOfRangeException(nameof(targets), target,
-                    $"Target id {target} is not below the vocabulary size {Configuration.VocabularySize}.");
+                throw new ArgumentOutOfRangeException(
+                    nameof(targets),
+                    target,
+                    $"Target id {target} is not below the vocabulary size {Configuration.VocabularySize}."
+                );
     }
 
     /// <summary>From ids [N] to hidden states [N, D].</summary>
@@ -269,16 +332,22 @@ public sealed class EngramTransformer : IDisposable
     }
 
     private static int LengthOf(ReadOnlySpan<int> ids, int sequences) =>
-        sequences > 0 && ids.Length > 0 && ids.Length % sequences == 0 ? ids.Length / sequences
+        sequences > 0 && ids.Length > 0 && ids.Length % sequences == 0
+            ? ids.Length / sequences
             : throw new ArgumentException($"{ids.Length} token ids do not make {sequences} sequences of equal length.", nameof(ids));
 
     private long[] Checked(ReadOnlySpan<int> ids)
     {
         var wide = new long[ids.Length];
         for (var i = 0; i < ids.Length; i++)
-            wide[i] = (uint)ids[i] < (uint)Configuration.VocabularySize ? ids[i]
-                : throw new ArgumentOutOfRangeException(nameof(ids), ids[i],
-                    $"Token id {ids[i]} at position {i} is not below the vocabulary size {Configuration.VocabularySize}.");
+            wide[i] =
+                (uint)ids[i] < (uint)Configuration.VocabularySize
+                    ? ids[i]
+                    : throw new ArgumentOutOfRangeException(
+                        nameof(ids),
+                        ids[i],
+                        $"Token id {ids[i]} at position {i} is not below the vocabulary size {Configuration.VocabularySize}."
+                    );
         return wide;
     }
 

@@ -1,7 +1,7 @@
-using Engram.Torch.Memory;
 using Engram.Models.Configuration;
 using Engram.Models.Memory;
 using Engram.Tokenization;
+using Engram.Torch.Memory;
 using Engram.Torch.Sequences;
 using Engram.Torch.Taps;
 using static TorchSharp.torch;
@@ -32,7 +32,8 @@ public sealed class LanguageModel : IDisposable
     public MemoryBank? Memory { get; }
 
     /// <summary>A model with starting values.</summary>
-    /// <param name="configuration">Its vocabulary must hold the tokenizer's ids. The compressed vocabulary size is taken from the tokenizer where it is
+    /// <param name="configuration">Its vocabulary must hold the tokenizer's ids. The compressed vocabulary size is taken from the tokenizer
+    /// where it is
     /// 0.</param>
     /// <param name="tokenizer">Stays the caller's.</param>
     /// <param name="seed">Of all starting values; they depend on nothing else.</param>
@@ -42,12 +43,20 @@ public sealed class LanguageModel : IDisposable
         Create(configuration, tokenizer, seed, device, trainingFolder: null);
 
     /// <summary>A model whose tables are made where they are trained: in files of a folder, or in memory if it is null.</summary>
-    internal static LanguageModel Create(ModelConfiguration configuration, Tokenizer tokenizer, long seed, Device? device, string? trainingFolder)
+    internal static LanguageModel Create(
+        ModelConfiguration configuration,
+        Tokenizer tokenizer,
+        long seed,
+        Device? device,
+        string? trainingFolder
+    )
     {
         if (tokenizer.VocabularySize > configuration.VocabularySize)
             throw new ArgumentException(
                 $"The tokenizer defines {tokenizer.VocabularySize} ids but vocab_size is {configuration.VocabularySize}: raise vocab_size or train a smaller "
-                + "tokenizer.", nameof(configuration));
+                    + "tokenizer.",
+                nameof(configuration)
+            );
         MemoryBank? memory = null;
         if (configuration.Engram is { } engram)
         {
@@ -56,7 +65,8 @@ public sealed class LanguageModel : IDisposable
             if (engram.CompressedVocabularySize != 0 && engram.CompressedVocabularySize != canonical)
                 throw new ArgumentException(
                     $"engram_compressed_vocab_size is {engram.CompressedVocabularySize} but the tokenizer compresses to {canonical} canonical ids.",
-                        nameof(configuration));
+                    nameof(configuration)
+                );
             configuration = configuration with { Engram = engram with { CompressedVocabularySize = canonical } };
         }
 
@@ -70,8 +80,11 @@ public sealed class LanguageModel : IDisposable
     /// <param name="device">Where the dense part goes; host memory by default.</param>
     /// <param name="memory">Where the tables live; read into memory by default.</param>
     /// <exception cref="FileNotFoundException">A file is missing.</exception>
-    /// <exception cref="InvalidDataException">A file is damaged or does not fit the others; the message names file and difference.</exception>
-    public static LanguageModel Load(string folder, Device? device = null, MemoryOptions? memory = null) => LanguageModelFolder.Load(folder, device, memory);
+    /// <exception cref="InvalidDataException">
+    /// A file is damaged or does not fit the others; the message names file and difference.
+    /// </exception>
+    public static LanguageModel Load(string folder, Device? device = null, MemoryOptions? memory = null) =>
+        LanguageModelFolder.Load(folder, device, memory);
 
     /// <summary>Writes a model folder. A folder of that name is replaced only when everything has been written.</summary>
     /// <param name="folder">Its parent is created if needed.</param>
@@ -92,14 +105,17 @@ public sealed class LanguageModel : IDisposable
     }
 
     /// <summary>
-    /// Reads the next T tokens of B sequences: addresses and gathers their rows, runs the forward pass and appends them to their states. Returns hidden states [N, D]. Long texts are read in pieces,
+    /// Reads the next T tokens of B sequences: addresses and gathers their rows, runs the forward pass and appends them to their states.
+    /// Returns hidden states [N, D]. Long texts are read in pieces,
     /// so that memory grows with their length and not with its square.
     /// </summary>
     /// <param name="states">B states of this model, each once, at any positions. If a pass fails, they stay as they were.</param>
     /// <param name="ids">Token ids, row-major [B, T]: as many for each sequence.</param>
     /// <param name="memory">The memory to read: the model's own or a control; null adds nothing.</param>
     /// <param name="taps">Takes inner values; the text is then read in one piece.</param>
-    /// <exception cref="ArgumentException">Ids and states do not fit together, a state is given twice, or an id is not in the vocabulary.</exception>
+    /// <exception cref="ArgumentException">
+    /// Ids and states do not fit together, a state is given twice, or an id is not in the vocabulary.
+    /// </exception>
     public Tensor Continue(IReadOnlyList<SequenceState> states, ReadOnlySpan<int> ids, MemoryBank? memory, ForwardTaps? taps = null) =>
         Continue(states, ids, memory, taps, ReadAtOnce);
 
@@ -143,12 +159,20 @@ public sealed class LanguageModel : IDisposable
         if (memory is null)
             return Transformer.Continue(states, ids, null, taps);
         memory.AddressNext([.. states.Select(state => state.Tokens)], ids, _nextRows);
-        using var gathered = memory.Gather(_nextRows, 0, states.Count, ids.Length / states.Count, Transformer.Parameters.Device, requiresGradient: false);
+        using var gathered = memory.Gather(
+            _nextRows,
+            0,
+            states.Count,
+            ids.Length / states.Count,
+            Transformer.Parameters.Device,
+            requiresGradient: false
+        );
         return Transformer.Continue(states, ids, gathered, taps);
     }
 
     /// <summary>
-    /// Name of the first tensor that holds a value that is not finite, or null. Of mapped tables only rows that training has changed are looked at.
+    /// Name of the first tensor that holds a value that is not finite, or null. Of mapped tables only rows that training has changed are
+    /// looked at.
     /// </summary>
     internal string? FirstNonFinite()
     {

@@ -1,17 +1,20 @@
-using Engram.Tables;
 using Engram.Addressing;
 using Engram.Models.Configuration;
 using Engram.Models.Folders;
 using Engram.Models.Memory;
+using Engram.Tables;
 using static TorchSharp.torch;
 
 namespace Engram.Torch;
 
-/// <summary>Writes and reads a whole model as a <see cref="ModelFolder"/>. It is written beside its final place and renamed when complete.</summary>
+/// <summary>
+/// Writes and reads a whole model as a <see cref="ModelFolder"/>. It is written beside its final place and renamed when complete.
+/// </summary>
 public static class LanguageModelFolder
 {
     /// <inheritdoc cref="LanguageModel.Save"/>
-    public static void Save(LanguageModel model, string folder) => FolderReplacement.Replace(folder, temporary => WriteInto(model, temporary));
+    public static void Save(LanguageModel model, string folder) =>
+        FolderReplacement.Replace(folder, temporary => WriteInto(model, temporary));
 
     /// <summary>Writes the files of a model into an existing folder.</summary>
     public static void WriteInto(LanguageModel model, string folder)
@@ -29,7 +32,9 @@ public static class LanguageModelFolder
         if (model.Memory is not { } memory)
             return;
         Directory.CreateDirectory(Path.Combine(folder, "engram"));
-        new ModelAddressing(memory.Addresser.Constants, memory.Map, memory.TokenizerFingerprint).Save(Path.Combine(folder, TablePaths.Addressing));
+        new ModelAddressing(memory.Addresser.Constants, memory.Map, memory.TokenizerFingerprint).Save(
+            Path.Combine(folder, TablePaths.Addressing)
+        );
     }
 
     /// <inheritdoc cref="LanguageModel.Load"/>

@@ -1,9 +1,9 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Engram.Torch;
 using Engram.Models.Folders;
-using Engram.Torch.Kernels;
 using Engram.Storage;
+using Engram.Torch;
+using Engram.Torch.Kernels;
 using Engram.Training.Optimizers;
 using static TorchSharp.torch;
 
@@ -16,11 +16,16 @@ namespace Engram.Training;
 internal readonly record struct TrainingClock(double WallSeconds, double TrainingSeconds, long TrainedTokens)
 {
     public TrainingClock Trained(double seconds, long tokens) =>
-        this with { TrainingSeconds = TrainingSeconds + seconds, TrainedTokens = TrainedTokens + tokens };
+        this with
+        {
+            TrainingSeconds = TrainingSeconds + seconds,
+            TrainedTokens = TrainedTokens + tokens,
+        };
 }
 
 /// <summary>
-/// A model folder with <c>training/</c>: <c>optimizer.safetensors</c>, <c>table-NN.safetensors</c>, <c>trainer.json</c>. Data order and starting
+/// A model folder with <c>training/</c>: <c>optimizer.safetensors</c>, <c>table-NN.safetensors</c>, <c>trainer.json</c>. Data order and
+/// starting
 /// values are functions of the seed, and an update draws no random number, so the update count is the whole state of data and randomness.
 /// </summary>
 internal static class Checkpoint
@@ -45,14 +50,20 @@ internal static class Checkpoint
     /// <param name="step">Updates done.</param>
     /// <param name="clock">Time spent.</param>
     public static void Save(string folder, LanguageModel model, DenseOptimizer optimizer, long step, TrainingClock clock) =>
-        FolderReplacement.Replace(folder, temporary =>
-        {
-            LanguageModelFolder.WriteWithoutTables(model, temporary);
-            var training = Directory.CreateDirectory(Path.Combine(temporary, "training")).FullName;
-            SaveMoments(optimizer, Path.Combine(training, Optimizer));
-            model.Memory?.Tables.SaveCheckpoint(temporary, training, step);
-            AtomicFile.WriteAllText(Path.Combine(training, Trainer), JsonSerializer.Serialize(new TrainerState(step, clock, get_num_threads()), Json));
-        });
+        FolderReplacement.Replace(
+            folder,
+            temporary =>
+            {
+                LanguageModelFolder.WriteWithoutTables(model, temporary);
+                var training = Directory.CreateDirectory(Path.Combine(temporary, "training")).FullName;
+                SaveMoments(optimizer, Path.Combine(training, Optimizer));
+                model.Memory?.Tables.SaveCheckpoint(temporary, training, step);
+                AtomicFile.WriteAllText(
+                    Path.Combine(training, Trainer),
+                    JsonSerializer.Serialize(new TrainerState(step, clock, get_num_threads()), Json)
+                );
+            }
+        );
 
     /// <summary>Reads the training state beside a model, and returns tables that are trained in place to it.</summary>
     /// <param name="folder">The checkpoint.</param>
@@ -67,7 +78,9 @@ internal static class Checkpoint
         LoadMoments(optimizer, Path.Combine(training, Optimizer));
         var state = ReadState(Path.Combine(training, Trainer));
         if (state.Step != step)
-            throw new InvalidDataException($"{Path.Combine(training, Trainer)} is of update {state.Step}, but its folder of update {step}.");
+            throw new InvalidDataException(
+                $"{Path.Combine(training, Trainer)} is of update {state.Step}, but its folder of update {step}."
+            );
         model.Memory?.Tables.Restore(training, step);
         return state.Clock;
     }

@@ -7,7 +7,8 @@ using Engram.Torch;
 namespace Engram.Training;
 
 /// <summary>
-/// What a run leaves as it is: dense parameters, tables and balancing biases by their names on disk, or by patterns of them with * for any characters. What is
+/// What a run leaves as it is: dense parameters, tables and balancing biases by their names on disk, or by patterns of them with * for any
+/// characters. What is
 /// one tensor while it is trained (the experts of a layer, gate and up projection) is frozen when all its parts are named.
 /// </summary>
 internal sealed class FrozenParts
@@ -17,7 +18,9 @@ internal sealed class FrozenParts
     /// <summary>Freezes the dense parameters of a model.</summary>
     /// <param name="model">Its named parameters require no gradient afterwards.</param>
     /// <param name="patterns">Names and patterns.</param>
-    /// <exception cref="TrainingOptionException">A pattern names nothing, or a part of what is one tensor; or nothing is left to train.</exception>
+    /// <exception cref="TrainingOptionException">
+    /// A pattern names nothing, or a part of what is one tensor; or nothing is left to train.
+    /// </exception>
     public FrozenParts(LanguageModel model, IReadOnlyList<string> patterns)
     {
         _patterns = patterns;
@@ -26,12 +29,17 @@ internal sealed class FrozenParts
         var transformer = model.Transformer;
         var tables = model.Memory?.LayerIds.Select(TablePaths.Tensor).ToArray() ?? [];
         var others = transformer.RouterBiases.Select(bias => bias.Name).Concat(tables).ToArray();
-        var parameters = transformer.Parameters.All.Select(parameter => (parameter.Tensor, Names: Names(parameter.Name, parameter.Tensor.shape))).ToArray();
+        var parameters = transformer
+            .Parameters.All.Select(parameter => (parameter.Tensor, Names: Names(parameter.Name, parameter.Tensor.shape)))
+            .ToArray();
         foreach (var pattern in patterns)
         {
             var named = parameters.Where(parameter => parameter.Names.Any(name => Matches(pattern, name))).ToArray();
             if (named.Length == 0 && !others.Any(name => Matches(pattern, name)))
-                throw Refused(pattern, $"it must name parameters as {ModelFolder.WeightsFile} does, for example {parameters[0].Names[0]} or model.layers.0.*");
+                throw Refused(
+                    pattern,
+                    $"it must name parameters as {ModelFolder.WeightsFile} does, for example {parameters[0].Names[0]} or model.layers.0.*"
+                );
             if (named.FirstOrDefault(parameter => !parameter.Names.All(Holds)) is { Names: { } parts })
                 throw Refused(pattern, $"{parts[0]} and {parts[^1]} are trained as one, with all between them: name all or none");
         }

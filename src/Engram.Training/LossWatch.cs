@@ -1,8 +1,10 @@
 namespace Engram.Training;
 
 /// <summary>
-/// Tells a loss that has exploded from one that jumps: a model that guesses uniformly has a loss of ln V, and one that stays far above that for many updates in
-/// a row has been thrown where it does not come back from. A single update says little: over a small batch a healthy model may meet a few tokens that it
+/// Tells a loss that has exploded from one that jumps: a model that guesses uniformly has a loss of ln V, and one that stays far above that
+/// for many updates in
+/// a row has been thrown where it does not come back from. A single update says little: over a small batch a healthy model may meet a few
+/// tokens that it
 /// thought impossible.
 /// </summary>
 /// <param name="vocabulary">V.</param>
@@ -19,7 +21,8 @@ internal sealed class LossWatch(int vocabulary, TrainingOptions options)
     public const int MostPatience = 10;
 
     /// <summary>
-    /// Updates in a row above the limit that end this run: <see cref="MostPatience"/>, or half the updates of a shorter run, rounded down, but at least one.
+    /// Updates in a row above the limit that end this run: <see cref="MostPatience"/>, or half the updates of a shorter run, rounded down,
+    /// but at least one.
     /// </summary>
     public int Patience { get; } = (int)Math.Clamp(options.Steps / 2, 1, MostPatience);
 

@@ -8,7 +8,9 @@ public static class MatmulPeak
 {
     private const int Size = 1024;
 
-    /// <summary>Best of several products of 1024 × 1024 matrices, in floating-point operations per second. Takes about a quarter of a second.</summary>
+    /// <summary>
+    /// Best of several products of 1024 × 1024 matrices, in floating-point operations per second. Takes about a quarter of a second.
+    /// </summary>
     public static double Measure(Device device)
     {
         using var noGrad = no_grad();

@@ -7,7 +7,8 @@ using TorchSharp;
 namespace Engram.Training;
 
 /// <summary>
-/// The curves of a run: <c>metrics.jsonl</c>, one object a line, and TensorBoard events. When a run is resumed, lines past the checkpoint and
+/// The curves of a run: <c>metrics.jsonl</c>, one object a line, and TensorBoard events. When a run is resumed, lines past the checkpoint
+/// and
 /// a line that a crash cut short or spoilt are dropped, so that the file reads like that of an uninterrupted run.
 /// </summary>
 internal sealed class MetricsLog : IDisposable
@@ -26,7 +27,10 @@ internal sealed class MetricsLog : IDisposable
         _runFolder = runFolder;
         var path = Path.Combine(runFolder, FileName);
         if (File.Exists(path))
-            AtomicFile.WriteAllText(path, string.Concat(File.ReadLines(path).Where(line => StepOf(line) <= step).Select(line => line + "\n")));
+            AtomicFile.WriteAllText(
+                path,
+                string.Concat(File.ReadLines(path).Where(line => StepOf(line) <= step).Select(line => line + "\n"))
+            );
         _file = new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite);
         _lines = new StreamWriter(_file, new UTF8Encoding(false)) { AutoFlush = true };
         _events = torch.utils.tensorboard.SummaryWriter(Path.Combine(runFolder, "tensorboard"));

@@ -1,16 +1,17 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Engram.Corpora;
 using Engram.Models.Configuration;
 using Engram.Models.Folders;
 using Engram.Models.Memory;
 using Engram.Storage;
-using Engram.Corpora;
 
 namespace Engram.Training;
 
 /// <summary>
 /// The folder of one training run: <c>train.json</c> (options), <c>config.json</c>, <c>data.json</c> (the summary of the prepared data),
-/// <c>metrics.jsonl</c>, <c>tensorboard/</c>, <c>checkpoints/NNNNNNNN/</c>, <c>tables/</c> (mapped tables, while they are trained), <c>model/</c> and
+/// <c>metrics.jsonl</c>, <c>tensorboard/</c>, <c>checkpoints/NNNNNNNN/</c>, <c>tables/</c> (mapped tables, while they are trained),
+/// <c>model/</c> and
 /// <c>result.json</c> when finished. One process at a time has it locked. What it records survives a crash of the machine.
 /// </summary>
 internal sealed class RunFolder : IDisposable
@@ -44,8 +45,11 @@ internal sealed class RunFolder : IDisposable
         DurableFolder.Create(path);
         var file = System.IO.Path.Combine(path, "run.lock");
         // Whatever has been a run's folder has a lock.
-        if (!File.Exists(file) && !File.Exists(System.IO.Path.Combine(path, OptionsName)) && Directory.EnumerateFileSystemEntries(path)
-            .Select(System.IO.Path.GetFileName).FirstOrDefault() is { } foreign)
+        if (
+            !File.Exists(file)
+            && !File.Exists(System.IO.Path.Combine(path, OptionsName))
+            && Directory.EnumerateFileSystemEntries(path).Select(System.IO.Path.GetFileName).FirstOrDefault() is { } foreign
+        )
             throw new IOException($"{path} holds something else than a run ({foreign}): choose a new folder for the run, or an empty one.");
         try
         {
@@ -69,12 +73,21 @@ internal sealed class RunFolder : IDisposable
     /// <summary>Folder of the checkpoint after an update.</summary>
     public string Checkpoint(long step) => System.IO.Path.Combine(Checkpoints, step.ToString("00000000", CultureInfo.InvariantCulture));
 
-    /// <summary>Updates that complete checkpoints exist for, ascending. Folders are renamed into place when complete, so partial ones never count.</summary>
-    public IReadOnlyList<long> CheckpointSteps() => !Directory.Exists(Checkpoints) ? [] :
-    [
-        .. Directory.GetDirectories(Checkpoints).Select(System.IO.Path.GetFileName)
-            .Where(name => name is { Length: >= 8 } && name.All(char.IsAsciiDigit)).Select(name => long.Parse(name!, CultureInfo.InvariantCulture)).Order(),
-    ];
+    /// <summary>
+    /// Updates that complete checkpoints exist for, ascending. Folders are renamed into place when complete, so partial ones never count.
+    /// </summary>
+    public IReadOnlyList<long> CheckpointSteps() =>
+        !Directory.Exists(Checkpoints)
+            ? []
+            :
+            [
+                .. Directory
+                    .GetDirectories(Checkpoints)
+                    .Select(System.IO.Path.GetFileName)
+                    .Where(name => name is { Length: >= 8 } && name.All(char.IsAsciiDigit))
+                    .Select(name => long.Parse(name!, CultureInfo.InvariantCulture))
+                    .Order(),
+            ];
 
     /// <summary>Removes all but the newest checkpoints.</summary>
     public void Prune(int keep)
@@ -102,7 +115,8 @@ internal sealed class RunFolder : IDisposable
     }
 
     /// <summary>
-    /// Records that the run has more updates than it began with. One that had finished has not any more: a checkpoint must hold its weights by now.
+    /// Records that the run has more updates than it began with. One that had finished has not any more: a checkpoint must hold its weights
+    /// by now.
     /// </summary>
     public void Lengthen(long updates)
     {
@@ -123,8 +137,12 @@ internal sealed class RunFolder : IDisposable
     public void RequireSame(ModelConfiguration configuration, TrainingOptions options)
     {
         var before = Options;
-        Same(OptionsFile, "options", (before with { Threads = null })
-            .ToJson(), (options with { Threads = null, Steps = options.Steps > before.Steps ? before.Steps : options.Steps }).ToJson());
+        Same(
+            OptionsFile,
+            "options",
+            (before with { Threads = null }).ToJson(),
+            (options with { Threads = null, Steps = options.Steps > before.Steps ? before.Steps : options.Steps }).ToJson()
+        );
         Same(ConfigurationFile, "configuration", ModelConfiguration.Load(ConfigurationFile).ToJson(), configuration.ToJson());
     }
 
@@ -138,9 +156,10 @@ internal sealed class RunFolder : IDisposable
         if (!began.IsSameDataAs(given))
             throw new InvalidDataException(
                 $"{Path} was begun with data prepared from '{began.Source}' ({began.Training.Tokens} training and {began.Validation.Tokens} validation "
-                + $"tokens), but {corpus.Folder} "
-                + $"holds other data, from '{given.Source}' ({given.Training.Tokens} and {given.Validation.Tokens}). A run is resumed with the data it began "
-                + "with.");
+                    + $"tokens), but {corpus.Folder} "
+                    + $"holds other data, from '{given.Source}' ({given.Training.Tokens} and {given.Validation.Tokens}). A run is resumed with the data it began "
+                    + "with."
+            );
     }
 
     private static void Same(string file, string what, string began, string given)
@@ -148,10 +167,13 @@ internal sealed class RunFolder : IDisposable
         if (began == given)
             return;
         var (left, right) = (JsonNode.Parse(began)!.AsObject(), JsonNode.Parse(given)!.AsObject());
-        var differences = left.Select(entry => entry.Key).Union(right.Select(entry => entry.Key)).Where(key => !JsonNode.DeepEquals(left[key], right[key]))
+        var differences = left.Select(entry => entry.Key)
+            .Union(right.Select(entry => entry.Key))
+            .Where(key => !JsonNode.DeepEquals(left[key], right[key]))
             .Select(key => $"{key} {left[key]?.ToJsonString() ?? "null"} is now {right[key]?.ToJsonString() ?? "null"}");
-        throw new InvalidDataException($"{file} differs from the {what} given: {string.Join(", ", differences)}. A run is resumed with the {what} it began "
-            + "with.");
+        throw new InvalidDataException(
+            $"{file} differs from the {what} given: {string.Join(", ", differences)}. A run is resumed with the {what} it began " + "with."
+        );
     }
 
     /// <summary>What crashed writes left behind; nobody else writes while the folder is locked.</summary>
@@ -165,9 +187,11 @@ internal sealed class RunFolder : IDisposable
             Prune(keep: 0);
             ModelTables.Delete(Tables);
         }
-        foreach (var file in (string[])[OptionsFile, ConfigurationFile, DataFile, ResultFile, System.IO.Path.Combine(Path, MetricsLog.FileName)])
-            foreach (var left in Directory.GetFiles(Path, System.IO.Path.GetFileName(file) + ".*.tmp"))
-                File.Delete(left);
+        foreach (
+            var file in (string[])[OptionsFile, ConfigurationFile, DataFile, ResultFile, System.IO.Path.Combine(Path, MetricsLog.FileName)]
+        )
+        foreach (var left in Directory.GetFiles(Path, System.IO.Path.GetFileName(file) + ".*.tmp"))
+            File.Delete(left);
     }
 
     /// <inheritdoc/>

@@ -5,7 +5,8 @@ using Engram.Torch;
 namespace Engram.Training;
 
 /// <summary>
-/// Where a run goes on from: its newest checkpoint that can be read, its own finished model when it is lengthened, another model, or starting values.
+/// Where a run goes on from: its newest checkpoint that can be read, its own finished model when it is lengthened, another model, or
+/// starting values.
 /// </summary>
 /// <param name="Model">With the weights to begin with.</param>
 /// <param name="Update">Makes its updates; the moments are those of the checkpoint, or zero.</param>
@@ -25,21 +26,36 @@ internal sealed record StartingPoint(LanguageModel Model, TrainingStep Update, l
         var begun = folder.Begun;
         if (begun && TrainingResult.Read(folder.Path) is { } finished)
         {
-            note($"The run of {finished.Steps} updates goes on to {setup.Options.Steps}: from its model, with the moments of the optimizers begun anew.");
-            return OfModel(setup, folder, folder.Model, instead: null, finished.Steps,
-                new TrainingClock(finished.Seconds, finished.Tokens / finished.TokensPerSecond, finished.Tokens));
+            note(
+                $"The run of {finished.Steps} updates goes on to {setup.Options.Steps}: from its model, with the moments of the optimizers begun anew."
+            );
+            return OfModel(
+                setup,
+                folder,
+                folder.Model,
+                instead: null,
+                finished.Steps,
+                new TrainingClock(finished.Seconds, finished.Tokens / finished.TokensPerSecond, finished.Tokens)
+            );
         }
         if (begun && folder.CheckpointSteps() is [_, ..] steps)
             return OfCheckpoint(setup, folder, steps, note);
         if (setup.Resume)
-            note(begun ? $"{folder.Path} holds no checkpoint yet: the run begins anew." : $"{folder.Path} holds no run yet: it begins now.");
+            note(
+                begun ? $"{folder.Path} holds no checkpoint yet: the run begins anew." : $"{folder.Path} holds no run yet: it begins now."
+            );
         if (setup.Init is { } model)
             return OfModel(setup, folder, model, setup.Configuration, step: 0, default);
         var tables = MappedTables(setup, folder);
         if (tables is not null)
             ModelTables.Delete(tables);
-        return Complete(LanguageModel.Create(setup.Configuration, setup.Corpus.Tokenizer, setup.Options.Seed, setup.Device, tables), setup, 0, _ =>
-            default, fromModel: false);
+        return Complete(
+            LanguageModel.Create(setup.Configuration, setup.Corpus.Tokenizer, setup.Options.Seed, setup.Device, tables),
+            setup,
+            0,
+            _ => default,
+            fromModel: false
+        );
     }
 
     /// <summary>The newest checkpoint, or the newest before it that is whole: those that are damaged are set aside.</summary>
@@ -55,8 +71,10 @@ internal sealed record StartingPoint(LanguageModel Model, TrainingStep Update, l
             }
             catch (Exception e) when (i > 0 && e is InvalidDataException or FileNotFoundException or DirectoryNotFoundException)
             {
-                note($"The checkpoint of update {steps[i]} is damaged and set aside ({e.Message.TrimEnd('.')}): the run goes on from that of update "
-                    + $"{steps[i - 1]}.");
+                note(
+                    $"The checkpoint of update {steps[i]} is damaged and set aside ({e.Message.TrimEnd('.')}): the run goes on from that of update "
+                        + $"{steps[i - 1]}."
+                );
             }
     }
 
@@ -70,7 +88,14 @@ internal sealed record StartingPoint(LanguageModel Model, TrainingStep Update, l
         return Complete(model, setup, step, update => Checkpoint.Load(path, step, model, update.Optimizer), fromModel: false);
     }
 
-    private static StartingPoint OfModel(TrainingSetup setup, RunFolder folder, string path, ModelConfiguration? instead, long step, TrainingClock clock)
+    private static StartingPoint OfModel(
+        TrainingSetup setup,
+        RunFolder folder,
+        string path,
+        ModelConfiguration? instead,
+        long step,
+        TrainingClock clock
+    )
     {
         var tables = MappedTables(setup, folder);
         if (tables is not null)
@@ -86,7 +111,13 @@ internal sealed record StartingPoint(LanguageModel Model, TrainingStep Update, l
     private static string? MappedTables(TrainingSetup setup, RunFolder folder) =>
         setup.Configuration.Engram is not null && setup.Options.Tables == TableLocation.Mapped ? folder.Tables : null;
 
-    private static StartingPoint Complete(LanguageModel model, TrainingSetup setup, long step, Func<TrainingStep, TrainingClock> load, bool fromModel)
+    private static StartingPoint Complete(
+        LanguageModel model,
+        TrainingSetup setup,
+        long step,
+        Func<TrainingStep, TrainingClock> load,
+        bool fromModel
+    )
     {
         TrainingStep? update = null;
         try

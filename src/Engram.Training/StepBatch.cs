@@ -1,5 +1,5 @@
-using Engram.Models.Memory;
 using Engram.Corpora;
+using Engram.Models.Memory;
 
 namespace Engram.Training;
 
@@ -14,7 +14,8 @@ internal sealed class StepBatch(int sequences, int length)
 }
 
 /// <summary>
-/// Reads and addresses the next update's data on another thread while the current update computes, and starts reading its rows of mapped tables: addresses
+/// Reads and addresses the next update's data on another thread while the current update computes, and starts reading its rows of mapped
+/// tables: addresses
 /// depend on token ids alone.
 /// </summary>
 internal sealed class StepBatches : IDisposable

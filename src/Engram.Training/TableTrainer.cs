@@ -1,15 +1,16 @@
-using Engram.Torch.Memory;
 using Engram.Addressing;
 using Engram.Models.Memory;
 using Engram.Tables;
 using Engram.Tables.Training;
 using Engram.Torch.Kernels;
+using Engram.Torch.Memory;
 using static TorchSharp.torch;
 
 namespace Engram.Training;
 
 /// <summary>
-/// Trains the tables of a model: gradients of gathered rows are summed per distinct row over all micro-batches of an update, then each table's
+/// Trains the tables of a model: gradients of gathered rows are summed per distinct row over all micro-batches of an update, then each
+/// table's
 /// row optimizer touches those rows and no others.
 /// </summary>
 internal sealed class TableTrainer : IDisposable
@@ -40,8 +41,10 @@ internal sealed class TableTrainer : IDisposable
         _memory = memory;
         _layers =
         [
-            .. memory.Tables.Train(options.TableOptimizer, options.TableMoments)
-                .Select((optimizer, position) => new Layer(position, optimizer)).Where(layer => frozen?.Invoke(memory.LayerIds[layer.Position]) != true),
+            .. memory
+                .Tables.Train(options.TableOptimizer, options.TableMoments)
+                .Select((optimizer, position) => new Layer(position, optimizer))
+                .Where(layer => frozen?.Invoke(memory.LayerIds[layer.Position]) != true),
         ];
     }
 

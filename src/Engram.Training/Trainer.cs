@@ -1,17 +1,18 @@
-using Engram.Evaluation.Losses;
 using System.Diagnostics;
-using Engram.Torch;
+using Engram.Corpora;
+using Engram.Evaluation.Losses;
 using Engram.Models.Configuration;
 using Engram.Models.Memory;
 using Engram.Models.Recipes;
 using Engram.Tables;
+using Engram.Torch;
 using Engram.Torch.Native;
-using Engram.Corpora;
 
 namespace Engram.Training;
 
 /// <summary>
-/// Trains one model. A run is a pure function of configuration, data, options and thread count: interrupted at any moment and resumed, it gives
+/// Trains one model. A run is a pure function of configuration, data, options and thread count: interrupted at any moment and resumed, it
+/// gives
 /// the same bits as undisturbed.
 /// </summary>
 public sealed class Trainer : IDisposable
@@ -38,7 +39,9 @@ public sealed class Trainer : IDisposable
         _flopsPerToken = UsefulFlopsPerToken(_model.Configuration);
     }
 
-    /// <summary>Records what a run is, for another process to train: that one resumes the folder and needs to be told nothing but the data.</summary>
+    /// <summary>
+    /// Records what a run is, for another process to train: that one resumes the folder and needs to be told nothing but the data.
+    /// </summary>
     /// <param name="configuration">The model.</param>
     /// <param name="options">The training.</param>
     /// <param name="runFolder">Is created if needed.</param>
@@ -53,7 +56,8 @@ public sealed class Trainer : IDisposable
     }
 
     /// <summary>
-    /// Threads of one tensor operation that a run began with. Where that is not recorded: those of the newest checkpoint, or null without one.
+    /// Threads of one tensor operation that a run began with. Where that is not recorded: those of the newest checkpoint, or null without
+    /// one.
     /// Continued with another number, the run may end with other last bits than undisturbed.
     /// </summary>
     /// <param name="runFolder">The folder of a run.</param>
@@ -63,7 +67,8 @@ public sealed class Trainer : IDisposable
     {
         using var folder = RunFolder.Open(runFolder);
         return folder.Begun && folder.Options.Threads is { } threads ? threads
-            : folder.CheckpointSteps() is [.., var newest] ? Checkpoint.Threads(folder.Checkpoint(newest)) : null;
+            : folder.CheckpointSteps() is [.., var newest] ? Checkpoint.Threads(folder.Checkpoint(newest))
+            : null;
     }
 
     /// <summary>Trains to the end, or until cancelled: then a checkpoint is written first.</summary>
@@ -71,17 +76,26 @@ public sealed class Trainer : IDisposable
     /// <param name="progress">Told after every update.</param>
     /// <param name="cancellation">Ends the run after the current update.</param>
     /// <param name="note">Told what a user should know besides: a damaged checkpoint that was passed over, a run that begins anew.</param>
-    /// <exception cref="ArgumentException">An option is out of range, or options, configuration and tokenizer do not fit; a new folder holds no run
+    /// <exception cref="ArgumentException">An option is out of range, or options, configuration and tokenizer do not fit; a new folder
+    /// holds no run
     /// then.</exception>
     /// <exception cref="InvalidOperationException">The folder holds a run and <see cref="TrainingSetup.Resume"/> is not set.</exception>
-    /// <exception cref="InvalidDataException">The data are too short, the folder's run has other options, another configuration or other data, or a file is
+    /// <exception cref="InvalidDataException">The data are too short, the folder's run has other options, another configuration or other
+    /// data, or a file is
     /// damaged.</exception>
-    /// <exception cref="IOException">Another process trains there, or the folder cannot be written or is full: the newest checkpoint is intact.</exception>
-    /// <exception cref="TrainingDivergedException">Loss, gradient or a weight is no finite number, or the loss was above ln V + 1 nats (+ 5 in the warm-up) for
+    /// <exception cref="IOException">
+    /// Another process trains there, or the folder cannot be written or is full: the newest checkpoint is intact.
+    /// </exception>
+    /// <exception cref="TrainingDivergedException">Loss, gradient or a weight is no finite number, or the loss was above ln V + 1 nats (+ 5
+    /// in the warm-up) for
     /// ten updates in a row, or for half the updates of a run of less than twenty.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; the run can be resumed.</exception>
-    public static TrainingResult Run(TrainingSetup setup, IProgress<TrainingProgress>? progress = null, CancellationToken cancellation = default,
-        Action<string>? note = null)
+    public static TrainingResult Run(
+        TrainingSetup setup,
+        IProgress<TrainingProgress>? progress = null,
+        CancellationToken cancellation = default,
+        Action<string>? note = null
+    )
     {
         Check(setup);
         using var folder = RunFolder.Open(setup.RunFolder);
@@ -96,7 +110,8 @@ public sealed class Trainer : IDisposable
         }
         catch (IOException e) when (folder.Begun)
         {
-            var stands = folder.CheckpointSteps().LastOrDefault(-1) is >= 0 and var kept ? $"The checkpoint of update {kept} stands"
+            var stands = folder.CheckpointSteps().LastOrDefault(-1) is >= 0 and var kept
+                ? $"The checkpoint of update {kept} stands"
                 : "There is no checkpoint yet";
             throw new IOException($"{e.Message.TrimEnd('.')}. {stands}: make room, or mend what is wrong there, and resume the run.", e);
         }
@@ -128,27 +143,37 @@ public sealed class Trainer : IDisposable
     {
         var (options, context) = (setup.Options.Validated(), setup.Configuration.Validated().MaxPositionEmbeddings);
         if (options.Length > context)
-            throw new TrainingOptionException(nameof(options.Length), options.Length,
-                $"max_position_embeddings of the model is {context}: shorten the sequences, or configure a longer context");
+            throw new TrainingOptionException(
+                nameof(options.Length),
+                options.Length,
+                $"max_position_embeddings of the model is {context}: shorten the sequences, or configure a longer context"
+            );
         if (setup.Configuration.Engram is { } engram && (Int128)options.TokensPerStep * engram.RowsPerToken > UniqueRows.MostAddresses)
-            throw new ArgumentException($"An update of {options.TokensPerStep} tokens reads {(Int128)options.TokensPerStep * engram.RowsPerToken} rows of "
-                + $"each table; at most {UniqueRows.MostAddresses} are possible: take fewer or shorter sequences, or fewer accumulation steps.");
+            throw new ArgumentException(
+                $"An update of {options.TokensPerStep} tokens reads {(Int128)options.TokensPerStep * engram.RowsPerToken} rows of "
+                    + $"each table; at most {UniqueRows.MostAddresses} are possible: take fewer or shorter sequences, or fewer accumulation steps."
+            );
         var (start, text) = (setup.Configuration.StartTokenId, setup.Corpus.Summary);
         if (start != text.EndOfTextId)
-            throw new ArgumentException($"{(start is null ? "config.json names no start token" : $"The model's documents begin with token {start}")}, but "
-                + $"those of {setup.Corpus.Folder} with "
-                + $"{text.EndOfTextId} ({text.EndOfText}): set bos_token_id to {text.EndOfTextId}, or prepare the data with the model's tokenizer.");
+            throw new ArgumentException(
+                $"{(start is null ? "config.json names no start token" : $"The model's documents begin with token {start}")}, but "
+                    + $"those of {setup.Corpus.Folder} with "
+                    + $"{text.EndOfTextId} ({text.EndOfText}): set bos_token_id to {text.EndOfTextId}, or prepare the data with the model's tokenizer."
+            );
         // Both refuse data that are shorter than one sequence.
         _ = new BatchSampler(setup.Corpus, options.Length, (ulong)options.Seed);
         _ = new ValidationBatches(setup.Corpus, options.ValidationSequences, 1, options.Length);
     }
 
     /// <summary>
-    /// Useful arithmetic of training on one token: the plan's <see cref="ModelPlan.TrainingFlopsPerToken"/> at a context of 0, which is 6 for each weight
-    /// that multiplies, the output matrix included. Attention scores, which depend on the length, values that are looked up, gains, and whatever an
+    /// Useful arithmetic of training on one token: the plan's <see cref="ModelPlan.TrainingFlopsPerToken"/> at a context of 0, which is 6
+    /// for each weight
+    /// that multiplies, the output matrix included. Attention scores, which depend on the length, values that are looked up, gains, and
+    /// whatever an
     /// implementation does besides are not counted.
     /// </summary>
-    public static double UsefulFlopsPerToken(ModelConfiguration configuration) => ModelPlan.Of(configuration, contextLength: 0).TrainingFlopsPerToken;
+    public static double UsefulFlopsPerToken(ModelConfiguration configuration) =>
+        ModelPlan.Of(configuration, contextLength: 0).TrainingFlopsPerToken;
 
     private TrainingResult Train(IProgress<TrainingProgress>? progress, CancellationToken cancellation)
     {
@@ -171,8 +196,14 @@ public sealed class Trainer : IDisposable
             var seconds = (_clock.Elapsed - began).TotalSeconds;
             _time = _time.Trained(seconds, _options.TokensPerStep);
             var speed = _options.TokensPerStep / seconds;
-            metrics.Write(_step, ("tokens", _step * _options.TokensPerStep), ("loss", loss), ("learning_rate", rate), ("gradient_norm", norm),
-                ("tokens_per_second", speed));
+            metrics.Write(
+                _step,
+                ("tokens", _step * _options.TokensPerStep),
+                ("loss", loss),
+                ("learning_rate", rate),
+                ("gradient_norm", norm),
+                ("tokens_per_second", speed)
+            );
 
             validation = null;
             if (_step == _options.Steps || (_options.ValidateEvery > 0 && _step % _options.ValidateEvery == 0))
@@ -181,10 +212,23 @@ public sealed class Trainer : IDisposable
                 metrics.Write(_step, ("validation_loss", validation.Nats), ("bits_per_byte", validation.BitsPerByte));
             }
 
-            progress?.Report(new TrainingProgress(_step, _options.Steps, loss, validation?.Nats, rate, norm, speed, speed * _flopsPerToken / _matmulPeak,
-                Elapsed, Remaining));
+            progress?.Report(
+                new TrainingProgress(
+                    _step,
+                    _options.Steps,
+                    loss,
+                    validation?.Nats,
+                    rate,
+                    norm,
+                    speed,
+                    speed * _flopsPerToken / _matmulPeak,
+                    Elapsed,
+                    Remaining
+                )
+            );
             var due = _options.CheckpointEvery > 0 && _step % _options.CheckpointEvery == 0 && _step < _options.Steps;
-            // A loss above the limit may be the beginning of the end: such weights must not push out good ones, and a resumed run would count anew.
+            // A loss above the limit may be the beginning of the end: such weights must not push out good ones, and a resumed run would
+            // count anew.
             if ((due || (cancellation.IsCancellationRequested && _step < _options.Steps)) && _watch.Above == 0)
                 SaveCheckpoint(metrics);
         }
@@ -224,8 +268,10 @@ public sealed class Trainer : IDisposable
     {
         var kept = _folder.CheckpointSteps().LastOrDefault();
         var remedy = kept > 0 ? $"The checkpoint of update {kept} is intact" : "No checkpoint was written yet";
-        return new TrainingDivergedException($"Training diverged at update {step}: {what}. {remedy}; lower the learning rate or lengthen the warm-up, in a "
-            + "new run folder.");
+        return new TrainingDivergedException(
+            $"Training diverged at update {step}: {what}. {remedy}; lower the learning rate or lengthen the warm-up, in a "
+                + "new run folder."
+        );
     }
 
     /// <summary>Weights that are no numbers must not push out a checkpoint of some that are.</summary>
@@ -251,15 +297,25 @@ public sealed class Trainer : IDisposable
         RequireFinite();
         SaveModel();
         var speed = _time.TrainedTokens / _time.TrainingSeconds;
-        var result = new TrainingResult(_step, _step * _options.TokensPerStep, validation.Nats, validation.BitsPerByte, speed, _matmulPeak,
-            speed * _flopsPerToken / _matmulPeak, Elapsed.TotalSeconds, _folder.Model);
+        var result = new TrainingResult(
+            _step,
+            _step * _options.TokensPerStep,
+            validation.Nats,
+            validation.BitsPerByte,
+            speed,
+            _matmulPeak,
+            speed * _flopsPerToken / _matmulPeak,
+            Elapsed.TotalSeconds,
+            _folder.Model
+        );
         result.Write(_folder.ResultFile);
         _folder.Prune(keep: 0);
         return result;
     }
 
     /// <summary>
-    /// Of the checkpoints, which go when the model is there, the newest is enough to go on from: where the model does not fit beside all, the older ones make
+    /// Of the checkpoints, which go when the model is there, the newest is enough to go on from: where the model does not fit beside all,
+    /// the older ones make
     /// room.
     /// </summary>
     private void SaveModel()

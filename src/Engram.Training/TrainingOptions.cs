@@ -8,7 +8,8 @@ using Engram.Training.Optimizers;
 namespace Engram.Training;
 
 /// <summary>
-/// How a model is trained: a recipe, and what does not change its meaning. Immutable, and recorded in the run folder: a run is resumed only under the options
+/// How a model is trained: a recipe, and what does not change its meaning. Immutable, and recorded in the run folder: a run is resumed only
+/// under the options
 /// it began with.
 /// </summary>
 public sealed record TrainingOptions : TrainingRecipe
@@ -24,18 +25,16 @@ public sealed record TrainingOptions : TrainingRecipe
     };
 
     /// <summary>The defaults, for a number of updates.</summary>
-    public TrainingOptions()
-    {
-    }
+    public TrainingOptions() { }
 
     /// <summary>Those of a recipe.</summary>
     [SetsRequiredMembers]
-    public TrainingOptions(TrainingRecipe recipe) : base(recipe)
-    {
-    }
+    public TrainingOptions(TrainingRecipe recipe)
+        : base(recipe) { }
 
     /// <summary>
-    /// Where tables and their optimizer's state live while they are trained. Mapped, both may be larger than memory, and checkpoints do not copy them. The
+    /// Where tables and their optimizer's state live while they are trained. Mapped, both may be larger than memory, and checkpoints do not
+    /// copy them. The
     /// result is the same to the bit.
     /// </summary>
     /// <value>Default memory.</value>
@@ -66,7 +65,8 @@ public sealed record TrainingOptions : TrainingRecipe
     public int KeepCheckpoints { get; init; } = 2;
 
     /// <summary>
-    /// What stays as it is: names of parameters and tables as the files of a model have them, or patterns with * for any characters. Balancing biases are named
+    /// What stays as it is: names of parameters and tables as the files of a model have them, or patterns with * for any characters.
+    /// Balancing biases are named
     /// like the rest.
     /// </summary>
     /// <value>Default: nothing.</value>
@@ -74,7 +74,8 @@ public sealed record TrainingOptions : TrainingRecipe
     public IReadOnlyList<string>? Frozen { get; init; }
 
     /// <summary>
-    /// Threads of one tensor operation. Another number may end in other last bits, but a run may go on with it: this option alone is not held against the one
+    /// Threads of one tensor operation. Another number may end in other last bits, but a run may go on with it: this option alone is not
+    /// held against the one
     /// it began with.
     /// </summary>
     /// <value>At least 1. Default: as many as the process has; a run that begins records how many those are.</value>
@@ -84,23 +85,34 @@ public sealed record TrainingOptions : TrainingRecipe
     /// <summary>The course of the learning rate in numbers.</summary>
     [JsonIgnore]
     public LearningRateSchedule LearningRates =>
-        new() { Base = LearningRate, Updates = Steps, WarmUp = WarmUp, Decay = Decay };
+        new()
+        {
+            Base = LearningRate,
+            Updates = Steps,
+            WarmUp = WarmUp,
+            Decay = Decay,
+        };
 
     /// <summary>Settings of the dense parameters' optimizers.</summary>
     [JsonIgnore]
-    public DenseOptimizerOptions DenseOptimizer => new()
-    {
-        Matrices = MatrixOptimizer,
-        Muon = new MuonOptions { WeightDecay = WeightDecay },
-        AdamW = new AdamWOptions { WeightDecay = WeightDecay },
-    };
+    public DenseOptimizerOptions DenseOptimizer =>
+        new()
+        {
+            Matrices = MatrixOptimizer,
+            Muon = new MuonOptions { WeightDecay = WeightDecay },
+            AdamW = new AdamWOptions { WeightDecay = WeightDecay },
+        };
 
     /// <inheritdoc/>
     public override TrainingOptions Validated()
     {
         _ = base.Validated();
-        Require(Tables is TableLocation.Memory or TableLocation.Mapped, nameof(Tables), Tables,
-            "Memory or Mapped: a cache of rows would not see what is trained");
+        Require(
+            Tables is TableLocation.Memory or TableLocation.Mapped,
+            nameof(Tables),
+            Tables,
+            "Memory or Mapped: a cache of rows would not see what is trained"
+        );
         Require(ValidateEvery >= 0, nameof(ValidateEvery), ValidateEvery, "at least 0");
         Require(ValidationSequences >= 1, nameof(ValidationSequences), ValidationSequences, "at least 1");
         Require(CheckpointEvery >= 0, nameof(CheckpointEvery), CheckpointEvery, "at least 0");

@@ -14,13 +14,25 @@ namespace Engram.Training;
 /// <param name="Seconds">Wall time, interruptions excluded.</param>
 /// <param name="ModelFolder">Where the model is.</param>
 public sealed record TrainingResult(
-    long Steps, long Tokens, double ValidationLoss, double BitsPerByte, double TokensPerSecond, double MatmulPeakFlops, double PeakShare, double Seconds,
-        string ModelFolder)
+    long Steps,
+    long Tokens,
+    double ValidationLoss,
+    double BitsPerByte,
+    double TokensPerSecond,
+    double MatmulPeakFlops,
+    double PeakShare,
+    double Seconds,
+    string ModelFolder
+)
 {
     /// <summary>Name of the file in the run folder.</summary>
     public const string FileName = "result.json";
 
-    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, WriteIndented = true };
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        WriteIndented = true,
+    };
 
     /// <summary>The result as JSON.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, Json);
@@ -57,5 +69,14 @@ public sealed record TrainingResult(
 /// <param name="Elapsed">Wall time of the run so far.</param>
 /// <param name="Remaining">Estimated wall time to its end.</param>
 public sealed record TrainingProgress(
-    long Step, long Steps, double Loss, double? ValidationLoss, double LearningRate, double GradientNorm, double TokensPerSecond, double PeakShare,
-        TimeSpan Elapsed, TimeSpan Remaining);
+    long Step,
+    long Steps,
+    double Loss,
+    double? ValidationLoss,
+    double LearningRate,
+    double GradientNorm,
+    double TokensPerSecond,
+    double PeakShare,
+    TimeSpan Elapsed,
+    TimeSpan Remaining
+);

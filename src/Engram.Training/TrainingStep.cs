@@ -11,7 +11,9 @@ namespace Engram.Training;
 /// <summary>What one update did.</summary>
 /// <param name="Loss">Mean cross-entropy over the micro-batches before the update, nats per token.</param>
 /// <param name="GradientNorm">Global gradient norm before clipping, tables included.</param>
-/// <param name="NonFinite">What is no finite number, as the end of a sentence; null if everything is finite. If set, no weight was changed.</param>
+/// <param name="NonFinite">
+/// What is no finite number, as the end of a sentence; null if everything is finite. If set, no weight was changed.
+/// </param>
 internal readonly record struct StepOutcome(double Loss, double GradientNorm, string? NonFinite = null);
 
 /// <summary>Seconds of the parts of an update, over all its micro-batches.</summary>
@@ -22,8 +24,10 @@ internal readonly record struct StepOutcome(double Loss, double GradientNorm, st
 internal readonly record struct StepTimes(double Forward, double Backward, double Clipping, double Dense);
 
 /// <summary>
-/// One optimizer update of a model as a function of a batch: gradients are summed over the micro-batches, clipped together, and applied to dense parameters,
-/// tables and balancing biases. It knows nothing of runs, folders and cadence: <see cref="Trainer"/>, benchmarks and tests make their updates here.
+/// One optimizer update of a model as a function of a batch: gradients are summed over the micro-batches, clipped together, and applied to
+/// dense parameters,
+/// tables and balancing biases. It knows nothing of runs, folders and cadence: <see cref="Trainer"/>, benchmarks and tests make their
+/// updates here.
 /// </summary>
 internal sealed class TrainingStep : IDisposable
 {
@@ -32,15 +36,21 @@ internal sealed class TrainingStep : IDisposable
     private readonly FrozenParts _frozen;
 
     /// <param name="model">What is trained; stays the caller's.</param>
-    /// <param name="options">Sequences, length and number of the micro-batches, clipping, optimizers. What concerns a run is not read.</param>
+    /// <param name="options">
+    /// Sequences, length and number of the micro-batches, clipping, optimizers. What concerns a run is not read.
+    /// </param>
     public TrainingStep(LanguageModel model, TrainingOptions options)
     {
         (_model, _options, _frozen) = (model, options, new FrozenParts(model, options.Frozen ?? []));
         Optimizer = new DenseOptimizer(model.Transformer.Parameters.All, options.DenseOptimizer);
         try
         {
-            if (model.Memory is { } memory && options.TableLearningRateMultiplier > 0 && model.Configuration.Engram!.Tables == EngramTables.Trained
-                && !memory.LayerIds.All(_frozen.HoldsTable))
+            if (
+                model.Memory is { } memory
+                && options.TableLearningRateMultiplier > 0
+                && model.Configuration.Engram!.Tables == EngramTables.Trained
+                && !memory.LayerIds.All(_frozen.HoldsTable)
+            )
                 Tables = new TableTrainer(memory, options, _frozen.HoldsTable);
         }
         catch
@@ -105,11 +115,22 @@ internal sealed class TrainingStep : IDisposable
         var tokens = sequences * length;
         var range = new Range(part * tokens, (part + 1) * tokens);
         var transformer = _model.Transformer;
-        using var memory =
-            _model.Memory?.Gather(batch.Rows, part * sequences, sequences, length, transformer.Parameters.Device, requiresGradient: Tables is not null);
+        using var memory = _model.Memory?.Gather(
+            batch.Rows,
+            part * sequences,
+            sequences,
+            length,
+            transformer.Parameters.Device,
+            requiresGradient: Tables is not null
+        );
         var began = Stopwatch.GetTimestamp();
-        var (hidden, auxiliary) =
-            transformer.Forward(batch.Tokens.Inputs.AsSpan(range), batch.Tokens.DocumentStarts.AsSpan(range), sequences, memory, training: true);
+        var (hidden, auxiliary) = transformer.Forward(
+            batch.Tokens.Inputs.AsSpan(range),
+            batch.Tokens.DocumentStarts.AsSpan(range),
+            sequences,
+            memory,
+            training: true
+        );
         var loss = transformer.Loss(hidden, _options.AccumulationSteps == 1 ? batch.Tokens.Targets : batch.Tokens.Targets[range]);
         var objective = auxiliary is null ? loss : loss.Plus(auxiliary);
         if (_options.AccumulationSteps > 1)

@@ -2,20 +2,26 @@ using System.CommandLine;
 
 namespace Engram.Cli.CommandLine;
 
-/// <summary>A command that does something: its options are fields, its body is <see cref="Run"/>. Errors are thrown; the program turns them into a line and an exit code.</summary>
+/// <summary>
+/// A command that does something: its options are fields, its body is <see cref="Run"/>. Errors are thrown; the program turns them into a
+/// line and an exit code.
+/// </summary>
 internal abstract class CliCommand : Command
 {
     /// <param name="name">One word, as typed.</param>
     /// <param name="description">One or two sentences for the help.</param>
     /// <param name="examples">Whole command lines for the help, at least one.</param>
-    protected CliCommand(string name, string description, params IReadOnlyList<string> examples) : base(name, description)
+    protected CliCommand(string name, string description, params IReadOnlyList<string> examples)
+        : base(name, description)
     {
         Examples = examples;
-        SetAction((parsed, cancellation) =>
-        {
-            Run(parsed, cancellation);
-            return Task.CompletedTask;
-        });
+        SetAction(
+            (parsed, cancellation) =>
+            {
+                Run(parsed, cancellation);
+                return Task.CompletedTask;
+            }
+        );
     }
 
     /// <summary>Command lines that work as they stand once their files exist.</summary>

@@ -16,10 +16,13 @@ internal static class CommonOptions
     /// <summary>Machine output alone on stdout.</summary>
     public static Option<bool> Json() => new("--json") { Description = "Write one JSON object to stdout, and nothing else there" };
 
-    public static Option<string> Device() => new("--device")
-    {
-        Description = "Where tensors live: cpu, cuda or cuda:N", HelpName = "DEVICE", DefaultValueFactory = _ => "cpu",
-    };
+    public static Option<string> Device() =>
+        new("--device")
+        {
+            Description = "Where tensors live: cpu, cuda or cuda:N",
+            HelpName = "DEVICE",
+            DefaultValueFactory = _ => "cpu",
+        };
 
     /// <summary>How many threads libtorch takes for one operation.</summary>
     /// <param name="otherwise">Where the number comes from if it is not given.</param>
@@ -27,28 +30,35 @@ internal static class CommonOptions
     {
         var threads = new Option<int?>("--threads")
         {
-            Description = $"Threads of one tensor operation; results may differ in the last bits with another number [default: {otherwise}]", HelpName = "N",
+            Description =
+                $"Threads of one tensor operation; results may differ in the last bits with another number [default: {otherwise}]",
+            HelpName = "N",
         };
         AtLeastOne(threads);
         threads.Validators.Add(given =>
         {
             if (int.TryParse(given.Tokens.FirstOrDefault()?.Value, out var number) && number > MostThreads)
-                given.AddError($"--threads must be at most {MostThreads} here: this machine has {Environment.ProcessorCount} cores, and more threads than that only wait for each other.");
+                given.AddError(
+                    $"--threads must be at most {MostThreads} here: this machine has {Environment.ProcessorCount} cores, and more threads than that only wait for each other."
+                );
         });
         return threads;
     }
 
     /// <summary>Refuses numbers below one. What is no number has been refused before, and has no value to ask for.</summary>
-    public static void AtLeastOne(Option<int?> option) => option.Validators.Add(given =>
-    {
-        if (int.TryParse(given.Tokens.FirstOrDefault()?.Value, out var number) && number < 1) given.AddError($"{option.Name} must be at least 1.");
-    });
+    public static void AtLeastOne(Option<int?> option) =>
+        option.Validators.Add(given =>
+        {
+            if (int.TryParse(given.Tokens.FirstOrDefault()?.Value, out var number) && number < 1)
+                given.AddError($"{option.Name} must be at least 1.");
+        });
 
     /// <summary>Sets the number of threads and opens the device. Loads libtorch: call it after everything that can fail without.</summary>
     public static torch.Device OpenDevice(ParseResult parsed, Option<string> device, Option<int?> threads)
     {
         var opened = Devices.Parse(parsed.GetRequiredValue(device));
-        if (parsed.GetValue(threads) is { } count) ThreadSettings.IntraOperation = count;
+        if (parsed.GetValue(threads) is { } count)
+            ThreadSettings.IntraOperation = count;
         return opened;
     }
 }

@@ -18,10 +18,15 @@ internal static partial class Failure
     public static int ReportUsage(ParseResult parsed)
     {
         // A word that is not understood is often the reason why another one is missing.
-        var error = parsed.Errors.MinBy(error => error.Message.StartsWith("Unrecognized command or argument '-", StringComparison.Ordinal) ? 0
-            : error.Message.StartsWith("Unrecognized", StringComparison.Ordinal) ? 1 : 2)!;
+        var error = parsed.Errors.MinBy(error =>
+            error.Message.StartsWith("Unrecognized command or argument '-", StringComparison.Ordinal) ? 0
+            : error.Message.StartsWith("Unrecognized", StringComparison.Ordinal) ? 1
+            : 2
+        )!;
         var name = NameOf(parsed.CommandResult);
-        Terminal.Note($"{name}: {OneLine(TypeName().Replace(error.Message, match => match.Groups[1].Value == "Double" ? "as a number" : "as a whole number"))} See {name} --help.");
+        Terminal.Note(
+            $"{name}: {OneLine(TypeName().Replace(error.Message, match => match.Groups[1].Value == "Double" ? "as a number" : "as a whole number"))} See {name} --help."
+        );
         return WrongUsage;
     }
 
@@ -30,31 +35,43 @@ internal static partial class Failure
     {
         error = Innermost(error);
         Terminal.Note($"{NameOf(parsed.CommandResult)}: {About(error, parsed.CommandResult.Command)}{Sentence(error)}");
-        if (parsed.GetValue(CommonOptions.Debug)) Terminal.Note(error.ToString());
+        if (parsed.GetValue(CommonOptions.Debug))
+            Terminal.Note(error.ToString());
         // The libraries judge the values given to them: what they refuse as an argument came from the command line.
         return error is ArgumentException ? WrongUsage : Failed;
     }
 
-    private static string Sentence(Exception error) => error switch
-    {
-        ArgumentException or IOException or InvalidDataException or UnauthorizedAccessException or LibTorchException or TrainingDivergedException or NotSupportedException
-            => OneLine(Parameter().Replace(error.Message, "")),
-        OutOfMemoryException => "Not enough memory: use a smaller model, batch or length.",
-        // libtorch appends its own stack trace.
-        ExternalException => $"libtorch failed: {error.Message.Split('\n')[0].Trim()}",
-        _ => $"Unexpected error ({error.GetType().Name}): {OneLine(error.Message)} Run it again with --debug and report what it shows.",
-    };
+    private static string Sentence(Exception error) =>
+        error switch
+        {
+            ArgumentException
+            or IOException
+            or InvalidDataException
+            or UnauthorizedAccessException
+            or LibTorchException
+            or TrainingDivergedException
+            or NotSupportedException => OneLine(Parameter().Replace(error.Message, "")),
+            OutOfMemoryException => "Not enough memory: use a smaller model, batch or length.",
+            // libtorch appends its own stack trace.
+            ExternalException => $"libtorch failed: {error.Message.Split('\n')[0].Trim()}",
+            _ => $"Unexpected error ({error.GetType().Name}): {OneLine(error.Message)} Run it again with --debug and report what it shows.",
+        };
 
-    private static Exception Innermost(Exception error) => error switch
-    {
-        AggregateException or TargetInvocationException or TypeInitializationException when error.InnerException is { } inner => Innermost(inner),
-        _ => error,
-    };
+    private static Exception Innermost(Exception error) =>
+        error switch
+        {
+            AggregateException or TargetInvocationException or TypeInitializationException when error.InnerException is { } inner =>
+                Innermost(inner),
+            _ => error,
+        };
 
     // The libraries say which of the values given to them they refuse; an option of that name is where it came from.
     private static string About(Exception error, Command command) =>
-        error is ArgumentException { ParamName: { } given } && command.Options.FirstOrDefault(option => option.Name[2..].Replace("-", "").Equals(given, StringComparison.OrdinalIgnoreCase)) is { } option
-            ? option.Name + ": " : "";
+        error is ArgumentException { ParamName: { } given }
+        && command.Options.FirstOrDefault(option => option.Name[2..].Replace("-", "").Equals(given, StringComparison.OrdinalIgnoreCase))
+            is { } option
+            ? option.Name + ": "
+            : "";
 
     private static string OneLine(string text) => Whitespace().Replace(text, " ").Trim();
 

@@ -21,7 +21,8 @@ internal sealed class HelpWithExamples(bool asked) : SynchronousCommandLineActio
         {
             var output = parseResult.InvocationConfiguration.Output;
             output.WriteLine(examples.Count == 1 ? "Example:" : "Examples:");
-            foreach (var example in examples) output.WriteLine("  " + example);
+            foreach (var example in examples)
+                output.WriteLine("  " + example);
             output.WriteLine();
         }
         return code;

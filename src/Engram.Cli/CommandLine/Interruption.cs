@@ -4,7 +4,8 @@ using Engram.Studies.Processes;
 namespace Engram.Cli.CommandLine;
 
 /// <summary>
-/// Turns Ctrl-C, a request to terminate and the closing of the terminal into cancellation. The second one ends the process at once. The process of a study's arm is
+/// Turns Ctrl-C, a request to terminate and the closing of the terminal into cancellation. The second one ends the process at once. The
+/// process of a study's arm is
 /// cancelled too when the study that started it is gone, which its closed standard input tells.
 /// </summary>
 internal sealed class Interruption : IDisposable
@@ -14,7 +15,12 @@ internal sealed class Interruption : IDisposable
 
     public Interruption()
     {
-        _registrations = [PosixSignalRegistration.Create(PosixSignal.SIGINT, Handle), PosixSignalRegistration.Create(PosixSignal.SIGTERM, Handle), PosixSignalRegistration.Create(PosixSignal.SIGHUP, Handle)];
+        _registrations =
+        [
+            PosixSignalRegistration.Create(PosixSignal.SIGINT, Handle),
+            PosixSignalRegistration.Create(PosixSignal.SIGTERM, Handle),
+            PosixSignalRegistration.Create(PosixSignal.SIGHUP, Handle),
+        ];
         if (Environment.GetEnvironmentVariable(EngramCommand.EndWithInput) == "1")
             new Thread(EndWithInput) { IsBackground = true }.Start();
     }
@@ -26,16 +32,15 @@ internal sealed class Interruption : IDisposable
 
     public void Dispose()
     {
-        foreach (var registration in _registrations) registration.Dispose();
+        foreach (var registration in _registrations)
+            registration.Dispose();
     }
 
     private void EndWithInput()
     {
         using var input = Console.OpenStandardInput();
         Span<byte> buffer = stackalloc byte[64];
-        while (input.Read(buffer) > 0)
-        {
-        }
+        while (input.Read(buffer) > 0) { }
 
         ExitCode = 143;
         _source.Cancel();
@@ -44,7 +49,12 @@ internal sealed class Interruption : IDisposable
     private void Handle(PosixSignalContext context)
     {
         context.Cancel = !_source.IsCancellationRequested;
-        ExitCode = context.Signal switch { PosixSignal.SIGHUP => 129, PosixSignal.SIGINT => 130, _ => 143 };
+        ExitCode = context.Signal switch
+        {
+            PosixSignal.SIGHUP => 129,
+            PosixSignal.SIGINT => 130,
+            _ => 143,
+        };
         _source.Cancel();
     }
 }

@@ -22,7 +22,8 @@ internal static class Terminal
     private static readonly Lazy<IAnsiConsole> LazyAnswer = new(() =>
     {
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Out) });
-        if (Console.IsOutputRedirected) console.Profile.Width = WidthOfFiles;
+        if (Console.IsOutputRedirected)
+            console.Profile.Width = WidthOfFiles;
         return console;
     });
 
@@ -41,7 +42,10 @@ internal static class Terminal
 
         static string Read()
         {
-            using var reader = new StreamReader(Console.OpenStandardInput(), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true));
+            using var reader = new StreamReader(
+                Console.OpenStandardInput(),
+                new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true)
+            );
             try
             {
                 return reader.ReadToEnd();
@@ -55,12 +59,17 @@ internal static class Terminal
 
     /// <summary>A path as a word of a suggested command line, in quotes where the shell needs them.</summary>
     public static string Word(string path) =>
-        path.Length > 0 && path.All(letter => char.IsAsciiLetterOrDigit(letter) || "/._-+:@%=".Contains(letter, StringComparison.Ordinal)) ? path : $"'{path.Replace("'", @"'\''", StringComparison.Ordinal)}'";
+        path.Length > 0 && path.All(letter => char.IsAsciiLetterOrDigit(letter) || "/._-+:@%=".Contains(letter, StringComparison.Ordinal))
+            ? path
+            : $"'{path.Replace("'", @"'\''", StringComparison.Ordinal)}'";
 
     /// <summary>Writes a line to stderr.</summary>
     public static void Note(string line) => Say($"{line}{Environment.NewLine}");
 
-    /// <summary>Writes to stderr. What cannot be written there (a full device, a closed terminal) is dropped: it must not end the work that it speaks of.</summary>
+    /// <summary>
+    /// Writes to stderr. What cannot be written there (a full device, a closed terminal) is dropped: it must not end the work that it
+    /// speaks of.
+    /// </summary>
     public static void Say(string text)
     {
         try

@@ -14,15 +14,18 @@ internal sealed class EvalCommand : CliCommand
 
     private readonly Argument<string[]> _models = new("MODEL")
     {
-        Description = "Model folders, for example run/model; several stand side by side", Arity = ArgumentArity.ZeroOrMore,
+        Description = "Model folders, for example run/model; several stand side by side",
+        Arity = ArgumentArity.ZeroOrMore,
     };
     private readonly Option<string?> _tasks = new("--tasks")
     {
-        Description = "Names of tasks or groups, or paths of task files (.json), with commas between; engram eval --list names them", HelpName = "NAMES",
+        Description = "Names of tasks or groups, or paths of task files (.json), with commas between; engram eval --list names them",
+        HelpName = "NAMES",
     };
     private readonly Option<string?> _dataRoot = new("--data-root")
     {
-        Description = "The folder below which the files of benchmarks lie: originals, or snapshots of the Hugging Face hub", HelpName = "FOLDER",
+        Description = "The folder below which the files of benchmarks lie: originals, or snapshots of the Hugging Face hub",
+        HelpName = "FOLDER",
     };
     private readonly Option<bool> _list = new("--list")
     {
@@ -30,83 +33,126 @@ internal sealed class EvalCommand : CliCommand
     };
     private readonly Option<int?> _limit = new("--limit")
     {
-        Description = "At most this many items of a task, from its beginning [default: all]", HelpName = "N",
+        Description = "At most this many items of a task, from its beginning [default: all]",
+        HelpName = "N",
     };
-    private readonly Option<int?> _shots = new("--shots") { Description = "Worked examples before an item [default: what the task says]", HelpName = "N" };
+    private readonly Option<int?> _shots = new("--shots")
+    {
+        Description = "Worked examples before an item [default: what the task says]",
+        HelpName = "N",
+    };
     private readonly Option<string> _memory = new("--memory")
     {
-        Description = "What the memory does; several with commas between stand side by side: on, off, shuffled (rows exchanged), "
+        Description =
+            "What the memory does; several with commas between stand side by side: on, off, shuffled (rows exchanged), "
             + "permuted (rows of another n-gram), random (directions of rows), one-row (every n-gram reads the mean row of its head)",
-        HelpName = "USES", DefaultValueFactory = _ => "on",
+        HelpName = "USES",
+        DefaultValueFactory = _ => "on",
     };
     private readonly Option<string> _control = new Option<string>("--control")
     {
-        Description = "Counterfactual: stem or context takes the question or the passage from another item while the right answer stays, "
+        Description =
+            "Counterfactual: stem or context takes the question or the passage from another item while the right answer stays, "
             + "so that a score shows what it reads",
-        HelpName = "PART", DefaultValueFactory = _ => "none",
+        HelpName = "PART",
+        DefaultValueFactory = _ => "none",
     }.AcceptOnlyFromAmong("none", "stem", "context");
     private readonly Option<string?> _samples = new("--samples")
     {
-        Description = "Write every item to this file (JSON Lines): prompt hash, options, scores, prediction, gold", HelpName = "FILE",
+        Description = "Write every item to this file (JSON Lines): prompt hash, options, scores, prediction, gold",
+        HelpName = "FILE",
     };
-    private readonly Option<bool> _resume = new("--resume") { Description = "Go on with the file of --samples: items in it are not asked again" };
+    private readonly Option<bool> _resume = new("--resume")
+    {
+        Description = "Go on with the file of --samples: items in it are not asked again",
+    };
     private readonly Option<int> _batch = new("--batch")
     {
-        Description = "Texts that are generated side by side", HelpName = "N", DefaultValueFactory = _ => Scorer.Together,
+        Description = "Texts that are generated side by side",
+        HelpName = "N",
+        DefaultValueFactory = _ => Scorer.Together,
     };
     private readonly Option<bool> _runCode = new("--run-code")
     {
-        Description = "Run the programs that the model writes, in a separate process without rights, network or files; "
+        Description =
+            "Run the programs that the model writes, in a separate process without rights, network or files; "
             + "without it, tasks that need it are not scored",
     };
     private readonly Option<string> _python = new("--python")
     {
-        Description = "The interpreter of --run-code", HelpName = "PROGRAM", DefaultValueFactory = _ => "python3",
+        Description = "The interpreter of --run-code",
+        HelpName = "PROGRAM",
+        DefaultValueFactory = _ => "python3",
     };
     private readonly EvalModels _open = new();
     private readonly Option<bool> _json = CommonOptions.Json();
 
-    public EvalCommand() : base("eval", "Score models on benchmarks, or measure a loss.",
-        "engram eval run/model --tasks arc_easy,piqa --data-root benchmarks --limit 200",
-        "engram eval run/model other/model --tasks mmlu --data-root benchmarks --memory on,off --samples mmlu.jsonl",
-        "engram eval --list --data-root benchmarks")
+    public EvalCommand()
+        : base(
+            "eval",
+            "Score models on benchmarks, or measure a loss.",
+            "engram eval run/model --tasks arc_easy,piqa --data-root benchmarks --limit 200",
+            "engram eval run/model other/model --tasks mmlu --data-root benchmarks --memory on,off --samples mmlu.jsonl",
+            "engram eval --list --data-root benchmarks"
+        )
     {
         Add(_models);
-        foreach (var option in (Option[])[_tasks, _dataRoot, _list, _limit, _shots, _memory, _control, _samples, _resume, _batch, _runCode, _python])
+        foreach (
+            var option in (Option[])
+                [_tasks, _dataRoot, _list, _limit, _shots, _memory, _control, _samples, _resume, _batch, _runCode, _python]
+        )
             Add(option);
         _open.AddTo(this);
         Add(_json);
-        Command[] others = [new EvalLossCommand(), new EvalLayersCommand(), new EvalRulerCommand(), new EvalLongPplCommand(), new EvalWorldCommand()];
+        Command[] others =
+        [
+            new EvalLossCommand(),
+            new EvalLayersCommand(),
+            new EvalRulerCommand(),
+            new EvalLongPplCommand(),
+            new EvalWorldCommand(),
+        ];
         foreach (var command in others)
             Add(command);
         CommonOptions.AtLeastOne(_limit);
         Validators.Add(given =>
         {
-            if (given.Children.Any(child => child is CommandResult)) return;   // a measurement of its own was asked for
+            if (given.Children.Any(child => child is CommandResult))
+                return; // a measurement of its own was asked for
             var list = given.GetValue(_list);
-            if (list && given.GetResult(_tasks) is not null) given.AddError("--list says all of all tasks; leave --tasks out.");
-            if (!list && given.GetResult(_tasks) is null) given.AddError("Give --tasks, or --list to see them.");
-            if (!list && given.GetResult(_models) is not { Tokens.Count: > 0 }) given.AddError("Give at least one model folder.");
-            if (!list && given.GetResult(_dataRoot) is null) given.AddError("--tasks needs --data-root.");
-            if (given.GetValue(_resume) && given.GetResult(_samples) is null) given.AddError("--resume needs --samples.");
-            if (given.GetResult(_python) is { Implicit: false } && !given.GetValue(_runCode)) given.AddError("--python needs --run-code.");
+            if (list && given.GetResult(_tasks) is not null)
+                given.AddError("--list says all of all tasks; leave --tasks out.");
+            if (!list && given.GetResult(_tasks) is null)
+                given.AddError("Give --tasks, or --list to see them.");
+            if (!list && given.GetResult(_models) is not { Tokens.Count: > 0 })
+                given.AddError("Give at least one model folder.");
+            if (!list && given.GetResult(_dataRoot) is null)
+                given.AddError("--tasks needs --data-root.");
+            if (given.GetValue(_resume) && given.GetResult(_samples) is null)
+                given.AddError("--resume needs --samples.");
+            if (given.GetResult(_python) is { Implicit: false } && !given.GetValue(_runCode))
+                given.AddError("--python needs --run-code.");
             if (given.GetResult(_shots) is { Tokens: [{ Value: var shots }] } && int.TryParse(shots, out var number) && number < 0)
                 given.AddError("--shots must not be negative.");
             if (given.GetResult(_batch) is { Tokens: [{ Value: var batch }] } && int.TryParse(batch, out var together) && together < 1)
                 given.AddError("--batch must be at least 1.");
             foreach (var use in given.GetResult(_memory) is { Implicit: false, Tokens: [{ Value: var uses }] } ? uses.Split(',') : [])
-                if (!Uses.Contains(use)) given.AddError($"--memory takes {string.Join(", ", Uses)}, not '{use}'.");
+                if (!Uses.Contains(use))
+                    given.AddError($"--memory takes {string.Join(", ", Uses)}, not '{use}'.");
         });
     }
 
     public override string AfterInterruption(ParseResult parsed) =>
-        parsed.GetValue(_samples) is { } samples ? $"What was scored stands in {samples}; the same command with --resume goes on."
+        parsed.GetValue(_samples) is { } samples
+            ? $"What was scored stands in {samples}; the same command with --resume goes on."
             : "Nothing was written; --samples keeps what is scored.";
 
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
     {
         if (parsed.GetValue(_dataRoot) is { } root && !Directory.Exists(root))
-            throw new DirectoryNotFoundException($"There is no folder '{root}'; --data-root names the one below which the files of benchmarks lie.");
+            throw new DirectoryNotFoundException(
+                $"There is no folder '{root}'; --data-root names the one below which the files of benchmarks lie."
+            );
         if (parsed.GetValue(_list))
         {
             EvalReport.List(TaskListing.Of(parsed.GetValue(_dataRoot)), parsed.GetValue(_json));
@@ -120,7 +166,9 @@ internal sealed class EvalCommand : CliCommand
             EvalModels.Require(model);
         using var samples = parsed.GetValue(_samples) is { } file ? SampleFile.Open(file, parsed.GetValue(_resume)) : null;
         if (samples is { Found: > 0 })
-            Terminal.Note($"{samples.Found:N0} items are taken from {parsed.GetValue(_samples)} where they belong to the same model, task and prompt.");
+            Terminal.Note(
+                $"{samples.Found:N0} items are taken from {parsed.GetValue(_samples)} where they belong to the same model, task and prompt."
+            );
         var sandbox = parsed.GetValue(_runCode) ? OpenSandbox(parsed.GetRequiredValue(_python)) : null;
         var arms = new List<EvalArm>();
         foreach (var folder in models)
@@ -144,7 +192,8 @@ internal sealed class EvalCommand : CliCommand
                 };
                 using var line = new ProgressLine<EvaluationProgress>(progress =>
                     $"{folder} (memory {use}): {progress.Task}, {progress.Items:N0} of {progress.OfItems:N0} items, "
-                    + $"{progress.TokensPerSecond:N0} tokens/s, about {progress.Remaining:hh\\:mm\\:ss} left");
+                    + $"{progress.TokensPerSecond:N0} tokens/s, about {progress.Remaining:hh\\:mm\\:ss} left"
+                );
                 arms.Add(new EvalArm(folder, use, TaskRunner.Run(model, memory.Bank, tasks, options, line, cancellation)));
             }
         }

@@ -16,32 +16,69 @@ namespace Engram.Cli.Commands;
 internal sealed class EvalLossCommand : CliCommand
 {
     private readonly ModelInput _model = new();
-    private readonly Option<string?> _data = new("--data") { Description = "A folder written by engram data prepare: its validation part is read", HelpName = "FOLDER" };
-    private readonly Option<string?> _text = new("--text") { Description = "Text to read instead: a file, or a folder of files", HelpName = "PATH" };
+    private readonly Option<string?> _data = new("--data")
+    {
+        Description = "A folder written by engram data prepare: its validation part is read",
+        HelpName = "FOLDER",
+    };
+    private readonly Option<string?> _text = new("--text")
+    {
+        Description = "Text to read instead: a file, or a folder of files",
+        HelpName = "PATH",
+    };
     private readonly Option<string> _memory = ModelInput.Use("on", "off", "shuffled", "random", "permuted");
     private readonly Option<int> _sequences = new("--sequences")
     {
-        Description = "At most this many sequences, evenly spaced", HelpName = "N", DefaultValueFactory = _ => TrainSetting.Defaults.ValidationSequences,
+        Description = "At most this many sequences, evenly spaced",
+        HelpName = "N",
+        DefaultValueFactory = _ => TrainSetting.Defaults.ValidationSequences,
     };
     private readonly Option<int> _length = new("--length")
     {
-        Description = "Tokens of one sequence, at most the context of the model", HelpName = "N", DefaultValueFactory = _ => TrainSetting.Defaults.Length,
+        Description = "Tokens of one sequence, at most the context of the model",
+        HelpName = "N",
+        DefaultValueFactory = _ => TrainSetting.Defaults.Length,
     };
-    private readonly Option<bool> _byPosition = new("--by-position") { Description = "The loss of tokens by how many they have before them" };
-    private readonly Option<int> _bins = new("--bins") { Description = "With --by-position: parts of equal length that the positions are divided into", HelpName = "N", DefaultValueFactory = _ => 32 };
-    private readonly Option<string[]> _also = new("--also") { Description = "With --by-position: other models on the same text; may stand several times", HelpName = "FOLDER" };
-    private readonly Option<string?> _html = new("--html") { Description = "With --by-position: write a page with the curves and the numbers", HelpName = "FILE" };
-    private readonly Option<string?> _svg = new("--svg") { Description = "With --by-position: write the curves as a picture", HelpName = "FILE" };
+    private readonly Option<bool> _byPosition = new("--by-position")
+    {
+        Description = "The loss of tokens by how many they have before them",
+    };
+    private readonly Option<int> _bins = new("--bins")
+    {
+        Description = "With --by-position: parts of equal length that the positions are divided into",
+        HelpName = "N",
+        DefaultValueFactory = _ => 32,
+    };
+    private readonly Option<string[]> _also = new("--also")
+    {
+        Description = "With --by-position: other models on the same text; may stand several times",
+        HelpName = "FOLDER",
+    };
+    private readonly Option<string?> _html = new("--html")
+    {
+        Description = "With --by-position: write a page with the curves and the numbers",
+        HelpName = "FILE",
+    };
+    private readonly Option<string?> _svg = new("--svg")
+    {
+        Description = "With --by-position: write the curves as a picture",
+        HelpName = "FILE",
+    };
     private readonly Option<bool> _json = CommonOptions.Json();
 
-    public EvalLossCommand() : base("loss", "Measure the loss on the validation part of prepared data, or on any text. The sequences are the same for every model.",
-        "engram eval loss --model run/model --data data --threads 1",
-        "engram eval loss --model run/model --data data --memory off --json",
-        "engram eval loss --model run/model --text book.txt --length 512",
-        "engram eval loss --model longer/model --also run/model --data data --length 4096 --by-position --html positions.html")
+    public EvalLossCommand()
+        : base(
+            "loss",
+            "Measure the loss on the validation part of prepared data, or on any text. The sequences are the same for every model.",
+            "engram eval loss --model run/model --data data --threads 1",
+            "engram eval loss --model run/model --data data --memory off --json",
+            "engram eval loss --model run/model --text book.txt --length 512",
+            "engram eval loss --model longer/model --also run/model --data data --length 4096 --by-position --html positions.html"
+        )
     {
         _model.AddFolderTo(this);
-        foreach (var option in (Option[])[_data, _text, _memory, _sequences, _length, _byPosition, _bins, _also, _html, _svg]) Add(option);
+        foreach (var option in (Option[])[_data, _text, _memory, _sequences, _length, _byPosition, _bins, _also, _html, _svg])
+            Add(option);
         _model.AddEngineTo(this);
         _model.AddSettingsTo(this);
         Add(_json);
@@ -50,28 +87,50 @@ internal sealed class EvalLossCommand : CliCommand
 
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
     {
-        if (parsed.GetValue(_byPosition)) ByPosition(parsed, cancellation);
-        else Whole(parsed, cancellation);
+        if (parsed.GetValue(_byPosition))
+            ByPosition(parsed, cancellation);
+        else
+            Whole(parsed, cancellation);
     }
 
     private void Check(CommandResult given)
     {
-        if (given.GetResult(_data) is null == given.GetResult(_text) is null) given.AddError("Give --data or --text.");
+        if (given.GetResult(_data) is null == given.GetResult(_text) is null)
+            given.AddError("Give --data or --text.");
         foreach (var option in (Option[])[_bins, _also, _html, _svg])
-            if (given.GetResult(option) is { Implicit: false } && given.GetResult(_byPosition) is null) given.AddError($"{option.Name} needs --by-position.");
-        if (given.GetResult(_byPosition) is not null) _model.RequireLibTorch(given, "--by-position");
-        if (given.GetResult(_also)?.Tokens.Count >= PositionLossReport.MostCurves) given.AddError($"--also may stand {PositionLossReport.MostCurves - 1} times.");
-        if (given.GetResult(_bins) is { Implicit: false } && given.GetValue(_bins) < 1) given.AddError("--bins is at least 1.");
+            if (given.GetResult(option) is { Implicit: false } && given.GetResult(_byPosition) is null)
+                given.AddError($"{option.Name} needs --by-position.");
+        if (given.GetResult(_byPosition) is not null)
+            _model.RequireLibTorch(given, "--by-position");
+        if (given.GetResult(_also)?.Tokens.Count >= PositionLossReport.MostCurves)
+            given.AddError($"--also may stand {PositionLossReport.MostCurves - 1} times.");
+        if (given.GetResult(_bins) is { Implicit: false } && given.GetValue(_bins) < 1)
+            given.AddError("--bins is at least 1.");
     }
 
     private void Whole(ParseResult parsed, CancellationToken cancellation)
     {
         using var corpus = Prepared(parsed);
         var use = parsed.GetRequiredValue(_memory);
-        var loss = _model.IsManaged(parsed) ? ByManagedCode(parsed, corpus, use, cancellation) : ByLibTorch(parsed, corpus, use, cancellation);
+        var loss = _model.IsManaged(parsed)
+            ? ByManagedCode(parsed, corpus, use, cancellation)
+            : ByLibTorch(parsed, corpus, use, cancellation);
         RequireFinite(loss.Nats);
-        if (parsed.GetValue(_json)) Terminal.Json(new { loss.Nats, loss.BitsPerByte, Perplexity = Math.Exp(loss.Nats), loss.Tokens, Memory = use });
-        else Console.Out.WriteLine($"{loss.Nats:F4} nats per token, {loss.BitsPerByte:F4} bits per byte, perplexity {Math.Exp(loss.Nats):F2} over {loss.Tokens:N0} tokens (memory {use})");
+        if (parsed.GetValue(_json))
+            Terminal.Json(
+                new
+                {
+                    loss.Nats,
+                    loss.BitsPerByte,
+                    Perplexity = Math.Exp(loss.Nats),
+                    loss.Tokens,
+                    Memory = use,
+                }
+            );
+        else
+            Console.Out.WriteLine(
+                $"{loss.Nats:F4} nats per token, {loss.BitsPerByte:F4} bits per byte, perplexity {Math.Exp(loss.Nats):F2} over {loss.Tokens:N0} tokens (memory {use})"
+            );
     }
 
     private LossMeasurement ByManagedCode(ParseResult parsed, PreparedCorpus? corpus, string use, CancellationToken cancellation)
@@ -102,26 +161,54 @@ internal sealed class EvalLossCommand : CliCommand
             using var memory = ModelInput.Memory(model.Memory, use);
             var text = Text(parsed, corpus, model.Tokenizer, model.Configuration);
             using var line = new ProgressLine<int>(done => $"{folder}: {done:N0} of {text.Sequences:N0} sequences");
-            curves.Add(new PositionCurve(folder, LossByPosition.Measure(model, text, parsed.GetValue(_bins), memory.Bank, line, cancellation)));
-            foreach (var loss in curves[^1].Losses) RequireFinite(loss.Nats);
+            curves.Add(
+                new PositionCurve(folder, LossByPosition.Measure(model, text, parsed.GetValue(_bins), memory.Bank, line, cancellation))
+            );
+            foreach (var loss in curves[^1].Losses)
+                RequireFinite(loss.Nats);
         }
         var source = parsed.GetValue(_data) ?? parsed.GetValue(_text)!;
-        if (parsed.GetValue(_html) is { } page) AtomicFile.WriteAllText(page, PositionLossReport.Page(source, curves));
-        if (parsed.GetValue(_svg) is { } picture) AtomicFile.WriteAllText(picture, PositionLossReport.Svg(curves));
-        if (parsed.GetValue(_json)) Terminal.Json(new { Text = source, Length = parsed.GetValue(_length), Memory = use, Models = curves.Select(curve => new { Model = curve.Name, Positions = curve.Losses.Select(Row) }) });
-        else Write(curves);
+        if (parsed.GetValue(_html) is { } page)
+            AtomicFile.WriteAllText(page, PositionLossReport.Page(source, curves));
+        if (parsed.GetValue(_svg) is { } picture)
+            AtomicFile.WriteAllText(picture, PositionLossReport.Svg(curves));
+        if (parsed.GetValue(_json))
+            Terminal.Json(
+                new
+                {
+                    Text = source,
+                    Length = parsed.GetValue(_length),
+                    Memory = use,
+                    Models = curves.Select(curve => new { Model = curve.Name, Positions = curve.Losses.Select(Row) }),
+                }
+            );
+        else
+            Write(curves);
     }
 
     /// <summary>A single sequence has no spread: JSON has no NaN.</summary>
-    private static object Row(PositionLoss loss) => new { loss.First, loss.Positions, loss.Nats, StandardError = double.IsNaN(loss.StandardError) ? (double?)null : loss.StandardError, loss.Tokens };
+    private static object Row(PositionLoss loss) =>
+        new
+        {
+            loss.First,
+            loss.Positions,
+            loss.Nats,
+            StandardError = double.IsNaN(loss.StandardError) ? (double?)null : loss.StandardError,
+            loss.Tokens,
+        };
 
     private static void Write(List<PositionCurve> curves)
     {
-        var table = new Table().AddColumn(new TableColumn("tokens before").RightAligned()).AddColumns([.. curves.Select(curve => new TableColumn(Markup.Escape(curve.Name)).RightAligned())]);
+        var table = new Table()
+            .AddColumn(new TableColumn("tokens before").RightAligned())
+            .AddColumns([.. curves.Select(curve => new TableColumn(Markup.Escape(curve.Name)).RightAligned())]);
         for (var bin = 0; bin < curves[0].Losses.Count; bin++)
         {
             var (first, positions) = (curves[0].Losses[bin].First, curves[0].Losses[bin].Positions);
-            table.AddRow([$"{first:N0} to {first + positions - 1:N0}", .. curves.Select(curve => $"{curve.Losses[bin].Nats:F4} ± {curve.Losses[bin].StandardError:F4}")]);
+            table.AddRow([
+                $"{first:N0} to {first + positions - 1:N0}",
+                .. curves.Select(curve => $"{curve.Losses[bin].Nats:F4} ± {curve.Losses[bin].StandardError:F4}"),
+            ]);
         }
         Terminal.Answer.Write(table);
     }
@@ -131,14 +218,21 @@ internal sealed class EvalLossCommand : CliCommand
     private EvaluationText Text(ParseResult parsed, PreparedCorpus? corpus, Tokenizer tokenizer, ModelConfiguration configuration)
     {
         var (length, sequences) = (parsed.GetValue(_length), parsed.GetValue(_sequences));
-        if (corpus is not null) return EvaluationText.Of(corpus, tokenizer, length, sequences);
-        var start = configuration.StartTokenId ?? throw new InvalidDataException("config.json of the model has neither bos_token_id nor eos_token_id, so nothing begins a text.");
+        if (corpus is not null)
+            return EvaluationText.Of(corpus, tokenizer, length, sequences);
+        var start =
+            configuration.StartTokenId
+            ?? throw new InvalidDataException(
+                "config.json of the model has neither bos_token_id nor eos_token_id, so nothing begins a text."
+            );
         return EvaluationText.Of(CorpusSource.Open(parsed.GetValue(_text)!), tokenizer, start, length, sequences);
     }
 
     private static void RequireFinite(double nats)
     {
         if (!double.IsFinite(nats))
-            throw new InvalidDataException($"The loss is {nats}: weights or tables of the model hold values that are not finite. engram table verify finds those of tables.");
+            throw new InvalidDataException(
+                $"The loss is {nats}: weights or tables of the model hold values that are not finite. engram table verify finds those of tables."
+            );
     }
 }

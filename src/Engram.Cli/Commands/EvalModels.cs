@@ -17,7 +17,8 @@ internal sealed class EvalModels
 
     private readonly Option<string?> _engine = new Option<string?>("--engine")
     {
-        Description = "What computes: managed, the faster for small models, or torch (libtorch) [default: managed where it serves model and device]",
+        Description =
+            "What computes: managed, the faster for small models, or torch (libtorch) [default: managed where it serves model and device]",
         HelpName = "ENGINE",
     }.AcceptOnlyFromAmong(Managed, "torch");
     private readonly Option<string> _device = CommonOptions.Device();
@@ -38,22 +39,29 @@ internal sealed class EvalModels
     /// <summary>Says early that a model is not there.</summary>
     public static void Require(string folder)
     {
-        if (!Directory.Exists(folder)) throw new DirectoryNotFoundException($"There is no model folder '{folder}'; engram train writes one to RUN/model.");
+        if (!Directory.Exists(folder))
+            throw new DirectoryNotFoundException($"There is no model folder '{folder}'; engram train writes one to RUN/model.");
     }
 
     /// <summary>What tells a model from others, without reading all of it: configuration, and sizes and times of its files.</summary>
     public static string Identity(string folder)
     {
-        var files = Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal).Select(path => new FileInfo(path))
+        var files = Directory
+            .EnumerateFiles(folder, "*", SearchOption.AllDirectories)
+            .Order(StringComparer.Ordinal)
+            .Select(path => new FileInfo(path))
             .Select(file => $"{Path.GetRelativePath(folder, file.FullName)} {file.Length} {file.LastWriteTimeUtc.Ticks}");
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', files))));
     }
 
     public IScoredModel Open(ParseResult parsed, string folder)
     {
-        var managed = parsed.GetValue(_engine) is { } engine ? engine == Managed
-            : parsed.GetValue(_device) is "cpu" && EngramModel.Serves(ModelConfiguration.Load(Path.Combine(folder, ModelFolder.ConfigurationFile)));
-        return managed ? new ManagedModel(EngramModel.Open(folder, threads: parsed.GetValue(_threads)))
+        var managed = parsed.GetValue(_engine) is { } engine
+            ? engine == Managed
+            : parsed.GetValue(_device) is "cpu"
+                && EngramModel.Serves(ModelConfiguration.Load(Path.Combine(folder, ModelFolder.ConfigurationFile)));
+        return managed
+            ? new ManagedModel(EngramModel.Open(folder, threads: parsed.GetValue(_threads)))
             : new TorchModel(LanguageModel.Load(folder, CommonOptions.OpenDevice(parsed, _device, _threads)));
     }
 }

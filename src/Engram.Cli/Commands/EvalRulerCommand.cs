@@ -13,21 +13,61 @@ internal sealed class EvalRulerCommand : CliCommand
     private static readonly RulerOptions Defaults = new();
 
     private readonly ModelInput _model = new();
-    private readonly Option<int> _length = new("--length") { Description = "Most tokens of a sample, its answer included", HelpName = "N", DefaultValueFactory = _ => Defaults.Length };
-    private readonly Option<int> _samples = new("--samples") { Description = "Samples of each task", HelpName = "N", DefaultValueFactory = _ => Defaults.Samples };
-    private readonly Option<long> _seed = new("--seed") { Description = "What the samples follow from", HelpName = "N", DefaultValueFactory = _ => Defaults.Seed };
-    private readonly Option<string?> _tasks = new("--tasks") { Description = "Names of tasks, divided by commas [default: all 13]", HelpName = "LIST" };
-    private readonly Option<string?> _material = new("--material") { Description = "A folder with any of essays/, wonderwords/, squad/ and hotpotqa/; for what it lacks own replacements are made, whose scores stand for themselves", HelpName = "FOLDER" };
-    private readonly Option<string?> _essays = new("--essays") { Description = "Prose for haystacks: a file, a folder, or dotnet-docs", HelpName = "SOURCE" };
-    private readonly Option<string?> _answers = new("--answers") { Description = "A file for the answers, a JSON object a line; answers that it has are not asked for again", HelpName = "FILE" };
-    private readonly Option<string?> _write = new("--write") { Description = "Write the samples to a folder, a file a task, and ask nothing; --model may then be any folder with a tokenizer.json", HelpName = "FOLDER" };
+    private readonly Option<int> _length = new("--length")
+    {
+        Description = "Most tokens of a sample, its answer included",
+        HelpName = "N",
+        DefaultValueFactory = _ => Defaults.Length,
+    };
+    private readonly Option<int> _samples = new("--samples")
+    {
+        Description = "Samples of each task",
+        HelpName = "N",
+        DefaultValueFactory = _ => Defaults.Samples,
+    };
+    private readonly Option<long> _seed = new("--seed")
+    {
+        Description = "What the samples follow from",
+        HelpName = "N",
+        DefaultValueFactory = _ => Defaults.Seed,
+    };
+    private readonly Option<string?> _tasks = new("--tasks")
+    {
+        Description = "Names of tasks, divided by commas [default: all 13]",
+        HelpName = "LIST",
+    };
+    private readonly Option<string?> _material = new("--material")
+    {
+        Description =
+            "A folder with any of essays/, wonderwords/, squad/ and hotpotqa/; for what it lacks own replacements are made, whose scores stand for themselves",
+        HelpName = "FOLDER",
+    };
+    private readonly Option<string?> _essays = new("--essays")
+    {
+        Description = "Prose for haystacks: a file, a folder, or dotnet-docs",
+        HelpName = "SOURCE",
+    };
+    private readonly Option<string?> _answers = new("--answers")
+    {
+        Description = "A file for the answers, a JSON object a line; answers that it has are not asked for again",
+        HelpName = "FILE",
+    };
+    private readonly Option<string?> _write = new("--write")
+    {
+        Description = "Write the samples to a folder, a file a task, and ask nothing; --model may then be any folder with a tokenizer.json",
+        HelpName = "FOLDER",
+    };
     private readonly Option<string> _memory = ModelInput.Use("on", "off", "shuffled", "random");
     private readonly Option<bool> _json = CommonOptions.Json();
 
-    public EvalRulerCommand() : base("ruler", "Ask a model what stands in long texts, with the 13 tasks of RULER.",
-        "engram eval ruler --model run/model --length 4096 --samples 100",
-        "engram eval ruler --model run/model --length 32768 --tasks niah_single_2,vt --essays novels --answers answers.jsonl",
-        "engram eval ruler --model run/model --length 4096 --write samples")
+    public EvalRulerCommand()
+        : base(
+            "ruler",
+            "Ask a model what stands in long texts, with the 13 tasks of RULER.",
+            "engram eval ruler --model run/model --length 4096 --samples 100",
+            "engram eval ruler --model run/model --length 32768 --tasks niah_single_2,vt --essays novels --answers answers.jsonl",
+            "engram eval ruler --model run/model --length 4096 --write samples"
+        )
     {
         _model.AddFolderTo(this);
         Add(_length);
@@ -43,11 +83,13 @@ internal sealed class EvalRulerCommand : CliCommand
         Add(_json);
         Validators.Add(given =>
         {
-            if (given.GetResult(_write) is not null && given.GetResult(_answers) is not null) given.AddError("--write asks nothing, so that there are no --answers.");
+            if (given.GetResult(_write) is not null && given.GetResult(_answers) is not null)
+                given.AddError("--write asks nothing, so that there are no --answers.");
         });
     }
 
-    public override string AfterInterruption(ParseResult parsed) => parsed.GetValue(_answers) is null ? "Nothing was written." : "The same command goes on after the answers in the file.";
+    public override string AfterInterruption(ParseResult parsed) =>
+        parsed.GetValue(_answers) is null ? "Nothing was written." : "The same command goes on after the answers in the file.";
 
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
     {
@@ -63,7 +105,8 @@ internal sealed class EvalRulerCommand : CliCommand
         var total = (options.Tasks.Count == 0 ? 13 : options.Tasks.Count) * options.Samples;
         var start = Stopwatch.GetTimestamp();
         using var line = new ProgressLine<int>(done =>
-            $"{done:N0} of {total:N0} samples, about {Stopwatch.GetElapsedTime(start) * ((total - done) / (double)done):hh\\:mm\\:ss} left");
+            $"{done:N0} of {total:N0} samples, about {Stopwatch.GetElapsedTime(start) * ((total - done) / (double)done):hh\\:mm\\:ss} left"
+        );
         if (parsed.GetValue(_write) is { } folder)
         {
             RulerFiles.WriteItems(TokenizerInput.Open(_model.FolderOf(parsed)), options, folder, line, cancellation);
@@ -73,8 +116,20 @@ internal sealed class EvalRulerCommand : CliCommand
 
         var report = Ask(parsed, options, line, cancellation);
         line.Dispose();
-        if (parsed.GetValue(_json)) Terminal.Json(new { report.Length, report.Seed, report.Tasks, report.Categories, report.Average, Memory = parsed.GetRequiredValue(_memory) });
-        else Write(report);
+        if (parsed.GetValue(_json))
+            Terminal.Json(
+                new
+                {
+                    report.Length,
+                    report.Seed,
+                    report.Tasks,
+                    report.Categories,
+                    report.Average,
+                    Memory = parsed.GetRequiredValue(_memory),
+                }
+            );
+        else
+            Write(report);
     }
 
     private RulerReport Ask(ParseResult parsed, RulerOptions options, ProgressLine<int> line, CancellationToken cancellation)
@@ -90,11 +145,27 @@ internal sealed class EvalRulerCommand : CliCommand
 
     private static void Write(RulerReport report)
     {
-        var table = new Table().AddColumns(new TableColumn("task"), new TableColumn("category"), Number("score"), Number("samples"), Number("tokens read"), new TableColumn("material"));
+        var table = new Table().AddColumns(
+            new TableColumn("task"),
+            new TableColumn("category"),
+            Number("score"),
+            Number("samples"),
+            Number("tokens read"),
+            new TableColumn("material")
+        );
         foreach (var task in report.Tasks)
-            table.AddRow(task.Task, task.Category, $"{task.Score:F2}", $"{task.Samples:N0}", $"{task.MeanTokens:N0}", task.Comparable ? "comparable" : "own");
+            table.AddRow(
+                task.Task,
+                task.Category,
+                $"{task.Score:F2}",
+                $"{task.Samples:N0}",
+                $"{task.MeanTokens:N0}",
+                task.Comparable ? "comparable" : "own"
+            );
         Terminal.Answer.Write(table);
-        Console.Out.WriteLine($"{string.Join("  ", report.Categories.Select(category => $"{category.Category} {category.Score:F2}"))}  mean of tasks {report.Average:F2} at {report.Length:N0} tokens");
+        Console.Out.WriteLine(
+            $"{string.Join("  ", report.Categories.Select(category => $"{category.Category} {category.Score:F2}"))}  mean of tasks {report.Average:F2} at {report.Length:N0} tokens"
+        );
     }
 
     private static TableColumn Number(string title) => new TableColumn(title).RightAligned();

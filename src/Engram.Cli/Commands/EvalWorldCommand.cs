@@ -12,14 +12,26 @@ internal sealed class EvalWorldCommand : CliCommand
 {
     private readonly ModelInput _model = new();
     private readonly Argument<string> _world = new("WORLD") { Description = "A folder written by engram data world" };
-    private readonly Option<string?> _kinds = new("--kinds") { Description = "Question sets, divided by commas [default: all]", HelpName = "LIST" };
-    private readonly Option<int?> _limit = new("--limit") { Description = "At most this many questions of each kind, the first", HelpName = "N" };
+    private readonly Option<string?> _kinds = new("--kinds")
+    {
+        Description = "Question sets, divided by commas [default: all]",
+        HelpName = "LIST",
+    };
+    private readonly Option<int?> _limit = new("--limit")
+    {
+        Description = "At most this many questions of each kind, the first",
+        HelpName = "N",
+    };
     private readonly Option<string> _memory = ModelInput.Use("on", "off", "shuffled", "random");
     private readonly Option<bool> _json = CommonOptions.Json();
 
-    public EvalWorldCommand() : base("world", "Ask a model the questions of a synthetic world: facts by how an n-gram can tell them and by their frequency, two-hops, passages, sums.",
-        "engram eval world world --model run/model --threads 1",
-        "engram eval world world --model run/model --memory off --kinds contiguous,scattered --json")
+    public EvalWorldCommand()
+        : base(
+            "world",
+            "Ask a model the questions of a synthetic world: facts by how an n-gram can tell them and by their frequency, two-hops, passages, sums.",
+            "engram eval world world --model run/model --threads 1",
+            "engram eval world world --model run/model --memory off --kinds contiguous,scattered --json"
+        )
     {
         Add(_world);
         _model.AddFolderTo(this);
@@ -35,31 +47,59 @@ internal sealed class EvalWorldCommand : CliCommand
     {
         var summary = WorldSummary.Read(parsed.GetRequiredValue(_world));
         if (summary.Version != WorldOptions.Version)
-            throw new InvalidDataException($"{parsed.GetRequiredValue(_world)}: a world of version {summary.Version}; this program makes version {WorldOptions.Version}. Make the world again.");
+            throw new InvalidDataException(
+                $"{parsed.GetRequiredValue(_world)}: a world of version {summary.Version}; this program makes version {WorldOptions.Version}. Make the world again."
+            );
         var sets = new WorldQuestions(new SyntheticWorld(summary.Options)).Sets().ToArray();
-        var kinds = parsed.GetValue(_kinds)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [.. sets.Select(set => set.Kind)];
+        var kinds =
+            parsed.GetValue(_kinds)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+            ?? [.. sets.Select(set => set.Kind)];
         if (kinds.FirstOrDefault(kind => sets.All(set => set.Kind != kind)) is { } unknown)
-            throw new ArgumentException($"This world has no questions '{unknown}'; it has {string.Join(", ", sets.Select(set => set.Kind))}.", nameof(kinds));
-        WorldQuestion[] questions = [.. sets.Where(set => kinds.Contains(set.Kind)).SelectMany(set => set.Questions.Take(parsed.GetValue(_limit) ?? int.MaxValue))];
+            throw new ArgumentException(
+                $"This world has no questions '{unknown}'; it has {string.Join(", ", sets.Select(set => set.Kind))}.",
+                nameof(kinds)
+            );
+        WorldQuestion[] questions =
+        [
+            .. sets.Where(set => kinds.Contains(set.Kind)).SelectMany(set => set.Questions.Take(parsed.GetValue(_limit) ?? int.MaxValue)),
+        ];
 
         using var model = _model.Open(parsed);
         using var memory = ModelInput.Memory(model.Memory, parsed.GetRequiredValue(_memory));
         var start = Stopwatch.GetTimestamp();
         IReadOnlyList<WorldOutcome> outcomes;
-        using (var line = new ProgressLine<int>(done =>
-            $"{done:N0} of {questions.Length:N0} questions, about {Stopwatch.GetElapsedTime(start) * ((questions.Length - done) / (double)done):hh\\:mm\\:ss} left"))
+        using (
+            var line = new ProgressLine<int>(done =>
+                $"{done:N0} of {questions.Length:N0} questions, about {Stopwatch.GetElapsedTime(start) * ((questions.Length - done) / (double)done):hh\\:mm\\:ss} left"
+            )
+        )
             outcomes = WorldEvaluation.Ask(model, questions, memory.Bank, line, cancellation);
         WorldScore[] scores = [.. outcomes.GroupBy(outcome => outcome.Question.Kind).SelectMany(set => WorldScore.Of(set.Key, [.. set]))];
-        if (parsed.GetValue(_json)) Terminal.Json(new { Memory = parsed.GetRequiredValue(_memory), Scores = scores });
-        else Write(scores);
+        if (parsed.GetValue(_json))
+            Terminal.Json(new { Memory = parsed.GetRequiredValue(_memory), Scores = scores });
+        else
+            Write(scores);
     }
 
     private static void Write(WorldScore[] scores)
     {
-        var table = new Table().AddColumns(new TableColumn("kind"), new TableColumn("questions"), Number("number"), Number("written, %"), Number("chosen, % (chance 25)"), Number("bits of possible"));
+        var table = new Table().AddColumns(
+            new TableColumn("kind"),
+            new TableColumn("questions"),
+            Number("number"),
+            Number("written, %"),
+            Number("chosen, % (chance 25)"),
+            Number("bits of possible")
+        );
         foreach (var score in scores)
-            table.AddRow(score.Group == "all" ? score.Kind : "", score.Group, $"{score.Questions:N0}", $"{100 * score.Exact:F1} ± {100 * score.ExactError:F1}",
-                $"{100 * score.Chosen:F1} ± {100 * score.ChosenError:F1}{(score.FollowsText is { } text ? $"; {100 * text:F1} the text's" : "")}", $"{score.Bits:F2} of {score.PossibleBits:F2}");
+            table.AddRow(
+                score.Group == "all" ? score.Kind : "",
+                score.Group,
+                $"{score.Questions:N0}",
+                $"{100 * score.Exact:F1} ± {100 * score.ExactError:F1}",
+                $"{100 * score.Chosen:F1} ± {100 * score.ChosenError:F1}{(score.FollowsText is { } text ? $"; {100 * text:F1} the text's" : "")}",
+                $"{score.Bits:F2} of {score.PossibleBits:F2}"
+            );
         Terminal.Answer.Write(table);
     }
 

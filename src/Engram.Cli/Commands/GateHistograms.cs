@@ -19,11 +19,23 @@ internal static class GateHistograms
             return;
         }
 
-        var table = new Table().AddColumn("layer").AddColumn("stream").AddColumn(new TableColumn("mean gate").RightAligned()).AddColumn("gates from 0 to 1").AddColumn(new TableColumn("positions").RightAligned());
+        var table = new Table()
+            .AddColumn("layer")
+            .AddColumn("stream")
+            .AddColumn(new TableColumn("mean gate").RightAligned())
+            .AddColumn("gates from 0 to 1")
+            .AddColumn(new TableColumn("positions").RightAligned());
         foreach (var histogram in histograms)
-            table.AddRow($"{histogram.Layer}", $"{histogram.Stream}", histogram.Mean.ToString("F3", CultureInfo.InvariantCulture), Bars(histogram.Counts), $"{histogram.Counts.Sum():N0}");
+            table.AddRow(
+                $"{histogram.Layer}",
+                $"{histogram.Stream}",
+                histogram.Mean.ToString("F3", CultureInfo.InvariantCulture),
+                Bars(histogram.Counts),
+                $"{histogram.Counts.Sum():N0}"
+            );
         Terminal.Answer.Write(table);
     }
 
-    private static string Bars(long[] counts) => string.Concat(counts.Select(count => Heights[count == 0 ? 0 : 1 + (int)((Heights.Length - 2) * count / counts.Max())]));
+    private static string Bars(long[] counts) =>
+        string.Concat(counts.Select(count => Heights[count == 0 ? 0 : 1 + (int)((Heights.Length - 2) * count / counts.Max())]));
 }

@@ -5,17 +5,45 @@ using Engram.Torch;
 
 namespace Engram.Cli.Commands;
 
-/// <summary>The texts over which the insides of models are looked at: one of four sources, each read by a model in its own tokens.</summary>
+/// <summary>
+/// The texts over which the insides of models are looked at: one of four sources, each read by a model in its own tokens.
+/// </summary>
 internal sealed class LayerTexts : IDisposable
 {
     private const string Sources = "--text, --few-nerd, --world or --data";
 
-    private readonly Option<string?> _text = new("--text") { Description = "A file of plain text; a sample at the end of every word", HelpName = "FILE" };
-    private readonly Option<string?> _fewNerd = new("--few-nerd") { Description = "Sentences of Few-NERD (text form, or .jsonl); a sample at the last token of every entity", HelpName = "FILE" };
-    private readonly Option<string?> _world = new("--world") { Description = "A folder of engram data world; a sample at the last token of every name", HelpName = "FOLDER" };
-    private readonly Option<string?> _data = new("--data") { Description = "The validation part of prepared data; every token is a sample", HelpName = "FOLDER" };
-    private readonly Option<int> _limit = new("--limit") { Description = "At most this many texts, sentences or sequences", HelpName = "N", DefaultValueFactory = _ => 200 };
-    private readonly Option<int> _length = new("--length") { Description = "Tokens of a sequence of --data", HelpName = "N", DefaultValueFactory = _ => TrainSetting.Defaults.Length };
+    private readonly Option<string?> _text = new("--text")
+    {
+        Description = "A file of plain text; a sample at the end of every word",
+        HelpName = "FILE",
+    };
+    private readonly Option<string?> _fewNerd = new("--few-nerd")
+    {
+        Description = "Sentences of Few-NERD (text form, or .jsonl); a sample at the last token of every entity",
+        HelpName = "FILE",
+    };
+    private readonly Option<string?> _world = new("--world")
+    {
+        Description = "A folder of engram data world; a sample at the last token of every name",
+        HelpName = "FOLDER",
+    };
+    private readonly Option<string?> _data = new("--data")
+    {
+        Description = "The validation part of prepared data; every token is a sample",
+        HelpName = "FOLDER",
+    };
+    private readonly Option<int> _limit = new("--limit")
+    {
+        Description = "At most this many texts, sentences or sequences",
+        HelpName = "N",
+        DefaultValueFactory = _ => 200,
+    };
+    private readonly Option<int> _length = new("--length")
+    {
+        Description = "Tokens of a sequence of --data",
+        HelpName = "N",
+        DefaultValueFactory = _ => TrainSetting.Defaults.Length,
+    };
 
     private PreparedCorpus? _corpus;
 
@@ -46,7 +74,8 @@ internal sealed class LayerTexts : IDisposable
     }
 
     /// <summary>The name of the source, for titles.</summary>
-    public string Name(ParseResult parsed) => parsed.GetValue(_text) ?? parsed.GetValue(_fewNerd) ?? parsed.GetValue(_world) ?? parsed.GetValue(_data)!;
+    public string Name(ParseResult parsed) =>
+        parsed.GetValue(_text) ?? parsed.GetValue(_fewNerd) ?? parsed.GetValue(_world) ?? parsed.GetValue(_data)!;
 
     /// <summary>The texts in the tokens of a model.</summary>
     public IEnumerable<SampledTokens> Of(ParseResult parsed, LanguageModel model)
@@ -58,8 +87,10 @@ internal sealed class LayerTexts : IDisposable
             return SampledTokens.Of(_corpus, limit, parsed.GetValue(_length));
         }
 
-        var texts = parsed.GetValue(_text) is { } file ? Paragraphs(file)
-            : parsed.GetValue(_fewNerd) is { } sentences ? FewNerd.Read(sentences) : WorldNames.Read(parsed.GetValue(_world)!);
+        var texts =
+            parsed.GetValue(_text) is { } file ? Paragraphs(file)
+            : parsed.GetValue(_fewNerd) is { } sentences ? FewNerd.Read(sentences)
+            : WorldNames.Read(parsed.GetValue(_world)!);
         return SampledTokens.Of(model, texts.Take(limit));
     }
 
@@ -68,5 +99,8 @@ internal sealed class LayerTexts : IDisposable
 
     /// <summary>Paragraphs: what empty lines divide.</summary>
     private static IEnumerable<MarkedText> Paragraphs(string file) =>
-        File.ReadAllText(file).ReplaceLineEndings("\n").Split("\n\n", StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(MarkedText.Words);
+        File.ReadAllText(file)
+            .ReplaceLineEndings("\n")
+            .Split("\n\n", StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+            .Select(MarkedText.Words);
 }

@@ -1,12 +1,12 @@
-using System.CommandLine.Parsing;
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using Engram.Cli.CommandLine;
+using Engram.Corpora;
 using Engram.Inference;
 using Engram.Models.Configuration;
 using Engram.Models.Folders;
-using Engram.Torch;
 using Engram.Models.Memory;
-using Engram.Corpora;
+using Engram.Torch;
 
 namespace Engram.Cli.Commands;
 
@@ -16,7 +16,9 @@ internal sealed class ModelInput
     /// <summary>Names of the places where tables live, the default first.</summary>
     private static readonly Dictionary<string, TableLocation> Locations = new()
     {
-        ["memory"] = TableLocation.Memory, ["mapped"] = TableLocation.Mapped, ["cached"] = TableLocation.Cached,
+        ["memory"] = TableLocation.Memory,
+        ["mapped"] = TableLocation.Mapped,
+        ["cached"] = TableLocation.Cached,
     };
 
     private const string Managed = "managed";
@@ -31,16 +33,27 @@ internal sealed class ModelInput
         ["one-row"] = (MemoryUse.OneRow, " (every n-gram reads the mean row of its head)"),
     };
 
-    private readonly Option<string> _folder = new("--model") { Description = "The model folder, for example run/model", HelpName = "FOLDER", Required = true };
+    private readonly Option<string> _folder = new("--model")
+    {
+        Description = "The model folder, for example run/model",
+        HelpName = "FOLDER",
+        Required = true,
+    };
     private readonly Option<string> _tables = new Option<string>("--tables")
     {
-        Description = "Where the tables live: memory, mapped (read from their files as needed), or cached (mapped, behind a cache of rows). The results are the same",
-        HelpName = "PLACE", DefaultValueFactory = _ => "memory",
+        Description =
+            "Where the tables live: memory, mapped (read from their files as needed), or cached (mapped, behind a cache of rows). The results are the same",
+        HelpName = "PLACE",
+        DefaultValueFactory = _ => "memory",
     }.AcceptOnlyFromAmong([.. Locations.Keys]);
-    private readonly Option<long?> _rowCache = ByteSize.Option("--row-cache", "Memory of the row caches of --tables cached [default: 64MiB]");
+    private readonly Option<long?> _rowCache = ByteSize.Option(
+        "--row-cache",
+        "Memory of the row caches of --tables cached [default: 64MiB]"
+    );
     private readonly Option<string?> _engine = new Option<string?>("--engine")
     {
-        Description = "What computes: managed (no native library, mapped weights) or torch. The results agree to float32 rounding [default: managed; torch with --device cuda and for memories that join the values of attention]",
+        Description =
+            "What computes: managed (no native library, mapped weights) or torch. The results agree to float32 rounding [default: managed; torch with --device cuda and for memories that join the values of attention]",
         HelpName = "ENGINE",
     }.AcceptOnlyFromAmong(Managed, "torch");
     private readonly Option<string> _device = CommonOptions.Device();
@@ -48,11 +61,13 @@ internal sealed class ModelInput
 
     /// <summary>An option that says what the memory does.</summary>
     /// <param name="uses">The names it takes, the default first.</param>
-    public static Option<string> Use(params string[] uses) => new Option<string>("--memory")
-    {
-        Description = "What the memory does: " + string.Join(", ", uses.Select(use => use + Uses[use].Meaning)),
-        HelpName = "USE", DefaultValueFactory = _ => uses[0],
-    }.AcceptOnlyFromAmong(uses);
+    public static Option<string> Use(params string[] uses) =>
+        new Option<string>("--memory")
+        {
+            Description = "What the memory does: " + string.Join(", ", uses.Select(use => use + Uses[use].Meaning)),
+            HelpName = "USE",
+            DefaultValueFactory = _ => uses[0],
+        }.AcceptOnlyFromAmong(uses);
 
     /// <summary>The memory that a value of <see cref="Use"/> stands for.</summary>
     public static MemoryInUse Memory(MemoryBank? own, string use) => new(own, Uses[use].Use);
@@ -88,19 +103,24 @@ internal sealed class ModelInput
         });
     }
 
-    /// <summary>Whether the managed engine is used: unless the other one is asked for, or a device or a model that only that one serves.</summary>
+    /// <summary>
+    /// Whether the managed engine is used: unless the other one is asked for, or a device or a model that only that one serves.
+    /// </summary>
     public bool IsManaged(ParseResult parsed)
     {
-        if (parsed.GetValue(_engine) is { } engine) return engine == Managed;
+        if (parsed.GetValue(_engine) is { } engine)
+            return engine == Managed;
         var configuration = Path.Combine(parsed.GetRequiredValue(_folder), ModelFolder.ConfigurationFile);
         // What is wrong with the folder is told when it is opened.
-        return parsed.GetValue(_device) is "cpu" && (!File.Exists(configuration) || EngramModel.Serves(ModelConfiguration.Load(configuration)));
+        return parsed.GetValue(_device) is "cpu"
+            && (!File.Exists(configuration) || EngramModel.Serves(ModelConfiguration.Load(configuration)));
     }
 
     /// <summary>An option that the managed engine does not serve.</summary>
     public void RequireLibTorch(CommandResult given, string option)
     {
-        if (given.GetResult(_engine)?.Tokens is [{ Value: Managed }]) given.AddError($"{option} needs --engine torch.");
+        if (given.GetResult(_engine)?.Tokens is [{ Value: Managed }])
+            given.AddError($"{option} needs --engine torch.");
     }
 
     /// <summary>The folder as it was given.</summary>
@@ -126,12 +146,17 @@ internal sealed class ModelInput
     private (string Folder, MemoryOptions Memory) Source(ParseResult parsed, string folder)
     {
         // Loading libtorch takes longer than telling that the folder is not there.
-        if (File.Exists(folder)) throw new DirectoryNotFoundException($"{folder} is a file; give the model folder that holds it.");
+        if (File.Exists(folder))
+            throw new DirectoryNotFoundException($"{folder} is a file; give the model folder that holds it.");
         if (File.Exists(Path.Combine(folder, CorpusSummary.FileName)) && !File.Exists(Path.Combine(folder, "train.json")))
-            throw new DirectoryNotFoundException($"{folder} holds prepared data, no model; engram train --data {Terminal.Word(folder)} makes one.");
-        if (!Directory.Exists(folder)) throw new DirectoryNotFoundException($"There is no model folder '{folder}'; engram train writes one to RUN/model.");
+            throw new DirectoryNotFoundException(
+                $"{folder} holds prepared data, no model; engram train --data {Terminal.Word(folder)} makes one."
+            );
+        if (!Directory.Exists(folder))
+            throw new DirectoryNotFoundException($"There is no model folder '{folder}'; engram train writes one to RUN/model.");
         var memory = new MemoryOptions { Tables = Locations[parsed.GetRequiredValue(_tables)] };
-        if (parsed.GetValue(_rowCache) is { } bytes) memory = memory with { RowCacheBytes = bytes };
+        if (parsed.GetValue(_rowCache) is { } bytes)
+            memory = memory with { RowCacheBytes = bytes };
         return (folder, memory);
     }
 }

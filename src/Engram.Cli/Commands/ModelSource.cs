@@ -8,9 +8,13 @@ internal static class ModelSource
     /// <summary>Loads a preset by its name, a config.json by its path, or the config.json of a model folder.</summary>
     public static ModelConfiguration Load(string given)
     {
-        if (Presets.Names.Contains(given)) return Presets.Load(given);
-        if (Directory.Exists(given)) return ModelConfiguration.Load(Path.Combine(given, "config.json"));
+        if (Presets.Names.Contains(given))
+            return Presets.Load(given);
+        if (Directory.Exists(given))
+            return ModelConfiguration.Load(Path.Combine(given, "config.json"));
         // What looks like a path is reported as a missing file, anything else as an unknown name.
-        return File.Exists(given) || Path.GetFileName(given) != given || Path.HasExtension(given) ? ModelConfiguration.Load(given) : Presets.Load(given);
+        return File.Exists(given) || Path.GetFileName(given) != given || Path.HasExtension(given)
+            ? ModelConfiguration.Load(given)
+            : Presets.Load(given);
     }
 }

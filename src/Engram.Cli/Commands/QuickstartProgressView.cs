@@ -4,7 +4,9 @@ using Spectre.Console;
 
 namespace Engram.Cli.Commands;
 
-/// <summary>Shows a quickstart at work on stderr: on a terminal a table with one line per arm, elsewhere a plain line now and then.</summary>
+/// <summary>
+/// Shows a quickstart at work on stderr: on a terminal a table with one line per arm, elsewhere a plain line now and then.
+/// </summary>
 internal static class QuickstartProgressView
 {
     /// <summary>Runs the work and shows what it reports.</summary>
@@ -30,27 +32,39 @@ internal static class QuickstartProgressView
 
     private static string Line(QuickstartProgress progress)
     {
-        if (progress.Arms.Count == 0) return progress.Activity;
+        if (progress.Arms.Count == 0)
+            return progress.Activity;
         var done = progress.Arms.Count(arm => arm.State is ArmState.Finished or ArmState.Reused);
-        var running = progress.Arms.Where(arm => arm.State == ArmState.Running).Select(arm => $"{Name(progress, arm)} {arm.Step}/{arm.Steps} loss {arm.Loss:0.000} {arm.TokensPerSecond:N0} tokens/s");
+        var running = progress
+            .Arms.Where(arm => arm.State == ArmState.Running)
+            .Select(arm => $"{Name(progress, arm)} {arm.Step}/{arm.Steps} loss {arm.Loss:0.000} {arm.TokensPerSecond:N0} tokens/s");
         return $"{progress.Activity}: {done} of {progress.Arms.Count} done{Left(progress)}: {string.Join("; ", running)}";
     }
 
     private static Table Draw(QuickstartProgress progress)
     {
-        var table = new Table().Title($"{progress.Activity}, {Clock(progress.Elapsed)}{Left(progress)}").AddColumns("arm", "").AddColumns(
-            Number("updates"), Number("loss"), Number("validation"), Number("tokens/s"), Number("left"));
+        var table = new Table()
+            .Title($"{progress.Activity}, {Clock(progress.Elapsed)}{Left(progress)}")
+            .AddColumns("arm", "")
+            .AddColumns(Number("updates"), Number("loss"), Number("validation"), Number("tokens/s"), Number("left"));
         foreach (var arm in progress.Arms)
             table.AddRow(
-                Name(progress, arm), arm.State.ToString().ToLowerInvariant(), arm.State == ArmState.Waiting ? "" : $"{arm.Step}/{arm.Steps}",
-                $"{arm.Loss:0.000}", $"{arm.ValidationLoss:0.000}", $"{arm.TokensPerSecond:N0}", arm.Remaining is { } left ? Clock(left) : "");
+                Name(progress, arm),
+                arm.State.ToString().ToLowerInvariant(),
+                arm.State == ArmState.Waiting ? "" : $"{arm.Step}/{arm.Steps}",
+                $"{arm.Loss:0.000}",
+                $"{arm.ValidationLoss:0.000}",
+                $"{arm.TokensPerSecond:N0}",
+                arm.Remaining is { } left ? Clock(left) : ""
+            );
         return table;
     }
 
     private static string Name(QuickstartProgress progress, ArmProgress arm) =>
         progress.Arms.Any(other => other.Seed != arm.Seed) ? $"{arm.Arm}, seed {arm.Seed}" : arm.Arm;
 
-    private static string Left(QuickstartProgress progress) => progress.Remaining is { } remaining ? $", about {Clock(remaining)} left" : "";
+    private static string Left(QuickstartProgress progress) =>
+        progress.Remaining is { } remaining ? $", about {Clock(remaining)} left" : "";
 
     private static string Clock(TimeSpan time) => $"{(int)time.TotalMinutes}:{time.Seconds:00}";
 
@@ -58,6 +72,7 @@ internal static class QuickstartProgressView
 
     private sealed class Live(LiveDisplayContext display) : IProgress<QuickstartProgress>
     {
-        public void Report(QuickstartProgress value) => display.UpdateTarget(value.Arms.Count == 0 ? new Text(value.Activity) : Draw(value));
+        public void Report(QuickstartProgress value) =>
+            display.UpdateTarget(value.Arms.Count == 0 ? new Text(value.Activity) : Draw(value));
     }
 }

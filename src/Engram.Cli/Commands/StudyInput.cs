@@ -7,24 +7,40 @@ namespace Engram.Cli.Commands;
 /// <summary>What the commands about studies have in common: which study, at which size, where.</summary>
 internal sealed class StudyInput
 {
-    public Argument<string> Name { get; } = new("NAME") { Description = "The study, or all; engram study list names them", Arity = ArgumentArity.ExactlyOne };
+    public Argument<string> Name { get; } =
+        new("NAME") { Description = "The study, or all; engram study list names them", Arity = ArgumentArity.ExactlyOne };
 
-    public Option<string> Size { get; } = new("--size")
-    {
-        Description = $"How large everything is: {string.Join(", ", StudyLibrary.Sizes.Select(size => size.Name))}", HelpName = "SIZE", DefaultValueFactory = _ => StudyLibrary.Sizes[0].Name,
-    };
+    public Option<string> Size { get; } =
+        new("--size")
+        {
+            Description = $"How large everything is: {string.Join(", ", StudyLibrary.Sizes.Select(size => size.Name))}",
+            HelpName = "SIZE",
+            DefaultValueFactory = _ => StudyLibrary.Sizes[0].Name,
+        };
 
-    public Option<string> Runs { get; } = new("--runs") { Description = "The folder of prepared texts and trained models", HelpName = "FOLDER", DefaultValueFactory = _ => Path.Combine("runs", "studies") };
+    public Option<string> Runs { get; } =
+        new("--runs")
+        {
+            Description = "The folder of prepared texts and trained models",
+            HelpName = "FOLDER",
+            DefaultValueFactory = _ => Path.Combine("runs", "studies"),
+        };
 
-    public Option<string?> Results { get; } = new("--results")
-    {
-        Description = "The folder of measured rows and reports; docs/results holds the published ones [default: results in the folder of --runs]", HelpName = "FOLDER",
-    };
+    public Option<string?> Results { get; } =
+        new("--results")
+        {
+            Description =
+                "The folder of measured rows and reports; docs/results holds the published ones [default: results in the folder of --runs]",
+            HelpName = "FOLDER",
+        };
 
-    public Option<string?> Text { get; } = new("--text")
-    {
-        Description = "Natural English for the studies that read some: a file or a folder, for example the 100 novels of github.com/computationalstylistics/100_english_novels", HelpName = "PATH",
-    };
+    public Option<string?> Text { get; } =
+        new("--text")
+        {
+            Description =
+                "Natural English for the studies that read some: a file or a folder, for example the 100 novels of github.com/computationalstylistics/100_english_novels",
+            HelpName = "PATH",
+        };
 
     public IReadOnlyList<Study> Studies(ParseResult parsed) => StudyLibrary.Named(parsed.GetRequiredValue(Name), SizeOf(parsed).Name);
 
@@ -38,5 +54,6 @@ internal sealed class StudyInput
 
     public StudyCorpora Corpora(ParseResult parsed) => new(Path.Combine(parsed.GetRequiredValue(Runs), "data"), parsed.GetValue(Text));
 
-    public static string Clock(TimeSpan time) => time.TotalHours >= 1 ? $"{(int)time.TotalHours}:{time.Minutes:00}:{time.Seconds:00}" : $"{time.Minutes}:{time.Seconds:00}";
+    public static string Clock(TimeSpan time) =>
+        time.TotalHours >= 1 ? $"{(int)time.TotalHours}:{time.Minutes:00}:{time.Seconds:00}" : $"{time.Minutes}:{time.Seconds:00}";
 }

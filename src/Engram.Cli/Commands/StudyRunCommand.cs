@@ -9,28 +9,48 @@ namespace Engram.Cli.Commands;
 internal sealed class StudyRunCommand : CliCommand
 {
     private readonly StudyInput _input = new();
-    private readonly Option<string> _slice = new("--slice") { Description = "The part of the models that this machine does, i/n; give every machine a different i and the same n", HelpName = "I/N", DefaultValueFactory = _ => "1/1" };
-    private readonly Option<int?> _processes = new("--processes") { Description = "Models trained at the same time [default: one per core, divided by --threads]", HelpName = "N" };
+    private readonly Option<string> _slice = new("--slice")
+    {
+        Description = "The part of the models that this machine does, i/n; give every machine a different i and the same n",
+        HelpName = "I/N",
+        DefaultValueFactory = _ => "1/1",
+    };
+    private readonly Option<int?> _processes = new("--processes")
+    {
+        Description = "Models trained at the same time [default: one per core, divided by --threads]",
+        HelpName = "N",
+    };
     private readonly Option<int?> _threads = CommonOptions.Threads("1, which is fastest for small models");
     private readonly Option<bool> _json = CommonOptions.Json();
 
-    public StudyRunCommand() : base("run",
-        "Train and measure what a study still lacks. Finished rows are never measured again while configuration, recipe, seed and data are the same.",
-        "engram study run all --size smoke",
-        "engram study run allocation --size nano --text 100_english_novels",
-        "engram study run all --size nano --text 100_english_novels --slice 2/8")
+    public StudyRunCommand()
+        : base(
+            "run",
+            "Train and measure what a study still lacks. Finished rows are never measured again while configuration, recipe, seed and data are the same.",
+            "engram study run all --size smoke",
+            "engram study run allocation --size nano --text 100_english_novels",
+            "engram study run all --size nano --text 100_english_novels --slice 2/8"
+        )
     {
         Add(_input.Name);
-        foreach (var option in (Option[])[_input.Size, _input.Text, _input.Runs, _input.Results, _slice, _processes, _threads, _json]) Add(option);
+        foreach (var option in (Option[])[_input.Size, _input.Text, _input.Runs, _input.Results, _slice, _processes, _threads, _json])
+            Add(option);
         CommonOptions.AtLeastOne(_processes);
     }
 
-    public override string AfterInterruption(ParseResult parsed) => "The same command goes on from here: finished rows are kept, models in training continue from their last checkpoint.";
+    public override string AfterInterruption(ParseResult parsed) =>
+        "The same command goes on from here: finished rows are kept, models in training continue from their last checkpoint.";
 
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
     {
         using var corpora = _input.Corpora(parsed);
-        var runner = new StudyRunner(_input.Studies(parsed), _input.SizeOf(parsed), _input.Folders(parsed), corpora, EngramCommand.OfThisProgram())
+        var runner = new StudyRunner(
+            _input.Studies(parsed),
+            _input.SizeOf(parsed),
+            _input.Folders(parsed),
+            corpora,
+            EngramCommand.OfThisProgram()
+        )
         {
             Slice = StudySlice.Parse(parsed.GetRequiredValue(_slice)),
             Processes = parsed.GetValue(_processes),
@@ -39,14 +59,18 @@ internal sealed class StudyRunCommand : CliCommand
         StudyOutcome outcome;
         using (var line = new ProgressLine<StudyProgress>(Describe))
             outcome = runner.Run(line, cancellation);
-        if (parsed.GetValue(_json)) Terminal.Json(outcome);
+        if (parsed.GetValue(_json))
+            Terminal.Json(outcome);
         else
-            Console.Out.WriteLine($"{outcome.Trained} models trained and measured, {outcome.Reused} were there already. Next: engram study report {parsed.GetRequiredValue(_input.Name)} --size {parsed.GetRequiredValue(_input.Size)}");
+            Console.Out.WriteLine(
+                $"{outcome.Trained} models trained and measured, {outcome.Reused} were there already. Next: engram study report {parsed.GetRequiredValue(_input.Name)} --size {parsed.GetRequiredValue(_input.Size)}"
+            );
         if (outcome.Failures.Count > 0)
             throw new IOException($"{outcome.Failures.Count} models failed; everything else is done. {string.Join(" ", outcome.Failures)}");
     }
 
-    private static string Describe(StudyProgress progress) => progress.Total == 0
-        ? progress.Activity
-        : $"{progress.Done} of {progress.Total} models{(progress.Remaining is { } left ? $", about {StudyInput.Clock(left)} left" : "")}: {string.Join("; ", progress.Running)}";
+    private static string Describe(StudyProgress progress) =>
+        progress.Total == 0
+            ? progress.Activity
+            : $"{progress.Done} of {progress.Total} models{(progress.Remaining is { } left ? $", about {StudyInput.Clock(left)} left" : "")}: {string.Join("; ", progress.Running)}";
 }

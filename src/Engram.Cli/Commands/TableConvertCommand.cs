@@ -1,5 +1,5 @@
-using Engram.Checkpoints;
 using System.CommandLine;
+using Engram.Checkpoints;
 using Engram.Cli.CommandLine;
 using Engram.Tables.Formats;
 
@@ -11,8 +11,10 @@ internal sealed class TableConvertCommand : CliCommand
     private readonly Argument<string> _source = new("SOURCE") { Description = "A safetensors file with a table, or a model folder" };
     private readonly Option<RowFormat> _format = new("--format")
     {
-        Description = "float32, bfloat16, fp8, int8 or int4; the last three with the values per scale behind a slash if they are not the usual ones (fp8/16, int8/64, int4/row)",
-        HelpName = "FORMAT", Required = true,
+        Description =
+            "float32, bfloat16, fp8, int8 or int4; the last three with the values per scale behind a slash if they are not the usual ones (fp8/16, int8/64, int4/row)",
+        HelpName = "FORMAT",
+        Required = true,
         CustomParser = given =>
         {
             try
@@ -26,12 +28,21 @@ internal sealed class TableConvertCommand : CliCommand
             }
         },
     };
-    private readonly Option<string> _output = new("--output") { Description = "The file to write, which replaces one of that name; for a model folder a new folder", HelpName = "TARGET", Required = true };
+    private readonly Option<string> _output = new("--output")
+    {
+        Description = "The file to write, which replaces one of that name; for a model folder a new folder",
+        HelpName = "TARGET",
+        Required = true,
+    };
     private readonly Option<bool> _json = CommonOptions.Json();
 
-    public TableConvertCommand() : base("convert", "Write tables in another row format. Rows pass through a few MiB of memory, whatever the tables' size; of a model folder the other files are copied.",
-        "engram table convert run/model --format fp8 --output model-fp8",
-        "engram table convert layer-02.safetensors --format int4/row --output layer-02-int4.safetensors")
+    public TableConvertCommand()
+        : base(
+            "convert",
+            "Write tables in another row format. Rows pass through a few MiB of memory, whatever the tables' size; of a model folder the other files are copied.",
+            "engram table convert run/model --format fp8 --output model-fp8",
+            "engram table convert layer-02.safetensors --format int4/row --output layer-02-int4.safetensors"
+        )
     {
         Add(_source);
         Add(_format);
@@ -48,9 +59,20 @@ internal sealed class TableConvertCommand : CliCommand
         using var written = TableSource.Open(output);
         var (before, after) = (Bytes(source), Bytes(written));
         if (parsed.GetValue(_json))
-            Terminal.Json(new { Output = output, Format = written.Tables[0].Table.Format.ToString(), Rows = written.Tables.Sum(table => table.Table.Rows), SourceBytes = before, Bytes = after });
+            Terminal.Json(
+                new
+                {
+                    Output = output,
+                    Format = written.Tables[0].Table.Format.ToString(),
+                    Rows = written.Tables.Sum(table => table.Table.Rows),
+                    SourceBytes = before,
+                    Bytes = after,
+                }
+            );
         else
-            Console.Out.WriteLine($"{output}: {written.Tables.Sum(table => table.Table.Rows):N0} rows as {written.Tables[0].Table.Format}, {after:N0} bytes instead of {before:N0}.");
+            Console.Out.WriteLine(
+                $"{output}: {written.Tables.Sum(table => table.Table.Rows):N0} rows as {written.Tables[0].Table.Format}, {after:N0} bytes instead of {before:N0}."
+            );
     }
 
     private static long Bytes(TableSource source) => source.Tables.Sum(table => table.Table.Bytes);

@@ -1,6 +1,6 @@
-using Engram.Checkpoints;
 using System.CommandLine;
 using System.Diagnostics;
+using Engram.Checkpoints;
 using Engram.Cli.CommandLine;
 using Engram.Tables;
 using Spectre.Console;
@@ -13,9 +13,13 @@ internal sealed class TableInfoCommand : CliCommand
     private readonly Argument<string> _path = TableInput.Path();
     private readonly Option<bool> _json = CommonOptions.Json();
 
-    public TableInfoCommand() : base("info", "Show rows, width, format, size and place of tables. Opens them where they lie and reads no row.",
-        "engram table info run/model",
-        "engram table info run/model/engram/layer-02.safetensors --json")
+    public TableInfoCommand()
+        : base(
+            "info",
+            "Show rows, width, format, size and place of tables. Opens them where they lie and reads no row.",
+            "engram table info run/model",
+            "engram table info run/model/engram/layer-02.safetensors --json"
+        )
     {
         Add(_path);
         Add(_json);
@@ -26,48 +30,72 @@ internal sealed class TableInfoCommand : CliCommand
         var clock = Stopwatch.StartNew();
         using var source = TableSource.Open(parsed.GetRequiredValue(_path));
         var opened = clock.Elapsed;
-        if (parsed.GetValue(_json)) WriteJson(source, opened);
-        else WriteTable(source, opened);
+        if (parsed.GetValue(_json))
+            WriteJson(source, opened);
+        else
+            WriteTable(source, opened);
     }
 
-    private static void WriteJson(TableSource source, TimeSpan opened) => Terminal.Json(new
-    {
-        source.Path,
-        source.Kind,
-        Rows = source.Tables.Sum(table => table.Table.Rows),
-        Width = Common(source, table => (int?)table.Width),
-        Format = Common(source, table => table.Format.ToString()),
-        RowBytes = Common(source, table => (int?)table.Format.RowBytes(table.Width)),
-        Bytes = source.Tables.Sum(table => table.Table.Bytes),
-        DiskBytes = DiskBytes(source),
-        OpenMilliseconds = opened.TotalMilliseconds,
-        Mapped = source.Tables.All(table => table.Table.IsMapped),
-        TransparentHugePages = EngramTable.HugePageSetting,
-        HugePagesAvailable = HugePagesAvailable,
-        Tables = source.Tables.Select(table => new
-        {
-            table.Layer,
-            table.File,
-            Tensor = table.TensorName,
-            table.Table.Rows,
-            table.Table.Width,
-            Format = table.Table.Format.ToString(),
-            RowBytes = table.Table.Format.RowBytes(table.Table.Width),
-            table.Table.Bytes,
-            OpenMilliseconds = table.OpenTime.TotalMilliseconds,
-        }),
-    });
+    private static void WriteJson(TableSource source, TimeSpan opened) =>
+        Terminal.Json(
+            new
+            {
+                source.Path,
+                source.Kind,
+                Rows = source.Tables.Sum(table => table.Table.Rows),
+                Width = Common(source, table => (int?)table.Width),
+                Format = Common(source, table => table.Format.ToString()),
+                RowBytes = Common(source, table => (int?)table.Format.RowBytes(table.Width)),
+                Bytes = source.Tables.Sum(table => table.Table.Bytes),
+                DiskBytes = DiskBytes(source),
+                OpenMilliseconds = opened.TotalMilliseconds,
+                Mapped = source.Tables.All(table => table.Table.IsMapped),
+                TransparentHugePages = EngramTable.HugePageSetting,
+                HugePagesAvailable = HugePagesAvailable,
+                Tables = source.Tables.Select(table => new
+                {
+                    table.Layer,
+                    table.File,
+                    Tensor = table.TensorName,
+                    table.Table.Rows,
+                    table.Table.Width,
+                    Format = table.Table.Format.ToString(),
+                    RowBytes = table.Table.Format.RowBytes(table.Table.Width),
+                    table.Table.Bytes,
+                    OpenMilliseconds = table.OpenTime.TotalMilliseconds,
+                }),
+            }
+        );
 
     private static void WriteTable(TableSource source, TimeSpan opened)
     {
-        var view = new Table().AddColumns(Right("layer"), new TableColumn("file"), Right("rows"), Right("width"), new TableColumn("format"), Right("bytes per row"), Right("bytes"));
+        var view = new Table().AddColumns(
+            Right("layer"),
+            new TableColumn("file"),
+            Right("rows"),
+            Right("width"),
+            new TableColumn("format"),
+            Right("bytes per row"),
+            Right("bytes")
+        );
         foreach (var table in source.Tables)
-            view.AddRow(table.Layer?.ToString() ?? "", Markup.Escape(table.File), $"{table.Table.Rows:N0}", $"{table.Table.Width:N0}", table.Table.Format.ToString(),
-                $"{table.Table.Format.RowBytes(table.Table.Width):N0}", $"{table.Table.Bytes:N0}");
+            view.AddRow(
+                table.Layer?.ToString() ?? "",
+                Markup.Escape(table.File),
+                $"{table.Table.Rows:N0}",
+                $"{table.Table.Width:N0}",
+                table.Table.Format.ToString(),
+                $"{table.Table.Format.RowBytes(table.Table.Width):N0}",
+                $"{table.Table.Bytes:N0}"
+            );
         Terminal.Answer.Write(view);
-        Console.Out.WriteLine($"{source.Tables.Sum(table => table.Table.Rows):N0} rows, {source.Tables.Sum(table => table.Table.Bytes):N0} bytes"
-            + $"{(DiskBytes(source) is { } disk ? $"; the files occupy {disk:N0} bytes of the disk" : "")}. Opened in {opened.TotalMilliseconds:F1} ms, mapped.");
-        Console.Out.WriteLine($"Huge pages for tables in memory: {(HugePagesAvailable ? "available" : "not available")} (transparent huge pages: {EngramTable.HugePageSetting ?? "unknown"}).");
+        Console.Out.WriteLine(
+            $"{source.Tables.Sum(table => table.Table.Rows):N0} rows, {source.Tables.Sum(table => table.Table.Bytes):N0} bytes"
+                + $"{(DiskBytes(source) is { } disk ? $"; the files occupy {disk:N0} bytes of the disk" : "")}. Opened in {opened.TotalMilliseconds:F1} ms, mapped."
+        );
+        Console.Out.WriteLine(
+            $"Huge pages for tables in memory: {(HugePagesAvailable ? "available" : "not available")} (transparent huge pages: {EngramTable.HugePageSetting ?? "unknown"})."
+        );
     }
 
     private static bool HugePagesAvailable => EngramTable.HugePageSetting is "always" or "madvise";

@@ -34,7 +34,8 @@ internal sealed class TableStatsCaches : IDisposable
     public void Add(ReadOnlySpan<int> canonicalIds, ReadOnlySpan<bool> documentStarts)
     {
         var perLayer = canonicalIds.Length * _addresser.Columns;
-        if (_rows.Length < perLayer * _addresser.LayerCount) _rows = new long[perLayer * _addresser.LayerCount];
+        if (_rows.Length < perLayer * _addresser.LayerCount)
+            _rows = new long[perLayer * _addresser.LayerCount];
         _addresser.Append(_window, canonicalIds, documentStarts, _rows.AsSpan(0, perLayer * _addresser.LayerCount));
         for (var i = 0; i < _predictions.Length; i++)
             _predictions[i].Add(_rows.AsSpan(_layerPositions[i] * perLayer, perLayer));
@@ -47,12 +48,26 @@ internal sealed class TableStatsCaches : IDisposable
     public IReadOnlyList<CacheFigures> Of(int index, RowTraffic traffic, int width)
     {
         var simulated = _predictions[index].HitRates.ToArray();
-        return [.. _sizes[index].Select((rows, i) => new CacheFigures(rows, CachedRowStore.BytesFor(rows, RowFormat.Float32, width), traffic.TopShare(rows), traffic.LruHitRate(rows), simulated[i]))];
+        return
+        [
+            .. _sizes[index]
+                .Select(
+                    (rows, i) =>
+                        new CacheFigures(
+                            rows,
+                            CachedRowStore.BytesFor(rows, RowFormat.Float32, width),
+                            traffic.TopShare(rows),
+                            traffic.LruHitRate(rows),
+                            simulated[i]
+                        )
+                ),
+        ];
     }
 
     public void Dispose()
     {
-        foreach (var prediction in _predictions) prediction.Dispose();
+        foreach (var prediction in _predictions)
+            prediction.Dispose();
     }
 
     private static long[] Shares(long rows) => [.. DefaultShares.Select(share => Math.Max(1, (long)(share * rows)))];

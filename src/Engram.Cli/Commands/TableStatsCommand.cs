@@ -17,21 +17,57 @@ internal sealed class TableStatsCommand : CliCommand
 {
     private const int RowsShown = 10;
 
-    private readonly Option<string> _model = new("--model") { Description = "A model folder, a preset or a config.json: whose memory", HelpName = "MODEL", Required = true };
-    private readonly Option<string> _corpus = new("--corpus") { Description = "Prepared data, a text file, a .jsonl file, a folder of texts, or dotnet-docs for the documentation in the installed .NET SDK", HelpName = "CORPUS", Required = true };
-    private readonly Option<string?> _tokenizer = new("--tokenizer") { Description = "A tokenizer.json, or a folder that holds one [default: that of the model folder or the prepared data]", HelpName = "PATH" };
-    private readonly Option<string?> _layers = new("--layers") { Description = "Memory layers to look at, divided by commas, counted from 0 [default: all]", HelpName = "LIST" };
-    private readonly Option<long[]> _cacheRows = new("--cache-rows") { Description = "Predict the hit rate of a cache of so many rows; may be repeated [default: 0.1, 1 and 10 % of the table]", HelpName = "N" };
-    private readonly Option<long[]> _cacheBytes = ByteSize.Options("--cache-bytes", "The same for a cache of so much memory: float32 rows and what it needs to find them");
-    private readonly Option<long?> _memory = ByteSize.Option("--counting-memory", "Memory for counting; what does not fit goes to temporary files, the result is the same [default: 1GiB]");
-    private readonly Option<string?> _html = new("--html") { Description = "Also write a page with plots that any browser shows", HelpName = "FILE" };
+    private readonly Option<string> _model = new("--model")
+    {
+        Description = "A model folder, a preset or a config.json: whose memory",
+        HelpName = "MODEL",
+        Required = true,
+    };
+    private readonly Option<string> _corpus = new("--corpus")
+    {
+        Description =
+            "Prepared data, a text file, a .jsonl file, a folder of texts, or dotnet-docs for the documentation in the installed .NET SDK",
+        HelpName = "CORPUS",
+        Required = true,
+    };
+    private readonly Option<string?> _tokenizer = new("--tokenizer")
+    {
+        Description = "A tokenizer.json, or a folder that holds one [default: that of the model folder or the prepared data]",
+        HelpName = "PATH",
+    };
+    private readonly Option<string?> _layers = new("--layers")
+    {
+        Description = "Memory layers to look at, divided by commas, counted from 0 [default: all]",
+        HelpName = "LIST",
+    };
+    private readonly Option<long[]> _cacheRows = new("--cache-rows")
+    {
+        Description = "Predict the hit rate of a cache of so many rows; may be repeated [default: 0.1, 1 and 10 % of the table]",
+        HelpName = "N",
+    };
+    private readonly Option<long[]> _cacheBytes = ByteSize.Options(
+        "--cache-bytes",
+        "The same for a cache of so much memory: float32 rows and what it needs to find them"
+    );
+    private readonly Option<long?> _memory = ByteSize.Option(
+        "--counting-memory",
+        "Memory for counting; what does not fit goes to temporary files, the result is the same [default: 1GiB]"
+    );
+    private readonly Option<string?> _html = new("--html")
+    {
+        Description = "Also write a page with plots that any browser shows",
+        HelpName = "FILE",
+    };
     private readonly Option<string> _field = CorpusInput.Field();
     private readonly Option<bool> _json = CommonOptions.Json();
 
-    public TableStatsCommand() : base("stats",
-        "Count what the n-grams of a corpus do to the rows of a memory, exactly: rows touched, collisions per order and head beside those of a random hash, traffic by rank, predicted hit rates of a row cache. Needs addresses only, no table.",
-        "engram table stats --model run/model --corpus data",
-        "engram table stats --model engram-27b --tokenizer deepseek-v3/tokenizer.json --corpus dotnet-docs --layers 1 --cache-rows 100000 --html stats.html")
+    public TableStatsCommand()
+        : base(
+            "stats",
+            "Count what the n-grams of a corpus do to the rows of a memory, exactly: rows touched, collisions per order and head beside those of a random hash, traffic by rank, predicted hit rates of a row cache. Needs addresses only, no table.",
+            "engram table stats --model run/model --corpus data",
+            "engram table stats --model engram-27b --tokenizer deepseek-v3/tokenizer.json --corpus dotnet-docs --layers 1 --cache-rows 100000 --html stats.html"
+        )
     {
         Add(_model);
         Add(_corpus);
@@ -48,7 +84,8 @@ internal sealed class TableStatsCommand : CliCommand
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
     {
         var page = parsed.GetValue(_html);
-        if (page is not null) AtomicFile.RequireWritable(page);
+        if (page is not null)
+            AtomicFile.RequireWritable(page);
         var (model, corpus) = (parsed.GetRequiredValue(_model), parsed.GetRequiredValue(_corpus));
         using var input = new TableStatsInput(model, corpus, parsed.GetValue(_tokenizer), parsed.GetRequiredValue(_field));
         var layers = LayerPositions(parsed.GetValue(_layers), input.Constants.Spec.Layers);
@@ -59,8 +96,10 @@ internal sealed class TableStatsCommand : CliCommand
         var statistics = Count(census, simulated, input, layers, cancellation);
         var caches = statistics.Layers.Select((layer, i) => simulated.Of(i, layer.Traffic, width)).ToList();
 
-        if (parsed.GetValue(_json)) Terminal.Json(Describe(model, corpus, statistics, caches));
-        else WriteTables(statistics, caches);
+        if (parsed.GetValue(_json))
+            Terminal.Json(Describe(model, corpus, statistics, caches));
+        else
+            WriteTables(statistics, caches);
         if (page is not null)
         {
             AtomicFile.WriteAllText(page, AddressingReport.Page($"Rows of {model} read by {corpus}", statistics));
@@ -68,10 +107,20 @@ internal sealed class TableStatsCommand : CliCommand
         }
     }
 
-    private static AddressingStatistics Count(AddressingCensus census, TableStatsCaches caches, TableStatsInput input, IReadOnlyList<int> layers, CancellationToken cancellation)
+    private static AddressingStatistics Count(
+        AddressingCensus census,
+        TableStatsCaches caches,
+        TableStatsInput input,
+        IReadOnlyList<int> layers,
+        CancellationToken cancellation
+    )
     {
         var begun = Stopwatch.GetTimestamp();
-        using (var line = new ProgressLine<long>(tokens => $"counting n-grams: {tokens:N0} tokens{(input.Tokens is { } all ? $" of {all:N0}{TimeLeft(begun, (double)tokens / all)}" : "")}"))
+        using (
+            var line = new ProgressLine<long>(tokens =>
+                $"counting n-grams: {tokens:N0} tokens{(input.Tokens is { } all ? $" of {all:N0}{TimeLeft(begun, (double)tokens / all)}" : "")}"
+            )
+        )
         {
             var tokens = 0L;
             foreach (var (ids, starts) in input.Read(cancellation))
@@ -88,17 +137,28 @@ internal sealed class TableStatsCommand : CliCommand
 
     private static string TimeLeft(long begun, double share)
     {
-        if (share < 0.01) return "";
+        if (share < 0.01)
+            return "";
         var left = Stopwatch.GetElapsedTime(begun) * (1 / share - 1);
         return $", {left.TotalSeconds:N0} s left";
     }
 
     private static int[] LayerPositions(string? list, ImmutableArray<int> layers)
     {
-        if (list is null) return [.. Enumerable.Range(0, layers.Length)];
-        return [.. list.Split(',', StringSplitOptions.TrimEntries).Select(word =>
-            int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out var layer) && layers.IndexOf(layer) is var position and >= 0 ? position
-                : throw new ArgumentException($"'{word}' in --layers {list} is no memory layer of this model; it has {string.Join(" and ", layers)}."))];
+        if (list is null)
+            return [.. Enumerable.Range(0, layers.Length)];
+        return
+        [
+            .. list.Split(',', StringSplitOptions.TrimEntries)
+                .Select(word =>
+                    int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out var layer)
+                    && layers.IndexOf(layer) is var position and >= 0
+                        ? position
+                        : throw new ArgumentException(
+                            $"'{word}' in --layers {list} is no memory layer of this model; it has {string.Join(" and ", layers)}."
+                        )
+                ),
+        ];
     }
 
     /// <summary>Rows of the caches to predict; empty for shares of each table.</summary>
@@ -109,68 +169,136 @@ internal sealed class TableStatsCommand : CliCommand
                 throw new ArgumentException($"--cache-rows {size}: a cache holds at least one row.");
         return [.. rows.Concat(bytes.Select(RowsWithin)).Distinct().Order()];
 
-        long RowsWithin(long size) => CachedRowStore.RowsWithin(size, RowFormat.Float32, width) is var fit and > 0 ? fit
-            : throw new ArgumentException($"--cache-bytes {size}: not one float32 row of {width} values and what the cache needs to find it fit.");
+        long RowsWithin(long size) =>
+            CachedRowStore.RowsWithin(size, RowFormat.Float32, width) is var fit and > 0
+                ? fit
+                : throw new ArgumentException(
+                    $"--cache-bytes {size}: not one float32 row of {width} values and what the cache needs to find it fit."
+                );
     }
 
     private static IEnumerable<long> Ranks(LayerStatistics layer) => RowTraffic.LogSpaced(layer.Traffic.RowsTouched, 1);
 
-    private static object Describe(string model, string corpus, AddressingStatistics statistics, IReadOnlyList<IReadOnlyList<CacheFigures>> caches) => new
-    {
-        Model = model,
-        Corpus = corpus,
-        statistics.Positions,
-        statistics.Orders,
-        Layers = statistics.Layers.Select((layer, i) => new
+    private static object Describe(
+        string model,
+        string corpus,
+        AddressingStatistics statistics,
+        IReadOnlyList<IReadOnlyList<CacheFigures>> caches
+    ) =>
+        new
         {
-            layer.Layer,
-            layer.Rows,
-            layer.Traffic.RowsTouched,
-            layer.TouchedShare,
-            layer.Traffic.Lookups,
-            layer.Traffic.ZipfExponent,
-            layer.Traffic.FirstReadShare,
-            layer.Heads,
-            Indistinguishable = layer.Orders,
-            Traffic = Ranks(layer).Select(rank => new { Rank = rank, Reads = layer.Traffic.ReadsAtRank(rank), TopShare = layer.Traffic.TopShare(rank) }),
-            Caches = caches[i],
-        }),
-    };
+            Model = model,
+            Corpus = corpus,
+            statistics.Positions,
+            statistics.Orders,
+            Layers = statistics.Layers.Select(
+                (layer, i) =>
+                    new
+                    {
+                        layer.Layer,
+                        layer.Rows,
+                        layer.Traffic.RowsTouched,
+                        layer.TouchedShare,
+                        layer.Traffic.Lookups,
+                        layer.Traffic.ZipfExponent,
+                        layer.Traffic.FirstReadShare,
+                        layer.Heads,
+                        Indistinguishable = layer.Orders,
+                        Traffic = Ranks(layer)
+                            .Select(rank => new
+                            {
+                                Rank = rank,
+                                Reads = layer.Traffic.ReadsAtRank(rank),
+                                TopShare = layer.Traffic.TopShare(rank),
+                            }),
+                        Caches = caches[i],
+                    }
+            ),
+        };
 
     private static void WriteTables(AddressingStatistics statistics, IReadOnlyList<IReadOnlyList<CacheFigures>> caches)
     {
         Console.Out.WriteLine($"{statistics.Positions:N0} positions");
         var orders = Columns("order", "distinct n-grams", "seen once");
-        foreach (var order in statistics.Orders) orders.AddRow($"{order.Order}", $"{order.DistinctNgrams:N0}", $"{(double)order.NgramsSeenOnce / order.DistinctNgrams:P1}");
+        foreach (var order in statistics.Orders)
+            orders.AddRow($"{order.Order}", $"{order.DistinctNgrams:N0}", $"{(double)order.NgramsSeenOnce / order.DistinctNgrams:P1}");
         Terminal.Answer.Write(orders);
-        foreach (var (layer, ofLayer) in statistics.Layers.Zip(caches)) WriteLayer(layer, ofLayer);
-        Console.Out.WriteLine("Collision rate: share of distinct n-grams that share their row with another; deviations: by how many standard deviations n-grams are spread less evenly than by a random hash.");
+        foreach (var (layer, ofLayer) in statistics.Layers.Zip(caches))
+            WriteLayer(layer, ofLayer);
+        Console.Out.WriteLine(
+            "Collision rate: share of distinct n-grams that share their row with another; deviations: by how many standard deviations n-grams are spread less evenly than by a random hash."
+        );
     }
 
     private static void WriteLayer(LayerStatistics layer, IReadOnlyList<CacheFigures> caches)
     {
         var traffic = layer.Traffic;
         Console.Out.WriteLine();
-        Console.Out.WriteLine($"Layer {layer.Layer} (from 0): {layer.Rows:N0} rows, {traffic.RowsTouched:N0} touched ({layer.TouchedShare:P2}), {traffic.Lookups:N0} look-ups");
-        var heads = Columns("order, head", "rows", "touched", "random hash", "deviations", "n-grams per touched row", "collision rate", "random hash", "of look-ups");
+        Console.Out.WriteLine(
+            $"Layer {layer.Layer} (from 0): {layer.Rows:N0} rows, {traffic.RowsTouched:N0} touched ({layer.TouchedShare:P2}), {traffic.Lookups:N0} look-ups"
+        );
+        var heads = Columns(
+            "order, head",
+            "rows",
+            "touched",
+            "random hash",
+            "deviations",
+            "n-grams per touched row",
+            "collision rate",
+            "random hash",
+            "of look-ups"
+        );
         foreach (var head in layer.Heads)
-            heads.AddRow($"{head.Order}, {head.Head}", $"{head.Rows:N0}", $"{head.RowsTouched:N0}", $"{head.ExpectedRowsTouched:N0}", $"{head.DeviationFromUniform:+0.0;-0.0;0.0}",
-                $"{head.NgramsPerTouchedRow:F2}", $"{head.CollisionRate:P2}", $"{head.ExpectedCollisionRate:P2}", $"{head.LookupCollisionRate:P2}");
+            heads.AddRow(
+                $"{head.Order}, {head.Head}",
+                $"{head.Rows:N0}",
+                $"{head.RowsTouched:N0}",
+                $"{head.ExpectedRowsTouched:N0}",
+                $"{head.DeviationFromUniform:+0.0;-0.0;0.0}",
+                $"{head.NgramsPerTouchedRow:F2}",
+                $"{head.CollisionRate:P2}",
+                $"{head.ExpectedCollisionRate:P2}",
+                $"{head.LookupCollisionRate:P2}"
+            );
         Terminal.Answer.Write(heads);
         foreach (var order in layer.Orders)
-            Console.Out.WriteLine($"Order {order.Order}: {order.EqualInAllHeads:N0} of {order.DistinctNgrams:N0} n-grams share all their rows with one other n-gram.");
+            Console.Out.WriteLine(
+                $"Order {order.Order}: {order.EqualInAllHeads:N0} of {order.DistinctNgrams:N0} n-grams share all their rows with one other n-gram."
+            );
 
         var ranks = Columns("rows, most read first", "share of the table", "reads of the last one", "share of look-ups");
         foreach (var rank in Ranks(layer).Take(RowsShown))
-            ranks.AddRow($"{rank:N0}", $"{(double)rank / layer.Rows:P4}", $"{traffic.ReadsAtRank(rank):N0}", $"{traffic.TopShare(rank):P2}");
+            ranks.AddRow(
+                $"{rank:N0}",
+                $"{(double)rank / layer.Rows:P4}",
+                $"{traffic.ReadsAtRank(rank):N0}",
+                $"{traffic.TopShare(rank):P2}"
+            );
         Terminal.Answer.Write(ranks);
-        if (traffic.ZipfExponent is { } exponent) Console.Out.WriteLine($"Reads fall as rank^-{exponent:F2}.");
+        if (traffic.ZipfExponent is { } exponent)
+            Console.Out.WriteLine($"Reads fall as rank^-{exponent:F2}.");
 
-        var predictions = Columns("cache of rows", "bytes", "share of the table", "hit rate, simulated", "best fixed rows", "least recently used");
+        var predictions = Columns(
+            "cache of rows",
+            "bytes",
+            "share of the table",
+            "hit rate, simulated",
+            "best fixed rows",
+            "least recently used"
+        );
         foreach (var cache in caches)
-            predictions.AddRow($"{cache.Rows:N0}", $"{cache.Bytes:N0}", $"{(double)cache.Rows / layer.Rows:P2}", $"{cache.SimulatedHitRate:P2}", $"{cache.FixedHitRate:P2}", $"{cache.LruHitRate:P2}");
+            predictions.AddRow(
+                $"{cache.Rows:N0}",
+                $"{cache.Bytes:N0}",
+                $"{(double)cache.Rows / layer.Rows:P2}",
+                $"{cache.SimulatedHitRate:P2}",
+                $"{cache.FixedHitRate:P2}",
+                $"{cache.LruHitRate:P2}"
+            );
         Terminal.Answer.Write(predictions);
-        Console.Out.WriteLine($"First reads, which miss in any cache that starts empty, are {traffic.FirstReadShare:P2} of the look-ups; only the simulation counts them.");
+        Console.Out.WriteLine(
+            $"First reads, which miss in any cache that starts empty, are {traffic.FirstReadShare:P2} of the look-ups; only the simulation counts them."
+        );
     }
 
     private static Table Columns(string first, params IEnumerable<string> numbers) =>

@@ -1,5 +1,5 @@
-using Engram.Checkpoints;
 using System.CommandLine;
+using Engram.Checkpoints;
 using Engram.Cli.CommandLine;
 using Engram.Tables;
 
@@ -13,9 +13,13 @@ internal sealed class TableVerifyCommand : CliCommand
     private readonly Argument<string> _path = TableInput.Path();
     private readonly Option<bool> _json = CommonOptions.Json();
 
-    public TableVerifyCommand() : base("verify", $"Read tables whole: values finite, scales possible, rows as the addresses need them. Lists the first {MostProblems} problems of each table.",
-        "engram table verify run/model",
-        "engram table verify run/model/engram/layer-02.safetensors --json")
+    public TableVerifyCommand()
+        : base(
+            "verify",
+            $"Read tables whole: values finite, scales possible, rows as the addresses need them. Lists the first {MostProblems} problems of each table.",
+            "engram table verify run/model",
+            "engram table verify run/model/engram/layer-02.safetensors --json"
+        )
     {
         Add(_path);
         Add(_json);
@@ -29,23 +33,46 @@ internal sealed class TableVerifyCommand : CliCommand
         {
             var total = source.Tables.Sum(table => table.Table.Rows);
             foreach (var table in source.Tables)
-                found.Add((table, TableVerification.Run(table.Table, MostProblems, new After(line, found.Sum(done => done.Result.Rows), total), cancellation)));
+                found.Add(
+                    (
+                        table,
+                        TableVerification.Run(
+                            table.Table,
+                            MostProblems,
+                            new After(line, found.Sum(done => done.Result.Rows), total),
+                            cancellation
+                        )
+                    )
+                );
         }
         if (parsed.GetValue(_json))
-            Terminal.Json(new
-            {
-                source.Path,
-                Rows = found.Sum(table => table.Result.Rows),
-                ZeroRows = found.Sum(table => table.Result.ZeroRows),
-                BadRows = found.Sum(table => table.Result.BadRows),
-                Tables = found.Select(table => new { table.Table.Layer, table.Table.File, Tensor = table.Table.TensorName, table.Result.Rows, table.Result.ZeroRows, table.Result.BadRows, table.Result.Problems }),
-            });
+            Terminal.Json(
+                new
+                {
+                    source.Path,
+                    Rows = found.Sum(table => table.Result.Rows),
+                    ZeroRows = found.Sum(table => table.Result.ZeroRows),
+                    BadRows = found.Sum(table => table.Result.BadRows),
+                    Tables = found.Select(table => new
+                    {
+                        table.Table.Layer,
+                        table.Table.File,
+                        Tensor = table.Table.TensorName,
+                        table.Result.Rows,
+                        table.Result.ZeroRows,
+                        table.Result.BadRows,
+                        table.Result.Problems,
+                    }),
+                }
+            );
         else
             foreach (var (table, result) in found)
-                Console.Out.WriteLine($"{table.File}: {result.Rows:N0} rows of {table.Table.Width} values as {table.Table.Format} read, {result.ZeroRows:N0} of them zero, {result.BadRows:N0} bad.");
+                Console.Out.WriteLine(
+                    $"{table.File}: {result.Rows:N0} rows of {table.Table.Width} values as {table.Table.Format} read, {result.ZeroRows:N0} of them zero, {result.BadRows:N0} bad."
+                );
         foreach (var (table, result) in found)
-            foreach (var problem in result.Problems)
-                Terminal.Note($"{table.File}: tensor '{table.TensorName}', {problem}.");
+        foreach (var problem in result.Problems)
+            Terminal.Note($"{table.File}: tensor '{table.TensorName}', {problem}.");
         if (found.Sum(table => table.Result.BadRows) is > 0 and var bad)
             throw new InvalidDataException($"{source.Path}: {(bad == 1 ? "one bad row" : $"{bad:N0} bad rows")}.");
     }

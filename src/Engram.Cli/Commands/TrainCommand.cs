@@ -1,83 +1,269 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using Engram.Cli.CommandLine;
+using Engram.Corpora;
 using Engram.Models.Configuration;
 using Engram.Models.Folders;
 using Engram.Models.Memory;
 using Engram.Models.Recipes;
-using Engram.Torch.Native;
 using Engram.Tables.Training;
+using Engram.Torch.Native;
 using Engram.Training;
-using Engram.Corpora;
 
 namespace Engram.Cli.Commands;
 
-/// <summary>Trains a model. Values that are not given are those of the run that is resumed, of the preset's recipe, or the defaults of <see cref="TrainingOptions"/>.</summary>
+/// <summary>
+/// Trains a model. Values that are not given are those of the run that is resumed, of the preset's recipe, or the defaults of <see
+/// cref="TrainingOptions"/>.
+/// </summary>
 internal sealed class TrainCommand : CliCommand
 {
-    /// <summary>What the learning rate of a model that is trained further has been at last, if nothing else was asked for: 5 % of the default.</summary>
+    /// <summary>
+    /// What the learning rate of a model that is trained further has been at last, if nothing else was asked for: 5 % of the default.
+    /// </summary>
     private const double LastRate = 3e-4;
 
-    private static readonly Dictionary<string, LearningRateDecay> Decays = new() { ["linear"] = LearningRateDecay.Linear, ["steps"] = LearningRateDecay.Steps };
+    private static readonly Dictionary<string, LearningRateDecay> Decays = new()
+    {
+        ["linear"] = LearningRateDecay.Linear,
+        ["steps"] = LearningRateDecay.Steps,
+    };
 
-    private static readonly Dictionary<string, MatrixOptimizer> MatrixOptimizers = new() { ["muon"] = MatrixOptimizer.Muon, ["adamw"] = MatrixOptimizer.AdamW };
+    private static readonly Dictionary<string, MatrixOptimizer> MatrixOptimizers = new()
+    {
+        ["muon"] = MatrixOptimizer.Muon,
+        ["adamw"] = MatrixOptimizer.AdamW,
+    };
 
     private static readonly Dictionary<string, TableOptimizer> TableOptimizers = new()
     {
-        ["adam"] = TableOptimizer.Adam, ["dense-adam"] = TableOptimizer.DenseAdam, ["deferred-adam"] = TableOptimizer.DeferredAdam, ["adagrad"] = TableOptimizer.Adagrad, ["sinkhorn"] = TableOptimizer.Sinkhorn,
+        ["adam"] = TableOptimizer.Adam,
+        ["dense-adam"] = TableOptimizer.DenseAdam,
+        ["deferred-adam"] = TableOptimizer.DeferredAdam,
+        ["adagrad"] = TableOptimizer.Adagrad,
+        ["sinkhorn"] = TableOptimizer.Sinkhorn,
     };
 
-    private static readonly Dictionary<string, MomentFormat> Moments = new() { ["float32"] = MomentFormat.Float32, ["bfloat16"] = MomentFormat.BFloat16 };
+    private static readonly Dictionary<string, MomentFormat> Moments = new()
+    {
+        ["float32"] = MomentFormat.Float32,
+        ["bfloat16"] = MomentFormat.BFloat16,
+    };
 
-    private static readonly Dictionary<string, TableLocation> Locations = new() { ["memory"] = TableLocation.Memory, ["mapped"] = TableLocation.Mapped };
+    private static readonly Dictionary<string, TableLocation> Locations = new()
+    {
+        ["memory"] = TableLocation.Memory,
+        ["mapped"] = TableLocation.Mapped,
+    };
 
-    private readonly Option<string?> _preset = new("--preset") { Description = $"The model: {string.Join(", ", Presets.Names)}", HelpName = "NAME" };
+    private readonly Option<string?> _preset = new("--preset")
+    {
+        Description = $"The model: {string.Join(", ", Presets.Names)}",
+        HelpName = "NAME",
+    };
     private readonly Option<string?> _config = new("--config") { Description = "The model: a config.json", HelpName = "FILE" };
     private readonly Option<string?> _init = new("--init")
     {
-        Description = FormattableString.Invariant($"The model: a finished one, whose weights the run begins with; --learning-rate is then {LastRate} unless given, the last one of a run with defaults"), HelpName = "FOLDER",
+        Description = FormattableString.Invariant(
+            $"The model: a finished one, whose weights the run begins with; --learning-rate is then {LastRate} unless given, the last one of a run with defaults"
+        ),
+        HelpName = "FOLDER",
     };
     private readonly ContextOptions _context = new();
     private readonly Option<string> _data = CorpusInput.Prepared();
-    private readonly Option<string> _run = new("--run") { Description = "The folder of the run: checkpoints, metrics and in the end the model", HelpName = "FOLDER", Required = true };
-    private readonly Option<long?> _steps = new("--steps") { Description = "Updates [default: those of the preset's recipe]", HelpName = "N" };
-    private readonly Option<long?> _tokens = new("--tokens") { Description = "Training tokens, instead of --steps; rounded up to whole updates", HelpName = "N" };
+    private readonly Option<string> _run = new("--run")
+    {
+        Description = "The folder of the run: checkpoints, metrics and in the end the model",
+        HelpName = "FOLDER",
+        Required = true,
+    };
+    private readonly Option<long?> _steps = new("--steps")
+    {
+        Description = "Updates [default: those of the preset's recipe]",
+        HelpName = "N",
+    };
+    private readonly Option<long?> _tokens = new("--tokens")
+    {
+        Description = "Training tokens, instead of --steps; rounded up to whole updates",
+        HelpName = "N",
+    };
     private readonly IReadOnlyList<TrainSetting> _settings =
     [
-        TrainSetting.Number("--sequences", nameof(TrainingOptions.Sequences), "Sequences of one micro-batch", options => options.Sequences, (options, value) => options with { Sequences = value }),
-        TrainSetting.Number("--length", nameof(TrainingOptions.Length), "Tokens of one sequence", options => options.Length, (options, value) => options with { Length = value }),
-        TrainSetting.Number("--accumulation", nameof(TrainingOptions.AccumulationSteps), "Micro-batches per update", options => options.AccumulationSteps, (options, value) => options with { AccumulationSteps = value }),
-        TrainSetting.Number("--learning-rate", nameof(TrainingOptions.LearningRate), "Peak learning rate; small models like much higher ones than the 4e-4 of the published ones", options => options.LearningRate, (options, value) => options with { LearningRate = value }),
-        TrainSetting.Number<long>("--warmup", nameof(TrainingOptions.WarmupSteps), "Updates over which the learning rate rises to its peak [default: 5 % of all, at most 2000]", read: null, (options, value) => options with { WarmupSteps = value }),
-        TrainSetting.Choice("--decay", nameof(TrainingOptions.Decay), "How the learning rate falls: linearly over the second half to 5 %, or in steps to 31.6 % after 80 % of the updates and to 10 % after 90 %", Decays, options => options.Decay, (options, value) => options with { Decay = value }),
-        TrainSetting.Choice("--matrix-optimizer", nameof(TrainingOptions.MatrixOptimizer), "Optimizer of the hidden matrices; vocabulary and vectors have AdamW", MatrixOptimizers, options => options.MatrixOptimizer, (options, value) => options with { MatrixOptimizer = value }),
-        TrainSetting.Number("--weight-decay", nameof(TrainingOptions.WeightDecay), "Decoupled weight decay of matrices and vocabulary", options => options.WeightDecay, (options, value) => options with { WeightDecay = value }),
-        TrainSetting.Number("--clip", nameof(TrainingOptions.ClipNorm), "Largest global gradient norm, tables included", options => options.ClipNorm, (options, value) => options with { ClipNorm = value }),
-        TrainSetting.Number("--table-lr-multiplier", nameof(TrainingOptions.TableLearningRateMultiplier), "Learning rate of the tables as a multiple of the others'; 0 freezes them", options => options.TableLearningRateMultiplier, (options, value) => options with { TableLearningRateMultiplier = value }),
-        TrainSetting.Choice("--table-optimizer", nameof(TrainingOptions.TableOptimizer), "Optimizer of the tables", TableOptimizers, options => options.TableOptimizer, (options, value) => options with { TableOptimizer = value }),
-        TrainSetting.Choice("--table-moments", nameof(TrainingOptions.TableMoments), "How the moments of the tables are stored; adagrad has none", Moments, options => options.TableMoments, (options, value) => options with { TableMoments = value }),
-        TrainSetting.Names("--freeze", nameof(TrainingOptions.Frozen), "Leave parts as they are: names of model.safetensors and of tables, or patterns such as 'model.layers.0.*'; may stand several times", (options, value) => options with { Frozen = value }),
-        TrainSetting.Choice("--tables", nameof(TrainingOptions.Tables), "Where the tables live while they are trained: mapped files may be larger than memory. The results are the same", Locations, options => options.Tables, (options, value) => options with { Tables = value }),
-        TrainSetting.Number("--seed", nameof(TrainingOptions.Seed), "Seed of starting values and data order", options => options.Seed, (options, value) => options with { Seed = value }),
-        TrainSetting.Number("--validate-every", nameof(TrainingOptions.ValidateEvery), "Updates between validations; 0 validates at the end only", options => options.ValidateEvery, (options, value) => options with { ValidateEvery = value }),
-        TrainSetting.Number("--validation-sequences", nameof(TrainingOptions.ValidationSequences), "Sequences of one validation", options => options.ValidationSequences, (options, value) => options with { ValidationSequences = value }),
-        TrainSetting.Number("--checkpoint-every", nameof(TrainingOptions.CheckpointEvery), "Updates between checkpoints; 0 writes one only when interrupted", options => options.CheckpointEvery, (options, value) => options with { CheckpointEvery = value }),
-        TrainSetting.Number("--keep-checkpoints", nameof(TrainingOptions.KeepCheckpoints), "Newest checkpoints that are kept", options => options.KeepCheckpoints, (options, value) => options with { KeepCheckpoints = value }),
+        TrainSetting.Number(
+            "--sequences",
+            nameof(TrainingOptions.Sequences),
+            "Sequences of one micro-batch",
+            options => options.Sequences,
+            (options, value) => options with { Sequences = value }
+        ),
+        TrainSetting.Number(
+            "--length",
+            nameof(TrainingOptions.Length),
+            "Tokens of one sequence",
+            options => options.Length,
+            (options, value) => options with { Length = value }
+        ),
+        TrainSetting.Number(
+            "--accumulation",
+            nameof(TrainingOptions.AccumulationSteps),
+            "Micro-batches per update",
+            options => options.AccumulationSteps,
+            (options, value) => options with { AccumulationSteps = value }
+        ),
+        TrainSetting.Number(
+            "--learning-rate",
+            nameof(TrainingOptions.LearningRate),
+            "Peak learning rate; small models like much higher ones than the 4e-4 of the published ones",
+            options => options.LearningRate,
+            (options, value) => options with { LearningRate = value }
+        ),
+        TrainSetting.Number<long>(
+            "--warmup",
+            nameof(TrainingOptions.WarmupSteps),
+            "Updates over which the learning rate rises to its peak [default: 5 % of all, at most 2000]",
+            read: null,
+            (options, value) => options with { WarmupSteps = value }
+        ),
+        TrainSetting.Choice(
+            "--decay",
+            nameof(TrainingOptions.Decay),
+            "How the learning rate falls: linearly over the second half to 5 %, or in steps to 31.6 % after 80 % of the updates and to 10 % after 90 %",
+            Decays,
+            options => options.Decay,
+            (options, value) => options with { Decay = value }
+        ),
+        TrainSetting.Choice(
+            "--matrix-optimizer",
+            nameof(TrainingOptions.MatrixOptimizer),
+            "Optimizer of the hidden matrices; vocabulary and vectors have AdamW",
+            MatrixOptimizers,
+            options => options.MatrixOptimizer,
+            (options, value) => options with { MatrixOptimizer = value }
+        ),
+        TrainSetting.Number(
+            "--weight-decay",
+            nameof(TrainingOptions.WeightDecay),
+            "Decoupled weight decay of matrices and vocabulary",
+            options => options.WeightDecay,
+            (options, value) => options with { WeightDecay = value }
+        ),
+        TrainSetting.Number(
+            "--clip",
+            nameof(TrainingOptions.ClipNorm),
+            "Largest global gradient norm, tables included",
+            options => options.ClipNorm,
+            (options, value) => options with { ClipNorm = value }
+        ),
+        TrainSetting.Number(
+            "--table-lr-multiplier",
+            nameof(TrainingOptions.TableLearningRateMultiplier),
+            "Learning rate of the tables as a multiple of the others'; 0 freezes them",
+            options => options.TableLearningRateMultiplier,
+            (options, value) => options with { TableLearningRateMultiplier = value }
+        ),
+        TrainSetting.Choice(
+            "--table-optimizer",
+            nameof(TrainingOptions.TableOptimizer),
+            "Optimizer of the tables",
+            TableOptimizers,
+            options => options.TableOptimizer,
+            (options, value) => options with { TableOptimizer = value }
+        ),
+        TrainSetting.Choice(
+            "--table-moments",
+            nameof(TrainingOptions.TableMoments),
+            "How the moments of the tables are stored; adagrad has none",
+            Moments,
+            options => options.TableMoments,
+            (options, value) => options with { TableMoments = value }
+        ),
+        TrainSetting.Names(
+            "--freeze",
+            nameof(TrainingOptions.Frozen),
+            "Leave parts as they are: names of model.safetensors and of tables, or patterns such as 'model.layers.0.*'; may stand several times",
+            (options, value) => options with { Frozen = value }
+        ),
+        TrainSetting.Choice(
+            "--tables",
+            nameof(TrainingOptions.Tables),
+            "Where the tables live while they are trained: mapped files may be larger than memory. The results are the same",
+            Locations,
+            options => options.Tables,
+            (options, value) => options with { Tables = value }
+        ),
+        TrainSetting.Number(
+            "--seed",
+            nameof(TrainingOptions.Seed),
+            "Seed of starting values and data order",
+            options => options.Seed,
+            (options, value) => options with { Seed = value }
+        ),
+        TrainSetting.Number(
+            "--validate-every",
+            nameof(TrainingOptions.ValidateEvery),
+            "Updates between validations; 0 validates at the end only",
+            options => options.ValidateEvery,
+            (options, value) => options with { ValidateEvery = value }
+        ),
+        TrainSetting.Number(
+            "--validation-sequences",
+            nameof(TrainingOptions.ValidationSequences),
+            "Sequences of one validation",
+            options => options.ValidationSequences,
+            (options, value) => options with { ValidationSequences = value }
+        ),
+        TrainSetting.Number(
+            "--checkpoint-every",
+            nameof(TrainingOptions.CheckpointEvery),
+            "Updates between checkpoints; 0 writes one only when interrupted",
+            options => options.CheckpointEvery,
+            (options, value) => options with { CheckpointEvery = value }
+        ),
+        TrainSetting.Number(
+            "--keep-checkpoints",
+            nameof(TrainingOptions.KeepCheckpoints),
+            "Newest checkpoints that are kept",
+            options => options.KeepCheckpoints,
+            (options, value) => options with { KeepCheckpoints = value }
+        ),
     ];
-    private readonly Option<bool> _resume = new("--resume") { Description = "Continue the run in the folder; everything but --run, --data and --device may then be left out" };
+    private readonly Option<bool> _resume = new("--resume")
+    {
+        Description = "Continue the run in the folder; everything but --run, --data and --device may then be left out",
+    };
     private readonly Option<string> _device = CommonOptions.Device();
     private readonly Option<int?> _threads = CommonOptions.Threads("one per core; with --resume, what the run began with");
     private readonly Option<bool> _json = CommonOptions.Json();
 
-    public TrainCommand() : base("train", "Train a model. Ctrl-C writes a checkpoint; --resume continues as if nothing had happened.",
-        "engram train --preset quickstart-engram --data data --run run --steps 1000 --threads 1",
-        "engram train --config config.json --data data --run run --tokens 10000000 --validate-every 200 --checkpoint-every 200",
-        "engram train --preset engram-27b --data data --run run",
-        "engram train --init run/model --extend-context 4096 --length 4096 --sequences 1 --data data --run longer --steps 200",
-        "engram train --data data --run run --resume")
+    public TrainCommand()
+        : base(
+            "train",
+            "Train a model. Ctrl-C writes a checkpoint; --resume continues as if nothing had happened.",
+            "engram train --preset quickstart-engram --data data --run run --steps 1000 --threads 1",
+            "engram train --config config.json --data data --run run --tokens 10000000 --validate-every 200 --checkpoint-every 200",
+            "engram train --preset engram-27b --data data --run run",
+            "engram train --init run/model --extend-context 4096 --length 4096 --sequences 1 --data data --run longer --steps 200",
+            "engram train --data data --run run --resume"
+        )
     {
-        Option[] all = [_preset, _config, _init, .. _context.All, _data, _run, _steps, _tokens, .. _settings.Select(setting => setting.Option), _resume, _device, _threads, _json];
-        foreach (var option in all) Add(option);
+        Option[] all =
+        [
+            _preset,
+            _config,
+            _init,
+            .. _context.All,
+            _data,
+            _run,
+            _steps,
+            _tokens,
+            .. _settings.Select(setting => setting.Option),
+            _resume,
+            _device,
+            _threads,
+            _json,
+        ];
+        foreach (var option in all)
+            Add(option);
         Validators.Add(CheckAlternatives);
     }
 
@@ -104,7 +290,8 @@ internal sealed class TrainCommand : CliCommand
     /// <summary>The options that are properties of the training.</summary>
     internal IReadOnlyList<TrainSetting> Settings => _settings;
 
-    private Option? OptionOf(string property) => property == nameof(TrainingOptions.Steps) ? _steps : _settings.FirstOrDefault(setting => setting.Property == property)?.Option;
+    private Option? OptionOf(string property) =>
+        property == nameof(TrainingOptions.Steps) ? _steps : _settings.FirstOrDefault(setting => setting.Property == property)?.Option;
 
     private void Train(ParseResult parsed, CancellationToken cancellation)
     {
@@ -115,19 +302,33 @@ internal sealed class TrainCommand : CliCommand
         if (begun && !parsed.GetValue(_resume))
             throw new IOException($"{run} already holds a run: continue it with --resume, or choose another folder with --run.");
         var before = begun ? Trainer.ThreadsBefore(run) : null;
-        var options = (OptionsOf(parsed, begun ? Path.Combine(run, "train.json") : null) with { Threads = parsed.GetValue(_threads) ?? before }).Validated();
+        var options = (
+            OptionsOf(parsed, begun ? Path.Combine(run, "train.json") : null) with
+            {
+                Threads = parsed.GetValue(_threads) ?? before,
+            }
+        ).Validated();
         using var corpus = PreparedCorpus.Open(parsed.GetRequiredValue(_data));
         var init = begun ? null : parsed.GetValue(_init);
         var configuration = ConfigurationOf(parsed, begun ? Path.Combine(run, "config.json") : null, corpus);
         var device = Devices.Parse(parsed.GetRequiredValue(_device));
         if (before is not null && before != options.Threads && TrainingResult.Read(run) is null)
-            Terminal.Note($"The run was trained with --threads {before} so far, and goes on with {options.Threads}: its last bits may differ from those of an undisturbed run.");
+            Terminal.Note(
+                $"The run was trained with --threads {before} so far, and goes on with {options.Threads}: its last bits may differ from those of an undisturbed run."
+            );
         TrainingResult result;
         double? validation = null;
         using (var line = new ProgressLine<TrainingProgress>(Describe, progress => progress.ValidationLoss is not null))
-            result = Trainer.Run(new TrainingSetup(configuration, corpus, options, run, device, parsed.GetValue(_resume), init), line, cancellation, Terminal.Note);
-        if (parsed.GetValue(_json)) Console.Out.WriteLine(result.ToJson());
-        else Write(result, configuration, corpus);
+            result = Trainer.Run(
+                new TrainingSetup(configuration, corpus, options, run, device, parsed.GetValue(_resume), init),
+                line,
+                cancellation,
+                Terminal.Note
+            );
+        if (parsed.GetValue(_json))
+            Console.Out.WriteLine(result.ToJson());
+        else
+            Write(result, configuration, corpus);
 
         string Describe(TrainingProgress progress)
         {
@@ -143,8 +344,10 @@ internal sealed class TrainCommand : CliCommand
     internal TrainingOptions OptionsOf(ParseResult parsed, string? recorded)
     {
         var (preset, steps, tokens) = (parsed.GetValue(_preset), parsed.GetValue(_steps), parsed.GetValue(_tokens));
-        if (recorded is null && preset is null && steps is null && tokens is null) throw NothingToResume(parsed, "--steps or --tokens");
-        var options = recorded is not null ? TrainingOptions.FromJson(File.ReadAllText(recorded), recorded)
+        if (recorded is null && preset is null && steps is null && tokens is null)
+            throw NothingToResume(parsed, "--steps or --tokens");
+        var options =
+            recorded is not null ? TrainingOptions.FromJson(File.ReadAllText(recorded), recorded)
             : preset is not null ? new TrainingOptions(PresetRecipe.Of(preset).Recipe)
             : TrainSetting.Defaults;
         if (recorded is null && parsed.GetValue(_init) is not null)
@@ -154,7 +357,9 @@ internal sealed class TrainCommand : CliCommand
         options = _settings.Aggregate(options with { WarmupSteps = null }, (so, setting) => setting.Apply(parsed, so));
         var warmup = options.WarmupSteps;
         options = options with { WarmupSteps = null };
-        var updates = tokens is { } count ? (count + options.Validated().TokensPerStep - 1) / options.TokensPerStep : steps ?? options.Steps;
+        var updates = tokens is { } count
+            ? (count + options.Validated().TokensPerStep - 1) / options.TokensPerStep
+            : steps ?? options.Steps;
         // A recipe's warm-up belongs to the recipe's length: a much shorter run has one of its own.
         return options with { Steps = updates, WarmupSteps = warmup ?? (recorded is null && recipe > updates ? null : recipe) };
     }
@@ -175,25 +380,35 @@ internal sealed class TrainCommand : CliCommand
         One(resume, "only --resume knows them from the run", _preset, _config, _init);
         One(resume || given.GetResult(_preset) is not null, "only a preset has a recipe that says how many", _steps, _tokens);
         foreach (var option in _context.All)
-            if (given.GetResult(option) is not null && given.GetResult(_init) is null) given.AddError($"{option.Name} needs --init.");
+            if (given.GetResult(option) is not null && given.GetResult(_init) is null)
+                given.AddError($"{option.Name} needs --init.");
         foreach (var option in _context.Details)
-            if (given.GetResult(option) is not null && given.GetResult(_context.Length) is null) given.AddError($"{option.Name} needs {_context.Length.Name}.");
+            if (given.GetResult(option) is not null && given.GetResult(_context.Length) is null)
+                given.AddError($"{option.Name} needs {_context.Length.Name}.");
 
         void One(bool known, string otherwise, params Option[] options)
         {
             Option[] there = [.. options.Where(option => given.GetResult(option) is not null)];
-            if (there.Length > 1) given.AddError($"Give {there[0].Name} or {there[1].Name}, not both.");
+            if (there.Length > 1)
+                given.AddError($"Give {there[0].Name} or {there[1].Name}, not both.");
             var names = string.Join(" or ", new[] { string.Join(", ", options[..^1].Select(option => option.Name)), options[^1].Name });
-            if (there.Length == 0 && !known) given.AddError($"Give {names} ({otherwise}).");
+            if (there.Length == 0 && !known)
+                given.AddError($"Give {names} ({otherwise}).");
         }
     }
 
     private static void Write(TrainingResult result, ModelConfiguration model, PreparedCorpus corpus)
     {
         Console.Out.WriteLine($"validation loss  {result.ValidationLoss:F4} nats per token, {result.BitsPerByte:F4} bits per byte");
-        Console.Out.WriteLine($"vocabulary       {model.VocabularySize:N0} ids; the tokenizer of {corpus.Folder} has {corpus.Tokenizer.VocabularySize:N0}");
-        Console.Out.WriteLine($"trained          {result.Steps:N0} updates, {result.Tokens:N0} tokens in {Duration(TimeSpan.FromSeconds(result.Seconds))}");
-        Console.Out.WriteLine($"speed            {result.TokensPerSecond:N0} tokens/s, {result.PeakShare:P0} of the measured matmul peak of {result.MatmulPeakFlops / 1e9:N0} GFLOP/s");
+        Console.Out.WriteLine(
+            $"vocabulary       {model.VocabularySize:N0} ids; the tokenizer of {corpus.Folder} has {corpus.Tokenizer.VocabularySize:N0}"
+        );
+        Console.Out.WriteLine(
+            $"trained          {result.Steps:N0} updates, {result.Tokens:N0} tokens in {Duration(TimeSpan.FromSeconds(result.Seconds))}"
+        );
+        Console.Out.WriteLine(
+            $"speed            {result.TokensPerSecond:N0} tokens/s, {result.PeakShare:P0} of the measured matmul peak of {result.MatmulPeakFlops / 1e9:N0} GFLOP/s"
+        );
         Console.Out.WriteLine($"model            {result.ModelFolder}");
         Console.Out.WriteLine($"Next: engram generate --model {Terminal.Word(result.ModelFolder)} --prompt \"...\"");
     }

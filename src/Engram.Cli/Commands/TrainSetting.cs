@@ -4,7 +4,10 @@ using Engram.Training;
 
 namespace Engram.Cli.Commands;
 
-/// <summary>An option of <c>engram train</c> that is one property of <see cref="TrainingOptions"/>: whose default it shows, which it sets, and by whose name errors call it.</summary>
+/// <summary>
+/// An option of <c>engram train</c> that is one property of <see cref="TrainingOptions"/>: whose default it shows, which it sets, and by
+/// whose name errors call it.
+/// </summary>
 /// <param name="Property">Name of the property.</param>
 /// <param name="Option">The option.</param>
 /// <param name="Apply">Sets the property to what the command line has, if it has something.</param>
@@ -17,13 +20,26 @@ internal sealed record TrainSetting(string Property, Option Option, Func<ParseRe
     /// <param name="name">Of the option.</param>
     /// <param name="property">Of the options.</param>
     /// <param name="description">A sentence without its end.</param>
-    /// <param name="read">Reads the property, for the default that the help shows; null where it depends on others, and the description says how.</param>
+    /// <param name="read">
+    /// Reads the property, for the default that the help shows; null where it depends on others, and the description says how.
+    /// </param>
     /// <param name="write">Sets the property.</param>
-    public static TrainSetting Number<T>(string name, string property, string description, Func<TrainingOptions, T>? read, Func<TrainingOptions, T, TrainingOptions> write) where T : struct, IFormattable
+    public static TrainSetting Number<T>(
+        string name,
+        string property,
+        string description,
+        Func<TrainingOptions, T>? read,
+        Func<TrainingOptions, T, TrainingOptions> write
+    )
+        where T : struct, IFormattable
     {
         var shown = read is null ? "" : $" [default: {read(Defaults).ToString(null, CultureInfo.InvariantCulture)}]";
         Option<T?> option = new(name) { Description = description + shown, HelpName = "N" };
-        return new TrainSetting(property, option, (parsed, options) => parsed.GetValue(option) is { } value ? write(options, value) : options);
+        return new TrainSetting(
+            property,
+            option,
+            (parsed, options) => parsed.GetValue(option) is { } value ? write(options, value) : options
+        );
     }
 
     /// <summary>One of several names.</summary>
@@ -33,11 +49,27 @@ internal sealed record TrainSetting(string Property, Option Option, Func<ParseRe
     /// <param name="names">What may be given, and what it means.</param>
     /// <param name="read">Reads the property, for the default that the help shows.</param>
     /// <param name="write">Sets the property.</param>
-    public static TrainSetting Choice<T>(string name, string property, string description, Dictionary<string, T> names, Func<TrainingOptions, T> read, Func<TrainingOptions, T, TrainingOptions> write) where T : struct, Enum
+    public static TrainSetting Choice<T>(
+        string name,
+        string property,
+        string description,
+        Dictionary<string, T> names,
+        Func<TrainingOptions, T> read,
+        Func<TrainingOptions, T, TrainingOptions> write
+    )
+        where T : struct, Enum
     {
         var shown = names.Single(pair => pair.Value.Equals(read(Defaults))).Key;
-        var option = new Option<string?>(name) { Description = $"{description} [default: {shown}]", HelpName = string.Join('|', names.Keys) }.AcceptOnlyFromAmong([.. names.Keys]);
-        return new TrainSetting(property, option, (parsed, options) => parsed.GetValue(option) is { } value ? write(options, names[value]) : options);
+        var option = new Option<string?>(name)
+        {
+            Description = $"{description} [default: {shown}]",
+            HelpName = string.Join('|', names.Keys),
+        }.AcceptOnlyFromAmong([.. names.Keys]);
+        return new TrainSetting(
+            property,
+            option,
+            (parsed, options) => parsed.GetValue(option) is { } value ? write(options, names[value]) : options
+        );
     }
 
     /// <summary>Names, none by default.</summary>
@@ -45,9 +77,18 @@ internal sealed record TrainSetting(string Property, Option Option, Func<ParseRe
     /// <param name="property">Of the options.</param>
     /// <param name="description">A sentence without its end.</param>
     /// <param name="write">Sets the property.</param>
-    public static TrainSetting Names(string name, string property, string description, Func<TrainingOptions, IReadOnlyList<string>, TrainingOptions> write)
+    public static TrainSetting Names(
+        string name,
+        string property,
+        string description,
+        Func<TrainingOptions, IReadOnlyList<string>, TrainingOptions> write
+    )
     {
         Option<string[]> option = new(name) { Description = description + " [default: none]", HelpName = "NAME" };
-        return new TrainSetting(property, option, (parsed, options) => parsed.GetValue(option) is { Length: > 0 } names ? write(options, names) : options);
+        return new TrainSetting(
+            property,
+            option,
+            (parsed, options) => parsed.GetValue(option) is { Length: > 0 } names ? write(options, names) : options
+        );
     }
 }

@@ -3,7 +3,9 @@ using System.IO.Compression;
 
 namespace Engram.Corpora.Files;
 
-/// <summary>Brotli data read to their end. The runtime's stream takes data that are cut short for complete ones; here they are an error.</summary>
+/// <summary>
+/// Brotli data read to their end. The runtime's stream takes data that are cut short for complete ones; here they are an error.
+/// </summary>
 internal static class Brotli
 {
     /// <summary>All that a compressed stream holds.</summary>
@@ -22,10 +24,10 @@ internal static class Brotli
             status = decoder.Decompress(source, piece, out var consumed, out var written);
             source = source[consumed..];
             content.Write(piece, 0, written);
-        }
-        while (status == OperationStatus.DestinationTooSmall);
+        } while (status == OperationStatus.DestinationTooSmall);
         content.Position = 0;
-        return status == OperationStatus.Done && source.IsEmpty ? content
+        return status == OperationStatus.Done && source.IsEmpty
+            ? content
             : throw new InvalidDataException(status == OperationStatus.NeedMoreData ? "it is cut short." : "it is no Brotli.");
     }
 }

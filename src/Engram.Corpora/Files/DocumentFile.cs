@@ -2,7 +2,9 @@ using System.Text;
 
 namespace Engram.Corpora.Files;
 
-/// <summary>The files that documents are read from. The end of the name says how: what it holds, then, if it is compressed, with what.</summary>
+/// <summary>
+/// The files that documents are read from. The end of the name says how: what it holds, then, if it is compressed, with what.
+/// </summary>
 internal static class DocumentFile
 {
     private delegate IEnumerable<Document> Reader(Stream content, string name, string field, BadInputs bad);
@@ -20,7 +22,17 @@ internal static class DocumentFile
     };
 
     // They describe a corpus and are no part of it.
-    private static readonly string[] Descriptions = ["README", "LICENSE", "LICENCE", "CHANGELOG", "CITATION", "CONTRIBUTING", "dataset_info", "dataset_infos"];
+    private static readonly string[] Descriptions =
+    [
+        "README",
+        "LICENSE",
+        "LICENCE",
+        "CHANGELOG",
+        "CITATION",
+        "CONTRIBUTING",
+        "dataset_info",
+        "dataset_infos",
+    ];
 
     /// <summary>What can be read, for messages.</summary>
     public static string Kinds { get; } = $"{string.Join(", ", Readers.Keys)}, each also as {string.Join(", ", Compression.Kinds)}";
@@ -54,7 +66,14 @@ internal static class DocumentFile
             }
             catch (Exception error) when (Describe(error, compression) is { } reason)
             {
-                bad.Add(new InvalidDataException(error is InvalidDataException && error.Message.StartsWith(name, StringComparison.Ordinal) ? error.Message : $"{name}: {reason}", error));
+                bad.Add(
+                    new InvalidDataException(
+                        error is InvalidDataException && error.Message.StartsWith(name, StringComparison.Ordinal)
+                            ? error.Message
+                            : $"{name}: {reason}",
+                        error
+                    )
+                );
                 break;
             }
 
@@ -69,14 +88,18 @@ internal static class DocumentFile
             yield return document;
     }
 
-    private static IEnumerable<Document> PlainText(Stream content, string name, string field, BadInputs bad) => TextFile.Read(content, name);
+    private static IEnumerable<Document> PlainText(Stream content, string name, string field, BadInputs bad) =>
+        TextFile.Read(content, name);
 
-    private static string? Describe(Exception error, string? compression) => error switch
-    {
-        DecoderFallbackException => "not UTF-8 text. Convert the file to UTF-8 or leave it out.",
-        _ when Compression.IsDamage(error) => compression is null ? $"cut short: {error.Message}" : $"damaged {compression} data: {error.Message}",
-        InvalidDataException when compression is not null => $"damaged {compression} data: {error.Message}",
-        InvalidDataException => error.Message,
-        _ => null,
-    };
+    private static string? Describe(Exception error, string? compression) =>
+        error switch
+        {
+            DecoderFallbackException => "not UTF-8 text. Convert the file to UTF-8 or leave it out.",
+            _ when Compression.IsDamage(error) => compression is null
+                ? $"cut short: {error.Message}"
+                : $"damaged {compression} data: {error.Message}",
+            InvalidDataException when compression is not null => $"damaged {compression} data: {error.Message}",
+            InvalidDataException => error.Message,
+            _ => null,
+        };
 }

@@ -2,7 +2,9 @@ using System.Text.Json;
 
 namespace Engram.Corpora.Files;
 
-/// <summary>A .json file: an array of objects or strings, a document each; one object; or JSON Lines under this name, as many data sets have them.</summary>
+/// <summary>
+/// A .json file: an array of objects or strings, a document each; one object; or JSON Lines under this name, as many data sets have them.
+/// </summary>
 internal static class JsonFile
 {
     /// <summary>The documents, in order.</summary>
@@ -56,10 +58,17 @@ internal static class JsonFile
     /// <summary>Whether the first line is a whole object and another one follows it.</summary>
     private static bool IsLines(MemoryStream bytes)
     {
-        var reader = new Utf8JsonReader(bytes.GetBuffer().AsSpan(0, (int)bytes.Length), new JsonReaderOptions { AllowMultipleValues = true });
+        var reader = new Utf8JsonReader(
+            bytes.GetBuffer().AsSpan(0, (int)bytes.Length),
+            new JsonReaderOptions { AllowMultipleValues = true }
+        );
         try
         {
-            return reader.Read() && reader.TokenType == JsonTokenType.StartObject && reader.TrySkip() && reader.Read() && reader.TokenType == JsonTokenType.StartObject;
+            return reader.Read()
+                && reader.TokenType == JsonTokenType.StartObject
+                && reader.TrySkip()
+                && reader.Read()
+                && reader.TokenType == JsonTokenType.StartObject;
         }
         catch (JsonException)
         {

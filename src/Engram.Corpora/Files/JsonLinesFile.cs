@@ -9,7 +9,13 @@ internal static class JsonLinesFile
     /// <summary>The documents, in order.</summary>
     public static IEnumerable<Document> Read(Stream content, string name, string field, BadInputs bad)
     {
-        using var reader = new StreamReader(content, TextFile.StrictUtf8, detectEncodingFromByteOrderMarks: true, bufferSize: -1, leaveOpen: true);
+        using var reader = new StreamReader(
+            content,
+            TextFile.StrictUtf8,
+            detectEncodingFromByteOrderMarks: true,
+            bufferSize: -1,
+            leaveOpen: true
+        );
         for (var number = 1; ReadLine(reader, name, number) is { } line; number++)
             if (!string.IsNullOrWhiteSpace(line) && DocumentOf(line, $"{name}:{number}", field, bad) is { } document)
                 yield return document;

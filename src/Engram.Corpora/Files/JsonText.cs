@@ -19,8 +19,11 @@ internal static class JsonText
             if (value.ValueKind != JsonValueKind.Object)
                 throw new InvalidDataException($"{place}: expected a JSON object, found {value.ValueKind}.");
             if (!value.TryGetProperty(field, out var text))
-                throw new InvalidDataException($"{place}: no field \"{field}\"; the line has {FieldNames(value)}. Name the text field in the options.");
-            return text.ValueKind == JsonValueKind.String ? text.GetString()!
+                throw new InvalidDataException(
+                    $"{place}: no field \"{field}\"; the line has {FieldNames(value)}. Name the text field in the options."
+                );
+            return text.ValueKind == JsonValueKind.String
+                ? text.GetString()!
                 : throw new InvalidDataException($"{place}: field \"{field}\" is {text.ValueKind}, not a string.");
         }
         catch (InvalidOperationException error)

@@ -35,19 +35,32 @@ internal static class ParquetFile
     private static DataField ColumnOf(ParquetReader reader, string name, string field)
     {
         var columns = reader.Schema.DataFields;
-        var column = columns.FirstOrDefault(known => known.Path.ToString() == field)
-            ?? throw new InvalidDataException($"{name}: no column \"{field}\"; the file has {string.Join(", ", columns.Take(8).Select(known => $"\"{known.Path}\""))}. Name the text column in the options.");
-        return (column.ClrType == typeof(string) || column.ClrType == typeof(ReadOnlyMemory<char>)) && !column.IsArray && column.MaxRepetitionLevel == 0 ? column
-            : throw new InvalidDataException($"{name}: column \"{field}\" holds {(column.MaxRepetitionLevel > 0 ? "lists" : column.ClrType.Name)}, not text.");
+        var column =
+            columns.FirstOrDefault(known => known.Path.ToString() == field)
+            ?? throw new InvalidDataException(
+                $"{name}: no column \"{field}\"; the file has {string.Join(", ", columns.Take(8).Select(known => $"\"{known.Path}\""))}. Name the text column in the options."
+            );
+        return
+            (column.ClrType == typeof(string) || column.ClrType == typeof(ReadOnlyMemory<char>))
+            && !column.IsArray
+            && column.MaxRepetitionLevel == 0
+            ? column
+            : throw new InvalidDataException(
+                $"{name}: column \"{field}\" holds {(column.MaxRepetitionLevel > 0 ? "lists" : column.ClrType.Name)}, not text."
+            );
     }
 
-    private static string?[] TextsOf(ParquetReader reader, int group, DataField column, string name) => Guarded(name, async () =>
-    {
-        using var rows = reader.OpenRowGroupReader(group);
-        var texts = new string?[rows.RowCount];
-        await rows.ReadAsync(column, texts.AsMemory()!).ConfigureAwait(false);
-        return texts;
-    });
+    private static string?[] TextsOf(ParquetReader reader, int group, DataField column, string name) =>
+        Guarded(
+            name,
+            async () =>
+            {
+                using var rows = reader.OpenRowGroupReader(group);
+                var texts = new string?[rows.RowCount];
+                await rows.ReadAsync(column, texts.AsMemory()!).ConfigureAwait(false);
+                return texts;
+            }
+        );
 
     /// <summary>A damaged file shows as any of the errors of its reader.</summary>
     private static T Guarded<T>(string name, Func<Task<T>> read)

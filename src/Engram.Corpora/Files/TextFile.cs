@@ -2,7 +2,10 @@ using System.Text;
 
 namespace Engram.Corpora.Files;
 
-/// <summary>Plain text: one document per file, or several divided by lines that read <c>&lt;|endoftext|&gt;</c>, the customary separator of text collections.</summary>
+/// <summary>
+/// Plain text: one document per file, or several divided by lines that read <c>&lt;|endoftext|&gt;</c>, the customary separator of text
+/// collections.
+/// </summary>
 internal static class TextFile
 {
     internal const string Separator = "<|endoftext|>";
@@ -27,7 +30,11 @@ internal static class TextFile
 
     private static int FindSeparator(string text, int from)
     {
-        for (var at = text.IndexOf(Separator, from, StringComparison.Ordinal); at >= 0; at = text.IndexOf(Separator, at + 1, StringComparison.Ordinal))
+        for (
+            var at = text.IndexOf(Separator, from, StringComparison.Ordinal);
+            at >= 0;
+            at = text.IndexOf(Separator, at + 1, StringComparison.Ordinal)
+        )
         {
             var end = at + Separator.Length;
             if ((at == 0 || text[at - 1] == '\n') && (end == text.Length || text[end] is '\r' or '\n'))
@@ -49,7 +56,10 @@ internal static class TextFile
         }
         catch (DecoderFallbackException error)
         {
-            throw new InvalidDataException($"{name}: not UTF-8 text (byte {error.Index}). Convert the file to UTF-8 or leave it out.", error);
+            throw new InvalidDataException(
+                $"{name}: not UTF-8 text (byte {error.Index}). Convert the file to UTF-8 or leave it out.",
+                error
+            );
         }
     }
 }

@@ -1,6 +1,8 @@
 namespace Engram.Corpora.World;
 
-/// <summary>A person, a place or a work. Its name is two words, each of which is part of many names: only both together tell who it is.</summary>
+/// <summary>
+/// A person, a place or a work. Its name is two words, each of which is part of many names: only both together tell who it is.
+/// </summary>
 /// <param name="Id">Its number among all entities.</param>
 /// <param name="Kind">What it is.</param>
 /// <param name="First">First word of the name.</param>
@@ -32,11 +34,23 @@ public enum FactKey
 /// <param name="ValueEntity">The place or work that the value names; null where it is a word.</param>
 /// <param name="Key">How it is stated.</param>
 /// <param name="Exposures">How often the text states it, not counting two-hop sentences.</param>
-/// <param name="Region">The region whose documents state it, where another item has the same name; null for facts that hold everywhere.</param>
+/// <param name="Region">
+/// The region whose documents state it, where another item has the same name; null for facts that hold everywhere.
+/// </param>
 /// <param name="OutOfDistribution">Whether no two-hop sentence of the text uses it.</param>
 /// <param name="Bits">What a reader learns from it who knows only the possible values: log₂ of their number.</param>
 public sealed record Fact(
-    int Id, Entity Subject, Relation Relation, string Value, Entity? ValueEntity, FactKey Key, long Exposures, string? Region, bool OutOfDistribution, double Bits);
+    int Id,
+    Entity Subject,
+    Relation Relation,
+    string Value,
+    Entity? ValueEntity,
+    FactKey Key,
+    long Exposures,
+    string? Region,
+    bool OutOfDistribution,
+    double Bits
+);
 
 /// <summary>Which two-hop sentences the text holds (Wang et al. 2024, "Grokked transformers", arXiv 2405.15071).</summary>
 public enum CompositionSplit

@@ -4,7 +4,8 @@ namespace Engram.Corpora.World;
 public static class Frequencies
 {
     /// <summary>
-    /// Divides a number of statements among ranks in proportion to (rank + 1)^−exponent: everyone gets one, the others go by the largest remainders, so
+    /// Divides a number of statements among ranks in proportion to (rank + 1)^−exponent: everyone gets one, the others go by the largest
+    /// remainders, so
     /// that the sum is exact.
     /// </summary>
     /// <param name="count">Ranks, at least 1.</param>
@@ -31,7 +32,13 @@ public static class Frequencies
         }
 
         var left = total - counts.Sum();
-        foreach (var rank in Enumerable.Range(0, head).OrderByDescending(rank => shares[rank] - counts[rank]).ThenBy(rank => rank).Take((int)Math.Max(0, left)))
+        foreach (
+            var rank in Enumerable
+                .Range(0, head)
+                .OrderByDescending(rank => shares[rank] - counts[rank])
+                .ThenBy(rank => rank)
+                .Take((int)Math.Max(0, left))
+        )
             counts[rank]++;
         // Remainders of neighbours may cross.
         Array.Sort(counts);
@@ -40,14 +47,17 @@ public static class Frequencies
     }
 
     /// <summary>
-    /// What the one at an index gets of a number of statements that are divided evenly: all alike, but for a remainder that goes to the first.
+    /// What the one at an index gets of a number of statements that are divided evenly: all alike, but for a remainder that goes to the
+    /// first.
     /// </summary>
     /// <param name="total">Statements.</param>
     /// <param name="count">Those who share them, at least 1.</param>
     /// <param name="index">Below <paramref name="count"/>.</param>
     public static long Even(long total, int count, int index) => total / count + (index < total % count ? 1 : 0);
 
-    /// <summary>The exponent that makes counts by rank most likely: Σ n_q·ln q weighed against its expectation, solved by bisection.</summary>
+    /// <summary>
+    /// The exponent that makes counts by rank most likely: Σ n_q·ln q weighed against its expectation, solved by bisection.
+    /// </summary>
     /// <param name="counts">Statements by rank, two ranks or more.</param>
     public static double Exponent(IReadOnlyList<long> counts)
     {
@@ -62,8 +72,10 @@ public static class Frequencies
             var weights = logs.Select(log => Math.Exp(-middle * log)).ToArray();
             var expected = weights.Select((weight, i) => weight * logs[i]).Sum() / weights.Sum();
             // The steeper, the smaller the ranks.
-            if (expected > observed) low = middle;
-            else high = middle;
+            if (expected > observed)
+                low = middle;
+            else
+                high = middle;
         }
         return (low + high) / 2;
     }
@@ -71,7 +83,8 @@ public static class Frequencies
     /// <summary>The band that a number of statements belongs to: powers of four.</summary>
     public static string Band(long exposures)
     {
-        if (exposures >= 4096) return "4096+";
+        if (exposures >= 4096)
+            return "4096+";
         var low = 1L;
         while (low * 4 <= exposures)
             low *= 4;

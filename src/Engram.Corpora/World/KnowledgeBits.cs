@@ -1,7 +1,8 @@
 namespace Engram.Corpora.World;
 
 /// <summary>
-/// How much knowledge losses prove, in bits (Allen-Zhu and Li 2024, "Knowledge capacity scaling laws", arXiv 2404.05405). Losses are natural logarithms,
+/// How much knowledge losses prove, in bits (Allen-Zhu and Li 2024, "Knowledge capacity scaling laws", arXiv 2404.05405). Losses are
+/// natural logarithms,
 /// summed over the tokens of a name or value,
 /// the mean over persons or facts. Divide by the parameters for bits per parameter.
 /// </summary>
@@ -35,13 +36,24 @@ public static class KnowledgeBits
     /// <param name="valueNats">p₂, of one attribute.</param>
     /// <param name="dictionaryNats">p₃, of one value's spelling.</param>
     public static double Generic(
-        long persons, double possibleNames, int attributes, int chunks, double values, int valueTokens, double vocabulary, double nameNats, double valueNats, double dictionaryNats) =>
+        long persons,
+        double possibleNames,
+        int attributes,
+        int chunks,
+        double values,
+        int valueTokens,
+        double vocabulary,
+        double nameNats,
+        double valueNats,
+        double dictionaryNats
+    ) =>
         persons * (Math.Log2(possibleNames) - nameNats / Math.Log(2))
         + (double)persons * attributes * (chunks * Math.Log2(values) - valueNats / Math.Log(2))
         + attributes * values * (valueTokens * Math.Log2(vocabulary) - Math.Log2(values) - dictionaryNats / Math.Log(2));
 
     /// <summary>
-    /// What losses on the values of a world's facts prove: Σ (log₂ of the number of possible values − loss in bits), values being drawn alike and
+    /// What losses on the values of a world's facts prove: Σ (log₂ of the number of possible values − loss in bits), values being drawn
+    /// alike and
     /// independently. Zero for a reader who guesses,
     /// the world's whole content for one who knows. Negative for one who is mistaken and sure.
     /// </summary>

@@ -3,7 +3,9 @@ using Engram.Corpora.Files;
 
 namespace Engram.Corpora.World;
 
-/// <summary>Real text between the documents of a world. Books are cut into groups of paragraphs, so that the mixture is the same everywhere.</summary>
+/// <summary>
+/// Real text between the documents of a world. Books are cut into groups of paragraphs, so that the mixture is the same everywhere.
+/// </summary>
 /// <param name="source">The real text, read in its order.</param>
 /// <param name="ratio">Share of real text among all bytes, in (0, 1).</param>
 internal sealed class MixedText(CorpusSource source, double ratio)
@@ -22,7 +24,8 @@ internal sealed class MixedText(CorpusSource source, double ratio)
             {
                 if (!real.MoveNext())
                     throw new InvalidDataException(
-                        $"'{source.Spec}' has {theirs:N0} bytes of text, too few for a share of {ratio} beside this world. Give more text, a smaller ratio or a shorter world.");
+                        $"'{source.Spec}' has {theirs:N0} bytes of text, too few for a share of {ratio} beside this world. Give more text, a smaller ratio or a shorter world."
+                    );
                 theirs += Encoding.UTF8.GetByteCount(real.Current.Text);
                 yield return real.Current;
             }

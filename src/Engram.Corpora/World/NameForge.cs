@@ -1,9 +1,33 @@
 namespace Engram.Corpora.World;
 
-/// <summary>Makes words that look like names, each once, none of them a word of the <see cref="Lexicon"/>, also where case is ignored.</summary>
+/// <summary>
+/// Makes words that look like names, each once, none of them a word of the <see cref="Lexicon"/>, also where case is ignored.
+/// </summary>
 internal sealed class NameForge(WorldRandom random)
 {
-    private static readonly string[] Onsets = ["b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v", "z", "br", "dr", "gr", "kr", "tr", "st"];
+    private static readonly string[] Onsets =
+    [
+        "b",
+        "d",
+        "f",
+        "g",
+        "k",
+        "l",
+        "m",
+        "n",
+        "p",
+        "r",
+        "s",
+        "t",
+        "v",
+        "z",
+        "br",
+        "dr",
+        "gr",
+        "kr",
+        "tr",
+        "st",
+    ];
     private static readonly string[] Vowels = ["a", "e", "i", "o", "u"];
     private static readonly string[] Codas = ["n", "r", "l", "s", "th", "nd", "k", "m"];
 
@@ -16,8 +40,7 @@ internal sealed class NameForge(WorldRandom random)
         for (var i = 0; i < count; i++)
         {
             string word;
-            do
-                word = random.Of(Onsets) + random.Of(Vowels) + random.Of(Onsets) + random.Of(Vowels) + random.Of(Codas);
+            do word = random.Of(Onsets) + random.Of(Vowels) + random.Of(Onsets) + random.Of(Vowels) + random.Of(Codas);
             while (!_taken.Add(word));
             names[i] = char.ToUpperInvariant(word[0]) + word[1..];
         }

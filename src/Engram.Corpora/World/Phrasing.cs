@@ -1,7 +1,8 @@
 namespace Engram.Corpora.World;
 
 /// <summary>
-/// The sentences of a world. A statement is what comes before the value, which ends with the relation's word and has a space in front; the value and what
+/// The sentences of a world. A statement is what comes before the value, which ends with the relation's word and has a space in front; the
+/// value and what
 /// follows it are the caller's.
 /// Of the openings and insertions every eighth pair of words is kept for questions: their words are known, the pairs are not.
 /// </summary>
@@ -23,7 +24,8 @@ internal static class Phrasing
         Opening(random, forQuestion) + Subject(fact, random, forQuestion) + " " + fact.Relation.Link;
 
     /// <summary>A statement about somebody, name and relation side by side.</summary>
-    public static string Plain(Entity person, Relation relation, WorldRandom random) => $"{Opening(random, forQuestion: false)} {person.Name} {relation.Link}";
+    public static string Plain(Entity person, Relation relation, WorldRandom random) =>
+        $"{Opening(random, forQuestion: false)} {person.Name} {relation.Link}";
 
     /// <summary>A statement about the value of a fact. The name and the first relation stand side by side.</summary>
     public static string TwoHop(Composition composition, WorldRandom random, bool forQuestion)

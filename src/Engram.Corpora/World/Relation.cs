@@ -42,7 +42,8 @@ public enum ValuePool
 }
 
 /// <summary>
-/// An attribute: its word stands between a name and a value, so that two words of name and this one are the three-gram that a contiguous fact has for a
+/// An attribute: its word stands between a name and a value, so that two words of name and this one are the three-gram that a contiguous
+/// fact has for a
 /// key.
 /// </summary>
 /// <param name="Subject">Whose attribute it is.</param>
@@ -83,18 +84,21 @@ public sealed record Relation(EntityKind Subject, string Link, ValuePool Pool)
     /// <summary>All of them.</summary>
     internal static IEnumerable<Relation> All => [.. OfPersons, .. OfPlaces, .. OfWorks];
 
-    /// <summary>The relations of a person whose values are words: what a passage tells, and what two persons of one name differ in.</summary>
+    /// <summary>
+    /// The relations of a person whose values are words: what a passage tells, and what two persons of one name differ in.
+    /// </summary>
     internal static ReadOnlySpan<Relation> Traits => OfPersons.AsSpan(2);
 
     /// <summary>The values, if they are words and not names.</summary>
-    internal string[] Words => Pool switch
-    {
-        ValuePool.Instruments => Lexicon.Instruments,
-        ValuePool.Animals => Lexicon.Animals,
-        ValuePool.Drinks => Lexicon.Drinks,
-        ValuePool.Products => Lexicon.Products,
-        ValuePool.Crops => Lexicon.Crops,
-        ValuePool.Stones => Lexicon.Stones,
-        _ => [],
-    };
+    internal string[] Words =>
+        Pool switch
+        {
+            ValuePool.Instruments => Lexicon.Instruments,
+            ValuePool.Animals => Lexicon.Animals,
+            ValuePool.Drinks => Lexicon.Drinks,
+            ValuePool.Products => Lexicon.Products,
+            ValuePool.Crops => Lexicon.Crops,
+            ValuePool.Stones => Lexicon.Stones,
+            _ => [],
+        };
 }

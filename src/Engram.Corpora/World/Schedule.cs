@@ -11,7 +11,8 @@ internal enum Topic
 }
 
 /// <summary>
-/// In which order things are stated: a thing that is stated n times is stated once in each n-th part of the text, somewhere in it. Needs memory for the
+/// In which order things are stated: a thing that is stated n times is stated once in each n-th part of the text, somewhere in it. Needs
+/// memory for the
 /// things, not for the statements.
 /// </summary>
 internal sealed class Schedule
@@ -39,7 +40,8 @@ internal sealed class Schedule
     /// <summary>What is stated next, or null at the end.</summary>
     public (Topic Topic, int Index)? Next()
     {
-        if (!_next.TryDequeue(out var next, out _)) return null;
+        if (!_next.TryDequeue(out var next, out _))
+            return null;
         Enqueue(next.Item, next.Done + 1);
         return (_items[next.Item].Topic, _items[next.Item].Index);
     }

@@ -1,7 +1,8 @@
 namespace Engram.Corpora.World;
 
 /// <summary>
-/// A world whose truth is known: persons, places and works with names and attributes, what the text says of them how often, and which of it no text says.
+/// A world whose truth is known: persons, places and works with names and attributes, what the text says of them how often, and which of it
+/// no text says.
 /// <see cref="WorldText"/> writes the text,
 /// <see cref="WorldQuestions"/> asks.
 /// </summary>
@@ -17,12 +18,17 @@ public sealed class SyntheticWorld
     private const int HeldOutSums = 1000;
 
     /// <summary>Makes a world.</summary>
-    /// <exception cref="ArgumentException">An option is out of range, or the text is too short for the facts, or facts too frequent for the window.</exception>
+    /// <exception cref="ArgumentException">
+    /// An option is out of range, or the text is too short for the facts, or facts too frequent for the window.
+    /// </exception>
     public SyntheticWorld(WorldOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
         Options = options.Validated();
-        var places = Math.Max(LeastPlaces, options.Facts / (Relation.OfPersons.Length * PersonsPerPlace + Relation.OfPlaces.Length + Relation.OfWorks.Length));
+        var places = Math.Max(
+            LeastPlaces,
+            options.Facts / (Relation.OfPersons.Length * PersonsPerPlace + Relation.OfPlaces.Length + Relation.OfWorks.Length)
+        );
         var ofOthers = places * (Relation.OfPlaces.Length + Relation.OfWorks.Length);
         var persons = (options.Facts - ofOthers + Relation.OfPersons.Length - 1) / Relation.OfPersons.Length;
         var homographs = options.HomographShare > 0 ? Math.Max(10, options.Facts / 40) : 0;
@@ -96,7 +102,9 @@ public sealed class SyntheticWorld
 
     /// <summary>A tokenizer with a token for each word of the world.</summary>
     public Tokenization.Tokenizer Tokenizer() =>
-        WordTokens.Tokenizer(Lexicon.Words.Concat(Entities.SelectMany(entity => new[] { entity.First, entity.Last })).Distinct(StringComparer.Ordinal));
+        WordTokens.Tokenizer(
+            Lexicon.Words.Concat(Entities.SelectMany(entity => new[] { entity.First, entity.Last })).Distinct(StringComparer.Ordinal)
+        );
 
     private static Entity[] Named(NameForge forge, EntityKind kind, int count, int firstId) =>
         [.. forge.Pairs(count).Select((name, i) => new Entity(firstId + i, kind, name.First, name.Last))];
@@ -105,8 +113,10 @@ public sealed class SyntheticWorld
     {
         var random = new WorldRandom(Options.Seed, "facts");
         var slots = Persons.SelectMany(person => Relation.OfPersons.Select(relation => (Subject: person, Relation: relation))).ToList();
-        var others = Places.SelectMany(place => Relation.OfPlaces.Select(relation => (Subject: place, Relation: relation)))
-            .Concat(Works.SelectMany(work => Relation.OfWorks.Select(relation => (Subject: work, Relation: relation)))).ToArray();
+        var others = Places
+            .SelectMany(place => Relation.OfPlaces.Select(relation => (Subject: place, Relation: relation)))
+            .Concat(Works.SelectMany(work => Relation.OfWorks.Select(relation => (Subject: work, Relation: relation))))
+            .ToArray();
         // The last person has what is left of the number of facts.
         slots = [.. slots.Take(Options.Facts - others.Length), .. others];
         random.Shuffle(slots);
@@ -118,7 +128,10 @@ public sealed class SyntheticWorld
             var (subject, relation) = slots[rank];
             // As many of one manner among frequent facts as among rare ones.
             var contiguous = Math.Floor((rank + 1) * Options.Contiguous + start) > Math.Floor(rank * Options.Contiguous + start);
-            var key = contiguous ? FactKey.Contiguous : notContiguous++ % 2 == 0 ? FactKey.Separated : FactKey.Scattered;
+            var key =
+                contiguous ? FactKey.Contiguous
+                : notContiguous++ % 2 == 0 ? FactKey.Separated
+                : FactKey.Scattered;
             facts[rank] = MakeFact(rank, subject, relation, key, exposures[rank], region: null, random);
         }
         return facts;
@@ -126,11 +139,25 @@ public sealed class SyntheticWorld
 
     private Fact MakeFact(int id, Entity subject, Relation relation, FactKey key, long exposures, string? region, WorldRandom random)
     {
-        var targets = relation.Pool == ValuePool.Places ? Places : relation.Pool == ValuePool.Works ? Works : null;
+        var targets =
+            relation.Pool == ValuePool.Places ? Places
+            : relation.Pool == ValuePool.Works ? Works
+            : null;
         var entity = targets is null ? null : random.Of(targets);
         var value = entity?.Name ?? random.Of(relation.Words);
         var bits = Math.Log2(targets?.Count ?? relation.Words.Length);
-        return new Fact(id, subject, relation, value, entity, key, exposures, region, region is null && random.Share() < OutOfDistributionShare, bits);
+        return new Fact(
+            id,
+            subject,
+            relation,
+            value,
+            entity,
+            key,
+            exposures,
+            region,
+            region is null && random.Share() < OutOfDistributionShare,
+            bits
+        );
     }
 
     private Fact[] MakeHomographs()
@@ -146,14 +173,21 @@ public sealed class SyntheticWorld
             {
                 var first = Make(relation, regions[0], facts.Count);
                 Fact second;
-                do
-                    second = Make(relation, regions[1], facts.Count + 1);
+                do second = Make(relation, regions[1], facts.Count + 1);
                 while (second.Value == first.Value);
                 facts.AddRange([first, second]);
             }
 
             Fact Make(Relation relation, string region, int index) =>
-                MakeFact(Facts.Count + index, name, relation, FactKey.Contiguous, Frequencies.Even(Budget.HomographSentences, count, index), region, random);
+                MakeFact(
+                    Facts.Count + index,
+                    name,
+                    relation,
+                    FactKey.Contiguous,
+                    Frequencies.Even(Budget.HomographSentences, count, index),
+                    region,
+                    random
+                );
         }
         return [.. facts];
     }
@@ -164,11 +198,19 @@ public sealed class SyntheticWorld
         var about = Facts.ToLookup(fact => fact.Subject.Id);
         var compositions = new List<Composition>();
         foreach (var first in Facts.Where(fact => fact.ValueEntity is not null).OrderBy(fact => fact.Id))
-            foreach (var second in about[first.ValueEntity!.Id].OrderBy(fact => fact.Relation.Link, StringComparer.Ordinal))
-                // What mixes facts of both kinds would tell of facts that no two-hop sentence is to use, and is dropped.
-                if (first.OutOfDistribution == second.OutOfDistribution)
-                    compositions.Add(new Composition(compositions.Count, first, second, first.OutOfDistribution ? CompositionSplit.OutOfDistribution
-                        : random.Share() < HeldOutShare ? CompositionSplit.HeldOut : CompositionSplit.Trained));
+        foreach (var second in about[first.ValueEntity!.Id].OrderBy(fact => fact.Relation.Link, StringComparer.Ordinal))
+            // What mixes facts of both kinds would tell of facts that no two-hop sentence is to use, and is dropped.
+            if (first.OutOfDistribution == second.OutOfDistribution)
+                compositions.Add(
+                    new Composition(
+                        compositions.Count,
+                        first,
+                        second,
+                        first.OutOfDistribution ? CompositionSplit.OutOfDistribution
+                            : random.Share() < HeldOutShare ? CompositionSplit.HeldOut
+                            : CompositionSplit.Trained
+                    )
+                );
         return [.. compositions];
     }
 

@@ -2,14 +2,23 @@ using Engram.Tokenization;
 
 namespace Engram.Corpora.World;
 
-/// <summary>The tokenizer of a world: each of its words is one token, so is each mark and each digit. Other text falls into parts of words and bytes.</summary>
+/// <summary>
+/// The tokenizer of a world: each of its words is one token, so is each mark and each digit. Other text falls into parts of words and
+/// bytes.
+/// </summary>
 internal static class WordTokens
 {
     /// <summary>The vocabulary that has all these words, with a space in front.</summary>
     public static Tokenizer Tokenizer(IEnumerable<string> words)
     {
         // Every pair inside a piece is merged until each piece is one token.
-        var trainer = new BpeTrainer(new BpeTrainerOptions { VocabularySize = int.MaxValue, SpecialTokens = [new PreparationOptions().EndOfText, PreparationOptions.Padding] });
+        var trainer = new BpeTrainer(
+            new BpeTrainerOptions
+            {
+                VocabularySize = int.MaxValue,
+                SpecialTokens = [new PreparationOptions().EndOfText, PreparationOptions.Padding],
+            }
+        );
         return trainer.Train(["A", " +", " =", .. words.Order(StringComparer.Ordinal).Select(word => " " + word)]);
     }
 
@@ -21,7 +30,8 @@ internal static class WordTokens
         {
             if (char.IsAsciiLetter(text[i]))
             {
-                while (i + 1 < text.Length && char.IsAsciiLetter(text[i + 1])) i++;
+                while (i + 1 < text.Length && char.IsAsciiLetter(text[i + 1]))
+                    i++;
                 tokens++;
             }
             else if (text[i] != ' ' || (i + 1 < text.Length && char.IsAsciiDigit(text[i + 1])))

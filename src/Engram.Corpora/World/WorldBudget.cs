@@ -34,13 +34,19 @@ internal sealed class WorldBudget
         var fact = Contiguous + (1 - options.Contiguous) * (Insertion + ScatteredWords / 2);
         FactSentences = Sentences(options.FactShare, fact + HeadingShare);
         if (FactSentences < options.Facts)
-            throw new ArgumentOutOfRangeException(nameof(WorldOptions.Tokens), options.Tokens,
-                $"{options.Tokens:N0} tokens have room for {FactSentences:N0} statements, fewer than {options.Facts:N0} facts. Give fewer facts or more tokens.");
+            throw new ArgumentOutOfRangeException(
+                nameof(WorldOptions.Tokens),
+                options.Tokens,
+                $"{options.Tokens:N0} tokens have room for {FactSentences:N0} statements, fewer than {options.Facts:N0} facts. Give fewer facts or more tokens."
+            );
         TwoHopSentences = Sentences(options.TwoHopShare, TwoHopTokens + HeadingShare);
         HomographSentences = Sentences(options.HomographShare, Opening + 4 + TailTokens + HeadingShare);
         if (HomographSentences < homographFacts)
-            throw new ArgumentOutOfRangeException(nameof(WorldOptions.Tokens), options.Tokens,
-                $"{options.Tokens:N0} tokens state {HomographSentences:N0} facts about shared names, and there are {homographFacts:N0}. Give fewer facts or more tokens.");
+            throw new ArgumentOutOfRangeException(
+                nameof(WorldOptions.Tokens),
+                options.Tokens,
+                $"{options.Tokens:N0} tokens state {HomographSentences:N0} facts about shared names, and there are {homographFacts:N0}. Give fewer facts or more tokens."
+            );
         Sums = Sentences(options.ArithmeticShare, SumTokens + HeadingShare);
         Passages = Sentences(options.PassageShare, NoteTokens);
     }
@@ -59,16 +65,26 @@ internal sealed class WorldBudget
     /// <exception cref="ArgumentException">A subject is too frequent, or passages need more strangers than there are.</exception>
     public void RequireRoom(IReadOnlyList<Fact> facts)
     {
-        var bySubject = facts.GroupBy(fact => fact.Subject).Select(group => (Name: group.Key.Name, Count: group.Sum(fact => fact.Exposures))).MaxBy(subject => subject.Count);
+        var bySubject = facts
+            .GroupBy(fact => fact.Subject)
+            .Select(group => (Name: group.Key.Name, Count: group.Sum(fact => fact.Exposures)))
+            .MaxBy(subject => subject.Count);
         var most = (long)(Density * _options.Tokens / (_options.Window + 2 * Contiguous));
         if (bySubject.Count > most && _options.Window > 0)
-            throw new ArgumentOutOfRangeException(nameof(WorldOptions.Window), _options.Window,
+            throw new ArgumentOutOfRangeException(
+                nameof(WorldOptions.Window),
+                _options.Window,
                 $"{bySubject.Name} would be spoken of {bySubject.Count:N0} times, and at most {most:N0} times without being met twice in {_options.Window} tokens. "
-                + "Give a smaller window, a smaller exponent or more facts.");
+                    + "Give a smaller window, a smaller exponent or more facts."
+            );
         var inWindow = PassageStatements * (1 + _options.Window * _options.PassageShare / NoteTokens);
         var strangers = Math.Max(64, facts.Count / 12);
         if (2 * inWindow > strangers)
-            throw new ArgumentOutOfRangeException(nameof(WorldOptions.Window), _options.Window, $"A window of {_options.Window} tokens needs more strangers in passages than there are. Give a smaller one.");
+            throw new ArgumentOutOfRangeException(
+                nameof(WorldOptions.Window),
+                _options.Window,
+                $"A window of {_options.Window} tokens needs more strangers in passages than there are. Give a smaller one."
+            );
     }
 
     private long Sentences(double share, double tokens) => (long)(share * _options.Tokens / tokens);

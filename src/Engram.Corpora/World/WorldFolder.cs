@@ -9,7 +9,8 @@ namespace Engram.Corpora.World;
 /// <summary>
 /// A world on disk.
 /// <list type="table">
-/// <item><term>text/part-NNNNN.jsonl</term><description>the text, a document a line; what <see cref="DataPreparation"/> takes</description></item>
+/// <item><term>text/part-NNNNN.jsonl</term><description>the text, a document a line; what <see cref="DataPreparation"/>
+/// takes</description></item>
 /// <item><term>facts.jsonl</term><description>every fact with how and how often the text states it</description></item>
 /// <item><term>compositions.jsonl</term><description>every two-hop with its two facts, and whether the text states it</description></item>
 /// <item><term>names.txt</term><description>every name, one a line</description></item>
@@ -49,15 +50,28 @@ public static class WorldFolder
     /// <exception cref="IOException">The folder holds something else, or cannot be written; it is left as it was.</exception>
     /// <exception cref="InvalidDataException">There is too little real text.</exception>
     public static WorldSummary Write(
-        WorldOptions options, string folder, CorpusSource? mix = null, double ratio = 0.5, IProgress<long>? progress = null, CancellationToken cancellation = default)
+        WorldOptions options,
+        string folder,
+        CorpusSource? mix = null,
+        double ratio = 0.5,
+        IProgress<long>? progress = null,
+        CancellationToken cancellation = default
+    )
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentException.ThrowIfNullOrEmpty(folder);
         if (mix is not null && !(ratio > 0 && ratio < 1))
             throw new ArgumentOutOfRangeException(nameof(ratio), ratio, "The share of real text must lie between 0 and 1.");
-        var asked = new WorldSummary { Version = WorldOptions.Version, Options = options.Validated(), MixFingerprint = mix?.Fingerprint(cancellation), Ratio = mix is null ? 0 : ratio };
+        var asked = new WorldSummary
+        {
+            Version = WorldOptions.Version,
+            Options = options.Validated(),
+            MixFingerprint = mix?.Fingerprint(cancellation),
+            Ratio = mix is null ? 0 : ratio,
+        };
         folder = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
-        if (Existing(folder, asked) is { } existing) return existing;
+        if (Existing(folder, asked) is { } existing)
+            return existing;
 
         var unfinished = $"{folder}.making-{Path.GetRandomFileName()}";
         try
@@ -65,27 +79,41 @@ public static class WorldFolder
             Directory.CreateDirectory(Path.Combine(unfinished, Text));
             Directory.CreateDirectory(Path.Combine(unfinished, QuestionFolder));
             var summary = Fill(unfinished, asked, mix is null ? null : new MixedText(mix, ratio), progress, cancellation);
-            if (Directory.Exists(folder)) Directory.Delete(folder);
+            if (Directory.Exists(folder))
+                Directory.Delete(folder);
             Directory.Move(unfinished, folder);
             return summary;
         }
         finally
         {
-            if (Directory.Exists(unfinished)) Directory.Delete(unfinished, recursive: true);
+            if (Directory.Exists(unfinished))
+                Directory.Delete(unfinished, recursive: true);
         }
     }
 
     private static WorldSummary? Existing(string folder, WorldSummary asked)
     {
-        if (File.Exists(folder)) throw new IOException($"{folder}: is a file. Choose another folder for the world.");
-        if (!Directory.Exists(folder) || !Directory.EnumerateFileSystemEntries(folder).Any()) return null;
-        if (!File.Exists(Path.Combine(folder, SummaryFileName))) throw new IOException($"{folder}: is not empty and holds no world. Choose another folder.");
+        if (File.Exists(folder))
+            throw new IOException($"{folder}: is a file. Choose another folder for the world.");
+        if (!Directory.Exists(folder) || !Directory.EnumerateFileSystemEntries(folder).Any())
+            return null;
+        if (!File.Exists(Path.Combine(folder, SummaryFileName)))
+            throw new IOException($"{folder}: is not empty and holds no world. Choose another folder.");
         var existing = WorldSummary.Read(folder);
-        return existing.IsResultOf(asked) ? existing
-            : throw new IOException($"{folder}: holds a world of other options, version or mixed text. Choose another folder, or delete this one if no model needs it.");
+        return existing.IsResultOf(asked)
+            ? existing
+            : throw new IOException(
+                $"{folder}: holds a world of other options, version or mixed text. Choose another folder, or delete this one if no model needs it."
+            );
     }
 
-    private static WorldSummary Fill(string folder, WorldSummary asked, MixedText? mix, IProgress<long>? progress, CancellationToken cancellation)
+    private static WorldSummary Fill(
+        string folder,
+        WorldSummary asked,
+        MixedText? mix,
+        IProgress<long>? progress,
+        CancellationToken cancellation
+    )
     {
         var world = new SyntheticWorld(asked.Options);
         var files = new SortedDictionary<string, string>(StringComparer.Ordinal);
@@ -94,11 +122,16 @@ public static class WorldFolder
         var (count, bytes) = WriteText(folder, documents, files, () => progress?.Report(text.Tokens), cancellation);
         WriteLines(folder, FactFileName, [.. world.Facts, .. world.HomographFacts], WriteFact, files);
         WriteLines(folder, "compositions.jsonl", world.Compositions, WriteComposition, files);
-        WriteFile(folder, "names.txt", stream =>
-        {
-            foreach (var entity in world.Entities)
-                stream.Write(Encoding.UTF8.GetBytes(entity.Name + "\n"));
-        }, files);
+        WriteFile(
+            folder,
+            "names.txt",
+            stream =>
+            {
+                foreach (var entity in world.Entities)
+                    stream.Write(Encoding.UTF8.GetBytes(entity.Name + "\n"));
+            },
+            files
+        );
         var questions = new SortedDictionary<string, int>(StringComparer.Ordinal);
         foreach (var (kind, set) in new WorldQuestions(world).Sets())
         {
@@ -130,36 +163,58 @@ public static class WorldFolder
     }
 
     private static (long Documents, long Bytes) WriteText(
-        string folder, IEnumerable<Document> documents, SortedDictionary<string, string> files, Action report, CancellationToken cancellation)
+        string folder,
+        IEnumerable<Document> documents,
+        SortedDictionary<string, string> files,
+        Action report,
+        CancellationToken cancellation
+    )
     {
         using var rest = documents.GetEnumerator();
         var (count, bytes, more) = (0L, 0L, rest.MoveNext());
         for (var part = 0; more; part++)
-            WriteFile(folder, $"{Text}/part-{part:D5}.jsonl", stream =>
-            {
-                while (more && stream.Position < BytesPerPart)
+            WriteFile(
+                folder,
+                $"{Text}/part-{part:D5}.jsonl",
+                stream =>
                 {
-                    cancellation.ThrowIfCancellationRequested();
-                    WriteLine(stream, json => json.WriteString("text", rest.Current.Text));
-                    bytes += Encoding.UTF8.GetByteCount(rest.Current.Text);
-                    if (++count % 1024 == 0) report();
-                    more = rest.MoveNext();
-                }
-            }, files);
+                    while (more && stream.Position < BytesPerPart)
+                    {
+                        cancellation.ThrowIfCancellationRequested();
+                        WriteLine(stream, json => json.WriteString("text", rest.Current.Text));
+                        bytes += Encoding.UTF8.GetByteCount(rest.Current.Text);
+                        if (++count % 1024 == 0)
+                            report();
+                        more = rest.MoveNext();
+                    }
+                },
+                files
+            );
         return (count, bytes);
     }
 
-    private static int WriteLines<T>(string folder, string name, IEnumerable<T> things, Action<Utf8JsonWriter, T> write, SortedDictionary<string, string> files)
+    private static int WriteLines<T>(
+        string folder,
+        string name,
+        IEnumerable<T> things,
+        Action<Utf8JsonWriter, T> write,
+        SortedDictionary<string, string> files
+    )
     {
         var count = 0;
-        WriteFile(folder, name, stream =>
-        {
-            foreach (var thing in things)
+        WriteFile(
+            folder,
+            name,
+            stream =>
             {
-                WriteLine(stream, json => write(json, thing));
-                count++;
-            }
-        }, files);
+                foreach (var thing in things)
+                {
+                    WriteLine(stream, json => write(json, thing));
+                    count++;
+                }
+            },
+            files
+        );
         return count;
     }
 
@@ -222,8 +277,10 @@ public static class WorldFolder
         json.WriteString("band", Frequencies.Band(question.Exposures));
         json.WriteNumber("exposures", question.Exposures);
         json.WriteString("key", question.Key is { } key ? Word(key) : null);
-        if (question.Key is null) json.WriteNull("contiguous");
-        else json.WriteBoolean("contiguous", question.Key == FactKey.Contiguous);
+        if (question.Key is null)
+            json.WriteNull("contiguous");
+        else
+            json.WriteBoolean("contiguous", question.Key == FactKey.Contiguous);
         json.WriteString("split", question.Split is { } split ? Word(split) : null);
         json.WriteString("region", question.Region);
         json.WriteString("passage", question.Passage);
@@ -243,5 +300,6 @@ public static class WorldFolder
         json.WriteNumber("bits", Math.Round(question.Bits, 6));
     }
 
-    private static string Word<T>(T value) where T : struct, Enum => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
+    private static string Word<T>(T value)
+        where T : struct, Enum => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
 }

@@ -17,10 +17,13 @@ public sealed record WorldOptions
     public int Facts { get; init; } = 2000;
 
     /// <summary>Share of these facts whose key is a contiguous n-gram.</summary>
-    /// <value>In [0, 1]. Default 0.5. Of the others every second has an insertion behind the name, every second has its name taken apart too.</value>
+    /// <value>In [0, 1]. Default 0.5. Of the others every second has an insertion behind the name, every second has its name taken apart
+    /// too.</value>
     public double Contiguous { get; init; } = 0.5;
 
-    /// <summary>How unequal the facts' frequencies are: the fact of rank q is stated in proportion to q to the power of minus this.</summary>
+    /// <summary>
+    /// How unequal the facts' frequencies are: the fact of rank q is stated in proportion to q to the power of minus this.
+    /// </summary>
     /// <value>At least 0 (all alike). Default 0.8.</value>
     public double Exponent { get; init; } = 0.8;
 
@@ -67,15 +70,28 @@ public sealed record WorldOptions
         ArgumentOutOfRangeException.ThrowIfNegative(Window, nameof(Window));
         ArgumentOutOfRangeException.ThrowIfLessThan(Tokens, 1, nameof(Tokens));
         ArgumentOutOfRangeException.ThrowIfLessThan(Questions, 1, nameof(Questions));
-        foreach (var (share, name) in new[] { (TwoHopShare, nameof(TwoHopShare)), (HomographShare, nameof(HomographShare)), (PassageShare, nameof(PassageShare)) })
+        foreach (
+            var (share, name) in new[]
+            {
+                (TwoHopShare, nameof(TwoHopShare)),
+                (HomographShare, nameof(HomographShare)),
+                (PassageShare, nameof(PassageShare)),
+            }
+        )
             Require(share is >= 0 and < 1, name, share, "A share must lie between 0 and 1");
         Require(ArithmeticShare is > 0 and < 1, nameof(ArithmeticShare), ArithmeticShare, "The share of sums must lie between 0 and 1");
-        Require(FactShare > 0, nameof(FactShare), FactShare, "Two-hop sentences, same names, passages and sums must leave room for facts; their shares together, less than 1, leave");
+        Require(
+            FactShare > 0,
+            nameof(FactShare),
+            FactShare,
+            "Two-hop sentences, same names, passages and sums must leave room for facts; their shares together, less than 1, leave"
+        );
         return this;
     }
 
     private static void Require(bool holds, string name, double value, string rule)
     {
-        if (!holds) throw new ArgumentOutOfRangeException(name, value, $"{rule}: {value}.");
+        if (!holds)
+            throw new ArgumentOutOfRangeException(name, value, $"{rule}: {value}.");
     }
 }

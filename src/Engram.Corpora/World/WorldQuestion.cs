@@ -1,7 +1,8 @@
 namespace Engram.Corpora.World;
 
 /// <summary>
-/// One question of a world. A model is to continue <see cref="Prompt"/>; the answer follows behind one space. Asked with choices, one of which is the
+/// One question of a world. A model is to continue <see cref="Prompt"/>; the answer follows behind one space. Asked with choices, one of
+/// which is the
 /// answer, chance is one in their number.
 /// </summary>
 public sealed record WorldQuestion
@@ -48,6 +49,8 @@ public sealed record WorldQuestion
     /// <summary>The facts that answer it, by number.</summary>
     public IReadOnlyList<int> Facts { get; init; } = [];
 
-    /// <summary>log₂ of the number of values that it could have: what a reader who knows the possible values learns from the answer.</summary>
+    /// <summary>
+    /// log₂ of the number of values that it could have: what a reader who knows the possible values learns from the answer.
+    /// </summary>
     public required double Bits { get; init; }
 }

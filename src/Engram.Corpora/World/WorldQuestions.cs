@@ -1,7 +1,8 @@
 namespace Engram.Corpora.World;
 
 /// <summary>
-/// Questions about a world. Facts are asked for in sentences whose opening (and insertion, if any) the text never has, evenly over the bands of their
+/// Questions about a world. Facts are asked for in sentences whose opening (and insertion, if any) the text never has, evenly over the
+/// bands of their
 /// frequency; where there are fewer facts than
 /// questions, in several such sentences.
 /// </summary>
@@ -38,11 +39,15 @@ public sealed class WorldQuestions(SyntheticWorld world)
     /// <summary>The sets of this world: those whose facts it has.</summary>
     public IEnumerable<(string Kind, IEnumerable<WorldQuestion> Questions)> Sets()
     {
-        foreach (var (kind, key) in new[] { (Contiguous, FactKey.Contiguous), (Separated, FactKey.Separated), (Scattered, FactKey.Scattered) })
+        foreach (
+            var (kind, key) in new[] { (Contiguous, FactKey.Contiguous), (Separated, FactKey.Separated), (Scattered, FactKey.Scattered) }
+        )
             if (world.Facts.Where(fact => fact.Key == key).ToArray() is { Length: > 0 } facts)
                 yield return (kind, OfFacts(kind, facts));
-        if (world.HomographFacts.Count > 0) yield return (Homograph, OfFacts(Homograph, world.HomographFacts));
-        if (world.Options.TwoHopShare > 0) yield return (TwoHop, OfTwoHops());
+        if (world.HomographFacts.Count > 0)
+            yield return (Homograph, OfFacts(Homograph, world.HomographFacts));
+        if (world.Options.TwoHopShare > 0)
+            yield return (TwoHop, OfTwoHops());
         if (world.Options.PassageShare > 0)
         {
             yield return (Passage, OfPassages());
@@ -60,7 +65,9 @@ public sealed class WorldQuestions(SyntheticWorld world)
         {
             var region = fact.Region ?? random.Of(Lexicon.Regions);
             // The other meaning of the name is the choice that a reader without context cannot leave out.
-            var other = fact.Region is null ? [] : meanings[(fact.Subject.Id, fact.Relation)].Where(meaning => meaning.Id != fact.Id).Select(meaning => meaning.Value);
+            var other = fact.Region is null
+                ? []
+                : meanings[(fact.Subject.Id, fact.Relation)].Where(meaning => meaning.Id != fact.Id).Select(meaning => meaning.Value);
             var (choices, gold) = Choose(fact.Value, other, world.ValuesOf(fact.Relation), random);
             yield return new WorldQuestion
             {
@@ -83,8 +90,11 @@ public sealed class WorldQuestions(SyntheticWorld world)
     {
         var random = Random(TwoHop);
         // As many of each split, whatever the numbers of compositions.
-        var splits = world.Compositions.GroupBy(composition => composition.Split).OrderBy(group => group.Key)
-            .Select(group => Evenly([.. group], composition => Exposures(composition), random).GetEnumerator()).ToArray();
+        var splits = world
+            .Compositions.GroupBy(composition => composition.Split)
+            .OrderBy(group => group.Key)
+            .Select(group => Evenly([.. group], composition => Exposures(composition), random).GetEnumerator())
+            .ToArray();
         for (var index = 0; index < world.Options.Questions; index++)
         {
             var split = splits[index % splits.Length];
@@ -112,7 +122,13 @@ public sealed class WorldQuestions(SyntheticWorld world)
     {
         var random = Random(Passage);
         for (var index = 0; index < world.Options.Questions; index++)
-            yield return Ask(Passage, index, NotedPassage.About(world, Strangers(WorldBudget.PassageStatements, random), random), null, random);
+            yield return Ask(
+                Passage,
+                index,
+                NotedPassage.About(world, Strangers(WorldBudget.PassageStatements, random), random),
+                null,
+                random
+            );
     }
 
     private IEnumerable<WorldQuestion> OfConflicts()
@@ -120,14 +136,25 @@ public sealed class WorldQuestions(SyntheticWorld world)
         var random = Random(Conflict);
         var traits = world.Facts.Where(fact => Relation.Traits.Contains(fact.Relation)).ToArray();
         foreach (var (fact, index) in Evenly(traits, fact => fact.Exposures, random).Select((fact, index) => (fact, index)))
-            yield return Ask(Conflict, index, NotedPassage.About(world, [fact.Subject, .. Strangers(WorldBudget.PassageStatements - 1, random)], random, fact), fact, random);
+            yield return Ask(
+                Conflict,
+                index,
+                NotedPassage.About(world, [fact.Subject, .. Strangers(WorldBudget.PassageStatements - 1, random)], random, fact),
+                fact,
+                random
+            );
     }
 
     private WorldQuestion Ask(string kind, int index, NotedPassage passage, Fact? against, WorldRandom random)
     {
         // What the text says of the person, and what the passage says of others, are the mistakes to be made.
         var possible = world.ValuesOf(passage.Relation);
-        var (choices, gold) = Choose(passage.Answer, [.. against is null ? [] : new[] { against.Value }, .. passage.OtherValues.Where(possible.Contains)], possible, random);
+        var (choices, gold) = Choose(
+            passage.Answer,
+            [.. against is null ? [] : new[] { against.Value }, .. passage.OtherValues.Where(possible.Contains)],
+            possible,
+            random
+        );
         return new WorldQuestion
         {
             Kind = kind,
@@ -151,7 +178,10 @@ public sealed class WorldQuestions(SyntheticWorld world)
         for (var index = 0; index < world.Options.Questions; index++)
         {
             var (a, b) = world.SumsHeldOut[index % world.SumsHeldOut.Count];
-            string[] near = [.. new[] { -11, -10, -9, -2, -1, 1, 2, 9, 10, 11 }.Select(d => a + b + d).Where(sum => sum >= 0).Select(sum => $"{sum}")];
+            string[] near =
+            [
+                .. new[] { -11, -10, -9, -2, -1, 1, 2, 9, 10, 11 }.Select(d => a + b + d).Where(sum => sum >= 0).Select(sum => $"{sum}"),
+            ];
             var (choices, gold) = Choose($"{a + b}", [], near, random);
             yield return new WorldQuestion
             {
@@ -181,11 +211,16 @@ public sealed class WorldQuestions(SyntheticWorld world)
     }
 
     /// <summary>
-    /// As many things as there are questions, from each band of frequency in turn, in random order within a band and again from its beginning when it ends.
+    /// As many things as there are questions, from each band of frequency in turn, in random order within a band and again from its
+    /// beginning when it ends.
     /// </summary>
     private IEnumerable<T> Evenly<T>(IReadOnlyList<T> things, Func<T, long> exposures, WorldRandom random)
     {
-        var bands = things.GroupBy(thing => Frequencies.Band(exposures(thing))).Select(group => group.ToArray()).OrderBy(band => exposures(band[0])).ToArray();
+        var bands = things
+            .GroupBy(thing => Frequencies.Band(exposures(thing)))
+            .Select(group => group.ToArray())
+            .OrderBy(band => exposures(band[0]))
+            .ToArray();
         foreach (var band in bands)
             random.Shuffle(band);
         for (var i = 0; i < world.Options.Questions; i++)
@@ -196,7 +231,12 @@ public sealed class WorldQuestions(SyntheticWorld world)
     }
 
     /// <summary>Choices in random order: the answer, wrong ones that are wanted, others of the possible.</summary>
-    private static (string[] Choices, int Gold) Choose(string answer, IEnumerable<string> wanted, IReadOnlyList<string> possible, WorldRandom random)
+    private static (string[] Choices, int Gold) Choose(
+        string answer,
+        IEnumerable<string> wanted,
+        IReadOnlyList<string> possible,
+        WorldRandom random
+    )
     {
         var choices = new List<string> { answer };
         foreach (var wrong in wanted)

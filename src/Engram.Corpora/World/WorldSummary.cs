@@ -65,25 +65,38 @@ public sealed record WorldSummary
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
         var path = Path.Combine(folder, WorldFolder.SummaryFileName);
-        if (!File.Exists(path)) throw new FileNotFoundException($"{path}: there is no world; engram data world makes one.", path);
+        if (!File.Exists(path))
+            throw new FileNotFoundException($"{path}: there is no world; engram data world makes one.", path);
         try
         {
             return JsonSerializer.Deserialize(File.ReadAllBytes(path), WorldJson.Default.WorldSummary) ?? throw new JsonException("null");
         }
         catch (JsonException error)
         {
-            throw new InvalidDataException($"{path}: not the summary of a world ({error.Message}). Make the world again in another folder.", error);
+            throw new InvalidDataException(
+                $"{path}: not the summary of a world ({error.Message}). Make the world again in another folder.",
+                error
+            );
         }
     }
 
     internal void Write(string folder) =>
-        AtomicFile.WriteAllBytes(Path.Combine(folder, WorldFolder.SummaryFileName), JsonSerializer.SerializeToUtf8Bytes(this, WorldJson.Default.WorldSummary));
+        AtomicFile.WriteAllBytes(
+            Path.Combine(folder, WorldFolder.SummaryFileName),
+            JsonSerializer.SerializeToUtf8Bytes(this, WorldJson.Default.WorldSummary)
+        );
 
     internal bool IsResultOf(WorldSummary asked) =>
         (Version, Options, MixFingerprint, Ratio) == (asked.Version, asked.Options, asked.MixFingerprint, asked.Ratio);
 }
 
 /// <summary>How <c>world.json</c> is written and read, without reflection.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true, NewLine = "\n", RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    WriteIndented = true,
+    NewLine = "\n",
+    RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true
+)]
 [JsonSerializable(typeof(WorldSummary))]
 internal sealed partial class WorldJson : JsonSerializerContext;

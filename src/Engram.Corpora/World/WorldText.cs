@@ -4,7 +4,8 @@ using Engram.Corpora.Files;
 namespace Engram.Corpora.World;
 
 /// <summary>
-/// The text of a world, document by document: several sentences under a heading that names a region, or a passage about strangers. Every statement comes as
+/// The text of a world, document by document: several sentences under a heading that names a region, or a passage about strangers. Every
+/// statement comes as
 /// often as the world says, and
 /// no subject twice within <see cref="WorldOptions.Window"/> tokens: what would come too soon waits.
 /// </summary>
@@ -35,7 +36,8 @@ public sealed class WorldText(SyntheticWorld world)
             else if (_scheduled || _waiting.Count > 0)
             {
                 // The last of them may hold nothing but passages that are still to come.
-                if (Tale() is { } tale) yield return new Document($"world#{number}", tale);
+                if (Tale() is { } tale)
+                    yield return new Document($"world#{number}", tale);
             }
             else
             {
@@ -56,13 +58,16 @@ public sealed class WorldText(SyntheticWorld world)
         {
             var (sentence, subject) = Sentence(item);
             Add(sentence);
-            if (subject is not null) _lastSpokenOf[subject.Id] = Tokens;
+            if (subject is not null)
+                _lastSpokenOf[subject.Id] = Tokens;
         }
 
         return _text.Length > empty ? _text.ToString() : null;
     }
 
-    /// <summary>What to speak of now: what has waited longest and fits, else what is next in turn, else, where everything has to wait, a sum.</summary>
+    /// <summary>
+    /// What to speak of now: what has waited longest and fits, else what is next in turn, else, where everything has to wait, a sum.
+    /// </summary>
     private (Topic Topic, int Index)? Take(string region)
     {
         for (var waiting = _waiting.First; waiting is not null; waiting = waiting.Next)
@@ -74,22 +79,26 @@ public sealed class WorldText(SyntheticWorld world)
 
         while (_schedule.Next() is { } item)
         {
-            if (item.Topic == Topic.Passage) _passages++;
-            else if (Fits(item, region)) return item;
-            else _waiting.AddLast(item);
+            if (item.Topic == Topic.Passage)
+                _passages++;
+            else if (Fits(item, region))
+                return item;
+            else
+                _waiting.AddLast(item);
         }
 
         _scheduled = false;
         return _waiting.Count > 0 ? (Topic.Sum, 0) : null;
     }
 
-    private bool Fits((Topic Topic, int Index) item, string region) => item.Topic switch
-    {
-        Topic.Fact => IsFree(world.Facts[item.Index].Subject),
-        Topic.TwoHop => IsFree(world.Compositions[item.Index].First.Subject),
-        Topic.Homograph => world.HomographFacts[item.Index].Region == region && IsFree(world.HomographFacts[item.Index].Subject),
-        _ => true,
-    };
+    private bool Fits((Topic Topic, int Index) item, string region) =>
+        item.Topic switch
+        {
+            Topic.Fact => IsFree(world.Facts[item.Index].Subject),
+            Topic.TwoHop => IsFree(world.Compositions[item.Index].First.Subject),
+            Topic.Homograph => world.HomographFacts[item.Index].Region == region && IsFree(world.HomographFacts[item.Index].Subject),
+            _ => true,
+        };
 
     private bool IsFree(Entity subject) => !_lastSpokenOf.TryGetValue(subject.Id, out var end) || Tokens - end >= world.Options.Window;
 
@@ -102,7 +111,10 @@ public sealed class WorldText(SyntheticWorld world)
                 return ($"{Phrasing.Sum(a, b, _random)} {a + b}.", null);
             case Topic.TwoHop:
                 var composition = world.Compositions[item.Index];
-                return ($"{Phrasing.TwoHop(composition, _random, forQuestion: false)} {composition.Second.Value}{Phrasing.Tail(_random)}", composition.First.Subject);
+                return (
+                    $"{Phrasing.TwoHop(composition, _random, forQuestion: false)} {composition.Second.Value}{Phrasing.Tail(_random)}",
+                    composition.First.Subject
+                );
             default:
                 var fact = item.Topic == Topic.Fact ? world.Facts[item.Index] : world.HomographFacts[item.Index];
                 return ($"{Phrasing.Statement(fact, _random, forQuestion: false)} {fact.Value}{Phrasing.Tail(_random)}", fact.Subject);
@@ -114,7 +126,8 @@ public sealed class WorldText(SyntheticWorld world)
         var passage = NotedPassage.About(world, Unseen(), _random);
         Begin(passage.Text);
         Add($"{passage.Recall} {passage.Answer}.");
-        foreach (var stranger in passage.Persons) _lastSpokenOf[stranger.Id] = Tokens;
+        foreach (var stranger in passage.Persons)
+            _lastSpokenOf[stranger.Id] = Tokens;
         return _text.ToString();
     }
 

@@ -6,13 +6,17 @@ using System.Text;
 namespace Engram.Evaluation.Code;
 
 /// <summary>
-/// Runs generated Python programs: each in a process of its own under a user without rights, in namespaces of its own (files, network, processes), under a
+/// Runs generated Python programs: each in a process of its own under a user without rights, in namespaces of its own (files, network,
+/// processes), under a
 /// root that holds the
-/// interpreter and the system's libraries, read-only, and one small folder in memory that vanishes with the process. Linux only; where the kernel forbids any
+/// interpreter and the system's libraries, read-only, and one small folder in memory that vanishes with the process. Linux only; where the
+/// kernel forbids any
 /// of it,
 /// <see cref="Open"/> refuses and says why.
 /// </summary>
-/// <remarks>It keeps apart what a language model writes by chance or imitation. It is no boundary against somebody who knows a hole in the kernel.</remarks>
+/// <remarks>
+/// It keeps apart what a language model writes by chance or imitation. It is no boundary against somebody who knows a hole in the kernel.
+/// </remarks>
 public sealed class Sandbox
 {
     // Users that no account has; one a run, so that the limit on processes counts each program alone.
@@ -78,12 +82,18 @@ public sealed class Sandbox
             throw new NotSupportedException("Generated code is run on Linux only, where it can be isolated.");
         foreach (var tool in Tools)
             if (Find(tool) is null)
-                throw new NotSupportedException($"Generated code is not run: the program \"{tool}\" is missing, which isolates it (packages util-linux and coreutils).");
+                throw new NotSupportedException(
+                    $"Generated code is not run: the program \"{tool}\" is missing, which isolates it (packages util-linux and coreutils)."
+                );
         if (Find(python) is not { } interpreter || Ask(interpreter) is not [var executable, var prefix])
-            throw new NotSupportedException($"Generated code is not run: no Python interpreter \"{python}\" answers. Install Python 3 or name another interpreter.");
+            throw new NotSupportedException(
+                $"Generated code is not run: no Python interpreter \"{python}\" answers. Install Python 3 or name another interpreter."
+            );
         var sandbox = new Sandbox(executable, prefix);
         var probe = sandbox.Run(Probe, new SandboxLimits { CpuSeconds = 20, WallSeconds = 300 });
-        return probe.Passed ? sandbox : throw new NotSupportedException($"Generated code is not run: its isolation fails here ({probe.Message}).");
+        return probe.Passed
+            ? sandbox
+            : throw new NotSupportedException($"Generated code is not run: its isolation fails here ({probe.Message}).");
     }
 
     /// <summary>Runs a program and waits for its end.</summary>
@@ -121,14 +131,45 @@ public sealed class Sandbox
         var user = (FirstUser + (uint)(Interlocked.Increment(ref _runs) % Users)).ToString(CultureInfo.InvariantCulture);
         // Without privileges the program keeps its user, alone in a namespace of users and without any capability.
         string[] identity = _isRoot ? ["--reuid", user, "--regid", user, "--clear-groups"] : [];
-        var info = new ProcessStartInfo(Find("unshare")!, [
-            .. _isRoot ? [] : (string[])["--user", "--map-root-user"], .. spaces,
-            "/bin/sh", "-c", Setup, "sandbox", root, _prefix, $"{limits.FileBytes}",
-            "/usr/bin/env", "-C", "/tmp", "timeout", "-k", "1", $"{limits.WallSeconds}",
-            "setpriv", .. identity, "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all",
-            "prlimit", $"--nproc={limits.Processes}", $"--as={limits.MemoryBytes}", $"--cpu={limits.CpuSeconds}:{limits.CpuSeconds + 1}",
-            $"--fsize={limits.FileBytes}", $"--nofile={limits.OpenFiles}", "--core=0",
-            _python, "-I", "-S", "-B", "-u", "/tmp/program.py"])
+        var info = new ProcessStartInfo(
+            Find("unshare")!,
+            [
+                .. _isRoot ? [] : (string[])["--user", "--map-root-user"],
+                .. spaces,
+                "/bin/sh",
+                "-c",
+                Setup,
+                "sandbox",
+                root,
+                _prefix,
+                $"{limits.FileBytes}",
+                "/usr/bin/env",
+                "-C",
+                "/tmp",
+                "timeout",
+                "-k",
+                "1",
+                $"{limits.WallSeconds}",
+                "setpriv",
+                .. identity,
+                "--no-new-privs",
+                "--inh-caps=-all",
+                "--bounding-set=-all",
+                "prlimit",
+                $"--nproc={limits.Processes}",
+                $"--as={limits.MemoryBytes}",
+                $"--cpu={limits.CpuSeconds}:{limits.CpuSeconds + 1}",
+                $"--fsize={limits.FileBytes}",
+                $"--nofile={limits.OpenFiles}",
+                "--core=0",
+                _python,
+                "-I",
+                "-S",
+                "-B",
+                "-u",
+                "/tmp/program.py",
+            ]
+        )
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -160,7 +201,11 @@ public sealed class Sandbox
             // 124: the time from start to end; 152: a signal for processor time, 137: one that cannot be ignored.
             124 => new(SandboxOutcome.TimeLimit, $"time limit of {limits.WallSeconds} s", output),
             137 or 152 => new(SandboxOutcome.TimeLimit, $"processor time limit of {limits.CpuSeconds} s, or killed", output),
-            _ when last.StartsWith("MemoryError", StringComparison.Ordinal) => new(SandboxOutcome.MemoryLimit, $"memory limit of {limits.MemoryBytes >> 20} MiB", output),
+            _ when last.StartsWith("MemoryError", StringComparison.Ordinal) => new(
+                SandboxOutcome.MemoryLimit,
+                $"memory limit of {limits.MemoryBytes >> 20} MiB",
+                output
+            ),
             _ => new(SandboxOutcome.Failed, last.Length > 0 ? last : $"exit code {exitCode}", output),
         };
     }
@@ -182,7 +227,7 @@ public sealed class Sandbox
     {
         try
         {
-            process.Kill();   // the first process of the namespace dies with it, and all others with that one
+            process.Kill(); // the first process of the namespace dies with it, and all others with that one
         }
         catch (InvalidOperationException)
         {
@@ -190,21 +235,30 @@ public sealed class Sandbox
         }
     }
 
-    private static string? Find(string program) => program.Contains('/') ? (File.Exists(program) ? program : null)
-        : $"{Environment.GetEnvironmentVariable("PATH")}:/usr/sbin:/sbin".Split(':', StringSplitOptions.RemoveEmptyEntries)
-            .Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists);
+    private static string? Find(string program) =>
+        program.Contains('/')
+            ? (File.Exists(program) ? program : null)
+            : $"{Environment.GetEnvironmentVariable("PATH")}:/usr/sbin:/sbin"
+                .Split(':', StringSplitOptions.RemoveEmptyEntries)
+                .Select(folder => Path.Combine(folder, program))
+                .FirstOrDefault(File.Exists);
 
     /// <summary>The interpreter itself, behind links and version managers, and the folder that holds its library.</summary>
     private static string[] Ask(string interpreter)
     {
         try
         {
-            using var process = Process.Start(new ProcessStartInfo(interpreter, ["-I", "-c", "import sys, os; print(os.path.realpath(sys.executable)); print(sys.base_prefix)"])
-            {
-                RedirectStandardOutput = true,
-                RedirectStandardError = true,
-                UseShellExecute = false,
-            })!;
+            using var process = Process.Start(
+                new ProcessStartInfo(
+                    interpreter,
+                    ["-I", "-c", "import sys, os; print(os.path.realpath(sys.executable)); print(sys.base_prefix)"]
+                )
+                {
+                    RedirectStandardOutput = true,
+                    RedirectStandardError = true,
+                    UseShellExecute = false,
+                }
+            )!;
             process.ErrorDataReceived += (_, _) => { };
             process.BeginErrorReadLine();
             var answer = process.StandardOutput.ReadToEnd();

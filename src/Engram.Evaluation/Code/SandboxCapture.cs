@@ -40,7 +40,9 @@ internal sealed class SandboxCapture
     /// <summary>The last line that is not empty, shortened and without control characters.</summary>
     public static string LastLine(string text)
     {
-        var line = text.Split('\n').Select(candidate => candidate.Trim()).LastOrDefault(candidate => candidate.Length > 0 && candidate != Ready) ?? "";
+        var line =
+            text.Split('\n').Select(candidate => candidate.Trim()).LastOrDefault(candidate => candidate.Length > 0 && candidate != Ready)
+            ?? "";
         var shown = new StringBuilder();
         foreach (var letter in line.Take(LongestMessage))
             shown.Append(char.IsControl(letter) ? ' ' : letter);
@@ -51,7 +53,7 @@ internal sealed class SandboxCapture
     {
         using var held = new MemoryStream();
         var buffer = new byte[4096];
-        for (int read; (read = stream.Read(buffer)) > 0;)
+        for (int read; (read = stream.Read(buffer)) > 0; )
         {
             if (Interlocked.Add(ref _written, read) <= _limit + Ready.Length + 1)
                 held.Write(buffer, 0, read);

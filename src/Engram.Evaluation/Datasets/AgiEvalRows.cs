@@ -2,16 +2,28 @@ using System.Text.Json.Nodes;
 
 namespace Engram.Evaluation.Datasets;
 
-/// <summary>AGIEval in its authors' layout (passage, question, options, label, answer) and in that of the hub (query, choices, gold).</summary>
+/// <summary>
+/// AGIEval in its authors' layout (passage, question, options, label, answer) and in that of the hub (query, choices, gold).
+/// </summary>
 internal static class AgiEvalRows
 {
     private static readonly string[] ChineseSets =
     [
-        "gaokao-biology", "gaokao-chemistry", "gaokao-chinese", "gaokao-geography", "gaokao-history", "gaokao-mathcloze", "gaokao-mathqa", "gaokao-physics", "jec-qa-ca", "jec-qa-kd",
+        "gaokao-biology",
+        "gaokao-chemistry",
+        "gaokao-chinese",
+        "gaokao-geography",
+        "gaokao-history",
+        "gaokao-mathcloze",
+        "gaokao-mathqa",
+        "gaokao-physics",
+        "jec-qa-ca",
+        "jec-qa-kd",
         "logiqa-zh",
     ];
 
-    /// <summary>A question with options; "letters" are those of the right ones. A label is a letter, several letters in one text, or a list; what is no
+    /// <summary>A question with options; "letters" are those of the right ones. A label is a letter, several letters in one text, or a
+    /// list; what is no
     /// letter in it is left out.</summary>
     public static DatasetRow Choice(DatasetRow row)
     {
@@ -28,7 +40,8 @@ internal static class AgiEvalRows
     }
 
     /// <summary>A question whose answer is written out in the column "answer".</summary>
-    public static DatasetRow Cloze(DatasetRow row) => row.With(("query", row.Values["query"] is null ? QueryOf(row, []) : row.Text("query")), ("answer", row.Text("answer")));
+    public static DatasetRow Cloze(DatasetRow row) =>
+        row.With(("query", row.Values["query"] is null ? QueryOf(row, []) : row.Text("query")), ("answer", row.Text("answer")));
 
     private static DatasetRow Finish(DatasetRow row, IEnumerable<string> options, int[] golds) =>
         DatasetTransform.WithChoices(row, options, golds).With(("letters", string.Concat(golds.Select(gold => (char)('A' + gold)))));
@@ -37,10 +50,18 @@ internal static class AgiEvalRows
     private static string QueryOf(DatasetRow row, string[] options)
     {
         var passage = row.Values["passage"] is { } known ? row.TextOf(known, "passage").Trim() : "";
-        var (question, list, last) = (row.Text("question").Trim(), string.Join(' ', options), (char)('A' + Math.Max(0, options.Length - 1)));
+        var (question, list, last) = (
+            row.Text("question").Trim(),
+            string.Join(' ', options),
+            (char)('A' + Math.Max(0, options.Length - 1))
+        );
         var lead = passage.Length > 0 ? $"{passage}\n" : "";
         if (ChineseSets.Contains(DatasetReader.StemOf(row.File)))
-            return options.Length == 0 ? $"{lead}问题：{question}\n答案：" : $"{lead}问题：{question}\n选项：{list}\n答案：从 A 到 {last} 中选择";
-        return options.Length == 0 ? $"{lead}Q: {question}\nA: The answer is" : $"{lead}Q: {question}\nOptions: {list}\nA: Among A to {last}, the answer is";
+            return options.Length == 0
+                ? $"{lead}问题：{question}\n答案："
+                : $"{lead}问题：{question}\n选项：{list}\n答案：从 A 到 {last} 中选择";
+        return options.Length == 0
+            ? $"{lead}Q: {question}\nA: The answer is"
+            : $"{lead}Q: {question}\nOptions: {list}\nA: Among A to {last}, the answer is";
     }
 }

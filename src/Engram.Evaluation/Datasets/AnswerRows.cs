@@ -9,14 +9,24 @@ namespace Engram.Evaluation.Datasets;
 /// <summary>Questions whose answer is written.</summary>
 internal static partial class AnswerRows
 {
-    /// <summary>TriviaQA in its authors' names (Question, Answer.Aliases) or the hub's: "question", "answers" (all aliases), "answer" (the first
+    /// <summary>TriviaQA in its authors' names (Question, Answer.Aliases) or the hub's: "question", "answers" (all aliases), "answer" (the
+    /// first
     /// wording).</summary>
     public static DatasetRow TriviaQa(DatasetRow row)
     {
-        var answer = row with { Values = row.Value("answer", "Answer") as JsonObject ?? throw new InvalidDataException($"{row.Place}: column \"answer\" holds no object. Check the data set's version.") };
+        var answer = row with
+        {
+            Values =
+                row.Value("answer", "Answer") as JsonObject
+                ?? throw new InvalidDataException($"{row.Place}: column \"answer\" holds no object. Check the data set's version."),
+        };
         var aliases = answer.Values["aliases"] is null ? answer.Texts("Aliases") : answer.Texts("aliases");
         var value = answer.Text("value", "Value");
-        return row.With(("question", row.Text("question", "Question")), ("answer", value), ("answers", DatasetRow.ListOf(aliases.Contains(value) ? aliases : [value, .. aliases])));
+        return row.With(
+            ("question", row.Text("question", "Question")),
+            ("answer", value),
+            ("answers", DatasetRow.ListOf(aliases.Contains(value) ? aliases : [value, .. aliases]))
+        );
     }
 
     /// <summary>PopQA: "answers" from the list of possible answers, which the original keeps as JSON text.</summary>
@@ -48,9 +58,11 @@ internal static partial class AnswerRows
     }
 
     /// <summary>MGSM: "number" from the hub's column or the answer.</summary>
-    public static DatasetRow Mgsm(DatasetRow row) => row.With(("number", NumberAnswers.Clean(row.Values["answer_number"] is null ? row.Text("answer") : row.Text("answer_number"))));
+    public static DatasetRow Mgsm(DatasetRow row) =>
+        row.With(("number", NumberAnswers.Clean(row.Values["answer_number"] is null ? row.Text("answer") : row.Text("answer_number"))));
 
-    /// <summary>MGSM's worked examples: "question" and "rationale" without their lead-ins ("Question: …"), which are given again in "question_lead" and
+    /// <summary>MGSM's worked examples: "question" and "rationale" without their lead-ins ("Question: …"), which are given again in
+    /// "question_lead" and
     /// "answer_lead".</summary>
     public static DatasetRow MgsmShot(DatasetRow row)
     {
@@ -60,13 +72,22 @@ internal static partial class AnswerRows
     }
 
     /// <summary>MATH: "answer" from the solution's last box, normalised as Minerva does.</summary>
-    public static DatasetRow Math(DatasetRow row) => row.With(("answer", MathText.Minerva(MathText.LastBoxed(row.Text("solution"))
-        ?? throw new InvalidDataException($"{row.Place}: no \\boxed answer in column \"solution\". Mend or delete the row."))));
+    public static DatasetRow Math(DatasetRow row) =>
+        row.With(
+            (
+                "answer",
+                MathText.Minerva(
+                    MathText.LastBoxed(row.Text("solution"))
+                        ?? throw new InvalidDataException($"{row.Place}: no \\boxed answer in column \"solution\". Mend or delete the row.")
+                )
+            )
+        );
 
     /// <summary>BBH: "subtask" from the file's name, or from its folder where the file is called after a split.</summary>
     public static DatasetRow Bbh(DatasetRow row) => row.With(("subtask", OptionRows.PartOf(row)));
 
-    /// <summary>BBH's prompt files: a canary and a rule of dashes, an instruction, and three worked examples "Q: …", "A: …". Each example becomes a row; the
+    /// <summary>BBH's prompt files: a canary and a rule of dashes, an instruction, and three worked examples "Q: …", "A: …". Each example
+    /// becomes a row; the
     /// instruction and an empty line are the "lead" of the first.</summary>
     public static IEnumerable<DatasetRow> BbhPrompt(DatasetRow row)
     {
@@ -96,13 +117,15 @@ internal static partial class AnswerRows
     }
 
     /// <summary>Whether a task's number lies in a range, both ends included.</summary>
-    public static bool MbppIsIn(DatasetRow row, int first, int last) => OptionRows.Number(row, "task_id") is var number && number >= first && number <= last;
+    public static bool MbppIsIn(DatasetRow row, int first, int last) =>
+        OptionRows.Number(row, "task_id") is var number && number >= first && number <= last;
 
     /// <summary>What stands up to the first colon, and the rest.</summary>
     private static (string Lead, string Body) Divide(DatasetRow row, string text)
     {
         var colon = text.AsSpan().IndexOfAny(':', '：');
-        return colon < 0 ? throw new InvalidDataException($"{row.Place}: no \":\" behind the lead-in of \"{text}\". Fetch the file again.")
+        return colon < 0
+            ? throw new InvalidDataException($"{row.Place}: no \":\" behind the lead-in of \"{text}\". Fetch the file again.")
             : (text[..(colon + 1)].Trim(), text[(colon + 1)..].Trim());
     }
 

@@ -6,7 +6,8 @@ namespace Engram.Evaluation.Datasets;
 public static class DatasetFiles
 {
     /// <summary>
-    /// The files that a pattern names, in order of their paths: folders and a file name divided by "/", each perhaps with "*" and "?"; "**" stands for any
+    /// The files that a pattern names, in order of their paths: folders and a file name divided by "/", each perhaps with "*" and "?"; "**"
+    /// stands for any
     /// number of folders.
     /// </summary>
     /// <param name="root">The folder below which they lie. It need not exist.</param>
@@ -18,9 +19,15 @@ public static class DatasetFiles
         for (var i = 0; i < steps.Length; i++)
         {
             var (step, last) = (steps[i], i == steps.Length - 1);
-            places = places.Where(Directory.Exists).SelectMany(place => step == "**" ? [place, .. Directory.EnumerateDirectories(place, "*", SearchOption.AllDirectories)]
-                : step.AsSpan().IndexOfAny('*', '?') < 0 ? [Path.Combine(place, step)]
-                : (last ? Directory.EnumerateFiles(place) : Directory.EnumerateDirectories(place)).Where(found => FileSystemName.MatchesSimpleExpression(step, Path.GetFileName(found), ignoreCase: false)));
+            places = places
+                .Where(Directory.Exists)
+                .SelectMany(place =>
+                    step == "**" ? [place, .. Directory.EnumerateDirectories(place, "*", SearchOption.AllDirectories)]
+                    : step.AsSpan().IndexOfAny('*', '?') < 0 ? [Path.Combine(place, step)]
+                    : (last ? Directory.EnumerateFiles(place) : Directory.EnumerateDirectories(place)).Where(found =>
+                        FileSystemName.MatchesSimpleExpression(step, Path.GetFileName(found), ignoreCase: false)
+                    )
+                );
         }
         return [.. places.Where(File.Exists).Distinct().Order(StringComparer.Ordinal)];
     }
@@ -38,12 +45,17 @@ public static class DatasetFiles
     {
         var cached = $"datasets--{dataset.Replace("/", "--", StringComparison.Ordinal)}/snapshots/*";
         string[] homes = [dataset, dataset[(dataset.IndexOf('/') + 1)..], cached, $"hub/{cached}"];
-        string[] folders = configuration is null ? ["", "data/", "default/", "plain_text/"] : [$"{configuration}/", $"data/{configuration}/"];
+        string[] folders = configuration is null
+            ? ["", "data/", "default/", "plain_text/"]
+            : [$"{configuration}/", $"data/{configuration}/"];
         foreach (var home in homes)
-            foreach (var folder in folders)
-                foreach (var file in (string[])[$"{split}-*.parquet", $"{split}.parquet", $"{split}/*.parquet", $"{split}.jsonl", $"{split}.json", $"{split}.csv"])
-                    if (Find(root, $"{home}/{folder}{file}") is { Count: > 0 } found)
-                        return found;
+        foreach (var folder in folders)
+        foreach (
+            var file in (string[])
+                [$"{split}-*.parquet", $"{split}.parquet", $"{split}/*.parquet", $"{split}.jsonl", $"{split}.json", $"{split}.csv"]
+        )
+            if (Find(root, $"{home}/{folder}{file}") is { Count: > 0 } found)
+                return found;
         return [];
     }
 }

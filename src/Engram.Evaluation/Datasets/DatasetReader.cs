@@ -6,7 +6,8 @@ using Engram.Corpora.Files;
 namespace Engram.Evaluation.Datasets;
 
 /// <summary>
-/// Rows of a file: JSON Lines, JSON, Parquet, CSV, TSV or plain text (one row, column "text"), each also compressed (.gz, .br, .zst); the end of the name
+/// Rows of a file: JSON Lines, JSON, Parquet, CSV, TSV or plain text (one row, column "text"), each also compressed (.gz, .br, .zst); the
+/// end of the name
 /// says which.
 /// Each row gets the file's name without endings as the column "_file".
 /// </summary>
@@ -34,7 +35,9 @@ public static class DatasetReader
     /// <param name="path">Where it lies.</param>
     /// <param name="name">What messages call it.</param>
     /// <param name="format">How its rows are found.</param>
-    /// <exception cref="InvalidDataException">The file or a row cannot be read; the message is one line that names file, row and remedy.</exception>
+    /// <exception cref="InvalidDataException">
+    /// The file or a row cannot be read; the message is one line that names file, row and remedy.
+    /// </exception>
     public static IEnumerable<DatasetRow> Read(string path, string name, DatasetFormat? format = null)
     {
         var (kind, compression) = Compression.KindOf(name);
@@ -69,13 +72,18 @@ public static class DatasetReader
         }
         catch (DecoderFallbackException) when (format.OtherEncoding is { } other)
         {
-            return (CodePagesEncodingProvider.Instance.GetEncoding(other)
-                ?? throw new InvalidDataException($"{name}: no encoding is called \"{other}\"; name another in the task file.")).GetString(bytes);
+            return (
+                CodePagesEncodingProvider.Instance.GetEncoding(other)
+                ?? throw new InvalidDataException($"{name}: no encoding is called \"{other}\"; name another in the task file.")
+            ).GetString(bytes);
         }
         catch (DecoderFallbackException error)
         {
             var line = bytes[..error.Index].Count((byte)'\n') + 1;
-            throw new InvalidDataException($"{name}:{line}: not UTF-8 text (byte {error.Index}). Convert the file to UTF-8, or name its encoding in the task file.", error);
+            throw new InvalidDataException(
+                $"{name}:{line}: not UTF-8 text (byte {error.Index}). Convert the file to UTF-8, or name its encoding in the task file.",
+                error
+            );
         }
     }
 
@@ -99,19 +107,31 @@ public static class DatasetReader
     {
         var head = content.AsSpan(0, Math.Min(HeadBytes, content.Length));
         if (head.StartsWith("version https://git-lfs.github.com/spec/"u8))
-            throw new InvalidDataException($"{name}: a Git LFS pointer, not the file itself. Fetch it with \"git lfs pull\" or download it.");
+            throw new InvalidDataException(
+                $"{name}: a Git LFS pointer, not the file itself. Fetch it with \"git lfs pull\" or download it."
+            );
         if (kind.Equals(".parquet", StringComparison.OrdinalIgnoreCase))
             return;
-        var archive = head.StartsWith("PK\u0003\u0004"u8) ? "a zip archive" : head.StartsWith((byte[])[0x1f, 0x8b]) ? "gzip data" : head.StartsWith("PAR1"u8) ? "Parquet"
-            : head.Length > 262 && head[257..262].SequenceEqual("ustar"u8) ? "a tar archive" : head.StartsWith((byte[])[0x37, 0x7a, 0xbc, 0xaf]) ? "a 7z archive"
-            : head.StartsWith((byte[])[0x28, 0xb5, 0x2f, 0xfd]) ? "zstd data" : head.StartsWith("ARROW1"u8) ? "an Arrow file" : null;
+        var archive =
+            head.StartsWith("PK\u0003\u0004"u8) ? "a zip archive"
+            : head.StartsWith((byte[])[0x1f, 0x8b]) ? "gzip data"
+            : head.StartsWith("PAR1"u8) ? "Parquet"
+            : head.Length > 262 && head[257..262].SequenceEqual("ustar"u8) ? "a tar archive"
+            : head.StartsWith((byte[])[0x37, 0x7a, 0xbc, 0xaf]) ? "a 7z archive"
+            : head.StartsWith((byte[])[0x28, 0xb5, 0x2f, 0xfd]) ? "zstd data"
+            : head.StartsWith("ARROW1"u8) ? "an Arrow file"
+            : null;
         if (archive is not null)
-            throw new InvalidDataException($"{name}: {archive}, where {kind} text is expected. Unpack it, or give it the name of what it is.");
+            throw new InvalidDataException(
+                $"{name}: {archive}, where {kind} text is expected. Unpack it, or give it the name of what it is."
+            );
         if (head.IndexOf((byte)0) >= 0)
             throw new InvalidDataException($"{name}: binary data, where {kind} text is expected. Fetch the file again.");
         var text = head.TrimStart(" \r\n\t"u8);
         if (text.StartsWith("<!DOCTYPE"u8) || text.StartsWith("<!doctype"u8) || text.StartsWith("<html"u8))
-            throw new InvalidDataException($"{name}: a web page, where {kind} text is expected. The download needs another address or a login.");
+            throw new InvalidDataException(
+                $"{name}: a web page, where {kind} text is expected. The download needs another address or a login."
+            );
     }
 
     /// <summary>The error of a row that is no JSON.</summary>

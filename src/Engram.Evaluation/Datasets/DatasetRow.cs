@@ -11,8 +11,11 @@ public sealed record DatasetRow(string File, string Place, JsonObject Values)
 {
     /// <summary>The value of a column.</summary>
     /// <exception cref="InvalidDataException">There is no such column, or its value is null.</exception>
-    public JsonNode Value(string column) => Values[column]
-        ?? throw new InvalidDataException($"{Place}: no column \"{column}\"; the row has {string.Join(", ", Values.Take(12).Select(known => $"\"{known.Key}\""))}. Check the data set's version.");
+    public JsonNode Value(string column) =>
+        Values[column]
+        ?? throw new InvalidDataException(
+            $"{Place}: no column \"{column}\"; the row has {string.Join(", ", Values.Take(12).Select(known => $"\"{known.Key}\""))}. Check the data set's version."
+        );
 
     /// <summary>The value of the first column that the row has, null values not counted.</summary>
     /// <exception cref="InvalidDataException">It has none of them.</exception>
@@ -26,18 +29,28 @@ public sealed record DatasetRow(string File, string Place, JsonObject Values)
 
     /// <summary>A column's list of texts.</summary>
     /// <exception cref="InvalidDataException">The column holds no list.</exception>
-    public IReadOnlyList<string> Texts(string column) => Value(column) is JsonArray list ? [.. list.Select(item => TextOf(item, column))]
-        : throw new InvalidDataException($"{Place}: column \"{column}\" holds {Describe(Value(column))}, not a list. Check the data set's version.");
+    public IReadOnlyList<string> Texts(string column) =>
+        Value(column) is JsonArray list
+            ? [.. list.Select(item => TextOf(item, column))]
+            : throw new InvalidDataException(
+                $"{Place}: column \"{column}\" holds {Describe(Value(column))}, not a list. Check the data set's version."
+            );
 
     /// <summary>A column's list.</summary>
     /// <exception cref="InvalidDataException">The column holds no list.</exception>
-    public JsonArray List(string column) => Value(column) as JsonArray
-        ?? throw new InvalidDataException($"{Place}: column \"{column}\" holds {Describe(Value(column))}, not a list. Check the data set's version.");
+    public JsonArray List(string column) =>
+        Value(column) as JsonArray
+        ?? throw new InvalidDataException(
+            $"{Place}: column \"{column}\" holds {Describe(Value(column))}, not a list. Check the data set's version."
+        );
 
     /// <summary>A column's object.</summary>
     /// <exception cref="InvalidDataException">The column holds no object.</exception>
-    public JsonObject Object(string column) => Value(column) as JsonObject
-        ?? throw new InvalidDataException($"{Place}: column \"{column}\" holds {Describe(Value(column))}, not an object. Check the data set's version.");
+    public JsonObject Object(string column) =>
+        Value(column) as JsonObject
+        ?? throw new InvalidDataException(
+            $"{Place}: column \"{column}\" holds {Describe(Value(column))}, not an object. Check the data set's version."
+        );
 
     /// <summary>The row with further columns, which replace those of the same name.</summary>
     public DatasetRow With(params ReadOnlySpan<(string Name, JsonNode? Value)> columns)
@@ -51,12 +64,22 @@ public sealed record DatasetRow(string File, string Place, JsonObject Values)
     /// <summary>A list of texts as a JSON array.</summary>
     internal static JsonArray ListOf(IEnumerable<string> texts) => [.. texts.Select(text => (JsonNode)JsonValue.Create(text))];
 
-    internal string TextOf(JsonNode? value, string column) => value switch
-    {
-        JsonValue text when text.GetValueKind() == JsonValueKind.String => text.GetValue<string>(),
-        JsonValue number => number.ToJsonString(),
-        _ => throw new InvalidDataException($"{Place}: column \"{column}\" holds {Describe(value)}, not text. Check the data set's version."),
-    };
+    internal string TextOf(JsonNode? value, string column) =>
+        value switch
+        {
+            JsonValue text when text.GetValueKind() == JsonValueKind.String => text.GetValue<string>(),
+            JsonValue number => number.ToJsonString(),
+            _ => throw new InvalidDataException(
+                $"{Place}: column \"{column}\" holds {Describe(value)}, not text. Check the data set's version."
+            ),
+        };
 
-    private static string Describe(JsonNode? value) => value switch { null => "null", JsonArray => "a list", JsonObject => "an object", _ => "a single value" };
+    private static string Describe(JsonNode? value) =>
+        value switch
+        {
+            null => "null",
+            JsonArray => "a list",
+            JsonObject => "an object",
+            _ => "a single value",
+        };
 }

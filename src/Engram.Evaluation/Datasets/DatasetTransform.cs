@@ -3,7 +3,8 @@ using System.Text.Json.Nodes;
 namespace Engram.Evaluation.Datasets;
 
 /// <summary>
-/// What a template cannot do to rows: lists hidden in text, nested questions, right options by letter or by text. A transformation has a name and turns rows
+/// What a template cannot do to rows: lists hidden in text, nested questions, right options by letter or by text. A transformation has a
+/// name and turns rows
 /// into rows; those of
 /// multiple choice give the columns "choices" (a list) and "gold" (an index from 0, or a list of such).
 /// </summary>
@@ -45,7 +46,8 @@ public static class DatasetTransform
 
     /// <summary>The transformation of a name.</summary>
     /// <exception cref="InvalidDataException">There is none of that name.</exception>
-    public static Func<IEnumerable<DatasetRow>, IEnumerable<DatasetRow>> Find(string name) => Named.GetValueOrDefault(name)
+    public static Func<IEnumerable<DatasetRow>, IEnumerable<DatasetRow>> Find(string name) =>
+        Named.GetValueOrDefault(name)
         ?? throw new InvalidDataException($"no transformation \"{name}\"; there are {string.Join(", ", Names)}.");
 
     /// <summary>The row with its options and the right one of them.</summary>
@@ -55,10 +57,15 @@ public static class DatasetTransform
         var list = DatasetRow.ListOf(choices);
         foreach (var gold in golds)
             if (gold < 0 || gold >= list.Count)
-                throw new InvalidDataException($"{row.Place}: the right option {gold} is outside the list of {list.Count} options (counted from 0). Mend or delete the row.");
+                throw new InvalidDataException(
+                    $"{row.Place}: the right option {gold} is outside the list of {list.Count} options (counted from 0). Mend or delete the row."
+                );
         if (golds.IsEmpty)
             throw new InvalidDataException($"{row.Place}: no right option. Mend or delete the row.");
-        return row.With(("choices", list), ("gold", golds.Length == 1 ? golds[0] : new JsonArray([.. golds.ToArray().Select(gold => (JsonNode)gold)])));
+        return row.With(
+            ("choices", list),
+            ("gold", golds.Length == 1 ? golds[0] : new JsonArray([.. golds.ToArray().Select(gold => (JsonNode)gold)]))
+        );
     }
 
     /// <summary>The index of an option letter.</summary>

@@ -3,7 +3,8 @@ using nietras.SeparatedValues;
 
 namespace Engram.Evaluation.Datasets;
 
-/// <summary>Rows of CSV (the separator is found from the first line) and TSV files. Values in quotes may hold separators and line ends. All values are
+/// <summary>Rows of CSV (the separator is found from the first line) and TSV files. Values in quotes may hold separators and line ends. All
+/// values are
 /// text.</summary>
 internal static class DelimitedRows
 {
@@ -22,12 +23,16 @@ internal static class DelimitedRows
             {
                 columns = [.. values.Select((column, i) => column.Length > 0 ? column : $"_{i}")];
                 if (columns.Distinct().Count() < columns.Count)
-                    throw new InvalidDataException($"{name}: two columns have the same name in the header {string.Join(", ", columns)}. Name the columns in the task file if the file has no header.");
+                    throw new InvalidDataException(
+                        $"{name}: two columns have the same name in the header {string.Join(", ", columns)}. Name the columns in the task file if the file has no header."
+                    );
                 continue;
             }
             var place = $"{name}:{line}";
             if (values.Length != columns.Count)
-                throw new InvalidDataException($"{place}: {values.Length} values where there are {columns.Count} columns ({string.Join(", ", columns.Take(8))}). Mend the row; check its quotes.");
+                throw new InvalidDataException(
+                    $"{place}: {values.Length} values where there are {columns.Count} columns ({string.Join(", ", columns.Take(8))}). Mend the row; check its quotes."
+                );
             var row = new JsonObject { ["_index"] = number++ };
             for (var i = 0; i < values.Length; i++)
                 row[columns[i]] = values[i];
@@ -45,7 +50,17 @@ internal static class DelimitedRows
 
     private static IEnumerable<(int Line, string[] Values)> Records(string text, char separator, string name, bool quotes)
     {
-        using var reader = Sep.New(separator).Reader(options => options with { HasHeader = false, Unescape = quotes, DisableQuotesParsing = !quotes, DisableColCountCheck = true }).FromText(text);
+        using var reader = Sep.New(separator)
+            .Reader(options =>
+                options with
+                {
+                    HasHeader = false,
+                    Unescape = quotes,
+                    DisableQuotesParsing = !quotes,
+                    DisableColCountCheck = true,
+                }
+            )
+            .FromText(text);
         while (Guarded(reader, name))
         {
             var row = reader.Current;

@@ -15,11 +15,16 @@ internal static class JsonRows
             if (string.IsNullOrWhiteSpace(line))
                 continue;
             var place = $"{name}:{number}";
-            yield return new DatasetRow(name, place, Parse(line, place) as JsonObject ?? throw new InvalidDataException($"{place}: no JSON object. Mend or delete the row."));
+            yield return new DatasetRow(
+                name,
+                place,
+                Parse(line, place) as JsonObject ?? throw new InvalidDataException($"{place}: no JSON object. Mend or delete the row.")
+            );
         }
     }
 
-    /// <summary>A list at the place that the format names; JSON Lines under this name too. Items that are no objects become rows with the one column
+    /// <summary>A list at the place that the format names; JSON Lines under this name too. Items that are no objects become rows with the
+    /// one column
     /// "value".</summary>
     public static IEnumerable<DatasetRow> Read(byte[] content, string name, DatasetFormat format)
     {
@@ -44,20 +49,33 @@ internal static class JsonRows
         {
             if (step == "*")
                 break;
-            node = node is JsonObject known && known[step] is { } next ? next
-                : throw new InvalidDataException($"{name}: no \"{step}\" on the way to the rows (\"{rows}\"). Check the data set's version.");
+            node =
+                node is JsonObject known && known[step] is { } next
+                    ? next
+                    : throw new InvalidDataException(
+                        $"{name}: no \"{step}\" on the way to the rows (\"{rows}\"). Check the data set's version."
+                    );
         }
 
         if (steps is [.., "*"])
-            return node is JsonObject entries ? Values(entries, name) : throw new InvalidDataException($"{name}: no JSON object at \"{rows}\". Check the data set's version.");
-        return node is JsonArray list ? Items(list, name)
-            : throw new InvalidDataException($"{name}: no JSON list{(rows is null ? "" : $" at \"{rows}\"")}. Check the data set's version.");
+            return node is JsonObject entries
+                ? Values(entries, name)
+                : throw new InvalidDataException($"{name}: no JSON object at \"{rows}\". Check the data set's version.");
+        return node is JsonArray list
+            ? Items(list, name)
+            : throw new InvalidDataException(
+                $"{name}: no JSON list{(rows is null ? "" : $" at \"{rows}\"")}. Check the data set's version."
+            );
     }
 
     private static IEnumerable<DatasetRow> Items(JsonArray list, string name)
     {
         for (var i = 0; i < list.Count; i++)
-            yield return new DatasetRow(name, $"{name}[{i}]", list[i] is JsonObject row ? (JsonObject)row.DeepClone() : new JsonObject { ["value"] = list[i]?.DeepClone() });
+            yield return new DatasetRow(
+                name,
+                $"{name}[{i}]",
+                list[i] is JsonObject row ? (JsonObject)row.DeepClone() : new JsonObject { ["value"] = list[i]?.DeepClone() }
+            );
     }
 
     private static IEnumerable<DatasetRow> Values(JsonObject entries, string name)
@@ -94,7 +112,7 @@ internal static class JsonRows
         }
         catch (JsonException)
         {
-            return false;   // an object over several lines
+            return false; // an object over several lines
         }
     }
 }

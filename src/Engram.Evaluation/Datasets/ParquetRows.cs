@@ -20,7 +20,10 @@ internal static class ParquetRows
         catch (Exception error) when (error is not OutOfMemoryException)
         {
             // A damaged file shows as any of the errors of its reader.
-            throw new InvalidDataException($"{name}: no readable Parquet: {error.Message.ReplaceLineEndings(" ")} Fetch the file again.", error);
+            throw new InvalidDataException(
+                $"{name}: no readable Parquet: {error.Message.ReplaceLineEndings(" ")} Fetch the file again.",
+                error
+            );
         }
 
         for (var i = 0; i < rows.Count; i++)
@@ -35,20 +38,23 @@ internal static class ParquetRows
         return values;
     }
 
-    private static JsonNode? NodeOf(object? value) => value switch
-    {
-        null => null,
-        string text => JsonValue.Create(text),
-        ReadOnlyMemory<char> text => JsonValue.Create(text.ToString()),
-        bool flag => JsonValue.Create(flag),
-        sbyte or byte or short or ushort or int or uint or long => JsonValue.Create(Convert.ToInt64(value, CultureInfo.InvariantCulture)),
-        ulong large => JsonValue.Create(large),
-        float or double => JsonValue.Create(Convert.ToDouble(value, CultureInfo.InvariantCulture)),
-        decimal number => JsonValue.Create(number),
-        byte[] bytes => JsonValue.Create(Convert.ToBase64String(bytes)),
-        DateTime time => JsonValue.Create(time.ToString("O", CultureInfo.InvariantCulture)),
-        IDictionary columns => ObjectOf(columns),
-        IEnumerable items => new JsonArray([.. items.Cast<object?>().Select(NodeOf)]),
-        _ => JsonValue.Create(Convert.ToString(value, CultureInfo.InvariantCulture)),
-    };
+    private static JsonNode? NodeOf(object? value) =>
+        value switch
+        {
+            null => null,
+            string text => JsonValue.Create(text),
+            ReadOnlyMemory<char> text => JsonValue.Create(text.ToString()),
+            bool flag => JsonValue.Create(flag),
+            sbyte or byte or short or ushort or int or uint or long => JsonValue.Create(
+                Convert.ToInt64(value, CultureInfo.InvariantCulture)
+            ),
+            ulong large => JsonValue.Create(large),
+            float or double => JsonValue.Create(Convert.ToDouble(value, CultureInfo.InvariantCulture)),
+            decimal number => JsonValue.Create(number),
+            byte[] bytes => JsonValue.Create(Convert.ToBase64String(bytes)),
+            DateTime time => JsonValue.Create(time.ToString("O", CultureInfo.InvariantCulture)),
+            IDictionary columns => ObjectOf(columns),
+            IEnumerable items => new JsonArray([.. items.Cast<object?>().Select(NodeOf)]),
+            _ => JsonValue.Create(Convert.ToString(value, CultureInfo.InvariantCulture)),
+        };
 }

@@ -7,7 +7,8 @@ namespace Engram.Evaluation.Datasets;
 internal static class PassageRows
 {
     /// <summary>
-    /// RACE: an article with several questions (questions, options, answers; or "problems", a Python list as text), or one question a row. Each question gets
+    /// RACE: an article with several questions (questions, options, answers; or "problems", a Python list as text), or one question a row.
+    /// Each question gets
     /// "article", "question",
     /// "previous" (the article's earlier questions, each with its right answer) and "last".
     /// </summary>
@@ -22,7 +23,12 @@ internal static class PassageRows
                 yield return held.With(("last", !sameArticle));
             if (!sameArticle)
                 previous.Clear();
-            held = question.With(("previous", new JsonArray([.. previous.Select(pair => new JsonObject { ["question"] = pair.Question, ["answer"] = pair.Answer })])));
+            held = question.With(
+                (
+                    "previous",
+                    new JsonArray([.. previous.Select(pair => new JsonObject { ["question"] = pair.Question, ["answer"] = pair.Answer })])
+                )
+            );
             previous.Add((question.Text("question"), question.Texts("choices")[OptionRows.Number(question, "gold")]));
         }
         if (held is not null)
@@ -43,24 +49,35 @@ internal static class PassageRows
         }
     }
 
-    /// <summary>C3: lines of a dialogue or passage and questions on them; the right option is given as text, of equal ones the first.</summary>
+    /// <summary>
+    /// C3: lines of a dialogue or passage and questions on them; the right option is given as text, of equal ones the first.
+    /// </summary>
     public static IEnumerable<DatasetRow> C3(IEnumerable<DatasetRow> rows)
     {
         foreach (var row in rows)
         {
-            if (row.Values["choice"] is not null)   // the hub's layout: a row a question
+            if (row.Values["choice"] is not null) // the hub's layout: a row a question
             {
-                yield return C3Question(row, row.Values["context"] is JsonArray ? row.Texts("context") : row.Texts("documents"), row.Values);
+                yield return C3Question(
+                    row,
+                    row.Values["context"] is JsonArray ? row.Texts("context") : row.Texts("documents"),
+                    row.Values
+                );
                 continue;
             }
-            if (row.Values["value"] is not JsonArray { Count: >= 2 } document || document[0] is not JsonArray lines || document[1] is not JsonArray questions)
+            if (
+                row.Values["value"] is not JsonArray { Count: >= 2 } document
+                || document[0] is not JsonArray lines
+                || document[1] is not JsonArray questions
+            )
                 throw new InvalidDataException($"{row.Place}: not [lines, questions, id]. Check the data set's version.");
             foreach (var question in questions.OfType<JsonObject>())
                 yield return C3Question(row, [.. lines.Select(line => row.TextOf(line, "lines"))], question);
         }
     }
 
-    /// <summary>DROP: a passage with its questions, or one question a row. "answers" are the gold answers, each a list of spans; "shot" is another question
+    /// <summary>DROP: a passage with its questions, or one question a row. "answers" are the gold answers, each a list of spans; "shot" is
+    /// another question
     /// of the passage, "shot_answer" its answer; both are empty where there is no other.</summary>
     public static IEnumerable<DatasetRow> Drop(IEnumerable<DatasetRow> rows)
     {
@@ -71,7 +88,12 @@ internal static class PassageRows
             for (var i = 0; i < questions.Length; i++)
             {
                 var shot = questions.Length == 1 ? null : questions[i == 0 ? 1 : 0];
-                yield return questions[i].With(("shot", shot?.Text("question") ?? ""), ("shot_answer", shot?.Text("answer_text") ?? ""), ("shot_kind", shot?.Text("kind") ?? ""));
+                yield return questions[i]
+                    .With(
+                        ("shot", shot?.Text("question") ?? ""),
+                        ("shot_answer", shot?.Text("answer_text") ?? ""),
+                        ("shot_kind", shot?.Text("kind") ?? "")
+                    );
             }
         }
     }
@@ -89,15 +111,29 @@ internal static class PassageRows
             return [RaceQuestion(row, article, row.Text("question"), row.Texts("options"), row.Text("answer"))];
         var (questions, answers, options) = (row.Texts("questions"), row.Texts("answers"), row.List("options"));
         if (answers.Count != questions.Count || options.Count != questions.Count)
-            throw new InvalidDataException($"{row.Place}: {questions.Count} questions, {options.Count} lists of options and {answers.Count} answers. Mend or delete the row.");
-        return questions.Select((question, i) => RaceQuestion(row with { Place = $"{row.Place}.questions[{i}]" }, article, question,
-            [.. (options[i] as JsonArray ?? []).Select(option => row.TextOf(option, "options"))], answers[i]));
+            throw new InvalidDataException(
+                $"{row.Place}: {questions.Count} questions, {options.Count} lists of options and {answers.Count} answers. Mend or delete the row."
+            );
+        return questions.Select(
+            (question, i) =>
+                RaceQuestion(
+                    row with
+                    {
+                        Place = $"{row.Place}.questions[{i}]",
+                    },
+                    article,
+                    question,
+                    [.. (options[i] as JsonArray ?? []).Select(option => row.TextOf(option, "options"))],
+                    answers[i]
+                )
+        );
     }
 
     private static DatasetRow RaceProblem(DatasetRow row, string article, PythonCollection? problem, int number)
     {
         var place = row with { Place = $"{row.Place}.problems[{number}]" };
-        object? Entry(string key) => problem?.Items.OfType<PythonCollection>().FirstOrDefault(entry => entry.Items is [string name, _] && name == key)?.Items[1];
+        object? Entry(string key) =>
+            problem?.Items.OfType<PythonCollection>().FirstOrDefault(entry => entry.Items is [string name, _] && name == key)?.Items[1];
         return Entry("question") is string question && Entry("answer") is string answer && Entry("options") is PythonCollection options
             ? RaceQuestion(place, article, question, [.. options.Items.OfType<string>()], answer)
             : throw new InvalidDataException($"{place.Place}: no question, options and answer. Check the data set's version.");
@@ -105,8 +141,20 @@ internal static class PassageRows
 
     private static DatasetRow RaceQuestion(DatasetRow row, string article, string question, IReadOnlyList<string> options, string letter)
     {
-        var values = new JsonObject { ["article"] = article, ["question"] = question, ["_file"] = row.Values["_file"]?.DeepClone() };
-        return DatasetTransform.WithChoices(row with { Values = values }, options, letter is [var one] ? DatasetTransform.IndexOf(one) : -1);
+        var values = new JsonObject
+        {
+            ["article"] = article,
+            ["question"] = question,
+            ["_file"] = row.Values["_file"]?.DeepClone(),
+        };
+        return DatasetTransform.WithChoices(
+            row with
+            {
+                Values = values,
+            },
+            options,
+            letter is [var one] ? DatasetTransform.IndexOf(one) : -1
+        );
     }
 
     private static DatasetRow C3Question(DatasetRow row, IReadOnlyList<string> lines, JsonObject question)
@@ -116,7 +164,12 @@ internal static class PassageRows
         var gold = choices.ToList().IndexOf(answer);
         if (gold < 0)
             throw new InvalidDataException($"{row.Place}: the answer \"{answer}\" is not among the options. Mend or delete the row.");
-        var values = new JsonObject { ["context"] = string.Join('\n', lines), ["question"] = inner.Text("question"), ["_file"] = row.Values["_file"]?.DeepClone() };
+        var values = new JsonObject
+        {
+            ["context"] = string.Join('\n', lines),
+            ["question"] = inner.Text("question"),
+            ["_file"] = row.Values["_file"]?.DeepClone(),
+        };
         return DatasetTransform.WithChoices(row with { Values = values }, choices, gold);
     }
 
@@ -125,8 +178,18 @@ internal static class PassageRows
         if (row.Values["qa_pairs"] is null)
             return [DropQuestion(row, row.Text("passage"))];
         var passage = row.Text("passage");
-        return row.List("qa_pairs").Select((pair, i) => DropQuestion(
-            new DatasetRow(row.File, $"{row.Place}.qa_pairs[{i}]", pair is JsonObject values ? (JsonObject)values.DeepClone() : []), passage));
+        return row.List("qa_pairs")
+            .Select(
+                (pair, i) =>
+                    DropQuestion(
+                        new DatasetRow(
+                            row.File,
+                            $"{row.Place}.qa_pairs[{i}]",
+                            pair is JsonObject values ? (JsonObject)values.DeepClone() : []
+                        ),
+                        passage
+                    )
+            );
     }
 
     private static DatasetRow DropQuestion(DatasetRow row, string passage)
@@ -134,9 +197,16 @@ internal static class PassageRows
         var golds = new List<string[]> { DropAnswer(row, row.Object("answer")) };
         golds.AddRange(ValidatedAnswers(row).Select(answer => DropAnswer(row, answer)));
         string[][] distinct = [.. golds.DistinctBy(spans => string.Join('\u001f', spans))];
-        var kind = row.Object("answer") is var answer && Text(answer["number"]).Length > 0 ? "number" : answer["spans"] is JsonArray { Count: > 0 } ? "span" : "date";
-        return row.With(("passage", passage.Trim()), ("answers", new JsonArray([.. distinct.Select(spans => (JsonNode)DatasetRow.ListOf(spans))])),
-            ("answer_text", string.Join(", ", golds[0])), ("kind", kind));
+        var kind =
+            row.Object("answer") is var answer && Text(answer["number"]).Length > 0 ? "number"
+            : answer["spans"] is JsonArray { Count: > 0 } ? "span"
+            : "date";
+        return row.With(
+            ("passage", passage.Trim()),
+            ("answers", new JsonArray([.. distinct.Select(spans => (JsonNode)DatasetRow.ListOf(spans))])),
+            ("answer_text", string.Join(", ", golds[0])),
+            ("kind", kind)
+        );
     }
 
     /// <summary>A number, spans or a date, in this order: whichever is there (lm-evaluation-harness, <c>tasks/drop</c>).</summary>
@@ -158,8 +228,18 @@ internal static class PassageRows
         if (row.Values["validated_answers"] is not JsonObject columns || columns["number"] is not JsonArray numbers)
             return [];
         JsonNode? Item(string column, int i) => columns[column] is JsonArray items && i < items.Count ? items[i]?.DeepClone() : null;
-        return Enumerable.Range(0, numbers.Count).Select(i => new JsonObject { ["number"] = Item("number", i), ["date"] = Item("date", i), ["spans"] = Item("spans", i) });
+        return Enumerable
+            .Range(0, numbers.Count)
+            .Select(i => new JsonObject
+            {
+                ["number"] = Item("number", i),
+                ["date"] = Item("date", i),
+                ["spans"] = Item("spans", i),
+            });
     }
 
-    private static string Text(JsonNode? value) => value is null ? "" : value.GetValueKind() == System.Text.Json.JsonValueKind.String ? value.GetValue<string>() : value.ToJsonString();
+    private static string Text(JsonNode? value) =>
+        value is null ? ""
+        : value.GetValueKind() == System.Text.Json.JsonValueKind.String ? value.GetValue<string>()
+        : value.ToJsonString();
 }

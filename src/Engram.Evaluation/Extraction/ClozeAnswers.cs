@@ -7,13 +7,16 @@ public static class ClozeAnswers
 {
     private static readonly string[] Phrases = ["answer is therefore", "answer is", "答案是", "答案为", "答案："];
 
-    /// <summary>The box if there is one, else the last formula between dollar signs, else what stands behind an answer phrase, else the part of the first
+    /// <summary>The box if there is one, else the last formula between dollar signs, else what stands behind an answer phrase, else the
+    /// part of the first
     /// line behind its last "=".</summary>
     public static string Extract(string text)
     {
         if (MathText.LastBoxed(text) is { } boxed)
             return boxed.Trim();
-        var phrase = Phrases.Select(words => (At: text.LastIndexOf(words, StringComparison.Ordinal), words.Length)).MaxBy(found => found.At);
+        var phrase = Phrases
+            .Select(words => (At: text.LastIndexOf(words, StringComparison.Ordinal), words.Length))
+            .MaxBy(found => found.At);
         if (phrase.At >= 0)
             text = text[(phrase.At + phrase.Length)..].TrimStart(' ', ':', '：');
         text = text.TrimStart();

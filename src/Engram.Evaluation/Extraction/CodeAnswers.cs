@@ -17,7 +17,9 @@ public static class CodeAnswers
         return close < 0 ? text[(line + 1)..] : text[(line + 1)..(close + 1)];
     }
 
-    /// <summary>CRUXEval-I: the call that should give the known output, as an expression "f(…)" (facebookresearch/cruxeval, <c>evaluation</c>).</summary>
+    /// <summary>
+    /// CRUXEval-I: the call that should give the known output, as an expression "f(…)" (facebookresearch/cruxeval, <c>evaluation</c>).
+    /// </summary>
     public static string CruxEvalInput(string text)
     {
         var call = BeforeEnd(text);

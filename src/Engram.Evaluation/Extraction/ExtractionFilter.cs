@@ -3,7 +3,8 @@ using Engram.Evaluation.Text;
 
 namespace Engram.Evaluation.Extraction;
 
-/// <summary>Finds the answer in what a model wrote: a text in, a text out. Filters have names, so that task files can say which they want; several run one
+/// <summary>Finds the answer in what a model wrote: a text in, a text out. Filters have names, so that task files can say which they want;
+/// several run one
 /// after the other.</summary>
 public static class ExtractionFilter
 {
@@ -40,11 +41,13 @@ public static class ExtractionFilter
 
     /// <summary>The filter of a name.</summary>
     /// <exception cref="InvalidDataException">There is none of that name.</exception>
-    public static Func<string, string> Find(string name) => Named.GetValueOrDefault(name)
+    public static Func<string, string> Find(string name) =>
+        Named.GetValueOrDefault(name)
         ?? throw new InvalidDataException($"no filter \"{name}\"; there are {string.Join(", ", Names)}, and regular expressions.");
 
     /// <summary>
-    /// What a regular expression captures, as lm-evaluation-harness's <c>RegexFilter</c>: all matches are found, one is selected, of its groups (or the whole
+    /// What a regular expression captures, as lm-evaluation-harness's <c>RegexFilter</c>: all matches are found, one is selected, of its
+    /// groups (or the whole
     /// match, if it has
     /// none) the first that is not empty counts, trimmed.
     /// </summary>

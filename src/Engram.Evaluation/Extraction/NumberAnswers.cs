@@ -2,7 +2,8 @@ using System.Text.RegularExpressions;
 
 namespace Engram.Evaluation.Extraction;
 
-/// <summary>Numbers at the end of a calculation (lm-evaluation-harness, <c>tasks/gsm8k</c> and <c>tasks/mgsm</c>). <see cref="Clean"/> makes them
+/// <summary>Numbers at the end of a calculation (lm-evaluation-harness, <c>tasks/gsm8k</c> and <c>tasks/mgsm</c>). <see cref="Clean"/>
+/// makes them
 /// comparable.</summary>
 public static partial class NumberAnswers
 {
@@ -34,7 +35,11 @@ public static partial class NumberAnswers
     [GeneratedRegex(@"(-?[$0-9.,]{2,})|(-?[0-9]+)", RegexOptions.CultureInvariant)]
     private static partial Regex LastExpression();
 
-    // English, German (two wordings: prompt and examples differ), French, Spanish, Russian, Swahili, Bengali, Telugu, Thai, Chinese, Japanese.
-    [GeneratedRegex(@"(?:The answer is|Die Antwort (?:lautet|ist)|La réponse est|La respuesta es|Ответ —|Jibu ni|উত্তর হল|సమాధానం|คำตอบคือ|答案是|答えは)\s*(\-?\$?[0-9\.\,]+)", RegexOptions.CultureInvariant)]
+    // English, German (two wordings: prompt and examples differ), French, Spanish, Russian, Swahili, Bengali, Telugu, Thai, Chinese,
+    // Japanese.
+    [GeneratedRegex(
+        @"(?:The answer is|Die Antwort (?:lautet|ist)|La réponse est|La respuesta es|Ответ —|Jibu ni|উত্তর হল|సమాధానం|คำตอบคือ|答案是|答えは)\s*(\-?\$?[0-9\.\,]+)",
+        RegexOptions.CultureInvariant
+    )]
     private static partial Regex LanguagesExpression();
 }

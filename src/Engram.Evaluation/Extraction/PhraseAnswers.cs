@@ -11,7 +11,9 @@ public static partial class PhraseAnswers
     // More than the beginning of a free answer is not searched for a letter.
     private const int LetterWindow = 200;
 
-    /// <summary>BBH: the rest of the line behind the first "the answer is", without the final period (BIG-Bench-Hard, <c>cot-prompts</c>).</summary>
+    /// <summary>
+    /// BBH: the rest of the line behind the first "the answer is", without the final period (BIG-Bench-Hard, <c>cot-prompts</c>).
+    /// </summary>
     public static string Bbh(string text)
     {
         if (BbhPhrase().Match(text) is not { Success: true } match)
@@ -24,7 +26,8 @@ public static partial class PhraseAnswers
     /// <summary>MMLU-Pro: the letter behind "answer is" (lm-evaluation-harness, <c>tasks/mmlu_pro</c>).</summary>
     public static string MmluPro(string text) => Select(MmluProPhrase(), text, 0, Invalid);
 
-    /// <summary>The one letter A to J that a free answer to a multiple-choice question names: behind an answer phrase in English or Chinese, else the first
+    /// <summary>The one letter A to J that a free answer to a multiple-choice question names: behind an answer phrase in English or
+    /// Chinese, else the first
     /// that stands alone.</summary>
     public static string Letter(string text) => Letters(text) is { Length: > 0 } letters && letters != Invalid ? letters[..1] : Invalid;
 
@@ -32,10 +35,13 @@ public static partial class PhraseAnswers
     public static string Letters(string text)
     {
         var head = text[..Math.Min(LetterWindow, text.Length)];
-        var named = LetterPhrase().Match(text) is { Success: true } phrase ? phrase.Groups[1].Value
+        var named =
+            LetterPhrase().Match(text) is { Success: true } phrase ? phrase.Groups[1].Value
             : LettersAlone().Match(head) is { Success: true } alone ? alone.Groups[1].Value
             : "";
-        var letters = string.Concat(named.Replace("and", "", StringComparison.Ordinal).Where(letter => letter is >= 'A' and <= 'J').Distinct().Order());
+        var letters = string.Concat(
+            named.Replace("and", "", StringComparison.Ordinal).Where(letter => letter is >= 'A' and <= 'J').Distinct().Order()
+        );
         return letters.Length == 0 ? Invalid : letters;
     }
 
@@ -46,7 +52,9 @@ public static partial class PhraseAnswers
         return SentenceEnd().Match(text) is { Success: true } end ? text[..end.Index].Trim() : text.Trim();
     }
 
-    /// <summary>TriviaQA: up to the first line break, period or comma, the harness's stop strings (lm-evaluation-harness, <c>tasks/triviaqa</c>).</summary>
+    /// <summary>
+    /// TriviaQA: up to the first line break, period or comma, the harness's stop strings (lm-evaluation-harness, <c>tasks/triviaqa</c>).
+    /// </summary>
     public static string TriviaStop(string text)
     {
         text = text.TrimStart();
@@ -61,7 +69,10 @@ public static partial class PhraseAnswers
         if (index < 0 || index >= matches.Count)
             return fallback;
         var match = matches[index];
-        var answer = match.Groups.Count == 1 ? match.Value : match.Groups.Values.Skip(1).Select(group => group.Value).FirstOrDefault(value => value.Length > 0, "");
+        var answer =
+            match.Groups.Count == 1
+                ? match.Value
+                : match.Groups.Values.Skip(1).Select(group => group.Value).FirstOrDefault(value => value.Length > 0, "");
         return answer.Trim() is { Length: > 0 } trimmed ? trimmed : fallback;
     }
 

@@ -54,4 +54,9 @@ public readonly record struct EvaluationProgress(string Task, int Items, int OfI
 /// <param name="TokensRead">Tokens that the model has read for them.</param>
 /// <param name="Elapsed">Time that the scorer took.</param>
 public sealed record EvaluationResult(
-    IReadOnlyList<TaskResult> Results, IReadOnlyDictionary<string, IReadOnlyDictionary<int, double>> Headlines, long Tokens, long TokensRead, TimeSpan Elapsed);
+    IReadOnlyList<TaskResult> Results,
+    IReadOnlyDictionary<string, IReadOnlyDictionary<int, double>> Headlines,
+    long Tokens,
+    long TokensRead,
+    TimeSpan Elapsed
+);

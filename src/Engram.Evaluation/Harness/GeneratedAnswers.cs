@@ -25,7 +25,8 @@ internal sealed class GeneratedAnswers
         (_task, _sandbox) = (task, sandbox);
         var normalise = task.Match.Normalise is { } name ? ExtractionFilter.Find(name) : null;
         _match = new ExactMatch(task.Match.Ignore, task.Match.IgnoreCase, task.Match.IgnorePunctuation, normalise: normalise);
-        _filters = task.Filters.Count == 0 ? [("", [])] : [.. task.Filters.Select(filter => (filter.Name, filter.Steps.Select(Step).ToArray()))];
+        _filters =
+            task.Filters.Count == 0 ? [("", [])] : [.. task.Filters.Select(filter => (filter.Name, filter.Steps.Select(Step).ToArray()))];
     }
 
     /// <summary>Values of all metrics, and the answer that the first filter found.</summary>
@@ -48,7 +49,9 @@ internal sealed class GeneratedAnswers
 
     /// <summary>Names of the metrics as results call them: with the filter's name behind a comma where there are several.</summary>
     public static IReadOnlyList<string> MetricNames(TaskFile task) =>
-        task.Filters.Count < 2 ? task.Metrics : [.. task.Filters.SelectMany(filter => task.Metrics.Select(metric => $"{metric},{filter.Name}"))];
+        task.Filters.Count < 2
+            ? task.Metrics
+            : [.. task.Filters.SelectMany(filter => task.Metrics.Select(metric => $"{metric},{filter.Name}"))];
 
     private double? Value(string metric, TaskItem item, string answer, CancellationToken cancellation)
     {
@@ -81,11 +84,15 @@ internal sealed class GeneratedAnswers
         {
             "humaneval" => PythonPrograms.HumanEval(row.Text("prompt"), answer, row.Text("test"), row.Text("entry_point")),
             "mbpp" => PythonPrograms.Mbpp(
-                row.Values["test_setup_code"] is { } setup ? row.TextOf(setup, "test_setup_code") : "", answer, row.Texts("test_list")),
+                row.Values["test_setup_code"] is { } setup ? row.TextOf(setup, "test_setup_code") : "",
+                answer,
+                row.Texts("test_list")
+            ),
             "cruxeval_input" => PythonPrograms.CruxEvalInput(row.Text("code"), answer, row.Text("output")),
             "cruxeval_output" => PythonPrograms.CruxEvalOutput(row.Text("code"), row.Text("input"), answer),
             var other => throw new InvalidDataException(
-                $"task {_task.Task}: no program \"{other}\" checks answers; there are humaneval, mbpp, cruxeval_input and cruxeval_output."),
+                $"task {_task.Task}: no program \"{other}\" checks answers; there are humaneval, mbpp, cruxeval_input and cruxeval_output."
+            ),
         };
         return _sandbox.Run(program, cancellation: cancellation).Passed ? 1 : 0;
     }
@@ -98,6 +105,8 @@ internal sealed class GeneratedAnswers
         var number = step.AsSpan(end + 1);
         return end > 0 && (number.IsEmpty || int.TryParse(number, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out select))
             ? ExtractionFilter.Match(step[1..end], select)
-            : throw new InvalidDataException($"task {_task.Task}: filter \"{step}\" is no regular expression between slashes, perhaps with a number behind.");
+            : throw new InvalidDataException(
+                $"task {_task.Task}: filter \"{step}\" is no regular expression between slashes, perhaps with a number behind."
+            );
     }
 }

@@ -24,7 +24,10 @@ internal sealed class ItemScoring(TaskFile task, GeneratedAnswers? answers, Task
     {
         var sample = blank with
         {
-            Index = item.Index, PromptSha256 = sha256, Place = item.Row.Place, Gold = item.Gold,
+            Index = item.Index,
+            PromptSha256 = sha256,
+            Place = item.Row.Place,
+            Gold = item.Gold,
             Subtask = task.Subtask is { } column ? item.Row.Values[column]?.ToString() : null,
         };
         return task.Kind switch
@@ -36,17 +39,23 @@ internal sealed class ItemScoring(TaskFile task, GeneratedAnswers? answers, Task
     }
 
     /// <summary>Quantities of a scored text, of which perplexities are made: nats, tokens, bytes, words.</summary>
-    private static Dictionary<string, double> TextValues(string text, ScoringAnswer answer) => new()
-    {
-        ["nats"] = -answer.LogLikelihood, ["tokens"] = answer.Tokens, ["bytes"] = Perplexity.Bytes(text), ["words"] = Perplexity.Words(text),
-    };
+    private static Dictionary<string, double> TextValues(string text, ScoringAnswer answer) =>
+        new()
+        {
+            ["nats"] = -answer.LogLikelihood,
+            ["tokens"] = answer.Tokens,
+            ["bytes"] = Perplexity.Bytes(text),
+            ["words"] = Perplexity.Words(text),
+        };
 
     private TaskSample Generated(TaskSample sample, TaskItem item, string generated, CancellationToken cancellation)
     {
         var (prediction, values) = answers!.Score(item, generated, cancellation);
         return sample with
         {
-            Prediction = JsonValue.Create(prediction), Generated = generated, Values = values,
+            Prediction = JsonValue.Create(prediction),
+            Generated = generated,
+            Values = values,
             Correct = values.TryGetValue(GeneratedAnswers.MetricNames(task)[0], out var headline) ? headline >= 1 : null,
         };
     }
@@ -63,12 +72,18 @@ internal sealed class ItemScoring(TaskFile task, GeneratedAnswers? answers, Task
         var values = task.Metrics.ToDictionary(metric => metric, metric => ChoiceAccuracy.Score(scores, item.Golds, RuleOf(metric)));
         return sample with
         {
-            Prediction = JsonValue.Create(ChoiceAccuracy.Best(scores, RuleOf(task.Metrics[0]))), Values = values, Correct = values[task.Metrics[0]] >= 1,
-            Options = item.Options, Scores = [.. scores.Select(score => score.LogLikelihood)], Tokens = [.. scores.Select(score => score.Tokens)],
+            Prediction = JsonValue.Create(ChoiceAccuracy.Best(scores, RuleOf(task.Metrics[0]))),
+            Values = values,
+            Correct = values[task.Metrics[0]] >= 1,
+            Options = item.Options,
+            Scores = [.. scores.Select(score => score.LogLikelihood)],
+            Tokens = [.. scores.Select(score => score.Tokens)],
         };
     }
 
-    private ChoiceRule RuleOf(string metric) => ChoiceAccuracy.RuleOf(metric)
+    private ChoiceRule RuleOf(string metric) =>
+        ChoiceAccuracy.RuleOf(metric)
         ?? throw new InvalidDataException(
-            $"task {task.Task}: no metric \"{metric}\" for options; there are acc, acc_norm, acc_bytes, acc_tok, acc_uncond and prefix_ppl.");
+            $"task {task.Task}: no metric \"{metric}\" for options; there are acc, acc_norm, acc_bytes, acc_tok, acc_uncond and prefix_ppl."
+        );
 }

@@ -3,7 +3,9 @@ using System.Text.Json;
 
 namespace Engram.Evaluation.Harness;
 
-/// <summary>A file of samples that grows by a line as each item is answered. What a run that was ended left in it is taken up by the next.</summary>
+/// <summary>
+/// A file of samples that grows by a line as each item is answered. What a run that was ended left in it is taken up by the next.
+/// </summary>
 public sealed class SampleFile : IDisposable
 {
     private readonly Dictionary<(string Key, string Task, int Index), TaskSample> _known = [];

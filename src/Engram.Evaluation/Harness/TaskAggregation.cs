@@ -26,7 +26,9 @@ internal static class TaskAggregation
 
             // A program that was not run leaves no value.
             TaskSample[] scored = [.. samples.Where(sample => sample.Values.ContainsKey(metric))];
-            results.Add(Result(task, metric, scored.Length == 0 ? null : Estimate.OfMean(Values(scored, metric)), samples[0], results.Count == 0));
+            results.Add(
+                Result(task, metric, scored.Length == 0 ? null : Estimate.OfMean(Values(scored, metric)), samples[0], results.Count == 0)
+            );
             if (task.Subtask is null || scored.Length == 0)
                 continue;
             Estimate[] parts = [.. scored.GroupBy(sample => sample.Subtask).Select(part => Estimate.OfMean(Values(part, metric)))];
@@ -38,15 +40,25 @@ internal static class TaskAggregation
     /// <summary>The score of a group from the headlines of its tasks.</summary>
     public static TaskResult OfGroup(TaskFile group, IReadOnlyList<TaskResult> headlines)
     {
-        Estimate[] parts = [.. headlines.Where(result => result.Value is not null)
-            .Select(result => new Estimate(result.Value!.Value, result.StandardError ?? double.NaN, result.Items))];
+        Estimate[] parts =
+        [
+            .. headlines
+                .Where(result => result.Value is not null)
+                .Select(result => new Estimate(result.Value!.Value, result.StandardError ?? double.NaN, result.Items)),
+        ];
         var metrics = headlines.Select(result => result.Metric).Distinct().ToArray();
         var first = headlines[0];
         Estimate? score = parts.Length == 0 ? null : Estimate.OfGroup(parts, group.WeightBySize);
         return first with
         {
-            Task = group.Task, Version = group.Version, Metric = metrics.Length == 1 ? metrics[0] : "score", Value = score?.Value,
-            StandardError = Finite(score?.StandardError), Items = score?.Items ?? 0, Shots = headlines.Max(result => result.Shots), Published = PublishedOf(group),
+            Task = group.Task,
+            Version = group.Version,
+            Metric = metrics.Length == 1 ? metrics[0] : "score",
+            Value = score?.Value,
+            StandardError = Finite(score?.StandardError),
+            Items = score?.Items ?? 0,
+            Shots = headlines.Max(result => result.Shots),
+            Published = PublishedOf(group),
         };
     }
 
@@ -54,18 +66,36 @@ internal static class TaskAggregation
     public static Dictionary<int, double> HeadlineValues(TaskFile task, IEnumerable<TaskSample> samples)
     {
         var metric = task.Kind == TaskKind.Generate ? GeneratedAnswers.MetricNames(task)[0] : task.Metrics[0];
-        return task.Kind == TaskKind.Rolling ? []
-            : samples.Where(sample => sample.Values.ContainsKey(metric)).ToDictionary(sample => sample.Index, sample => sample.Values[metric]);
+        return task.Kind == TaskKind.Rolling
+            ? []
+            : samples
+                .Where(sample => sample.Values.ContainsKey(metric))
+                .ToDictionary(sample => sample.Index, sample => sample.Values[metric]);
     }
 
     private static double[] Values(IEnumerable<TaskSample> samples, string metric) => [.. samples.Select(sample => sample.Values[metric])];
 
     private static TaskResult Result(TaskFile task, string metric, Estimate? estimate, TaskSample any, bool headline) =>
-        new(task.Task, metric, estimate?.Value, Finite(estimate?.StandardError), estimate?.Items ?? 0, any.Shots, any.Memory, any.Control,
-            headline ? PublishedOf(task) : null) { Model = any.Model, Version = task.Version };
+        new(
+            task.Task,
+            metric,
+            estimate?.Value,
+            Finite(estimate?.StandardError),
+            estimate?.Items ?? 0,
+            any.Shots,
+            any.Memory,
+            any.Control,
+            headline ? PublishedOf(task) : null
+        )
+        {
+            Model = any.Model,
+            Version = task.Version,
+        };
 
-    private static double? PublishedOf(TaskFile task) => task.Published is { } published && published.Scores.TryGetValue(PublishedModel, out var score)
-        ? (published.Metric == "loss" ? score : Math.Round(score / 100, 6)) : null;
+    private static double? PublishedOf(TaskFile task) =>
+        task.Published is { } published && published.Scores.TryGetValue(PublishedModel, out var score)
+            ? (published.Metric == "loss" ? score : Math.Round(score / 100, 6))
+            : null;
 
     private static double? Finite(double? value) => value is { } number && double.IsFinite(number) ? number : null;
 
@@ -88,17 +118,25 @@ internal static class TaskAggregation
                 "byte_perplexity" => Perplexity.PerByte(nats, (long)bytes),
                 "word_perplexity" => Perplexity.PerWord(nats, (long)words),
                 _ => throw new InvalidDataException(
-                    $"task {task.Task}: no metric \"{metric}\" for texts; there are loss, bits_per_byte, byte_perplexity and word_perplexity."),
+                    $"task {task.Task}: no metric \"{metric}\" for texts; there are loss, bits_per_byte, byte_perplexity and word_perplexity."
+                ),
             };
         }
 
-        var error = samples.Count < 2 ? double.NaN : Bootstrap.StandardError(samples.Count, indices =>
-        {
-            var drawn = new TaskSample[indices.Length];
-            for (var i = 0; i < indices.Length; i++)
-                drawn[i] = samples[indices[i]];
-            return Statistic(drawn);
-        }, BootstrapSeed);
+        var error =
+            samples.Count < 2
+                ? double.NaN
+                : Bootstrap.StandardError(
+                    samples.Count,
+                    indices =>
+                    {
+                        var drawn = new TaskSample[indices.Length];
+                        for (var i = 0; i < indices.Length; i++)
+                            drawn[i] = samples[indices[i]];
+                        return Statistic(drawn);
+                    },
+                    BootstrapSeed
+                );
         return new Estimate(Statistic(samples), error, samples.Count);
     }
 }

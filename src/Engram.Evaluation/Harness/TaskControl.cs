@@ -3,7 +3,8 @@ using Engram.Evaluation.Datasets;
 namespace Engram.Evaluation.Harness;
 
 /// <summary>
-/// Counterfactual controls: part of an item is another item's, and the right answer stays. A score that survives does not come from reading that
+/// Counterfactual controls: part of an item is another item's, and the right answer stays. A score that survives does not come from reading
+/// that
 /// part.
 /// </summary>
 public enum TaskControl
@@ -33,12 +34,17 @@ internal static class ControlledRows
         if (columns.Count == 0)
             throw new ArgumentException($"task {task.Task} has no {part} to exchange; leave it out of --tasks.", nameof(control));
         string[] keys = [.. rows.Select(row => string.Join('\u001f', columns.Select(column => row.Values[column]?.ToJsonString())))];
-        return [.. rows.Select((row, i) =>
-        {
-            for (var step = 1; step < rows.Count; step++)
-                if (rows[(i + step) % rows.Count] is var other && keys[(i + step) % rows.Count] != keys[i])
-                    return row.With([.. columns.Select(column => (column, other.Values[column]?.DeepClone()))]);
-            throw new InvalidDataException($"{row.Place}: no other item has another {part}; the control needs two.");
-        })];
+        return
+        [
+            .. rows.Select(
+                (row, i) =>
+                {
+                    for (var step = 1; step < rows.Count; step++)
+                        if (rows[(i + step) % rows.Count] is var other && keys[(i + step) % rows.Count] != keys[i])
+                            return row.With([.. columns.Select(column => (column, other.Values[column]?.DeepClone()))]);
+                    throw new InvalidDataException($"{row.Place}: no other item has another {part}; the control needs two.");
+                }
+            ),
+        ];
     }
 }

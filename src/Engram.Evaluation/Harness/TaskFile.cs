@@ -11,23 +11,29 @@ namespace Engram.Evaluation.Harness;
 public enum TaskKind
 {
     /// <summary>The options of a question are continuations of one prompt; the model prefers one of them.</summary>
-    [JsonStringEnumMemberName("choice")] Choice,
+    [JsonStringEnumMemberName("choice")]
+    Choice,
 
     /// <summary>The options complete the prompt, and one continuation follows them all (WinoGrande).</summary>
-    [JsonStringEnumMemberName("prefix")] Prefix,
+    [JsonStringEnumMemberName("prefix")]
+    Prefix,
 
     /// <summary>The model writes an answer, which is compared.</summary>
-    [JsonStringEnumMemberName("generate")] Generate,
+    [JsonStringEnumMemberName("generate")]
+    Generate,
 
     /// <summary>Every token of a text is predicted.</summary>
-    [JsonStringEnumMemberName("rolling")] Rolling,
+    [JsonStringEnumMemberName("rolling")]
+    Rolling,
 
     /// <summary>Other tasks together.</summary>
-    [JsonStringEnumMemberName("group")] Group,
+    [JsonStringEnumMemberName("group")]
+    Group,
 }
 
 /// <summary>
-/// A task as data: one JSON file of snake_case keys. Templates are Liquid (Fluid) over the columns of a row; <c>{{ row }}</c> columns stand by their names.
+/// A task as data: one JSON file of snake_case keys. Templates are Liquid (Fluid) over the columns of a row; <c>{{ row }}</c> columns stand
+/// by their names.
 /// docs/evaluation.md explains every key by an example.
 /// </summary>
 public sealed record TaskFile
@@ -53,7 +59,9 @@ public sealed record TaskFile
     /// <summary>Of a group: whether items count alike (micro), or else tasks (macro).</summary>
     public bool WeightBySize { get; init; } = true;
 
-    /// <summary>Column by which questions fall into subtasks (MMLU's subjects); examples then come from the same one. Null: the task has no parts.</summary>
+    /// <summary>
+    /// Column by which questions fall into subtasks (MMLU's subjects); examples then come from the same one. Null: the task has no parts.
+    /// </summary>
     public string? Subtask { get; init; }
 
     /// <summary>Examples before a question; null for none.</summary>
@@ -62,13 +70,19 @@ public sealed record TaskFile
     /// <summary>Template before everything else, rendered for the question; "" for none.</summary>
     public string Instruction { get; init; } = "";
 
-    /// <summary>Template of a question. Of a prefix task: with <c>{{ choice }}</c> where the option stands. Of a rolling task: the text.</summary>
+    /// <summary>
+    /// Template of a question. Of a prefix task: with <c>{{ choice }}</c> where the option stands. Of a rolling task: the text.
+    /// </summary>
     public string Prompt { get; init; } = "";
 
-    /// <summary>Template of an option (of the columns "choices" and "gold"), with <c>{{ choice }}</c> and <c>{{ letter }}</c> (A, B, …).</summary>
+    /// <summary>
+    /// Template of an option (of the columns "choices" and "gold"), with <c>{{ choice }}</c> and <c>{{ letter }}</c> (A, B, …).
+    /// </summary>
     public string Choice { get; init; } = "{{ choice }}";
 
-    /// <summary>Template of the right answer behind an example's prompt; of a prefix task, the common continuation. Null: the right option.</summary>
+    /// <summary>
+    /// Template of the right answer behind an example's prompt; of a prefix task, the common continuation. Null: the right option.
+    /// </summary>
     public string? Target { get; init; }
 
     /// <summary>What stands between a prompt and its answer.</summary>
@@ -78,7 +92,8 @@ public sealed record TaskFile
     public string FewShotDelimiter { get; init; } = "\n\n";
 
     /// <summary>
-    /// What is measured: acc, acc_norm, acc_bytes, acc_tok, acc_uncond, prefix_ppl; exact_match, contains, f1_drop, em_drop, f1_squad, em_squad,
+    /// What is measured: acc, acc_norm, acc_bytes, acc_tok, acc_uncond, prefix_ppl; exact_match, contains, f1_drop, em_drop, f1_squad,
+    /// em_squad,
     /// math_equal, ruler_all, ruler_any, pass@1; loss, word_perplexity, byte_perplexity, bits_per_byte. The first is the headline.
     /// </summary>
     public IReadOnlyList<string> Metrics { get; init; } = [];
@@ -86,7 +101,9 @@ public sealed record TaskFile
     /// <summary>Prompt of acc_uncond.</summary>
     public string NeutralPrompt { get; init; } = "Answer:";
 
-    /// <summary>Column of right answers of a generation task: a text or a list of which any counts. drop: a list of lists of spans.</summary>
+    /// <summary>
+    /// Column of right answers of a generation task: a text or a list of which any counts. drop: a list of lists of spans.
+    /// </summary>
     public string References { get; init; } = "answers";
 
     /// <summary>A generated answer ends before these.</summary>
@@ -95,13 +112,17 @@ public sealed record TaskFile
     /// <summary>A generated answer ends after so many tokens.</summary>
     public int MaxNewTokens { get; init; } = 256;
 
-    /// <summary>Ways to find the answer in what was generated, each a metric of its own; the first is the headline. Empty: the text itself.</summary>
+    /// <summary>
+    /// Ways to find the answer in what was generated, each a metric of its own; the first is the headline. Empty: the text itself.
+    /// </summary>
     public IReadOnlyList<AnswerFilter> Filters { get; init; } = [];
 
     /// <summary>How exact_match compares.</summary>
     public MatchRules Match { get; init; } = new();
 
-    /// <summary>How code is checked (humaneval, mbpp, cruxeval_input, cruxeval_output); it runs only with <c>--run-code</c>. Null for tasks without.</summary>
+    /// <summary>
+    /// How code is checked (humaneval, mbpp, cruxeval_input, cruxeval_output); it runs only with <c>--run-code</c>. Null for tasks without.
+    /// </summary>
     public string? Code { get; init; }
 
     /// <summary>Columns that hold the question itself, which <c>--control stem</c> takes from another item.</summary>
@@ -118,7 +139,8 @@ public sealed record TaskFile
 public sealed record TaskData
 {
     /// <summary>
-    /// Paths below the data root, "*" and "**" allowed (<see cref="DatasetFiles.Find"/>); rows of all files that are found, each pattern's in order
+    /// Paths below the data root, "*" and "**" allowed (<see cref="DatasetFiles.Find"/>); rows of all files that are found, each pattern's
+    /// in order
     /// of their names. Every pattern must be found.
     /// </summary>
     public IReadOnlyList<string> Files { get; init; } = [];
@@ -166,7 +188,9 @@ public sealed record FewShot
 
 /// <summary>How an answer is found in a generated text.</summary>
 /// <param name="Name">What its score is called: strict, flexible.</param>
-/// <param name="Steps">Names of filters, or regular expressions between slashes ("/answer is (.*)/"), in order; "/…/-1" takes the last match.</param>
+/// <param name="Steps">
+/// Names of filters, or regular expressions between slashes ("/answer is (.*)/"), in order; "/…/-1" takes the last match.
+/// </param>
 public sealed record AnswerFilter(string Name, IReadOnlyList<string> Steps);
 
 /// <summary>How texts are compared for equality.</summary>
@@ -193,7 +217,8 @@ public sealed record MatchRules
 public sealed record PublishedScores(string Source, string Metric, int? Shots, IReadOnlyDictionary<string, double> Scores);
 
 /// <summary>
-/// Reading and writing of task files. By reflection: generated code would set every property that a file leaves out to null in place of its default.
+/// Reading and writing of task files. By reflection: generated code would set every property that a file leaves out to null in place of its
+/// default.
 /// </summary>
 internal sealed class TaskJson
 {

@@ -6,7 +6,8 @@ namespace Engram.Evaluation.Harness;
 /// <summary>The tasks that come with the program, each one file <c>tasks/NAME.json</c> of the source, and those of the user.</summary>
 public static class TaskFiles
 {
-    private const string Folder = "tasks/", Extension = ".json";
+    private const string Folder = "tasks/",
+        Extension = ".json";
     private static readonly Assembly Home = typeof(TaskFiles).Assembly;
 
     /// <summary>Names of all tasks that come with the program, in alphabetical order.</summary>
@@ -32,7 +33,9 @@ public static class TaskFiles
 
         if (!nameOrPath.EndsWith(Extension, StringComparison.Ordinal) && Path.GetFileName(nameOrPath) == nameOrPath)
             throw new ArgumentException(
-                $"There is no task '{nameOrPath}'. Tasks: {string.Join(", ", Names)}; or the path of a task file (.json).", nameof(nameOrPath));
+                $"There is no task '{nameOrPath}'. Tasks: {string.Join(", ", Names)}; or the path of a task file (.json).",
+                nameof(nameOrPath)
+            );
         if (!File.Exists(nameOrPath))
             throw new FileNotFoundException($"No task file at '{nameOrPath}'.", nameOrPath);
         using var file = File.OpenRead(nameOrPath);
@@ -44,7 +47,9 @@ public static class TaskFiles
         TaskFile task;
         try
         {
-            task = JsonSerializer.Deserialize(utf8, TaskJson.Default.TaskFile) ?? throw new InvalidDataException($"{source}: null is no task.");
+            task =
+                JsonSerializer.Deserialize(utf8, TaskJson.Default.TaskFile)
+                ?? throw new InvalidDataException($"{source}: null is no task.");
         }
         catch (JsonException error)
         {

@@ -12,15 +12,31 @@ namespace Engram.Evaluation.Harness;
 /// <param name="Golds">Indices of the right options.</param>
 /// <param name="References">Right answers of a generation, each a list of spans; most have one.</param>
 /// <param name="Requests">
-/// What is asked: for each option its likelihood, then, if a metric needs it, for each its likelihood behind the neutral prompt; or one generation or text.
+/// What is asked: for each option its likelihood, then, if a metric needs it, for each its likelihood behind the neutral prompt; or one
+/// generation or text.
 /// </param>
 internal sealed record TaskItem(
-    int Index, DatasetRow Row, string Prompt, IReadOnlyList<string> Options, IReadOnlyList<int> Golds, IReadOnlyList<IReadOnlyList<string>> References,
-    IReadOnlyList<ScoringRequest> Requests)
+    int Index,
+    DatasetRow Row,
+    string Prompt,
+    IReadOnlyList<string> Options,
+    IReadOnlyList<int> Golds,
+    IReadOnlyList<IReadOnlyList<string>> References,
+    IReadOnlyList<ScoringRequest> Requests
+)
 {
     /// <summary>The right answer as a sample shows it: an index or a text, or a list where there are several.</summary>
-    public JsonNode? Gold => Options.Count > 0 ? Shown([.. Golds.Select(gold => (JsonNode)JsonValue.Create(gold))])
-        : Shown([.. References.Select(reference => reference.Count == 1 ? (JsonNode)JsonValue.Create(reference[0])! : DatasetRow.ListOf(reference))]);
+    public JsonNode? Gold =>
+        Options.Count > 0
+            ? Shown([.. Golds.Select(gold => (JsonNode)JsonValue.Create(gold))])
+            : Shown([
+                .. References.Select(reference =>
+                    reference.Count == 1 ? (JsonNode)JsonValue.Create(reference[0])! : DatasetRow.ListOf(reference)
+                ),
+            ]);
 
-    private static JsonNode? Shown(JsonNode[] golds) => golds.Length == 0 ? null : golds.Length == 1 ? golds[0] : new JsonArray(golds);
+    private static JsonNode? Shown(JsonNode[] golds) =>
+        golds.Length == 0 ? null
+        : golds.Length == 1 ? golds[0]
+        : new JsonArray(golds);
 }

@@ -18,13 +18,19 @@ public sealed record TaskListing(string Task, bool Found, string? Path, int Rows
         {
             TaskListing[] parts = [.. TaskRunner.Leaves(task).Select(leaf => Of(leaf, root))];
             TaskListing[] absent = [.. parts.Where(part => !part.Found)];
-            return new(task.Task, absent.Length == 0, parts.FirstOrDefault(part => part.Path is not null)?.Path, parts.Sum(part => part.Rows),
-                absent.Length == 0 ? null : string.Join(" | ", absent.Select(part => $"{part.Task}: {part.Missing}")));
+            return new(
+                task.Task,
+                absent.Length == 0,
+                parts.FirstOrDefault(part => part.Path is not null)?.Path,
+                parts.Sum(part => part.Rows),
+                absent.Length == 0 ? null : string.Join(" | ", absent.Select(part => $"{part.Task}: {part.Missing}"))
+            );
         }
 
         if (root is null || TaskRows.Find(task.Data, root) is not { } found)
             return new(task.Task, false, null, 0, TaskRows.Expected(task.Data));
-        var path = System.IO.Path.GetRelativePath(root, found.Files[0]) + (found.Files.Count > 1 ? $" and {found.Files.Count - 1} more" : "");
+        var path =
+            System.IO.Path.GetRelativePath(root, found.Files[0]) + (found.Files.Count > 1 ? $" and {found.Files.Count - 1} more" : "");
         try
         {
             var rows = found.Read().Count;

@@ -5,7 +5,8 @@ using Engram.Evaluation.Scoring;
 namespace Engram.Evaluation.Harness;
 
 /// <summary>
-/// Turns rows into items by lm-evaluation-harness's rules: instruction, worked examples and the question, with the delimiters between them; the
+/// Turns rows into items by lm-evaluation-harness's rules: instruction, worked examples and the question, with the delimiters between them;
+/// the
 /// examples are the first n that are not
 /// the tested item, and of its subtask.
 /// </summary>
@@ -66,12 +67,17 @@ internal sealed class TaskQuestions
             var prompt = before + _templates.Prompt.Render(row.Values, row.Place);
             var requests = options.Select(option => (ScoringRequest)new LikelihoodRequest(prompt, _task.TargetDelimiter + option));
             if (_unconditional)
-                requests = requests.Concat(options.Select(option => new LikelihoodRequest(_task.NeutralPrompt, _task.TargetDelimiter + option)));
+                requests = requests.Concat(
+                    options.Select(option => new LikelihoodRequest(_task.NeutralPrompt, _task.TargetDelimiter + option))
+                );
             return new TaskItem(index, row, prompt, options, golds, [], [.. requests]);
         }
 
         var completion = _task.TargetDelimiter + TargetOf(row, golds);
-        string[] prompts = [.. row.Texts("choices").Select(choice => before + _templates.Prompt.Render(row.Values, row.Place, ("choice", choice)))];
+        string[] prompts =
+        [
+            .. row.Texts("choices").Select(choice => before + _templates.Prompt.Render(row.Values, row.Place, ("choice", choice))),
+        ];
         ScoringRequest[] asked = [.. prompts.Select(prompt => new LikelihoodRequest(prompt, completion))];
         return new TaskItem(index, row, string.Join('\n', prompts), options, golds, [], asked);
     }
@@ -92,18 +98,25 @@ internal sealed class TaskQuestions
         if (_task.Kind == TaskKind.Generate)
             return _templates.ShotPrompt.Render(row.Values, row.Place) + _task.TargetDelimiter + TargetOf(row, []);
         var golds = Golds(row);
-        var prompt = _task.Kind == TaskKind.Prefix ? _templates.ShotPrompt.Render(row.Values, row.Place, ("choice", row.Texts("choices")[golds[0]]))
-            : _templates.ShotPrompt.Render(row.Values, row.Place);
+        var prompt =
+            _task.Kind == TaskKind.Prefix
+                ? _templates.ShotPrompt.Render(row.Values, row.Place, ("choice", row.Texts("choices")[golds[0]]))
+                : _templates.ShotPrompt.Render(row.Values, row.Place);
         return prompt + _task.TargetDelimiter + TargetOf(row, golds);
     }
 
-    private string TargetOf(DatasetRow row, IReadOnlyList<int> golds) => _templates.Target is { } target ? target.Render(row.Values, row.Place)
-        : golds.Count > 0 ? Options(row)[golds[0]] : References(row)[0][0];
+    private string TargetOf(DatasetRow row, IReadOnlyList<int> golds) =>
+        _templates.Target is { } target ? target.Render(row.Values, row.Place)
+        : golds.Count > 0 ? Options(row)[golds[0]]
+        : References(row)[0][0];
 
     private string[] Options(DatasetRow row)
     {
         var options = row.Texts("choices")
-            .Select((choice, i) => _templates.Choice.Render(row.Values, row.Place, ("choice", choice), ("letter", ((char)('A' + i)).ToString()))).ToArray();
+            .Select(
+                (choice, i) => _templates.Choice.Render(row.Values, row.Place, ("choice", choice), ("letter", ((char)('A' + i)).ToString()))
+            )
+            .ToArray();
         return options.Length > 0 ? options : throw new InvalidDataException($"{row.Place}: no options. Mend or delete the row.");
     }
 
@@ -119,23 +132,36 @@ internal sealed class TaskQuestions
         {
             throw new InvalidDataException($"{row.Place}: column \"gold\" is no index. Mend or delete the row.", error);
         }
-        return golds.Length > 0 && golds.All(one => one >= 0 && one < choices) ? golds
+        return golds.Length > 0 && golds.All(one => one >= 0 && one < choices)
+            ? golds
             : throw new InvalidDataException(
-                $"{row.Place}: the right option {gold.ToJsonString()} is outside the list of {choices} options (counted from 0). Mend or delete the row.");
+                $"{row.Place}: the right option {gold.ToJsonString()} is outside the list of {choices} options (counted from 0). Mend or delete the row."
+            );
     }
 
     private IReadOnlyList<IReadOnlyList<string>> References(DatasetRow row)
     {
         var column = _task.References;
-        string[] One(JsonNode? answer) => answer is JsonArray spans ? [.. spans.Select(span => row.TextOf(span, column))] : [row.TextOf(answer, column)];
-        string[][] references = row.Value(column) is JsonArray list ? [.. list.Select(One)] : [[row.Text(column)]];
-        return references.Length > 0 && references.All(reference => reference.Length > 0) ? references
+        string[] One(JsonNode? answer) =>
+            answer is JsonArray spans ? [.. spans.Select(span => row.TextOf(span, column))] : [row.TextOf(answer, column)];
+        string[][] references = row.Value(column) is JsonArray list
+            ? [.. list.Select(One)]
+            :
+            [
+                [row.Text(column)],
+            ];
+        return references.Length > 0 && references.All(reference => reference.Length > 0)
+            ? references
             : throw new InvalidDataException($"{row.Place}: column \"{column}\" holds no right answer. Mend or delete the row.");
     }
 
     private string? Subtask(DatasetRow row) => _task.Subtask is { } column ? row.Values[column]?.ToString() : null;
 
     /// <summary>What tells rows apart, wherever they stand.</summary>
-    private static string KeyOf(DatasetRow row) => string.Join('\u001f',
-        row.Values.Where(column => column.Key is not ("_file" or "_key")).Select(column => $"{column.Key}\u001e{column.Value?.ToJsonString()}"));
+    private static string KeyOf(DatasetRow row) =>
+        string.Join(
+            '\u001f',
+            row.Values.Where(column => column.Key is not ("_file" or "_key"))
+                .Select(column => $"{column.Key}\u001e{column.Value?.ToJsonString()}")
+        );
 }

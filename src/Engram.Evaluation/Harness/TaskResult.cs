@@ -3,9 +3,11 @@ namespace Engram.Evaluation.Harness;
 /// <summary>A score of a task.</summary>
 /// <param name="Task">The task.</param>
 /// <param name="Metric">
-/// The metric; behind a comma the filter where there are several ("exact_match,strict"), or "macro" for the mean over subtasks beside the mean over items.
+/// The metric; behind a comma the filter where there are several ("exact_match,strict"), or "macro" for the mean over subtasks beside the
+/// mean over items.
 /// </param>
-/// <param name="Value">The score: a share from 0 to 1, or of rolling tasks nats per token, bits per byte or a perplexity. Null where no program may
+/// <param name="Value">The score: a share from 0 to 1, or of rolling tasks nats per token, bits per byte or a perplexity. Null where no
+/// program may
 /// run that decides it.</param>
 /// <param name="StandardError">Its standard error over items; null where there are fewer than two.</param>
 /// <param name="Items">Items that were scored.</param>
@@ -14,7 +16,16 @@ namespace Engram.Evaluation.Harness;
 /// <param name="Control">The counterfactual control, "none" without.</param>
 /// <param name="Published">The paper's score of Engram-27B in the same unit, beside the headline metric; null elsewhere.</param>
 public sealed record TaskResult(
-    string Task, string Metric, double? Value, double? StandardError, int Items, int Shots, string Memory, string Control, double? Published)
+    string Task,
+    string Metric,
+    double? Value,
+    double? StandardError,
+    int Items,
+    int Shots,
+    string Memory,
+    string Control,
+    double? Published
+)
 {
     /// <summary>The model.</summary>
     public string Model { get; init; } = "";
@@ -35,4 +46,14 @@ public sealed record TaskResult(
 /// <param name="PValue">Two-sided.</param>
 /// <param name="Items">Items compared.</param>
 public sealed record TaskComparison(
-    string Task, string Metric, string Model, string Other, double Difference, double StandardError, double Low, double High, double PValue, int Items);
+    string Task,
+    string Metric,
+    string Model,
+    string Other,
+    double Difference,
+    double StandardError,
+    double Low,
+    double High,
+    double PValue,
+    int Items
+);

@@ -12,7 +12,12 @@ internal sealed record FoundData(TaskData Data, IReadOnlyList<string> Files, str
     /// <exception cref="InvalidDataException">A file or row cannot be read; the message names both and the remedy.</exception>
     public IReadOnlyList<DatasetRow> Read()
     {
-        var format = new DatasetFormat { Rows = Data.Rows, Columns = Data.Columns, OtherEncoding = Data.OtherEncoding };
+        var format = new DatasetFormat
+        {
+            Rows = Data.Rows,
+            Columns = Data.Columns,
+            OtherEncoding = Data.OtherEncoding,
+        };
         var rows = Files.SelectMany(file => DatasetReader.Read(file, Path.GetRelativePath(Root, file), format));
         foreach (var name in Data.Transforms)
             rows = DatasetTransform.Find(name)(rows);
@@ -34,14 +39,22 @@ internal static class TaskRows
 
     /// <summary>The first alternative whose files are all there.</summary>
     /// <exception cref="FileNotFoundException">There is none; the message lists them.</exception>
-    public static FoundData Require(string task, IReadOnlyList<TaskData> alternatives, string root) => Find(alternatives, root)
+    public static FoundData Require(string task, IReadOnlyList<TaskData> alternatives, string root) =>
+        Find(alternatives, root)
         ?? throw new FileNotFoundException(
-            $"{task}: no data below '{root}'; expected {Expected(alternatives)}. engram eval --list --data-root shows what is there.");
+            $"{task}: no data below '{root}'; expected {Expected(alternatives)}. engram eval --list --data-root shows what is there."
+        );
 
     /// <summary>What a task looks for, in words.</summary>
-    public static string Expected(IReadOnlyList<TaskData> alternatives) => string.Join("; or ", alternatives.Select(data =>
-        data.Hub is not { } hub ? string.Join(" and ", data.Files)
-            : $"a snapshot of {hub}{(data.Configuration is { } name ? $" ({name})" : "")}, split {data.Split}"));
+    public static string Expected(IReadOnlyList<TaskData> alternatives) =>
+        string.Join(
+            "; or ",
+            alternatives.Select(data =>
+                data.Hub is not { } hub
+                    ? string.Join(" and ", data.Files)
+                    : $"a snapshot of {hub}{(data.Configuration is { } name ? $" ({name})" : "")}, split {data.Split}"
+            )
+        );
 
     private static IReadOnlyList<string> FilesOf(TaskData data, string root)
     {

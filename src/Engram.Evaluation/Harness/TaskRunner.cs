@@ -27,8 +27,13 @@ public static class TaskRunner
     /// <exception cref="InvalidDataException">A row, template or task file does not fit; the message names it.</exception>
     /// <exception cref="ArgumentException">A control does not fit a task, or a number is out of range.</exception>
     public static EvaluationResult Run(
-        IScoredModel model, MemoryBank? memory, IReadOnlyList<TaskFile> tasks, EvaluationOptions options,
-        IProgress<EvaluationProgress>? progress = null, CancellationToken cancellation = default)
+        IScoredModel model,
+        MemoryBank? memory,
+        IReadOnlyList<TaskFile> tasks,
+        EvaluationOptions options,
+        IProgress<EvaluationProgress>? progress = null,
+        CancellationToken cancellation = default
+    )
     {
         if (options.Limit is < 1)
             throw new ArgumentOutOfRangeException(nameof(options), options.Limit, "--limit must be at least 1.");
@@ -42,12 +47,20 @@ public static class TaskRunner
             if (shots[task.Task] > 0 && task.FewShot is { Items: null, Data.Count: > 0 } source)
                 TaskRows.Require($"{task.Task} (worked examples)", source.Data, options.DataRoot);
 
-        var (results, headlines) = (new Dictionary<string, IReadOnlyList<TaskResult>>(), new Dictionary<string, IReadOnlyDictionary<int, double>>());
+        var (results, headlines) = (
+            new Dictionary<string, IReadOnlyList<TaskResult>>(),
+            new Dictionary<string, IReadOnlyDictionary<int, double>>()
+        );
         var scorer = new Scorer(model, memory, options.SharePrefixes, options.Together);
         var (tokens, read, elapsed) = (0L, 0L, TimeSpan.Zero);
         foreach (var task in leaves)
         {
-            var samples = new TaskRun(task, shots[task.Task], found[task.Task], options, scorer, progress).Run(ref tokens, ref read, ref elapsed, cancellation);
+            var samples = new TaskRun(task, shots[task.Task], found[task.Task], options, scorer, progress).Run(
+                ref tokens,
+                ref read,
+                ref elapsed,
+                cancellation
+            );
             results[task.Task] = TaskAggregation.Of(task, samples);
             headlines[task.Task] = TaskAggregation.HeadlineValues(task, samples);
         }
@@ -66,9 +79,25 @@ public static class TaskRunner
             int[] shared = [.. values.Keys.Where(others.ContainsKey).Order()];
             if (shared.Length < 2)
                 continue;
-            var difference = Bootstrap.Compare([.. shared.Select(index => values[index])], [.. shared.Select(index => others[index])], ComparisonSeed);
-            comparisons.Add(new(task, one.Results.First(result => result.Task == task).Metric, model, otherModel,
-                difference.Difference, difference.StandardError, difference.Low, difference.High, difference.PValue, difference.Items));
+            var difference = Bootstrap.Compare(
+                [.. shared.Select(index => values[index])],
+                [.. shared.Select(index => others[index])],
+                ComparisonSeed
+            );
+            comparisons.Add(
+                new(
+                    task,
+                    one.Results.First(result => result.Task == task).Metric,
+                    model,
+                    otherModel,
+                    difference.Difference,
+                    difference.StandardError,
+                    difference.Low,
+                    difference.High,
+                    difference.PValue,
+                    difference.Items
+                )
+            );
         }
         return comparisons;
     }
@@ -77,7 +106,9 @@ public static class TaskRunner
     internal static IEnumerable<TaskFile> Leaves(TaskFile task) =>
         task.Kind == TaskKind.Group ? task.Tasks.SelectMany(name => Leaves(TaskFiles.Load(name))) : [task];
 
-    /// <summary>A task's examples: those asked for, those that it names, at most the fixed ones; none where it has no place for them.</summary>
+    /// <summary>
+    /// A task's examples: those asked for, those that it names, at most the fixed ones; none where it has no place for them.
+    /// </summary>
     private static int ShotsOf(TaskFile task, EvaluationOptions options) =>
         task.FewShot is not { } fewShot ? 0 : Math.Min(options.Shots ?? fewShot.Count, fewShot.Items?.Count ?? int.MaxValue);
 
@@ -89,7 +120,14 @@ public static class TaskRunner
         return [TaskAggregation.OfGroup(task, [.. parts.Select(part => part[0])]), .. parts.SelectMany(part => part)];
     }
 
-    private sealed class TaskRun(TaskFile task, int shots, FoundData found, EvaluationOptions options, Scorer scorer, IProgress<EvaluationProgress>? progress)
+    private sealed class TaskRun(
+        TaskFile task,
+        int shots,
+        FoundData found,
+        EvaluationOptions options,
+        Scorer scorer,
+        IProgress<EvaluationProgress>? progress
+    )
     {
         public List<TaskSample> Run(ref long tokens, ref long read, ref TimeSpan elapsed, CancellationToken cancellation)
         {
@@ -101,8 +139,16 @@ public static class TaskRunner
             var key = KeyOf(task, options);
             var blank = new TaskSample
             {
-                Task = task.Task, Index = 0, PromptSha256 = "", Values = new Dictionary<string, double>(), Place = "",
-                Model = options.Model, Memory = options.Memory, Control = options.Control.ToString().ToLowerInvariant(), Shots = shots, Key = key,
+                Task = task.Task,
+                Index = 0,
+                PromptSha256 = "",
+                Values = new Dictionary<string, double>(),
+                Place = "",
+                Model = options.Model,
+                Memory = options.Memory,
+                Control = options.Control.ToString().ToLowerInvariant(),
+                Shots = shots,
+                Key = key,
             };
             var questions = new TaskQuestions(task, shots, ShotRows(all));
             var scoring = new ItemScoring(task, task.Kind == TaskKind.Generate ? new GeneratedAnswers(task, options.Sandbox) : null, blank);
@@ -136,8 +182,16 @@ public static class TaskRunner
 
         /// <summary>Asks for some items and completes each as soon as its last answer is there.</summary>
         private ScoringProgress Ask(
-            List<(TaskItem Item, string Sha256, int Request)> open, List<ScoringRequest> requests, TaskSample[] samples, ItemScoring scoring,
-            int count, int skipped, long tokens, Stopwatch clock, CancellationToken cancellation)
+            List<(TaskItem Item, string Sha256, int Request)> open,
+            List<ScoringRequest> requests,
+            TaskSample[] samples,
+            ItemScoring scoring,
+            int count,
+            int skipped,
+            long tokens,
+            Stopwatch clock,
+            CancellationToken cancellation
+        )
         {
             var owner = new int[requests.Count];
             var left = new int[open.Count];
@@ -150,28 +204,43 @@ public static class TaskRunner
             var (done, last) = (samples.Count(sample => sample is not null), default(ScoringProgress));
             try
             {
-                scorer.Answer(requests, new Latest(report =>
-                {
-                    last = report;
-                    var own = done - skipped;
-                    progress?.Report(new EvaluationProgress(task.Task, done, count, (tokens + report.Tokens) / Math.Max(1e-9, clock.Elapsed.TotalSeconds),
-                        own == 0 ? TimeSpan.Zero : clock.Elapsed / own * (count - done)));
-                }), (request, answer) =>
-                {
-                    answers[request] = answer;
-                    var i = owner[request];
-                    if (--left[i] > 0)
-                        return;
-                    var (item, sha256, from) = open[i];
-                    var sample = scoring.Score(item, sha256, answers.AsSpan(from, item.Requests.Count), cancellation);
-                    samples[item.Index] = sample;
-                    options.Samples?.Append(sample);
-                    done++;
-                }, cancellation);
+                scorer.Answer(
+                    requests,
+                    new Latest(report =>
+                    {
+                        last = report;
+                        var own = done - skipped;
+                        progress?.Report(
+                            new EvaluationProgress(
+                                task.Task,
+                                done,
+                                count,
+                                (tokens + report.Tokens) / Math.Max(1e-9, clock.Elapsed.TotalSeconds),
+                                own == 0 ? TimeSpan.Zero : clock.Elapsed / own * (count - done)
+                            )
+                        );
+                    }),
+                    (request, answer) =>
+                    {
+                        answers[request] = answer;
+                        var i = owner[request];
+                        if (--left[i] > 0)
+                            return;
+                        var (item, sha256, from) = open[i];
+                        var sample = scoring.Score(item, sha256, answers.AsSpan(from, item.Requests.Count), cancellation);
+                        samples[item.Index] = sample;
+                        options.Samples?.Append(sample);
+                        done++;
+                    },
+                    cancellation
+                );
             }
             catch (UnscorableRequestException error)
             {
-                throw new InvalidDataException($"{open[owner[error.Request]].Item.Row.Place}: {error.Message} Mend or delete the row.", error);
+                throw new InvalidDataException(
+                    $"{open[owner[error.Request]].Item.Row.Place}: {error.Message} Mend or delete the row.",
+                    error
+                );
             }
             return last;
         }
@@ -181,14 +250,30 @@ public static class TaskRunner
             if (shots == 0 || task.FewShot is not { } source)
                 return [];
             if (source.Items is { } items)
-                return [.. items.Select((values, i) => new Datasets.DatasetRow("few_shot", $"task {task.Task}, few_shot.items[{i}]", values))];
+                return
+                [
+                    .. items.Select((values, i) => new Datasets.DatasetRow("few_shot", $"task {task.Task}, few_shot.items[{i}]", values)),
+                ];
             return source.Data.Count == 0 ? tested : TaskRows.Require(task.Task, source.Data, options.DataRoot).Read();
         }
 
         /// <summary>What a sample follows from beside its prompt.</summary>
-        private static string KeyOf(TaskFile task, EvaluationOptions options) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(
-            string.Join('\n', JsonSerializer.Serialize(task, TaskJson.Default.TaskFile), options.ModelIdentity, options.Model, options.Memory, options.Control,
-                options.Sandbox is not null))))[..16];
+        private static string KeyOf(TaskFile task, EvaluationOptions options) =>
+            Convert.ToHexStringLower(
+                SHA256.HashData(
+                    Encoding.UTF8.GetBytes(
+                        string.Join(
+                            '\n',
+                            JsonSerializer.Serialize(task, TaskJson.Default.TaskFile),
+                            options.ModelIdentity,
+                            options.Model,
+                            options.Memory,
+                            options.Control,
+                            options.Sandbox is not null
+                        )
+                    )
+                )
+            )[..16];
     }
 
     private sealed class Latest(Action<ScoringProgress> take) : IProgress<ScoringProgress>

@@ -19,13 +19,17 @@ public sealed record TaskSample
     /// <summary>Index of the preferred option, or the answer that the first filter found; null for a text that is only scored.</summary>
     public JsonNode? Prediction { get; init; }
 
-    /// <summary>Index of the right option (a list of several), or the right answer (a list of several); null where a program checks the answer.</summary>
+    /// <summary>
+    /// Index of the right option (a list of several), or the right answer (a list of several); null where a program checks the answer.
+    /// </summary>
     public JsonNode? Gold { get; init; }
 
     /// <summary>Whether the headline metric is full; null where there is no right or wrong.</summary>
     public bool? Correct { get; init; }
 
-    /// <summary>The value of each metric; for a scored text its nats, tokens, bytes and words. A metric whose program was not run is absent.</summary>
+    /// <summary>
+    /// The value of each metric; for a scored text its nats, tokens, bytes and words. A metric whose program was not run is absent.
+    /// </summary>
     public required IReadOnlyDictionary<string, double> Values { get; init; }
 
     /// <summary>The options as scored; null for tasks without.</summary>
@@ -58,7 +62,9 @@ public sealed record TaskSample
     /// <summary>Worked examples before the item.</summary>
     public required int Shots { get; init; }
 
-    /// <summary>What all of this follows from beside the prompt: task file and model. A run goes on only with samples of the same.</summary>
+    /// <summary>
+    /// What all of this follows from beside the prompt: task file and model. A run goes on only with samples of the same.
+    /// </summary>
     public required string Key { get; init; }
 }
 
@@ -67,8 +73,12 @@ public sealed record TaskSample
 internal sealed partial class SampleJson : JsonSerializerContext
 {
     /// <summary>Letters of any script stand as they are.</summary>
-    public static SampleJson Readable => field ??= new(new JsonSerializerOptions
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-    });
+    public static SampleJson Readable =>
+        field ??= new(
+            new JsonSerializerOptions
+            {
+                PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+                Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+            }
+        );
 }

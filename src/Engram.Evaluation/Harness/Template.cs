@@ -49,9 +49,12 @@ internal sealed class Template
             throw new InvalidDataException($"{place}: template \"{Shown}\": {error.Message.ReplaceLineEndings(" ")}", error);
         }
 
-        return missing is null ? text : throw new InvalidDataException(
-            $"{place}: template \"{Shown}\" asks for \"{missing}\"; the row has {string.Join(", ", columns.Take(12).Select(known => $"\"{known.Key}\""))}. "
-            + "Check the data set's version, or the task file.");
+        return missing is null
+            ? text
+            : throw new InvalidDataException(
+                $"{place}: template \"{Shown}\" asks for \"{missing}\"; the row has {string.Join(", ", columns.Take(12).Select(known => $"\"{known.Key}\""))}. "
+                    + "Check the data set's version, or the task file."
+            );
     }
 
     private static TemplateOptions MakeOptions()
@@ -62,14 +65,17 @@ internal sealed class Template
         return options;
     }
 
-    private static FluidValue ValueOf(JsonNode? node) => node switch
-    {
-        null => NilValue.Instance,
-        JsonObject map => new DictionaryValue(new FluidValueDictionaryFluidIndexable(map.ToDictionary(pair => pair.Key, pair => ValueOf(pair.Value)))),
-        JsonArray list => new ArrayValue([.. list.Select(ValueOf)]),
-        JsonValue value when value.TryGetValue<string>(out var text) => new StringValue(text),
-        JsonValue value when value.TryGetValue<bool>(out var flag) => BooleanValue.Create(flag),
-        JsonValue value when value.TryGetValue<decimal>(out var number) => NumberValue.Create(number),
-        var other => new StringValue(other.ToJsonString()),
-    };
+    private static FluidValue ValueOf(JsonNode? node) =>
+        node switch
+        {
+            null => NilValue.Instance,
+            JsonObject map => new DictionaryValue(
+                new FluidValueDictionaryFluidIndexable(map.ToDictionary(pair => pair.Key, pair => ValueOf(pair.Value)))
+            ),
+            JsonArray list => new ArrayValue([.. list.Select(ValueOf)]),
+            JsonValue value when value.TryGetValue<string>(out var text) => new StringValue(text),
+            JsonValue value when value.TryGetValue<bool>(out var flag) => BooleanValue.Create(flag),
+            JsonValue value when value.TryGetValue<decimal>(out var number) => NumberValue.Create(number),
+            var other => new StringValue(other.ToJsonString()),
+        };
 }

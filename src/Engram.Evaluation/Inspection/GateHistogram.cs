@@ -10,7 +10,9 @@ namespace Engram.Evaluation.Inspection;
 /// <summary>How far the gate of one stream in one memory layer opens over a text.</summary>
 /// <param name="Layer">0-based block index.</param>
 /// <param name="Stream">Residual stream, from 0.</param>
-/// <param name="Counts">Positions whose gate lies in each of equal parts of 0 … 1, the lowest part first; a gate of 1 belongs to the last.</param>
+/// <param name="Counts">
+/// Positions whose gate lies in each of equal parts of 0 … 1, the lowest part first; a gate of 1 belongs to the last.
+/// </param>
 /// <param name="Mean">Mean gate.</param>
 public sealed record GateHistogram(int Layer, int Stream, long[] Counts, double Mean)
 {
@@ -25,13 +27,20 @@ public sealed record GateHistogram(int Layer, int Stream, long[] Counts, double 
     /// <param name="cancellation">Ends it between two texts.</param>
     /// <exception cref="ArgumentException">There is no position with a gate.</exception>
     public static IReadOnlyList<GateHistogram> Measure(
-        LanguageModel model, MemoryBank memory, IEnumerable<SampledTokens> texts, int bins = DefaultBins, CancellationToken cancellation = default)
+        LanguageModel model,
+        MemoryBank memory,
+        IEnumerable<SampledTokens> texts,
+        int bins = DefaultBins,
+        CancellationToken cancellation = default
+    )
     {
         ArgumentNullException.ThrowIfNull(memory);
         ArgumentOutOfRangeException.ThrowIfLessThan(bins, 1);
         var streams = model.Configuration.FusedStreams;
         List<(int Layer, int Stream, long[] Counts)> histograms =
-            [.. memory.LayerIds.SelectMany(layer => Enumerable.Range(0, streams).Select(stream => (layer, stream, new long[bins])))];
+        [
+            .. memory.LayerIds.SelectMany(layer => Enumerable.Range(0, streams).Select(stream => (layer, stream, new long[bins]))),
+        ];
         var (sums, positions) = (new double[histograms.Count], 0L);
         using var inference = inference_mode();
         using var taps = new ForwardTaps { MemoryLayers = memory.LayerIds };
@@ -58,7 +67,8 @@ public sealed record GateHistogram(int Layer, int Stream, long[] Counts, double 
             }
         }
 
-        return positions > 0 ? [.. histograms.Select((entry, i) => new GateHistogram(entry.Layer, entry.Stream, entry.Counts, sums[i] / positions))]
+        return positions > 0
+            ? [.. histograms.Select((entry, i) => new GateHistogram(entry.Layer, entry.Stream, entry.Counts, sums[i] / positions))]
             : throw new ArgumentException("The texts have no position with a gate.", nameof(texts));
     }
 }

@@ -13,7 +13,8 @@ namespace Engram.Evaluation.Inspection;
 public sealed record LeftOut(string Part, float[] Nats);
 
 /// <summary>
-/// Which layers, orders, heads and residual streams of a memory carried the tokens of a text: the text is read once more without each of them, and the loss of every next token
+/// Which layers, orders, heads and residual streams of a memory carried the tokens of a text: the text is read once more without each of
+/// them, and the loss of every next token
 /// compared. Parts share their work, so that what they lose alone need not add up to what all lose together.
 /// </summary>
 /// <param name="TokenIds">Token ids, [T]; the first is the document start.</param>
@@ -28,13 +29,24 @@ public sealed record LeaveOneOut(IReadOnlyList<int> TokenIds, float[] Loss, IRea
     /// <param name="replacement">What stands in place of a row that is left out; a stream that is left out gets nothing.</param>
     /// <param name="cancellation">Ends it between two parts.</param>
     /// <exception cref="ArgumentException">The model has no memory, or the text has no token or does not fit into the context.</exception>
-    public static LeaveOneOut Run(LanguageModel model, string text, MemoryBank memory, SuppressedRow replacement = SuppressedRow.Zero, CancellationToken cancellation = default)
+    public static LeaveOneOut Run(
+        LanguageModel model,
+        string text,
+        MemoryBank memory,
+        SuppressedRow replacement = SuppressedRow.Zero,
+        CancellationToken cancellation = default
+    )
     {
         ArgumentNullException.ThrowIfNull(memory);
-        var engram = model.Configuration.Engram ?? throw new ArgumentException("The model has no memory to leave out: its configuration has no engram_* keys.", nameof(model));
+        var engram =
+            model.Configuration.Engram
+            ?? throw new ArgumentException("The model has no memory to leave out: its configuration has no engram_* keys.", nameof(model));
         int[] ids = [new TextGenerator(model).StartOfText, .. model.Tokenizer.Encode(text)];
         if (ids.Length < 2 || ids.Length > model.Configuration.MaxPositionEmbeddings)
-            throw new ArgumentException($"The text has {ids.Length - 1} tokens; 1 to {model.Configuration.MaxPositionEmbeddings - 1} can be read.", nameof(text));
+            throw new ArgumentException(
+                $"The text has {ids.Length - 1} tokens; 1 to {model.Configuration.MaxPositionEmbeddings - 1} can be read.",
+                nameof(text)
+            );
         var whole = Losses(model, ids, memory, closedStream: null);
         var parts = new List<LeftOut>();
         foreach (var suppression in Suppressions(memory, Enumerable.Range(engram.MinNgramSize, engram.Orders), engram.NHeads))
@@ -45,7 +57,9 @@ public sealed record LeaveOneOut(IReadOnlyList<int> TokenIds, float[] Loss, IRea
         }
 
         for (var stream = 0; model.Configuration.FusedStreams > 1 && stream < model.Configuration.FusedStreams; stream++)
-            parts.Add(new LeftOut(string.Create(CultureInfo.InvariantCulture, $"stream={stream}"), Rise(Losses(model, ids, memory, stream))));
+            parts.Add(
+                new LeftOut(string.Create(CultureInfo.InvariantCulture, $"stream={stream}"), Rise(Losses(model, ids, memory, stream)))
+            );
         return new LeaveOneOut(ids, whole, parts);
 
         float[] Rise(float[] losses) => [.. losses.Zip(whole, (without, with) => without - with)];
@@ -76,7 +90,14 @@ public sealed record LeaveOneOut(IReadOnlyList<int> TokenIds, float[] Loss, IRea
         gathered.ClosedStream = closedStream;
         var hidden = model.Transformer.Forward(ids, starts, 1, gathered).Hidden;
         var next = tensor(ids[1..], ScalarType.Int64, hidden.device).unsqueeze(1);
-        var losses = model.Transformer.Logits(hidden.narrow(0, 0, ids.Length - 1)).to(ScalarType.Float32).log_softmax(-1).gather(1, next).neg().cpu().contiguous();
+        var losses = model
+            .Transformer.Logits(hidden.narrow(0, 0, ids.Length - 1))
+            .to(ScalarType.Float32)
+            .log_softmax(-1)
+            .gather(1, next)
+            .neg()
+            .cpu()
+            .contiguous();
         return MemoryMarshal.Cast<byte, float>(losses.bytes).ToArray();
     }
 }

@@ -1,7 +1,7 @@
-using Engram.Torch;
 using System.Runtime.InteropServices;
 using Engram.Models.Memory;
 using Engram.Storage;
+using Engram.Torch;
 using Engram.Torch.Generation;
 using Engram.Torch.Memory;
 using Engram.Torch.Taps;
@@ -13,7 +13,9 @@ namespace Engram.Evaluation.Inspection;
 /// <param name="Layer">0-based block index.</param>
 /// <param name="Rows">Table rows read, [T, H], order-major heads, offsets included; −1 at dead positions.</param>
 /// <param name="Memory">Gathered rows side by side, [T, d_mem].</param>
-/// <param name="HiddenIn">Residual streams at the entry of the block, or their one mixture that its attention reads, or the input embedding, [T, S, D].</param>
+/// <param name="HiddenIn">
+/// Residual streams at the entry of the block, or their one mixture that its attention reads, or the input embedding, [T, S, D].
+/// </param>
 /// <param name="Gate">Gate per stream, [T, S]; 0 at dead positions.</param>
 /// <param name="Output">What was added to them, or to the values of all attention heads, [T, S, D or H·v].</param>
 public sealed record InspectedLayer(int Layer, long[] Rows, float[] Memory, float[] HiddenIn, float[] Gate, float[] Output);
@@ -48,7 +50,9 @@ public sealed class MemoryInspection
     /// <summary>The n-gram orders, ascending.</summary>
     public IEnumerable<int> Orders => Enumerable.Range(_model.Configuration.Engram!.MinNgramSize, _model.Configuration.Engram.Orders);
 
-    /// <summary>Runs a text behind the token that begins a document. Further such tokens inside the text begin others, as in training.</summary>
+    /// <summary>
+    /// Runs a text behind the token that begins a document. Further such tokens inside the text begin others, as in training.
+    /// </summary>
     /// <param name="model">The model.</param>
     /// <param name="text">The text.</param>
     /// <param name="memory">The memory to read: the model's own or a control.</param>
@@ -62,7 +66,10 @@ public sealed class MemoryInspection
             throw new ArgumentException("A memory that is off leaves nothing to inspect.", nameof(memory));
         int[] ids = [new TextGenerator(model).StartOfText, .. model.Tokenizer.Encode(text)];
         if (ids.Length > model.Configuration.MaxPositionEmbeddings)
-            throw new ArgumentException($"The text has {ids.Length} tokens, but the model's context holds {model.Configuration.MaxPositionEmbeddings}.", nameof(text));
+            throw new ArgumentException(
+                $"The text has {ids.Length} tokens, but the model's context holds {model.Configuration.MaxPositionEmbeddings}.",
+                nameof(text)
+            );
 
         using var inference = inference_mode();
         using var scope = NewDisposeScope();
@@ -72,18 +79,32 @@ public sealed class MemoryInspection
         memory.Address(ids, starts, 1, rows);
         using var gathered = memory.Gather(rows, 0, 1, ids.Length, transformer.Parameters.Device, requiresGradient: false);
         transformer.Forward(ids, starts, 1, gathered, taps: taps);
-        var layers = memory.LayerIds.Select((layer, position) =>
-        {
-            var seen = taps.Memory(layer);
-            return new InspectedLayer(layer, rows.Layer(position).ToArray(), Values(seen.Memory), Values(seen.HiddenIn), Values(seen.Gate), Values(seen.Output));
-        }).ToList();
+        var layers = memory
+            .LayerIds.Select(
+                (layer, position) =>
+                {
+                    var seen = taps.Memory(layer);
+                    return new InspectedLayer(
+                        layer,
+                        rows.Layer(position).ToArray(),
+                        Values(seen.Memory),
+                        Values(seen.HiddenIn),
+                        Values(seen.Gate),
+                        Values(seen.Output)
+                    );
+                }
+            )
+            .ToList();
         return new MemoryInspection(model, ids, rows.CanonicalIds.ToArray(), transformer.Documents.Places(ids, starts, 1).Ages, layers);
     }
 
     /// <summary>Text of one token as the tokenizer decodes it alone.</summary>
     public string TokenText(int position) => _model.Tokenizer.Decode([TokenIds[position]]);
 
-    /// <summary>The tokens of the suffix n-gram that ends at a position, oldest first; null before the text, before the document, and at dead positions and whatever precedes them.</summary>
+    /// <summary>
+    /// The tokens of the suffix n-gram that ends at a position, oldest first; null before the text, before the document, and at dead
+    /// positions and whatever precedes them.
+    /// </summary>
     /// <param name="position">From 0.</param>
     /// <param name="order">One of <see cref="Orders"/>.</param>
     public IReadOnlyList<string?> Ngram(int position, int order)
@@ -101,7 +122,8 @@ public sealed class MemoryInspection
 
     /// <summary>Mean of the gates of a position over the streams.</summary>
     /// <inheritdoc cref="Gates"/>
-    public float MeanGate(InspectedLayer layer, int position) => System.Numerics.Tensors.TensorPrimitives.Sum(Gates(layer, position)) / Streams;
+    public float MeanGate(InspectedLayer layer, int position) =>
+        System.Numerics.Tensors.TensorPrimitives.Sum(Gates(layer, position)) / Streams;
 
     /// <summary>The table rows that the n-gram of one order read at a position, one per head.</summary>
     /// <param name="layer">One of <see cref="Layers"/>.</param>
@@ -111,7 +133,8 @@ public sealed class MemoryInspection
         layer.Rows.AsSpan((position * Columns) + ((order - _model.Configuration.Engram!.MinNgramSize) * HeadsPerOrder), HeadsPerOrder);
 
     /// <summary>
-    /// Writes <c>layer.N.{token_ids, canonical_ids, rows, memory, hidden_in, gate, output}</c> for every memory layer N: with the weights of
+    /// Writes <c>layer.N.{token_ids, canonical_ids, rows, memory, hidden_in, gate, output}</c> for every memory layer N: with the weights
+    /// of
     /// the model folder anybody can recompute the fusion from it.
     /// </summary>
     public void Dump(string path)
@@ -125,7 +148,14 @@ public sealed class MemoryInspection
             writer.Add<long>($"{prefix}.canonical_ids", DType.I64, [.. CanonicalIds], length);
             writer.Add<long>($"{prefix}.rows", DType.I64, layer.Rows, length, Columns);
             writer.Add<float>($"{prefix}.memory", DType.F32, layer.Memory, length, layer.Memory.Length / length);
-            writer.Add<float>($"{prefix}.hidden_in", DType.F32, layer.HiddenIn, length, Streams, layer.HiddenIn.Length / (length * Streams));
+            writer.Add<float>(
+                $"{prefix}.hidden_in",
+                DType.F32,
+                layer.HiddenIn,
+                length,
+                Streams,
+                layer.HiddenIn.Length / (length * Streams)
+            );
             writer.Add<float>($"{prefix}.gate", DType.F32, layer.Gate, length, Streams);
             writer.Add<float>($"{prefix}.output", DType.F32, layer.Output, length, Streams, layer.Output.Length / (length * Streams));
         }

@@ -7,8 +7,10 @@ namespace Engram.Evaluation.Layers;
 // Shape letters: M, N layers of the two models   n samples of a minibatch   D width
 
 /// <summary>
-/// Linear centered kernel alignment of all pairs of layers, by the unbiased minibatch estimator (Nguyen et al. 2021; Engram paper, equation 8). With K = XXᵀ and L = YYᵀ
-/// whose diagonals are zero, HSIC₁ = [tr(KL) + (1ᵀK1)(1ᵀL1)/((n−1)(n−2)) − 2/(n−2)·1ᵀKL1] / (n(n−3)); CKA = Σ HSIC₁(K, L) / √(Σ HSIC₁(K, K) · Σ HSIC₁(L, L)), the sums
+/// Linear centered kernel alignment of all pairs of layers, by the unbiased minibatch estimator (Nguyen et al. 2021; Engram paper, equation
+/// 8). With K = XXᵀ and L = YYᵀ
+/// whose diagonals are zero, HSIC₁ = [tr(KL) + (1ᵀK1)(1ᵀL1)/((n−1)(n−2)) − 2/(n−2)·1ᵀKL1] / (n(n−3)); CKA = Σ HSIC₁(K, L) / √(Σ HSIC₁(K, K)
+/// · Σ HSIC₁(L, L)), the sums
 /// over minibatches taken before the ratio. In float64. It may be a little below 0 or above 1.
 /// </summary>
 /// <param name="rows">M.</param>
@@ -40,9 +42,14 @@ public sealed class CenteredKernelAlignment(int rows, int columns)
         using var scope = NewDisposeScope();
         double n = xSamples.Length;
         var ((k, kRows), (l, lRows)) = (Kernels(x), Kernels(y));
-        double[] traces = Values(k.mm(l.t())), products = Values(kRows.mm(lRows.t()));
-        double[] kSums = Values(kRows.sum(-1)), lSums = Values(lRows.sum(-1));
-        double[] kTraces = Values((k * k).sum(-1)), lTraces = Values((l * l).sum(-1)), kProducts = Values((kRows * kRows).sum(-1)), lProducts = Values((lRows * lRows).sum(-1));
+        double[] traces = Values(k.mm(l.t())),
+            products = Values(kRows.mm(lRows.t()));
+        double[] kSums = Values(kRows.sum(-1)),
+            lSums = Values(lRows.sum(-1));
+        double[] kTraces = Values((k * k).sum(-1)),
+            lTraces = Values((l * l).sum(-1)),
+            kProducts = Values((kRows * kRows).sum(-1)),
+            lProducts = Values((lRows * lRows).sum(-1));
         for (var i = 0; i < rows; i++)
         {
             _rowOnly[i] += Hsic(kTraces[i], kSums[i], kSums[i], kProducts[i], n);
@@ -60,8 +67,8 @@ public sealed class CenteredKernelAlignment(int rows, int columns)
     {
         var values = new double[rows, columns];
         for (var i = 0; i < rows; i++)
-            for (var j = 0; j < columns; j++)
-                values[i, j] = _both[i, j] / Math.Sqrt(_rowOnly[i] * _columnOnly[j]);
+        for (var j = 0; j < columns; j++)
+            values[i, j] = _both[i, j] / Math.Sqrt(_rowOnly[i] * _columnOnly[j]);
         return values;
     }
 

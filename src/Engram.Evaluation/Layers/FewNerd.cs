@@ -5,8 +5,10 @@ using Engram.Corpora.Files;
 namespace Engram.Evaluation.Layers;
 
 /// <summary>
-/// Sentences of Few-NERD, marked at the end of every entity: the data set's text form (a word, TAB, a label, one per line; an empty line between sentences) or that of its
-/// distribution as JSON Lines (<c>tokens</c>, <c>fine_ner_tags</c> or <c>ner_tags</c>). Words are joined by spaces. The labels have no beginnings, so that
+/// Sentences of Few-NERD, marked at the end of every entity: the data set's text form (a word, TAB, a label, one per line; an empty line
+/// between sentences) or that of its
+/// distribution as JSON Lines (<c>tokens</c>, <c>fine_ner_tags</c> or <c>ner_tags</c>). Words are joined by spaces. The labels have no
+/// beginnings, so that
 /// neighbouring entities of one label are one.
 /// </summary>
 public static class FewNerd
@@ -42,7 +44,8 @@ public static class FewNerd
             number++;
             if (string.IsNullOrWhiteSpace(line))
             {
-                if (words.Count > 0) yield return words;
+                if (words.Count > 0)
+                    yield return words;
                 words = [];
                 continue;
             }
@@ -52,7 +55,8 @@ public static class FewNerd
             words.Add((word, label));
         }
 
-        if (words.Count > 0) yield return words;
+        if (words.Count > 0)
+            yield return words;
     }
 
     private static IEnumerable<List<(string Word, string Label)>> JsonSentences(string path)
@@ -76,7 +80,8 @@ public static class FewNerd
             var row = json.RootElement;
             var words = Column(row, place, "tokens").EnumerateArray().Select(word => word.GetString()!).ToList();
             var tags = Column(row, place, "fine_ner_tags", "ner_tags").EnumerateArray().Select(tag => tag.GetInt32()).ToList();
-            return words.Count == tags.Count ? [.. words.Zip(tags, (word, tag) => (word, tag == 0 ? Outside : $"{tag}"))]
+            return words.Count == tags.Count
+                ? [.. words.Zip(tags, (word, tag) => (word, tag == 0 ? Outside : $"{tag}"))]
                 : throw new InvalidDataException($"{place}: {words.Count} tokens have {tags.Count} tags.");
         }
         catch (Exception error) when (error is JsonException or InvalidOperationException or FormatException)
@@ -90,6 +95,8 @@ public static class FewNerd
         foreach (var name in names)
             if (row.TryGetProperty(name, out var column))
                 return column;
-        throw new InvalidDataException($"{place}: no {string.Join(" or ", names)}; the line has {string.Join(", ", row.EnumerateObject().Take(8).Select(property => property.Name))}.");
+        throw new InvalidDataException(
+            $"{place}: no {string.Join(" or ", names)}; the line has {string.Join(", ", row.EnumerateObject().Take(8).Select(property => property.Name))}."
+        );
     }
 }

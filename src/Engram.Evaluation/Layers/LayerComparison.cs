@@ -9,7 +9,9 @@ namespace Engram.Evaluation.Layers;
 
 /// <summary>How the layers of two models resemble each other.</summary>
 /// <param name="Similarity">CKA, [layers of the first, layers of the second].</param>
-/// <param name="Aligned">For every layer of the second model, the layer of the first that it resembles (<see cref="SoftAlignment"/>).</param>
+/// <param name="Aligned">
+/// For every layer of the second model, the layer of the first that it resembles (<see cref="SoftAlignment"/>).
+/// </param>
 /// <param name="Samples">Places whose states were compared.</param>
 public sealed record LayerSimilarity(double[,] Similarity, double[] Aligned, long Samples);
 
@@ -18,7 +20,10 @@ public sealed record LayerSimilarity(double[,] Similarity, double[] Aligned, lon
 /// <param name="Memory">Its own memory, or a control.</param>
 public sealed record ReadModel(LanguageModel Model, MemoryBank? Memory);
 
-/// <summary>Compares the hidden states behind all layers of two models at the same places of the same texts; the residual streams of a layer are merged by their mean.</summary>
+/// <summary>
+/// Compares the hidden states behind all layers of two models at the same places of the same texts; the residual streams of a layer are
+/// merged by their mean.
+/// </summary>
 public static class LayerComparison
 {
     /// <summary>Samples of one minibatch unless said otherwise.</summary>
@@ -27,12 +32,19 @@ public static class LayerComparison
     /// <summary>Compares two models.</summary>
     /// <param name="first">Whose layers are the rows.</param>
     /// <param name="second">Whose layers are the columns.</param>
-    /// <param name="texts">The same texts for both, each as the model reads them (<see cref="SampledTokens.Of(LanguageModel, IEnumerable{MarkedText})"/>).</param>
+    /// <param name="texts">
+    /// The same texts for both, each as the model reads them (<see cref="SampledTokens.Of(LanguageModel, IEnumerable{MarkedText})"/>).
+    /// </param>
     /// <param name="minibatch">Samples of one minibatch, at least 4.</param>
     /// <param name="cancellation">Ends it between two texts.</param>
     /// <exception cref="ArgumentException">There are fewer than four samples.</exception>
     public static LayerSimilarity Compare(
-        ReadModel first, ReadModel second, IEnumerable<(SampledTokens First, SampledTokens Second)> texts, int minibatch = DefaultMinibatch, CancellationToken cancellation = default)
+        ReadModel first,
+        ReadModel second,
+        IEnumerable<(SampledTokens First, SampledTokens Second)> texts,
+        int minibatch = DefaultMinibatch,
+        CancellationToken cancellation = default
+    )
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(minibatch, CenteredKernelAlignment.LeastSamples);
         var (rows, columns) = (first.Model.Configuration.NumHiddenLayers, second.Model.Configuration.NumHiddenLayers);
@@ -54,7 +66,10 @@ public static class LayerComparison
         if (waiting.Count >= CenteredKernelAlignment.LeastSamples)
             waiting.MoveTo(alignment, waiting.Count);
         if (alignment.Samples == 0)
-            throw new ArgumentException($"The texts hold fewer than {CenteredKernelAlignment.LeastSamples} places to compare.", nameof(texts));
+            throw new ArgumentException(
+                $"The texts hold fewer than {CenteredKernelAlignment.LeastSamples} places to compare.",
+                nameof(texts)
+            );
         var similarity = alignment.Values();
         return new LayerSimilarity(similarity, SoftAlignment.Of(similarity), alignment.Samples);
     }
@@ -67,9 +82,19 @@ public static class LayerComparison
         using var taps = new ForwardTaps { StreamLayers = [.. Enumerable.Range(0, layers)] };
         using var gathered = read.Memory is null ? null : model.GatherMemory(text.Ids, text.DocumentStarts, 1, read.Memory);
         model.Transformer.Forward(text.Ids, text.DocumentStarts, 1, gathered, taps: taps);
-        int[] positions = [.. text.Positions.Zip(text.Samples).Where(place => samples.Contains(place.Second)).OrderBy(place => place.Second).Select(place => place.First)];
+        int[] positions =
+        [
+            .. text
+                .Positions.Zip(text.Samples)
+                .Where(place => samples.Contains(place.Second))
+                .OrderBy(place => place.Second)
+                .Select(place => place.First),
+        ];
         var chosen = tensor(positions, ScalarType.Int64, model.Transformer.Parameters.Device);
-        var states = Enumerable.Range(0, layers).Select(layer => taps.Streams(layer).mean([2L]).squeeze(0).index_select(0, chosen)).ToArray();
+        var states = Enumerable
+            .Range(0, layers)
+            .Select(layer => taps.Streams(layer).mean([2L]).squeeze(0).index_select(0, chosen))
+            .ToArray();
         return stack(states).to(ScalarType.Float64).cpu().MoveToOuterDisposeScope();
     }
 

@@ -18,12 +18,15 @@ public sealed record LensLayer(int Layer, double FinalToLayer, double LayerToFin
 
 /// <summary>What the lens saw.</summary>
 /// <param name="Layers">One entry per layer; the last is the model's own read-out.</param>
-/// <param name="MergedByMean">The same with the streams merged by their mean, for a model whose own merge is learnt; null for others.</param>
+/// <param name="MergedByMean">
+/// The same with the streams merged by their mean, for a model whose own merge is learnt; null for others.
+/// </param>
 /// <param name="Positions">Positions that were looked at.</param>
 public sealed record LensReading(IReadOnlyList<LensLayer> Layers, IReadOnlyList<LensLayer>? MergedByMean, long Positions);
 
 /// <summary>
-/// The logit lens: every layer's hidden state, streams merged as the model merges its last ones, through the final norm and the read-out (Engram paper, section 6.1, figure 4a).
+/// The logit lens: every layer's hidden state, streams merged as the model merges its last ones, through the final norm and the read-out
+/// (Engram paper, section 6.1, figure 4a).
 /// p_ℓ = softmax(W · norm(h_ℓ)), against p of the last layer.
 /// </summary>
 public static class LogitLens
@@ -37,7 +40,13 @@ public static class LogitLens
     /// <param name="markedOnly">Whether only the sampled positions count, not all.</param>
     /// <param name="cancellation">Ends it between two texts.</param>
     /// <exception cref="ArgumentException">There is no position to look at.</exception>
-    public static LensReading Measure(LanguageModel model, MemoryBank? memory, IEnumerable<SampledTokens> texts, bool markedOnly = false, CancellationToken cancellation = default)
+    public static LensReading Measure(
+        LanguageModel model,
+        MemoryBank? memory,
+        IEnumerable<SampledTokens> texts,
+        bool markedOnly = false,
+        CancellationToken cancellation = default
+    )
     {
         var layers = model.Configuration.NumHiddenLayers;
         var learnt = model.Configuration.HcExit == StreamExit.Head;
@@ -65,10 +74,12 @@ public static class LogitLens
             Tensor Chosen(Tensor states) => chosen is null ? states : states.index_select(0, chosen);
         }
 
-        return positions > 0 ? new LensReading([.. own.Select(Entry)], learnt ? [.. mean.Select(Entry)] : null, positions)
+        return positions > 0
+            ? new LensReading([.. own.Select(Entry)], learnt ? [.. mean.Select(Entry)] : null, positions)
             : throw new ArgumentException("There is no position to look at.", nameof(texts));
 
-        LensLayer Entry(Sums sums, int layer) => new(layer, sums.Forward / positions, sums.Reverse / positions, sums.Agreeing / (double)positions);
+        LensLayer Entry(Sums sums, int layer) =>
+            new(layer, sums.Forward / positions, sums.Reverse / positions, sums.Agreeing / (double)positions);
     }
 
     /// <summary>Sums over positions of KL(final ‖ layer), of KL(layer ‖ final), and of agreements about the most likely token.</summary>
@@ -98,7 +109,10 @@ public static class LogitLens
             {
                 using var scope = NewDisposeScope();
                 var count = Math.Min(piece, final.size(0) - from);
-                var (forward, reverse, agreeing) = Compare(model.Transformer.Logits(final.narrow(0, from, count)), model.Transformer.Logits(layer.narrow(0, from, count)));
+                var (forward, reverse, agreeing) = Compare(
+                    model.Transformer.Logits(final.narrow(0, from, count)),
+                    model.Transformer.Logits(layer.narrow(0, from, count))
+                );
                 (Forward, Reverse, Agreeing) = (Forward + forward, Reverse + reverse, Agreeing + agreeing);
             }
         }

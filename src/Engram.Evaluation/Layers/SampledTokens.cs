@@ -8,12 +8,16 @@ namespace Engram.Evaluation.Layers;
 /// <param name="Ids">Token ids, [T].</param>
 /// <param name="DocumentStarts">True at the first token of each document, [T].</param>
 /// <param name="Positions">The positions, [P], ascending.</param>
-/// <param name="Samples">What stands at each of them, [P]: equal numbers are the same place of the same text, whatever the tokenizer.</param>
+/// <param name="Samples">
+/// What stands at each of them, [P]: equal numbers are the same place of the same text, whatever the tokenizer.
+/// </param>
 public sealed record SampledTokens(int[] Ids, bool[] DocumentStarts, int[] Positions, long[] Samples)
 {
     private const int MostMarksOfAText = 1 << 20;
 
-    /// <summary>Texts as a model reads them, each behind the token that begins a document; what does not fit into the context is cut off.</summary>
+    /// <summary>
+    /// Texts as a model reads them, each behind the token that begins a document; what does not fit into the context is cut off.
+    /// </summary>
     /// <param name="model">Gives tokenizer and context.</param>
     /// <param name="texts">The texts.</param>
     /// <exception cref="InvalidDataException">The tokens of a text do not spell it, so that its places are in none of them.</exception>
@@ -35,7 +39,12 @@ public sealed record SampledTokens(int[] Ids, bool[] DocumentStarts, int[] Posit
         foreach (var batch in new ValidationBatches(corpus, sequences, batchSequences: 1, length))
         {
             var first = number++ * MostMarksOfAText;
-            yield return new SampledTokens([.. batch.Inputs], [.. batch.DocumentStarts], [.. Enumerable.Range(0, length)], [.. Enumerable.Range(0, length).Select(i => first + i)]);
+            yield return new SampledTokens(
+                [.. batch.Inputs],
+                [.. batch.DocumentStarts],
+                [.. Enumerable.Range(0, length)],
+                [.. Enumerable.Range(0, length).Select(i => first + i)]
+            );
         }
     }
 
@@ -58,9 +67,16 @@ public sealed record SampledTokens(int[] Ids, bool[] DocumentStarts, int[] Posit
         }
 
         if (ids.Skip(start.Length).Sum(token => model.Tokenizer.TokenBytes(token).Length) != Encoding.UTF8.GetByteCount(text.Text))
-            throw new InvalidDataException($"The tokens of a text do not spell it, so that no token can be said to end a name: \"{text.Text[..Math.Min(40, text.Text.Length)]}…\"");
+            throw new InvalidDataException(
+                $"The tokens of a text do not spell it, so that no token can be said to end a name: \"{text.Text[..Math.Min(40, text.Text.Length)]}…\""
+            );
         var length = Math.Min(ids.Length, model.Configuration.MaxPositionEmbeddings);
         var kept = positions.Count(place => place < length);
-        return new SampledTokens(ids[..length], model.Transformer.Documents.Starts(ids.AsSpan(0, length)), [.. positions.Take(kept)], [.. samples.Take(kept)]);
+        return new SampledTokens(
+            ids[..length],
+            model.Transformer.Documents.Starts(ids.AsSpan(0, length)),
+            [.. positions.Take(kept)],
+            [.. samples.Take(kept)]
+        );
     }
 }

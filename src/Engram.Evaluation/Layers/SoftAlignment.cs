@@ -1,7 +1,8 @@
 namespace Engram.Evaluation.Layers;
 
 /// <summary>
-/// Which layer of one model the layers of another resemble (Engram paper, equation 9): a_j = Σ S_ij·i / Σ S_ij over the k rows i with the largest similarity, layers counted
+/// Which layer of one model the layers of another resemble (Engram paper, equation 9): a_j = Σ S_ij·i / Σ S_ij over the k rows i with the
+/// largest similarity, layers counted
 /// from 0; of equal ones the lower first.
 /// </summary>
 public static class SoftAlignment
@@ -20,7 +21,12 @@ public static class SoftAlignment
         for (var j = 0; j < aligned.Length; j++)
         {
             var column = j;
-            var best = Enumerable.Range(0, similarity.GetLength(0)).OrderByDescending(i => similarity[i, column]).ThenBy(i => i).Take(nearest).ToArray();
+            var best = Enumerable
+                .Range(0, similarity.GetLength(0))
+                .OrderByDescending(i => similarity[i, column])
+                .ThenBy(i => i)
+                .Take(nearest)
+                .ToArray();
             aligned[j] = best.Sum(i => similarity[i, column] * i) / best.Sum(i => similarity[i, column]);
         }
 

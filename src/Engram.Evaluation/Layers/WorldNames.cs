@@ -14,12 +14,14 @@ public static class WorldNames
     public static IEnumerable<MarkedText> Read(string folder)
     {
         _ = WorldSummary.Read(folder);
-        var names = Fields(Path.Combine(folder, WorldFolder.FactFileName), "subject").Distinct().GroupBy(name => name.Split(' ')[0])
+        var names = Fields(Path.Combine(folder, WorldFolder.FactFileName), "subject")
+            .Distinct()
+            .GroupBy(name => name.Split(' ')[0])
             .ToDictionary(group => group.Key, group => group.OrderByDescending(name => name.Length).ToArray());
         foreach (var part in Directory.GetFiles(Path.Combine(folder, WorldFolder.Text), "*.jsonl").Order(StringComparer.Ordinal))
-            foreach (var text in Fields(part, "text"))
-                if (Ends(text, names) is { Count: > 0 } ends)
-                    yield return new MarkedText(text, ends);
+        foreach (var text in Fields(part, "text"))
+            if (Ends(text, names) is { Count: > 0 } ends)
+                yield return new MarkedText(text, ends);
     }
 
     /// <summary>Where names end: at each word the longest that begins there, and none inside another.</summary>
@@ -36,8 +38,13 @@ public static class WorldNames
             if (!namesByFirstWord.TryGetValue(text[at..word], out var names))
                 continue;
             var begin = at;
-            if (names.FirstOrDefault(name => text.AsSpan(begin).StartsWith(name, StringComparison.Ordinal)
-                && (begin + name.Length == text.Length || !char.IsLetterOrDigit(text[begin + name.Length]))) is not { } found)
+            if (
+                names.FirstOrDefault(name =>
+                    text.AsSpan(begin).StartsWith(name, StringComparison.Ordinal)
+                    && (begin + name.Length == text.Length || !char.IsLetterOrDigit(text[begin + name.Length]))
+                )
+                is not { } found
+            )
                 continue;
             ends.Add(begin + found.Length);
             at = begin + found.Length - 1;

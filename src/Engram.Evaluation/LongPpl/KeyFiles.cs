@@ -3,7 +3,8 @@ using Engram.Storage;
 namespace Engram.Evaluation.LongPpl;
 
 /// <summary>
-/// Key intervals on disk: for text number i of a corpus the file <c>slice_i.txt</c>, as published for GovReport. They are read as text, never run.
+/// Key intervals on disk: for text number i of a corpus the file <c>slice_i.txt</c>, as published for GovReport. They are read as text,
+/// never run.
 /// </summary>
 /// <param name="folder">Where they lie.</param>
 public sealed class KeyFiles(string folder)
@@ -14,7 +15,8 @@ public sealed class KeyFiles(string folder)
     public IReadOnlyList<TextInterval> Read(int index)
     {
         var path = Path(index);
-        if (!File.Exists(path)) throw new FileNotFoundException($"{path}: there are no key intervals for text {index}. Let an evaluator find them.", path);
+        if (!File.Exists(path))
+            throw new FileNotFoundException($"{path}: there are no key intervals for text {index}. Let an evaluator find them.", path);
         return TextInterval.Parse(File.ReadAllText(path), path);
     }
 

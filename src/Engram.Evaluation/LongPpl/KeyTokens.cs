@@ -1,7 +1,8 @@
 namespace Engram.Evaluation.LongPpl;
 
 /// <summary>
-/// Which tokens need a long context (Fang et al. 2024, "What is wrong with perplexity for long-context language modeling?", arXiv 2410.23771): those that a
+/// Which tokens need a long context (Fang et al. 2024, "What is wrong with perplexity for long-context language modeling?", arXiv
+/// 2410.23771): those that a
 /// model predicts well with all of the text before
 /// them and much worse with a few thousand tokens of it.
 /// </summary>
@@ -23,7 +24,9 @@ internal static class KeyTokens
     /// <param name="End">Behind the last token.</param>
     internal readonly record struct Block(int Start, int Judged, int End);
 
-    /// <summary>The windows of a text: each judges <see cref="Stride"/> tokens behind <see cref="ShortContext"/> others, the last what is left.</summary>
+    /// <summary>
+    /// The windows of a text: each judges <see cref="Stride"/> tokens behind <see cref="ShortContext"/> others, the last what is left.
+    /// </summary>
     /// <param name="tokens">Length of the text.</param>
     public static IEnumerable<Block> Blocks(int tokens)
     {

@@ -14,7 +14,8 @@ namespace Engram.Evaluation.LongPpl;
 public sealed record LongText(string Text, int Tokens, double Nats, int KeyTokens, double? KeyNats);
 
 /// <summary>
-/// LongPPL: perplexity over key tokens, which an evaluator chooses. The evaluator may be the model itself or another with another tokenizer: what is passed
+/// LongPPL: perplexity over key tokens, which an evaluator chooses. The evaluator may be the model itself or another with another
+/// tokenizer: what is passed
 /// on are intervals of characters.
 /// </summary>
 public static class LongPerplexity
@@ -31,15 +32,28 @@ public static class LongPerplexity
     /// <param name="text">A text that fits into its context.</param>
     /// <param name="memory">The memory to read.</param>
     /// <param name="cancellation">Ends the reading.</param>
-    public static IReadOnlyList<TextInterval> KeyIntervals(LanguageModel evaluator, string text, MemoryBank? memory, CancellationToken cancellation = default)
+    public static IReadOnlyList<TextInterval> KeyIntervals(
+        LanguageModel evaluator,
+        string text,
+        MemoryBank? memory,
+        CancellationToken cancellation = default
+    )
     {
         var offsets = TokenOffsets.Of(evaluator.Tokenizer, text);
         int[] start = evaluator.Configuration.StartTokenId is { } id ? [id] : [];
         int[] ids = [.. start, .. offsets.Ids];
-        if (ids.Length <= KeyTokens.ShortContext) return [];
+        if (ids.Length <= KeyTokens.ShortContext)
+            return [];
         var full = TokenLosses.Of(evaluator, ids, 1, memory, cancellation);
-        return Intervals(offsets, start.Length, KeyTokens.Find(ids.Length, full,
-            block => TokenLosses.Of(evaluator, ids[block.Start..block.End], block.Judged - block.Start, memory, cancellation)));
+        return Intervals(
+            offsets,
+            start.Length,
+            KeyTokens.Find(
+                ids.Length,
+                full,
+                block => TokenLosses.Of(evaluator, ids[block.Start..block.End], block.Judged - block.Start, memory, cancellation)
+            )
+        );
     }
 
     /// <summary>Where tokens stand of which some were put before the text.</summary>
@@ -53,7 +67,14 @@ public static class LongPerplexity
     /// <param name="keys">Key intervals.</param>
     /// <param name="memory">The memory to read.</param>
     /// <param name="cancellation">Ends the reading.</param>
-    public static LongText Measure(LanguageModel model, string name, string text, IReadOnlyList<TextInterval> keys, MemoryBank? memory, CancellationToken cancellation = default)
+    public static LongText Measure(
+        LanguageModel model,
+        string name,
+        string text,
+        IReadOnlyList<TextInterval> keys,
+        MemoryBank? memory,
+        CancellationToken cancellation = default
+    )
     {
         var offsets = TokenOffsets.Of(model.Tokenizer, text);
         if (offsets.Ids.Length < 2)
@@ -63,10 +84,13 @@ public static class LongPerplexity
 
     /// <summary>exp of the mean loss over all key tokens of all texts; null where there is none.</summary>
     public static double? OfKeys(IReadOnlyCollection<LongText> texts) =>
-        texts.Sum(text => (long)text.KeyTokens) is var tokens and > 0 ? Math.Exp(texts.Sum(text => text.KeyTokens * (text.KeyNats ?? 0)) / tokens) : null;
+        texts.Sum(text => (long)text.KeyTokens) is var tokens and > 0
+            ? Math.Exp(texts.Sum(text => text.KeyTokens * (text.KeyNats ?? 0)) / tokens)
+            : null;
 
     /// <summary>exp of the mean loss over all tokens of all texts.</summary>
-    public static double OfAll(IReadOnlyCollection<LongText> texts) => Math.Exp(texts.Sum(text => text.Tokens * text.Nats) / texts.Sum(text => (long)text.Tokens));
+    public static double OfAll(IReadOnlyCollection<LongText> texts) =>
+        Math.Exp(texts.Sum(text => text.Tokens * text.Nats) / texts.Sum(text => (long)text.Tokens));
 
     /// <summary>Means over all tokens and over those within key intervals.</summary>
     /// <param name="name">The text's name.</param>
@@ -74,15 +98,23 @@ public static class LongPerplexity
     /// <param name="text">The text.</param>
     /// <param name="losses">Losses of the second token and on: the loss of token i has index i − 1.</param>
     /// <param name="keys">Key intervals, ascending.</param>
-    internal static LongText Summarise(string name, TokenOffsets offsets, string text, IReadOnlyList<double> losses, IReadOnlyList<TextInterval> keys)
+    internal static LongText Summarise(
+        string name,
+        TokenOffsets offsets,
+        string text,
+        IReadOnlyList<double> losses,
+        IReadOnlyList<TextInterval> keys
+    )
     {
         int[] runes = [.. text.EnumerateRunes().Select(rune => rune.Value)];
         var (key, count, sum) = (0, 0, 0.0);
         for (var token = 1; token < offsets.Ids.Length; token++)
         {
             var part = WithoutSpaceInFront(offsets.Intervals[token], runes);
-            while (key < keys.Count && keys[key].End <= part.Start) key++;
-            if (key == keys.Count || !keys[key].Contains(part)) continue;
+            while (key < keys.Count && keys[key].End <= part.Start)
+                key++;
+            if (key == keys.Count || !keys[key].Contains(part))
+                continue;
             count++;
             sum += losses[token - 1];
         }
@@ -90,13 +122,15 @@ public static class LongPerplexity
     }
 
     /// <summary>
-    /// Some libraries count the space in front of a word to its token and some do not, and published intervals are of both kinds: it is not asked where it
+    /// Some libraries count the space in front of a word to its token and some do not, and published intervals are of both kinds: it is not
+    /// asked where it
     /// lies.
     /// </summary>
     private static TextInterval WithoutSpaceInFront(TextInterval token, int[] runes)
     {
         var start = token.Start;
-        while (start < token.End && Rune.IsWhiteSpace(new Rune(runes[start]))) start++;
+        while (start < token.End && Rune.IsWhiteSpace(new Rune(runes[start])))
+            start++;
         return start == token.End ? token : token with { Start = start };
     }
 }

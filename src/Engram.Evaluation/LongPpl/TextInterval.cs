@@ -9,7 +9,8 @@ namespace Engram.Evaluation.LongPpl;
 public readonly partial record struct TextInterval(int Start, int End)
 {
     /// <summary>Intervals in one line, as published: <c>[3, 9];[12, 14]</c>.</summary>
-    public static string Format(IEnumerable<TextInterval> intervals) => string.Join(';', intervals.Select(interval => $"[{interval.Start}, {interval.End}]"));
+    public static string Format(IEnumerable<TextInterval> intervals) =>
+        string.Join(';', intervals.Select(interval => $"[{interval.Start}, {interval.End}]"));
 
     /// <summary>Reads what <see cref="Format"/> writes; a text of white space holds none.</summary>
     /// <param name="text">The line.</param>
@@ -18,13 +19,19 @@ public readonly partial record struct TextInterval(int Start, int End)
     public static IReadOnlyList<TextInterval> Parse(string text, string name)
     {
         var intervals = new List<TextInterval>();
-        if (string.IsNullOrWhiteSpace(text)) return intervals;
+        if (string.IsNullOrWhiteSpace(text))
+            return intervals;
         foreach (var part in text.Trim().Split(';'))
         {
             var match = Form().Match(part);
-            if (!match.Success || !int.TryParse(match.Groups[1].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var start)
-                || !int.TryParse(match.Groups[2].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var end))
-                throw new InvalidDataException($"{name}: '{(part.Length > 40 ? part[..40] + "…" : part)}' is no interval; intervals are written [start, end] with ; between them.");
+            if (
+                !match.Success
+                || !int.TryParse(match.Groups[1].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var start)
+                || !int.TryParse(match.Groups[2].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var end)
+            )
+                throw new InvalidDataException(
+                    $"{name}: '{(part.Length > 40 ? part[..40] + "…" : part)}' is no interval; intervals are written [start, end] with ; between them."
+                );
             if (end <= start || (intervals.Count > 0 && start < intervals[^1].End))
                 throw new InvalidDataException($"{name}: the interval {part.Trim()} is empty, or not behind the one before it.");
             intervals.Add(new TextInterval(start, end));

@@ -5,7 +5,9 @@ namespace Engram.Evaluation.LongPpl;
 
 /// <summary>Where the tokens of a text stand in it.</summary>
 /// <param name="Ids">The tokens, none added.</param>
-/// <param name="Intervals">The characters of each, white space in front included. A character that several tokens share belongs to each of them.</param>
+/// <param name="Intervals">
+/// The characters of each, white space in front included. A character that several tokens share belongs to each of them.
+/// </param>
 /// <param name="Units">Where each token ends in UTF-16 units; a character counts where its last byte is.</param>
 internal sealed record TokenOffsets(int[] Ids, TextInterval[] Intervals, int[] Units)
 {
@@ -31,11 +33,19 @@ internal sealed record TokenOffsets(int[] Ids, TextInterval[] Intervals, int[] U
         {
             var token = tokenizer.TokenBytes(ids[i]);
             if (!bytes.AsSpan(from).StartsWith(token))
-                throw new InvalidDataException($"The tokenizer changes the text ('{Encoding.UTF8.GetString(token)}' stands where the text has something else), so that characters cannot be assigned to tokens. Use a model whose tokenizer does not.");
-            (intervals[i], ends[i]) = (new TextInterval(characterOf[from], token.Length == 0 ? characterOf[from] : characterOf[from + token.Length - 1] + 1), unitsAt[from + token.Length]);
+                throw new InvalidDataException(
+                    $"The tokenizer changes the text ('{Encoding.UTF8.GetString(token)}' stands where the text has something else), so that characters cannot be assigned to tokens. Use a model whose tokenizer does not."
+                );
+            (intervals[i], ends[i]) = (
+                new TextInterval(characterOf[from], token.Length == 0 ? characterOf[from] : characterOf[from + token.Length - 1] + 1),
+                unitsAt[from + token.Length]
+            );
             from += token.Length;
         }
-        return from == bytes.Length ? new TokenOffsets(ids, intervals, ends)
-            : throw new InvalidDataException("The tokenizer leaves out part of the text, so that characters cannot be assigned to tokens. Use a model whose tokenizer does not.");
+        return from == bytes.Length
+            ? new TokenOffsets(ids, intervals, ends)
+            : throw new InvalidDataException(
+                "The tokenizer leaves out part of the text, so that characters cannot be assigned to tokens. Use a model whose tokenizer does not."
+            );
     }
 }

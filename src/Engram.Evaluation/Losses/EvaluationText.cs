@@ -9,7 +9,8 @@ public sealed class EvaluationText
 {
     private readonly Func<int, IEnumerable<TokenBatch>> _batches;
 
-    private EvaluationText(int length, int sequences, Func<int, IEnumerable<TokenBatch>> batches) => (Length, Sequences, _batches) = (length, sequences, batches);
+    private EvaluationText(int length, int sequences, Func<int, IEnumerable<TokenBatch>> batches) =>
+        (Length, Sequences, _batches) = (length, sequences, batches);
 
     /// <summary>Tokens of one sequence.</summary>
     public int Length { get; }
@@ -47,7 +48,9 @@ public sealed class EvaluationText
         }
         var blocks = (ids.Count - 1) / length;
         if (blocks == 0)
-            throw new InvalidDataException($"{source.Spec} holds {ids.Count} tokens, but one sequence of length {length} needs {(long)length + 1}. Give more text or use shorter sequences.");
+            throw new InvalidDataException(
+                $"{source.Spec} holds {ids.Count} tokens, but one sequence of length {length} needs {(long)length + 1}. Give more text or use shorter sequences."
+            );
         var sequences = Math.Min(most, blocks);
         return new EvaluationText(length, sequences, Batches);
 
@@ -59,7 +62,12 @@ public sealed class EvaluationText
                 for (var row = 0; row < batch.Sequences; row++)
                 {
                     var from = (int)((long)(first + row) * blocks / sequences) * length;
-                    batch.Read(row, CollectionsMarshal.AsSpan(ids).Slice(from, length + 1), CollectionsMarshal.AsSpan(starts).Slice(from, length), bytes);
+                    batch.Read(
+                        row,
+                        CollectionsMarshal.AsSpan(ids).Slice(from, length + 1),
+                        CollectionsMarshal.AsSpan(starts).Slice(from, length),
+                        bytes
+                    );
                 }
                 yield return batch;
             }

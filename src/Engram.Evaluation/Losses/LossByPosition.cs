@@ -13,7 +13,8 @@ namespace Engram.Evaluation.Losses;
 public sealed record PositionLoss(int First, int Positions, double Nats, double StandardError, long Tokens);
 
 /// <summary>
-/// How the loss depends on how much text a token has before it, up to the limit of a model's context and from where training ended. Sequences are read whole, in memory that grows with their
+/// How the loss depends on how much text a token has before it, up to the limit of a model's context and from where training ended.
+/// Sequences are read whole, in memory that grows with their
 /// length alone.
 /// </summary>
 public static class LossByPosition
@@ -27,12 +28,18 @@ public static class LossByPosition
     /// <param name="cancellation">Ends the measurement between two batches.</param>
     /// <exception cref="ArgumentException">The sequences are longer than the model's context.</exception>
     public static IReadOnlyList<PositionLoss> Measure(
-        LanguageModel model, EvaluationText text, int bins, MemoryBank? memory, IProgress<int>? progress = null, CancellationToken cancellation = default)
+        LanguageModel model,
+        EvaluationText text,
+        int bins,
+        MemoryBank? memory,
+        IProgress<int>? progress = null,
+        CancellationToken cancellation = default
+    )
     {
         ValidationLoss.RequireContext(model.Configuration, text.Length);
         ArgumentOutOfRangeException.ThrowIfLessThan(bins, 1);
         bins = Math.Min(bins, text.Length);
-        var sums = new List<double[]>();   // of each sequence, by bin
+        var sums = new List<double[]>(); // of each sequence, by bin
         using var inference = inference_mode();
         foreach (var batch in text.Batches(ValidationLoss.SequencesPerBatch(text.Length)))
         {

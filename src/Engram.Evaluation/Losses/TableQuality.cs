@@ -1,6 +1,6 @@
+using Engram.Corpora;
 using Engram.Tables.Formats;
 using Engram.Torch;
-using Engram.Corpora;
 
 namespace Engram.Evaluation.Losses;
 
@@ -16,7 +16,8 @@ public sealed record FormatQuality(RowFormat Format, int RowBytes, long TableByt
 public static class TableQuality
 {
     /// <summary>The formats that are compared unless told otherwise.</summary>
-    public static IReadOnlyList<RowFormat> Formats { get; } = [RowFormat.Float32, RowFormat.BFloat16, RowFormat.Float8(), RowFormat.Int8(), RowFormat.Int4()];
+    public static IReadOnlyList<RowFormat> Formats { get; } =
+    [RowFormat.Float32, RowFormat.BFloat16, RowFormat.Float8(), RowFormat.Int8(), RowFormat.Int4()];
 
     /// <summary>Measures one format after the other; the tables are converted in memory.</summary>
     /// <param name="model">With memory; its tables may have any format and lie anywhere.</param>
@@ -26,7 +27,14 @@ public static class TableQuality
     /// <param name="formats">What to compare.</param>
     /// <param name="cancellation">Ends the measurement between two batches.</param>
     /// <exception cref="ArgumentException">The model has no memory, or rows of its width cannot be stored in a format.</exception>
-    public static IEnumerable<FormatQuality> Measure(LanguageModel model, PreparedCorpus corpus, int length, int sequences, IReadOnlyList<RowFormat> formats, CancellationToken cancellation = default)
+    public static IEnumerable<FormatQuality> Measure(
+        LanguageModel model,
+        PreparedCorpus corpus,
+        int length,
+        int sequences,
+        IReadOnlyList<RowFormat> formats,
+        CancellationToken cancellation = default
+    )
     {
         if (model.Memory is not { } memory)
             throw new ArgumentException("The model has no memory, and so no tables to store in another format.", nameof(model));

@@ -4,7 +4,9 @@ using static TorchSharp.torch;
 
 namespace Engram.Evaluation.Losses;
 
-/// <summary>The loss of each token of a text, read piece by piece: memory grows with a piece times the text, not with the square of the text.</summary>
+/// <summary>
+/// The loss of each token of a text, read piece by piece: memory grows with a piece times the text, not with the square of the text.
+/// </summary>
 internal static class TokenLosses
 {
     private const int Piece = 512;
@@ -31,7 +33,8 @@ internal static class TokenLosses
             var hidden_TD = model.Continue([state], ids.AsSpan(start, read), memory);
             // Position t predicts token t + 1.
             var skip = Math.Clamp(from - 1 - start, 0, read);
-            if (skip == read) continue;
+            if (skip == read)
+                continue;
             var targets = ids[(start + skip + 1)..(start + read + 1)];
             model.Transformer.Losses(hidden_TD.narrow(0, skip, read - skip), targets).CopyTo(losses.AsSpan(start + skip + 1 - from));
         }

@@ -1,9 +1,9 @@
+using Engram.Corpora;
 using Engram.Inference;
 using Engram.Models.Configuration;
-using Engram.Torch;
 using Engram.Models.Memory;
+using Engram.Torch;
 using Engram.Torch.Native;
-using Engram.Corpora;
 using static TorchSharp.torch;
 
 namespace Engram.Evaluation.Losses;
@@ -33,8 +33,14 @@ public static class ValidationLoss
     /// <param name="cancellation">Ends the measurement between two batches.</param>
     /// <exception cref="InvalidDataException">The corpus belongs to another tokenizer, or is too short.</exception>
     /// <exception cref="ArgumentException">The sequences are longer than the model's context.</exception>
-    public static LossMeasurement Measure(LanguageModel model, PreparedCorpus corpus, int length, int sequences, MemoryBank? memory, CancellationToken cancellation = default) =>
-        Measure(model, EvaluationText.Of(corpus, model.Tokenizer, length, sequences), memory, cancellation);
+    public static LossMeasurement Measure(
+        LanguageModel model,
+        PreparedCorpus corpus,
+        int length,
+        int sequences,
+        MemoryBank? memory,
+        CancellationToken cancellation = default
+    ) => Measure(model, EvaluationText.Of(corpus, model.Tokenizer, length, sequences), memory, cancellation);
 
     /// <summary>Measures the loss.</summary>
     /// <param name="model">The model.</param>
@@ -42,7 +48,12 @@ public static class ValidationLoss
     /// <param name="memory">What is read: the model's own memory, a control, or one in another number format; nothing if null.</param>
     /// <param name="cancellation">Ends the measurement between two batches.</param>
     /// <exception cref="ArgumentException">The sequences are longer than the model's context.</exception>
-    public static LossMeasurement Measure(LanguageModel model, EvaluationText text, MemoryBank? memory, CancellationToken cancellation = default)
+    public static LossMeasurement Measure(
+        LanguageModel model,
+        EvaluationText text,
+        MemoryBank? memory,
+        CancellationToken cancellation = default
+    )
     {
         RequireContext(model.Configuration, text.Length);
         using var inference = inference_mode();
@@ -62,11 +73,22 @@ public static class ValidationLoss
     }
 
     /// <inheritdoc cref="Measure(LanguageModel, PreparedCorpus, int, int, MemoryBank, CancellationToken)"/>
-    public static LossMeasurement Measure(EngramModel model, PreparedCorpus corpus, int length, int sequences, MemoryBank? memory, CancellationToken cancellation = default) =>
-        Measure(model, EvaluationText.Of(corpus, model.Tokenizer, length, sequences), memory, cancellation);
+    public static LossMeasurement Measure(
+        EngramModel model,
+        PreparedCorpus corpus,
+        int length,
+        int sequences,
+        MemoryBank? memory,
+        CancellationToken cancellation = default
+    ) => Measure(model, EvaluationText.Of(corpus, model.Tokenizer, length, sequences), memory, cancellation);
 
     /// <inheritdoc cref="Measure(LanguageModel, EvaluationText, MemoryBank, CancellationToken)"/>
-    public static LossMeasurement Measure(EngramModel model, EvaluationText text, MemoryBank? memory, CancellationToken cancellation = default)
+    public static LossMeasurement Measure(
+        EngramModel model,
+        EvaluationText text,
+        MemoryBank? memory,
+        CancellationToken cancellation = default
+    )
     {
         RequireContext(model.Configuration, text.Length);
         var vocabulary = model.Configuration.VocabularySize;
@@ -100,6 +122,8 @@ public static class ValidationLoss
     {
         if (length > model.MaxPositionEmbeddings)
             throw new ArgumentException(
-                $"max_position_embeddings of the model is {model.MaxPositionEmbeddings}: shorter sequences, or engram train --init with --extend-context.", nameof(length));
+                $"max_position_embeddings of the model is {model.MaxPositionEmbeddings}: shorter sequences, or engram train --init with --extend-context.",
+                nameof(length)
+            );
     }
 }

@@ -41,8 +41,7 @@ internal static class Assignment
                         distance[j] -= step;
                 }
                 column = next;
-            }
-            while (rowOf[column] != 0);
+            } while (rowOf[column] != 0);
             for (; column != 0; column = previous[column])
                 rowOf[column] = rowOf[previous[column]];
         }
@@ -58,8 +57,8 @@ internal static class Assignment
     {
         var turned = new double[gains.GetLength(1), gains.GetLength(0)];
         for (var i = 0; i < turned.GetLength(0); i++)
-            for (var j = 0; j < turned.GetLength(1); j++)
-                turned[i, j] = gains[j, i];
+        for (var j = 0; j < turned.GetLength(1); j++)
+            turned[i, j] = gains[j, i];
         return turned;
     }
 

@@ -18,7 +18,9 @@ public static class Bootstrap
         return Deviation(Draw(items, statistic, seed, resamples));
     }
 
-    /// <summary>The difference between two models on the same items, whose pairs are drawn together (paired bootstrap; Koehn 2004).</summary>
+    /// <summary>
+    /// The difference between two models on the same items, whose pairs are drawn together (paired bootstrap; Koehn 2004).
+    /// </summary>
     /// <param name="one">Scores of the first model, an item each.</param>
     /// <param name="other">Scores of the second, the same items in the same order.</param>
     /// <param name="seed">Decides the draws.</param>
@@ -28,15 +30,24 @@ public static class Bootstrap
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(resamples, 2);
         if (one.Count != other.Count || one.Count == 0)
-            throw new ArgumentException($"Only scores of the same items can be compared; there are {one.Count} and {other.Count}.", nameof(other));
+            throw new ArgumentException(
+                $"Only scores of the same items can be compared; there are {one.Count} and {other.Count}.",
+                nameof(other)
+            );
         double[] differences = [.. one.Zip(other, (a, b) => a - b)];
         var drawn = Draw(differences.Length, indices => Mean(differences, indices), seed, resamples);
         var standardError = Deviation(drawn);
         var notAbove = drawn.Count(value => value <= 0);
         var notBelow = drawn.Count(value => value >= 0);
         Array.Sort(drawn);
-        return new(differences.Sum() / differences.Length, standardError, Quantile(drawn, 0.025), Quantile(drawn, 0.975),
-            Math.Min(1, 2.0 * (Math.Min(notAbove, notBelow) + 1) / (resamples + 1)), differences.Length);
+        return new(
+            differences.Sum() / differences.Length,
+            standardError,
+            Quantile(drawn, 0.025),
+            Quantile(drawn, 0.975),
+            Math.Min(1, 2.0 * (Math.Min(notAbove, notBelow) + 1) / (resamples + 1)),
+            differences.Length
+        );
     }
 
     private static double[] Draw(int items, Func<ReadOnlySpan<int>, double> statistic, int seed, int resamples)
@@ -81,6 +92,8 @@ public static class Bootstrap
 /// <param name="StandardError">Standard deviation of that mean over resamples.</param>
 /// <param name="Low">Lower end of the 95 % interval (2.5 % quantile of the resamples).</param>
 /// <param name="High">Upper end.</param>
-/// <param name="PValue">Twice the share of resamples on the other side of 0, with one added to count and number so that it is never 0; at most 1.</param>
+/// <param name="PValue">
+/// Twice the share of resamples on the other side of 0, with one added to count and number so that it is never 0; at most 1.
+/// </param>
 /// <param name="Items">How many items were compared.</param>
 public readonly record struct PairedDifference(double Difference, double StandardError, double Low, double High, double PValue, int Items);

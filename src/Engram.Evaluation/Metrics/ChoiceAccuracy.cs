@@ -4,29 +4,38 @@ namespace Engram.Evaluation.Metrics;
 public static class ChoiceAccuracy
 {
     /// <summary>The rule of a metric's name: acc, acc_norm, acc_bytes, acc_tok, acc_uncond, prefix_ppl; null for other names.</summary>
-    public static ChoiceRule? RuleOf(string metric) => metric switch
-    {
-        "acc" => ChoiceRule.Likelihood,
-        "acc_norm" => ChoiceRule.PerCharacter,
-        "acc_bytes" => ChoiceRule.PerByte,
-        "acc_tok" => ChoiceRule.PerToken,
-        "acc_uncond" => ChoiceRule.Unconditional,
-        "prefix_ppl" => ChoiceRule.PrefixPerplexity,
-        _ => null,
-    };
+    public static ChoiceRule? RuleOf(string metric) =>
+        metric switch
+        {
+            "acc" => ChoiceRule.Likelihood,
+            "acc_norm" => ChoiceRule.PerCharacter,
+            "acc_bytes" => ChoiceRule.PerByte,
+            "acc_tok" => ChoiceRule.PerToken,
+            "acc_uncond" => ChoiceRule.Unconditional,
+            "prefix_ppl" => ChoiceRule.PrefixPerplexity,
+            _ => null,
+        };
 
-    /// <summary>The value by which an option is chosen. An option without characters, bytes or tokens is never preferred where they are counted.</summary>
+    /// <summary>
+    /// The value by which an option is chosen. An option without characters, bytes or tokens is never preferred where they are counted.
+    /// </summary>
     /// <exception cref="InvalidOperationException">The rule needs the unconditional likelihood, which is absent.</exception>
-    public static double Value(in ChoiceScore score, ChoiceRule rule) => rule switch
-    {
-        ChoiceRule.Likelihood => score.LogLikelihood,
-        ChoiceRule.PerCharacter => Mean(score.LogLikelihood, score.Characters),
-        ChoiceRule.PerByte => Mean(score.LogLikelihood, score.Bytes),
-        ChoiceRule.PerToken or ChoiceRule.PrefixPerplexity => Mean(score.LogLikelihood, score.Tokens),
-        ChoiceRule.Unconditional => score.LogLikelihood - (score.Unconditional
-            ?? throw new InvalidOperationException("acc_uncond needs each option's likelihood behind the neutral prompt; ask the scorer for it.")),
-        _ => throw new ArgumentOutOfRangeException(nameof(rule), rule, "unknown rule"),
-    };
+    public static double Value(in ChoiceScore score, ChoiceRule rule) =>
+        rule switch
+        {
+            ChoiceRule.Likelihood => score.LogLikelihood,
+            ChoiceRule.PerCharacter => Mean(score.LogLikelihood, score.Characters),
+            ChoiceRule.PerByte => Mean(score.LogLikelihood, score.Bytes),
+            ChoiceRule.PerToken or ChoiceRule.PrefixPerplexity => Mean(score.LogLikelihood, score.Tokens),
+            ChoiceRule.Unconditional => score.LogLikelihood
+                - (
+                    score.Unconditional
+                    ?? throw new InvalidOperationException(
+                        "acc_uncond needs each option's likelihood behind the neutral prompt; ask the scorer for it."
+                    )
+                ),
+            _ => throw new ArgumentOutOfRangeException(nameof(rule), rule, "unknown rule"),
+        };
 
     /// <summary>The index of the preferred option.</summary>
     /// <param name="scores">One score an option.</param>
@@ -59,7 +68,10 @@ public static class ChoiceAccuracy
             throw new ArgumentException("A question without a right option cannot be scored.", nameof(golds));
         foreach (var gold in golds)
             if (gold < 0 || gold >= scores.Length)
-                throw new ArgumentException($"The right option {gold} is outside the list of {scores.Length} options (counted from 0).", nameof(golds));
+                throw new ArgumentException(
+                    $"The right option {gold} is outside the list of {scores.Length} options (counted from 0).",
+                    nameof(golds)
+                );
         return golds.Contains(Best(scores, rule)) ? 1 : 0;
     }
 

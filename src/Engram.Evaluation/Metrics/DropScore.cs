@@ -3,9 +3,11 @@ using Engram.Evaluation.Text;
 namespace Engram.Evaluation.Metrics;
 
 /// <summary>
-/// DROP's exact match and F1 (Dua et al. 2019; AllenNLP's <c>drop_em_and_f1.py</c>, which lm-evaluation-harness's <c>tasks/drop/utils.py</c> follows):
+/// DROP's exact match and F1 (Dua et al. 2019; AllenNLP's <c>drop_em_and_f1.py</c>, which lm-evaluation-harness's
+/// <c>tasks/drop/utils.py</c> follows):
 /// answers are bags of
-/// normalised tokens, spans are aligned one to one, a gold span with numbers counts only where one number is shared, several golds give their maximum.
+/// normalised tokens, spans are aligned one to one, a gold span with numbers counts only where one number is shared, several golds give
+/// their maximum.
 /// </summary>
 public static class DropScore
 {
@@ -25,9 +27,11 @@ public static class DropScore
         return (exact, f1);
     }
 
-    /// <summary>A span as it is compared: split at spaces and hyphens, each token in lower case, without punctuation unless it is a number, numbers as Python
+    /// <summary>A span as it is compared: split at spaces and hyphens, each token in lower case, without punctuation unless it is a number,
+    /// numbers as Python
     /// writes floats, no articles.</summary>
-    public static string Normalise(string span) => string.Join(' ', span.Split(' ', '-').Select(NormaliseToken).Where(token => token.Length > 0));
+    public static string Normalise(string span) =>
+        string.Join(' ', span.Split(' ', '-').Select(NormaliseToken).Where(token => token.Length > 0));
 
     private static (double ExactMatch, double F1) ScoreOne(IReadOnlyList<string> prediction, IReadOnlyList<string> gold)
     {
@@ -38,8 +42,8 @@ public static class DropScore
         HashSet<string>[] expectedBags = [.. expected.Select(Bag)];
         var gains = new double[expectedBags.Length, predictedBags.Length];
         for (var i = 0; i < expectedBags.Length; i++)
-            for (var j = 0; j < predictedBags.Length; j++)
-                gains[i, j] = SharesNumber(expectedBags[i], predictedBags[j]) ? BagF1(predictedBags[j], expectedBags[i]) : 0;
+        for (var j = 0; j < predictedBags.Length; j++)
+            gains[i, j] = SharesNumber(expectedBags[i], predictedBags[j]) ? BagF1(predictedBags[j], expectedBags[i]) : 0;
         var sum = 0.0;
         var columns = Assignment.Best(gains);
         for (var i = 0; i < columns.Length; i++)

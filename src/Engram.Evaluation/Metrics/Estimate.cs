@@ -6,7 +6,8 @@ namespace Engram.Evaluation.Metrics;
 /// <param name="Items">How many items it comes from.</param>
 public readonly record struct Estimate(double Value, double StandardError, int Items)
 {
-    /// <summary>The mean over items with the closed form: sample standard deviation (n − 1) over √n, as lm-evaluation-harness's <c>mean_stderr</c>; for a
+    /// <summary>The mean over items with the closed form: sample standard deviation (n − 1) over √n, as lm-evaluation-harness's
+    /// <c>mean_stderr</c>; for a
     /// share p that is √(p(1 − p)/(n − 1)).</summary>
     /// <exception cref="ArgumentException">There are no items.</exception>
     public static Estimate OfMean(IReadOnlyList<double> scores)
@@ -21,10 +22,12 @@ public readonly record struct Estimate(double Value, double StandardError, int I
     }
 
     /// <summary>
-    /// The score of a group from those of its parts. Weighted by size it is the mean over all items (micro); unweighted the mean over parts (macro).
+    /// The score of a group from those of its parts. Weighted by size it is the mean over all items (micro); unweighted the mean over parts
+    /// (macro).
     /// </summary>
     /// <remarks>
-    /// Weighted, the standard error is lm-evaluation-harness's <c>pooled_sample_stderr</c>: √( Σ(nᵢ−1)·nᵢ·seᵢ² / (Σnᵢ − parts) / Σnᵢ ). Unweighted it is
+    /// Weighted, the standard error is lm-evaluation-harness's <c>pooled_sample_stderr</c>: √( Σ(nᵢ−1)·nᵢ·seᵢ² / (Σnᵢ − parts) / Σnᵢ ).
+    /// Unweighted it is
     /// √(Σseᵢ²)/parts, the error of a
     /// mean of independent parts; the harness prints the pooled one there too.
     /// </remarks>
@@ -35,9 +38,15 @@ public readonly record struct Estimate(double Value, double StandardError, int I
             throw new ArgumentException("A mean of no tasks does not exist.", nameof(parts));
         var items = parts.Sum(part => part.Items);
         if (!weightBySize)
-            return new(parts.Sum(part => part.Value) / parts.Count, Math.Sqrt(parts.Sum(part => part.StandardError * part.StandardError)) / parts.Count, items);
+            return new(
+                parts.Sum(part => part.Value) / parts.Count,
+                Math.Sqrt(parts.Sum(part => part.StandardError * part.StandardError)) / parts.Count,
+                items
+            );
         var value = parts.Sum(part => part.Value * part.Items) / items;
-        var variance = parts.Where(part => part.Items > 1).Sum(part => (part.Items - 1.0) * part.Items * part.StandardError * part.StandardError) / (items - parts.Count);
+        var variance =
+            parts.Where(part => part.Items > 1).Sum(part => (part.Items - 1.0) * part.Items * part.StandardError * part.StandardError)
+            / (items - parts.Count);
         return new(value, Math.Sqrt(variance / items), items);
     }
 }

@@ -4,7 +4,8 @@ using Engram.Evaluation.Text;
 namespace Engram.Evaluation.Metrics;
 
 /// <summary>
-/// Exact match as lm-evaluation-harness computes it (<c>exact_match_hf_evaluate</c>): in both texts the ignored patterns are deleted in order, then letters
+/// Exact match as lm-evaluation-harness computes it (<c>exact_match_hf_evaluate</c>): in both texts the ignored patterns are deleted in
+/// order, then letters
 /// lower-cased, then
 /// ASCII punctuation and digits deleted, each if asked for; then they are equal or not. Of several references any counts.
 /// </summary>
@@ -25,7 +26,13 @@ public sealed class ExactMatch
     /// <param name="ignoreDigits">Deletes the digits 0 to 9.</param>
     /// <param name="normalise">A further rewriting of both texts, last.</param>
     /// <exception cref="InvalidDataException">A pattern is no regular expression.</exception>
-    public ExactMatch(IEnumerable<string>? ignoredPatterns = null, bool ignoreCase = false, bool ignorePunctuation = false, bool ignoreDigits = false, Func<string, string>? normalise = null)
+    public ExactMatch(
+        IEnumerable<string>? ignoredPatterns = null,
+        bool ignoreCase = false,
+        bool ignorePunctuation = false,
+        bool ignoreDigits = false,
+        Func<string, string>? normalise = null
+    )
     {
         _ignored = [.. (ignoredPatterns ?? []).Select(Compile)];
         (_case, _punctuation, _digits, _normalise) = (ignoreCase, ignorePunctuation, ignoreDigits, normalise);

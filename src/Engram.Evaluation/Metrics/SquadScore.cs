@@ -2,11 +2,14 @@ using Engram.Evaluation.Text;
 
 namespace Engram.Evaluation.Metrics;
 
-/// <summary>SQuAD's exact match and token F1 (the official <c>evaluate-v2.0.py</c>): normalised words counted with multiplicity, the best of several golds;
+/// <summary>SQuAD's exact match and token F1 (the official <c>evaluate-v2.0.py</c>): normalised words counted with multiplicity, the best
+/// of several golds;
 /// no gold means "no answer".</summary>
 public static class SquadScore
 {
-    /// <summary>Exact match (0 or 1) and F1 (0 to 1) against the best gold answer. Where every gold is empty the empty prediction is right.</summary>
+    /// <summary>
+    /// Exact match (0 or 1) and F1 (0 to 1) against the best gold answer. Where every gold is empty the empty prediction is right.
+    /// </summary>
     public static (double ExactMatch, double F1) Score(string prediction, IReadOnlyCollection<string> golds)
     {
         var answers = golds.Where(gold => AnswerText.Squad(gold).Length > 0).DefaultIfEmpty("");

@@ -3,7 +3,8 @@ using Engram.Corpora.World;
 namespace Engram.Evaluation.Ruler;
 
 /// <summary>
-/// Coded words whose frequencies fall with the square of their rank; the most frequent is written as dots and does not count, the next three are asked for.
+/// Coded words whose frequencies fall with the square of their rank; the most frequent is written as dots and does not count, the next
+/// three are asked for.
 /// </summary>
 internal static class CodedText
 {
@@ -27,7 +28,9 @@ internal static class CodedText
         var normaliser = Enumerable.Range(1, Vocabulary).Sum(rank => Math.Pow(rank, -Exponent));
         return new RulerDrawing(units => new RulerDraft(
             $"Read the coded text below and keep track of how often each coded word occurs. Dots do not count.\n{Text(FewestWords + units)}\nQuestion: which three coded words occur most often in the text above?",
-            " Answer: apart from the dots, the three words that occur most often in the coded text are:", words[1..4]));
+            " Answer: apart from the dots, the three words that occur most often in the coded text are:",
+            words[1..4]
+        ));
 
         string Text(int count)
         {

@@ -15,13 +15,21 @@ internal static class DocumentText
         var order = random.Bits();
         return new RulerDrawing(units => new RulerDraft(
             $"Answer the question from the documents below. Give the answer only, without other words.\n\nThe documents are these.\n\n{Text(units)}\n\n"
-            + $"Answer the question from the documents above. Give the answer only, without other words.\n\nQuestion: {question.Question}",
-            " Answer:", question.Answers));
+                + $"Answer the question from the documents above. Give the answer only, without other words.\n\nQuestion: {question.Question}",
+            " Answer:",
+            question.Answers
+        ));
 
         string Text(int units)
         {
             // Where there are too few, they come again.
-            int[] chosen = [.. question.Documents, .. Enumerable.Range(0, units).Select(i => others.Length > 0 ? others[i % others.Length] : question.Documents[i % question.Documents.Count])];
+            int[] chosen =
+            [
+                .. question.Documents,
+                .. Enumerable
+                    .Range(0, units)
+                    .Select(i => others.Length > 0 ? others[i % others.Length] : question.Documents[i % question.Documents.Count]),
+            ];
             new WorldRandom((long)order, "documents").Shuffle(chosen);
             var text = new StringBuilder();
             for (var i = 0; i < chosen.Length; i++)

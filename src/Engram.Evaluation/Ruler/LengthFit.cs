@@ -1,6 +1,8 @@
 namespace Engram.Evaluation.Ruler;
 
-/// <summary>Finds the largest number of units whose text fits: gallops from a guess, then interpolates and halves in turn. Few texts are built.</summary>
+/// <summary>
+/// Finds the largest number of units whose text fits: gallops from a guess, then interpolates and halves in turn. Few texts are built.
+/// </summary>
 internal static class LengthFit
 {
     /// <param name="length">Tokens of the text with so many units; grows with them.</param>
@@ -17,14 +19,19 @@ internal static class LengthFit
         for (var (step, halve) = (1L, false); ; step *= 2, halve = !halve)
         {
             var tokens = length(at);
-            if (tokens <= limit) (fits, fitting) = (at, tokens);
-            else (fails, failing) = (at, tokens);
-            if (fails - fits <= 1) return (fits, fitting);
-            at = (int)(fits < 0 ? Math.Max(0, fails - step)
+            if (tokens <= limit)
+                (fits, fitting) = (at, tokens);
+            else
+                (fails, failing) = (at, tokens);
+            if (fails - fits <= 1)
+                return (fits, fitting);
+            at = (int)(
+                fits < 0 ? Math.Max(0, fails - step)
                 : fails > most ? Math.Min(most, fits + step)
                 : halve ? fits + (fails - fits) / 2
                 // Tokens are nearly proportional to units.
-                : Math.Clamp(fits + (limit - fitting) * (fails - fits) / (failing - fitting), fits + 1, fails - 1));
+                : Math.Clamp(fits + (limit - fitting) * (fails - fits) / (failing - fitting), fits + 1, fails - 1)
+            );
         }
     }
 }

@@ -22,26 +22,50 @@ public static class RulerEvaluation
     /// <exception cref="ArgumentException">An option is out of range, or the length is greater than the context.</exception>
     /// <exception cref="InvalidDataException">A known answer belongs to another sample.</exception>
     public static RulerReport Run(
-        LanguageModel model, MemoryBank? memory, RulerOptions options, IReadOnlyCollection<RulerAnswer>? known = null, Action<RulerAnswer>? answered = null,
-        IProgress<int>? progress = null, CancellationToken cancellation = default)
+        LanguageModel model,
+        MemoryBank? memory,
+        RulerOptions options,
+        IReadOnlyCollection<RulerAnswer>? known = null,
+        Action<RulerAnswer>? answered = null,
+        IProgress<int>? progress = null,
+        CancellationToken cancellation = default
+    )
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(options);
         var context = model.Configuration.MaxPositionEmbeddings;
         if (options.Length > context)
-            throw new ArgumentOutOfRangeException(nameof(RulerOptions.Length), options.Length, $"The model's context is {context:N0} tokens, fewer than {options.Length:N0}. Ask for less, or extend the model's context.");
+            throw new ArgumentOutOfRangeException(
+                nameof(RulerOptions.Length),
+                options.Length,
+                $"The model's context is {context:N0} tokens, fewer than {options.Length:N0}. Ask for less, or extend the model's context."
+            );
         var generator = new TextGenerator(model);
-        return Run(model.Tokenizer, options, item =>
-        {
-            var sampling = new SamplingOptions { Temperature = 0, MaxNewTokens = item.Task.NewTokens };
-            return string.Concat(generator.Stream(item.Context, sampling, memory, TypedTokens.AllAsText, cancellation));
-        }, known, answered, progress, cancellation);
+        return Run(
+            model.Tokenizer,
+            options,
+            item =>
+            {
+                var sampling = new SamplingOptions { Temperature = 0, MaxNewTokens = item.Task.NewTokens };
+                return string.Concat(generator.Stream(item.Context, sampling, memory, TypedTokens.AllAsText, cancellation));
+            },
+            known,
+            answered,
+            progress,
+            cancellation
+        );
     }
 
     /// <summary>Asks whoever answers.</summary>
     internal static RulerReport Run(
-        Tokenizer tokenizer, RulerOptions options, Func<RulerItem, string> answer, IReadOnlyCollection<RulerAnswer>? known, Action<RulerAnswer>? answered, IProgress<int>? progress,
-        CancellationToken cancellation)
+        Tokenizer tokenizer,
+        RulerOptions options,
+        Func<RulerItem, string> answer,
+        IReadOnlyCollection<RulerAnswer>? known,
+        Action<RulerAnswer>? answered,
+        IProgress<int>? progress,
+        CancellationToken cancellation
+    )
     {
         var earlier = (known ?? []).ToDictionary(entry => (entry.Task, entry.Index));
         var material = new RulerMaterial(options.Validated().Material, options.Essays);
@@ -58,23 +82,60 @@ public static class RulerEvaluation
                 tokens += item.Tokens;
                 progress?.Report(++done);
             }
-            tasks.Add((task, new RulerTaskScore(task.Name, task.Category, RulerScore.OfTask(scores), scores.Count, (double)tokens / scores.Count, material.IsComparable(task))));
+            tasks.Add(
+                (
+                    task,
+                    new RulerTaskScore(
+                        task.Name,
+                        task.Category,
+                        RulerScore.OfTask(scores),
+                        scores.Count,
+                        (double)tokens / scores.Count,
+                        material.IsComparable(task)
+                    )
+                )
+            );
         }
 
-        var categories = RulerScore.ByCategory(tasks.Select(entry => (entry.Task, entry.Score.Score))).Select(entry => new RulerCategoryScore(entry.Category, entry.Score));
-        return new RulerReport(options.Length, options.Seed, [.. tasks.Select(entry => entry.Score)], [.. categories], Math.Round(tasks.Average(entry => entry.Score.Score), 2));
+        var categories = RulerScore
+            .ByCategory(tasks.Select(entry => (entry.Task, entry.Score.Score)))
+            .Select(entry => new RulerCategoryScore(entry.Category, entry.Score));
+        return new RulerReport(
+            options.Length,
+            options.Seed,
+            [.. tasks.Select(entry => entry.Score)],
+            [.. categories],
+            Math.Round(tasks.Average(entry => entry.Score.Score), 2)
+        );
     }
 
-    private static RulerAnswer Answer(RulerItem item, RulerAnswer? earlier, Func<RulerItem, string> answer, Action<RulerAnswer>? answered, CancellationToken cancellation)
+    private static RulerAnswer Answer(
+        RulerItem item,
+        RulerAnswer? earlier,
+        Func<RulerItem, string> answer,
+        Action<RulerAnswer>? answered,
+        CancellationToken cancellation
+    )
     {
         var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(item.Context)));
         if (earlier is not null)
-            return earlier.PromptSha256 == hash ? earlier : throw new InvalidDataException(
-                $"The known answer to {item.Task.Name} {item.Index} belongs to another text: length, seed, tokenizer or material differ. Write the answers to another file.");
+            return earlier.PromptSha256 == hash
+                ? earlier
+                : throw new InvalidDataException(
+                    $"The known answer to {item.Task.Name} {item.Index} belongs to another text: length, seed, tokenizer or material differ. Write the answers to another file."
+                );
         var prediction = answer(item);
         // An answer that was cut short by an interruption is none.
         cancellation.ThrowIfCancellationRequested();
-        var given = new RulerAnswer(item.Task.Name, item.Index, hash, item.Tokens, prediction, item.Draft.References, RulerScore.Of(prediction, item.Draft.References, item.Task.Metric));
+        var given = new RulerAnswer(
+            item.Task.Name,
+            item.Index,
+            hash,
+            item.Tokens,
+            prediction,
+            item.Draft.References,
+            RulerScore.Of(prediction, item.Draft.References, item.Task.Metric)
+        );
         answered?.Invoke(given);
         return given;
     }

@@ -23,30 +23,59 @@ public static class RulerFiles
     /// <param name="folder">Receives TASK.jsonl, in place of files of these names.</param>
     /// <param name="progress">Told how many samples are made.</param>
     /// <param name="cancellation">Ends between two samples; the files of finished tasks stay.</param>
-    public static void WriteItems(Tokenizer tokenizer, RulerOptions options, string folder, IProgress<int>? progress = null, CancellationToken cancellation = default)
+    public static void WriteItems(
+        Tokenizer tokenizer,
+        RulerOptions options,
+        string folder,
+        IProgress<int>? progress = null,
+        CancellationToken cancellation = default
+    )
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
         ArgumentNullException.ThrowIfNull(options);
         ArgumentException.ThrowIfNullOrEmpty(folder);
-        var items = new RulerItems(tokenizer, new RulerMaterial(options.Validated().Material, options.Essays), options.Length, options.Seed);
+        var items = new RulerItems(
+            tokenizer,
+            new RulerMaterial(options.Validated().Material, options.Essays),
+            options.Length,
+            options.Seed
+        );
         Directory.CreateDirectory(folder);
         var done = 0;
         foreach (var task in options.Chosen)
-            AtomicFile.Write(Path.Combine(folder, $"{task.Name}.jsonl"), stream =>
-            {
-                foreach (var item in items.Make(task, options.Samples, cancellation))
+            AtomicFile.Write(
+                Path.Combine(folder, $"{task.Name}.jsonl"),
+                stream =>
                 {
-                    WriteLine(stream, new
+                    foreach (var item in items.Make(task, options.Samples, cancellation))
                     {
-                        Task = task.Name, task.Category, item.Index, options.Length, options.Seed, item.Tokens, task.NewTokens, item.Comparable,
-                        item.Draft.Prompt, item.Draft.AnswerPrefix, item.Draft.References, item.Draft.Depths,
-                    });
-                    progress?.Report(++done);
+                        WriteLine(
+                            stream,
+                            new
+                            {
+                                Task = task.Name,
+                                task.Category,
+                                item.Index,
+                                options.Length,
+                                options.Seed,
+                                item.Tokens,
+                                task.NewTokens,
+                                item.Comparable,
+                                item.Draft.Prompt,
+                                item.Draft.AnswerPrefix,
+                                item.Draft.References,
+                                item.Draft.Depths,
+                            }
+                        );
+                        progress?.Report(++done);
+                    }
                 }
-            });
+            );
     }
 
-    /// <summary>Opens a file of answers to be added to, and reads those that it has. A line that an interruption cut short is dropped.</summary>
+    /// <summary>
+    /// Opens a file of answers to be added to, and reads those that it has. A line that an interruption cut short is dropped.
+    /// </summary>
     /// <param name="path">The file; it need not exist.</param>
     /// <returns>The stream, which the caller disposes of, and the answers.</returns>
     /// <exception cref="InvalidDataException">A line is no answer.</exception>
@@ -61,7 +90,10 @@ public static class RulerFiles
             var whole = text.LastIndexOf('\n') + 1;
             stream.SetLength(Encoding.UTF8.GetByteCount(text.AsSpan(0, whole)));
             stream.Seek(0, SeekOrigin.End);
-            return (stream, [.. text[..whole].Split('\n', StringSplitOptions.RemoveEmptyEntries).Select((line, i) => Parse(line, $"{path}:{i + 1}"))]);
+            return (
+                stream,
+                [.. text[..whole].Split('\n', StringSplitOptions.RemoveEmptyEntries).Select((line, i) => Parse(line, $"{path}:{i + 1}"))]
+            );
         }
         catch
         {

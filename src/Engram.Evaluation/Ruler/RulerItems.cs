@@ -3,7 +3,9 @@ using Engram.Tokenization;
 
 namespace Engram.Evaluation.Ruler;
 
-/// <summary>Makes samples of a length in tokens of a model's own tokenizer. The same tokenizer, material, seed and length give the same samples.</summary>
+/// <summary>
+/// Makes samples of a length in tokens of a model's own tokenizer. The same tokenizer, material, seed and length give the same samples.
+/// </summary>
 /// <param name="tokenizer">Counts the tokens.</param>
 /// <param name="material">What texts are made of.</param>
 /// <param name="length">Most tokens of a sample: one before the text, the text, and those that the answer may have.</param>
@@ -22,7 +24,10 @@ internal sealed class RulerItems(Tokenizer tokenizer, RulerMaterial material, in
             if (item is null && task.Name == "cwe" && setting == WordListText.Setting.Published)
                 item = Fit(task, index, units, setting = WordListText.Setting.Short);
             if (item is null)
-                throw new ArgumentException($"{task.Name} does not fit in {length:N0} tokens with this tokenizer: the text without any haystack and the answer are longer. Give a greater length.", nameof(length));
+                throw new ArgumentException(
+                    $"{task.Name} does not fit in {length:N0} tokens with this tokenizer: the text without any haystack and the answer are longer. Give a greater length.",
+                    nameof(length)
+                );
             units = item.Units;
             yield return item;
         }
@@ -31,9 +36,17 @@ internal sealed class RulerItems(Tokenizer tokenizer, RulerMaterial material, in
     private RulerItem? Fit(RulerTask task, int index, int guess, WordListText.Setting setting)
     {
         var drawing = Draw(task, index, setting);
-        var (units, tokens) = LengthFit.Find(candidate => Tokens(drawing.Build(candidate)), length - task.NewTokens, guess, drawing.MostUnits);
+        var (units, tokens) = LengthFit.Find(
+            candidate => Tokens(drawing.Build(candidate)),
+            length - task.NewTokens,
+            guess,
+            drawing.MostUnits
+        );
         if (units == drawing.MostUnits)
-            throw new ArgumentException($"{task.Name}: {length:N0} tokens need more than {units:N0} words. Give longer word lists or a smaller length.", nameof(length));
+            throw new ArgumentException(
+                $"{task.Name}: {length:N0} tokens need more than {units:N0} words. Give longer word lists or a smaller length.",
+                nameof(length)
+            );
         return units < 0 ? null : new RulerItem(task, index, drawing.Build(units), units, tokens, material.IsComparable(task));
     }
 

@@ -14,7 +14,8 @@ internal sealed record RulerQuestion(string Question, IReadOnlyList<string> Answ
 internal sealed record RulerQuestions(IReadOnlyList<RulerQuestion> Questions, IReadOnlyList<string> Documents);
 
 /// <summary>
-/// What the tasks are made of: what a folder of the user's holds, and for the rest own replacements: names of no meaning as words, the text of a synthetic
+/// What the tasks are made of: what a folder of the user's holds, and for the rest own replacements: names of no meaning as words, the text
+/// of a synthetic
 /// world as essays, questions about such a world.
 /// <list type="table">
 /// <item><term>essays/</term><description>prose, as a corpus</description></item>
@@ -41,15 +42,28 @@ internal sealed partial class RulerMaterial
     public RulerMaterial(string? folder = null, CorpusSource? essays = null)
     {
         if (folder is not null && !Directory.Exists(folder))
-            throw new DirectoryNotFoundException($"There is no folder '{folder}' with material for RULER; it may hold essays/, wonderwords/, squad/ and hotpotqa/.");
+            throw new DirectoryNotFoundException(
+                $"There is no folder '{folder}' with material for RULER; it may hold essays/, wonderwords/, squad/ and hotpotqa/."
+            );
         _folder = folder;
         var given = essays ?? (Under("essays") is { } path ? CorpusSource.Open(path) : null);
         var words = Under("wonderwords") is { } lists ? ReadWords(lists) : null;
         Words = words ?? RulerWords.Own;
-        _essays = new(() => Sentences(given is null ? [.. new WorldText(_world.Value).Documents().Select(document => document.Text)] : given.Read().Select(document => document.Text)));
+        _essays = new(() =>
+            Sentences(
+                given is null
+                    ? [.. new WorldText(_world.Value).Documents().Select(document => document.Text)]
+                    : given.Read().Select(document => document.Text)
+            )
+        );
         _single = new(() => Under("squad") is { } squad ? RulerQuestionFiles.Squad(squad) : OwnQuestions.Single(_world.Value));
         _multi = new(() => Under("hotpotqa") is { } hotpot ? RulerQuestionFiles.HotpotQa(hotpot) : OwnQuestions.TwoHop(_world.Value));
-        (HasEssays, HasWords, HasSquad, HasHotpot) = (given is not null, words is not null, Under("squad") is not null, Under("hotpotqa") is not null);
+        (HasEssays, HasWords, HasSquad, HasHotpot) = (
+            given is not null,
+            words is not null,
+            Under("squad") is not null,
+            Under("hotpotqa") is not null
+        );
     }
 
     /// <summary>Words of keys and lists.</summary>
@@ -73,16 +87,18 @@ internal sealed partial class RulerMaterial
     public RulerQuestions Questions(RulerTask task) => task.Name == "qa_1" ? _single.Value : _multi.Value;
 
     /// <summary>Whether all that a task needs from outside is the user's.</summary>
-    public bool IsComparable(RulerTask task) => task.Name switch
-    {
-        "qa_1" => HasSquad,
-        "qa_2" => HasHotpot,
-        "vt" or "fwe" => true,
-        "cwe" => HasWords && Words.SufficeForLists,
-        _ => (task.Haystack != Haystack.Essay || HasEssays) && (task.KeyWords != NeedleWords.Words || HasWords),
-    };
+    public bool IsComparable(RulerTask task) =>
+        task.Name switch
+        {
+            "qa_1" => HasSquad,
+            "qa_2" => HasHotpot,
+            "vt" or "fwe" => true,
+            "cwe" => HasWords && Words.SufficeForLists,
+            _ => (task.Haystack != Haystack.Essay || HasEssays) && (task.KeyWords != NeedleWords.Words || HasWords),
+        };
 
-    private string? Under(string name) => _folder is not null && Directory.Exists(Path.Combine(_folder, name)) ? Path.Combine(_folder, name) : null;
+    private string? Under(string name) =>
+        _folder is not null && Directory.Exists(Path.Combine(_folder, name)) ? Path.Combine(_folder, name) : null;
 
     private static RulerWords ReadWords(string folder)
     {
@@ -91,14 +107,32 @@ internal sealed partial class RulerMaterial
         string[] Lines(string name)
         {
             var path = Path.Combine(folder, name);
-            string[] lines = File.Exists(path) ? [.. File.ReadLines(path).Select(line => line.Trim()).Where(line => line.Length > 0).Distinct(StringComparer.OrdinalIgnoreCase)] : [];
-            return lines.Length >= 20 ? lines : throw new InvalidDataException($"{path}: {lines.Length} words, a word a line; keys need at least 20. Add words or remove the folder.");
+            string[] lines = File.Exists(path)
+                ?
+                [
+                    .. File.ReadLines(path)
+                        .Select(line => line.Trim())
+                        .Where(line => line.Length > 0)
+                        .Distinct(StringComparer.OrdinalIgnoreCase),
+                ]
+                : [];
+            return lines.Length >= 20
+                ? lines
+                : throw new InvalidDataException(
+                    $"{path}: {lines.Length} words, a word a line; keys need at least 20. Add words or remove the folder."
+                );
         }
     }
 
     private static IReadOnlyList<string> Sentences(IEnumerable<string> texts)
     {
-        string[] sentences = [.. texts.SelectMany(text => SentenceEnd().Split(text)).Select(sentence => White().Replace(sentence, " ").Trim()).Where(sentence => sentence.Length > 0)];
+        string[] sentences =
+        [
+            .. texts
+                .SelectMany(text => SentenceEnd().Split(text))
+                .Select(sentence => White().Replace(sentence, " ").Trim())
+                .Where(sentence => sentence.Length > 0),
+        ];
         return sentences.Length > 0 ? sentences : throw new InvalidDataException("The essays for RULER hold no text. Give prose.");
     }
 

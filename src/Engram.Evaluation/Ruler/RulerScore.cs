@@ -15,5 +15,9 @@ internal static class RulerScore
 
     /// <summary>Each category's mean over its tasks, in the order of the tasks.</summary>
     public static IReadOnlyList<(string Category, double Score)> ByCategory(IEnumerable<(RulerTask Task, double Score)> tasks) =>
-        [.. tasks.GroupBy(entry => entry.Task.Category).Select(group => (group.Key, Math.Round(group.Average(entry => entry.Score), 2, MidpointRounding.AwayFromZero)))];
+        [
+            .. tasks
+                .GroupBy(entry => entry.Task.Category)
+                .Select(group => (group.Key, Math.Round(group.Average(entry => entry.Score), 2, MidpointRounding.AwayFromZero))),
+        ];
 }

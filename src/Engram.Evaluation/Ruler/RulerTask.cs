@@ -40,7 +40,8 @@ internal enum RulerMetric
 }
 
 /// <summary>
-/// One of the 13 tasks of RULER (Hsieh et al. 2024, arXiv 2404.06654; settings of scripts/synthetic.yaml). Wording, word lists and, unless the user gives
+/// One of the 13 tasks of RULER (Hsieh et al. 2024, arXiv 2404.06654; settings of scripts/synthetic.yaml). Wording, word lists and, unless
+/// the user gives
 /// them, texts are this project's own.
 /// </summary>
 /// <param name="Name">As published.</param>
@@ -85,6 +86,11 @@ internal sealed record RulerTask(string Name, string Category, Haystack Haystack
 
     /// <summary>The tasks of these names.</summary>
     /// <exception cref="ArgumentException">There is no such task.</exception>
-    public static IReadOnlyList<RulerTask> Named(IEnumerable<string> names) => [.. names.Select(name => All.FirstOrDefault(task => task.Name == name)
-        ?? throw new ArgumentException($"RULER has no task '{name}'; it has {string.Join(", ", All.Select(task => task.Name))}."))];
+    public static IReadOnlyList<RulerTask> Named(IEnumerable<string> names) =>
+        [
+            .. names.Select(name =>
+                All.FirstOrDefault(task => task.Name == name)
+                ?? throw new ArgumentException($"RULER has no task '{name}'; it has {string.Join(", ", All.Select(task => task.Name))}.")
+            ),
+        ];
 }

@@ -17,19 +17,25 @@ internal sealed class RulerWords(IReadOnlyList<string> adjectives, IReadOnlyList
     public bool SufficeForLists => All.Count >= 4000;
 
     /// <summary>A random key or value.</summary>
-    public string Draw(NeedleWords kind, WorldRandom random) => kind switch
-    {
-        NeedleWords.Words => $"{random.Of(adjectives)}-{random.Of(nouns)}",
-        NeedleWords.Numbers => $"{1_000_000 + random.Below(9_000_000)}",
-        _ => Uuid(random),
-    };
+    public string Draw(NeedleWords kind, WorldRandom random) =>
+        kind switch
+        {
+            NeedleWords.Words => $"{random.Of(adjectives)}-{random.Of(nouns)}",
+            NeedleWords.Numbers => $"{1_000_000 + random.Below(9_000_000)}",
+            _ => Uuid(random),
+        };
 
     /// <summary>So many random letters.</summary>
-    public static string Letters(int count, char first, WorldRandom random) => string.Create(count, (first, random), (text, state) =>
-    {
-        for (var i = 0; i < text.Length; i++)
-            text[i] = (char)(state.first + state.random.Below(26));
-    });
+    public static string Letters(int count, char first, WorldRandom random) =>
+        string.Create(
+            count,
+            (first, random),
+            (text, state) =>
+            {
+                for (var i = 0; i < text.Length; i++)
+                    text[i] = (char)(state.first + state.random.Below(26));
+            }
+        );
 
     private static string Uuid(WorldRandom random)
     {

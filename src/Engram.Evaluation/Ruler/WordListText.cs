@@ -3,7 +3,9 @@ using Engram.Corpora.World;
 
 namespace Engram.Evaluation.Ruler;
 
-/// <summary>A numbered list in which ten words occur more often than the others; they are asked for. A smaller list, answered, stands in front.</summary>
+/// <summary>
+/// A numbered list in which ten words occur more often than the others; they are asked for. A smaller list, answered, stands in front.
+/// </summary>
 internal static class WordListText
 {
     private const int Common = 10;
@@ -31,21 +33,28 @@ internal static class WordListText
         var example = words[..ExampleWords];
         var listed = words[ExampleWords..];
         var order = random.Bits();
-        var shown = $"{Ask(List(example, ExampleWords - Common, setting.ExampleFrequent, setting.ExampleOthers, order))}{Prefix} {Answer(example)}\n\n";
+        var shown =
+            $"{Ask(List(example, ExampleWords - Common, setting.ExampleFrequent, setting.ExampleOthers, order))}{Prefix} {Answer(example)}\n\n";
         return new RulerDrawing(
-            units => new RulerDraft(shown + Ask(List(listed, units, setting.Frequent, setting.Others, order)), Prefix, listed[..Common]), MostUnits: listed.Length - Common);
+            units => new RulerDraft(shown + Ask(List(listed, units, setting.Frequent, setting.Others, order)), Prefix, listed[..Common]),
+            MostUnits: listed.Length - Common
+        );
     }
 
     private const string Prefix = " Answer: the ten words that occur most often in the list are:";
 
-    private static string Ask(string list) => $"Here is a numbered list of words, some of which occur more often than the others. Keep those in mind.\n{list}\nQuestion: which ten words occur most often in the list above?";
+    private static string Ask(string list) =>
+        $"Here is a numbered list of words, some of which occur more often than the others. Keep those in mind.\n{list}\nQuestion: which ten words occur most often in the list above?";
 
     private static string Answer(string[] words) => string.Join(' ', words.Take(Common).Select((word, i) => $"{i + 1}. {word}"));
 
     private static string List(string[] words, int others, int frequent, int seldom, ulong order)
     {
-        var entries = words.Take(Common).SelectMany(word => Enumerable.Repeat(word, frequent))
-            .Concat(words.Skip(Common).Take(others).SelectMany(word => Enumerable.Repeat(word, seldom))).ToArray();
+        var entries = words
+            .Take(Common)
+            .SelectMany(word => Enumerable.Repeat(word, frequent))
+            .Concat(words.Skip(Common).Take(others).SelectMany(word => Enumerable.Repeat(word, seldom)))
+            .ToArray();
         new WorldRandom((long)order, "list").Shuffle(entries);
         var text = new StringBuilder();
         for (var i = 0; i < entries.Length; i++)

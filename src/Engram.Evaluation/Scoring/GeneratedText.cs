@@ -9,8 +9,14 @@ internal sealed class GeneratedText : IDisposable
     private readonly GenerationRequest _wanted;
     private readonly List<int> _ids = [];
 
-    public GeneratedText(int request, IScoredSequence sequence, GenerationRequest wanted, IScoredModel model, float[] firstLogits, int contextLength) =>
-        (Request, Sequence, _wanted, _model, FirstLogits, ContextLength) = (request, sequence, wanted, model, firstLogits, contextLength);
+    public GeneratedText(
+        int request,
+        IScoredSequence sequence,
+        GenerationRequest wanted,
+        IScoredModel model,
+        float[] firstLogits,
+        int contextLength
+    ) => (Request, Sequence, _wanted, _model, FirstLogits, ContextLength) = (request, sequence, wanted, model, firstLogits, contextLength);
 
     /// <summary>Which request it answers.</summary>
     public int Request { get; }

@@ -42,8 +42,6 @@ public sealed class ManagedModel(EngramModel model) : IScoredModel
         public void Read(ReadOnlySpan<int> tokenIds, Span<float> logits, CancellationToken cancellation) =>
             model.Read(sequence, tokenIds, logits, cancellation);
 
-        public void Dispose()
-        {
-        }
+        public void Dispose() { }
     }
 }

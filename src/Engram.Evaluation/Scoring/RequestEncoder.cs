@@ -13,13 +13,16 @@ internal sealed record EncodedRequest(int[] TokenIds, int First)
 }
 
 /// <summary>
-/// Text to token ids by lm-evaluation-harness's rules (<c>TemplateLM._encode_pair</c>, <c>loglikelihood</c>, <c>get_rolling_token_windows</c>):
+/// Text to token ids by lm-evaluation-harness's rules (<c>TemplateLM._encode_pair</c>, <c>loglikelihood</c>,
+/// <c>get_rolling_token_windows</c>):
 /// spaces at the end of a context
 /// belong to the continuation; both are tokenised together and divided where the context alone ends; what is too long loses its beginning.
 /// <para>
-/// Here the token that stands before every document of the training data stands before every context as well (the harness's <c>add_bos_token</c>); it
+/// Here the token that stands before every document of the training data stands before every context as well (the harness's
+/// <c>add_bos_token</c>); it
 /// is the whole context where
-/// a request has none. Where a token spans the cut so that nothing is left for the continuation, context and continuation are tokenised apart (the
+/// a request has none. Where a token spans the cut so that nothing is left for the continuation, context and continuation are tokenised
+/// apart (the
 /// harness scores nothing there).
 /// A continuation that is longer than the model's context is scored in windows, as a whole text is (the harness refuses it).
 /// </para>
@@ -36,8 +39,11 @@ internal sealed class RequestEncoder
     public RequestEncoder(Tokenizer tokenizer, ModelConfiguration configuration)
     {
         (_tokenizer, _context) = (tokenizer, configuration.MaxPositionEmbeddings);
-        Start = configuration.StartTokenId ?? throw new InvalidDataException(
-            "config.json has neither bos_token_id nor eos_token_id: a text has no token to begin with. Add one.");
+        Start =
+            configuration.StartTokenId
+            ?? throw new InvalidDataException(
+                "config.json has neither bos_token_id nor eos_token_id: a text has no token to begin with. Add one."
+            );
     }
 
     /// <summary>The token before every text.</summary>
@@ -52,12 +58,16 @@ internal sealed class RequestEncoder
         var contextIds = ContextIds(request.Context, end);
         var whole = _tokenizer.Encode(request.Context[..end] + continuation);
         var continuationIds = whole.Length > contextIds.Length ? whole[contextIds.Length..] : _tokenizer.Encode(continuation);
-        return continuationIds.Length > 0 ? Windows([Start, .. contextIds, .. continuationIds], 1 + contextIds.Length)
-            : throw new InvalidDataException($"the continuation \"{Shown(request.Continuation)}\" has no tokens; there is nothing to score.");
+        return continuationIds.Length > 0
+            ? Windows([Start, .. contextIds, .. continuationIds], 1 + contextIds.Length)
+            : throw new InvalidDataException(
+                $"the continuation \"{Shown(request.Continuation)}\" has no tokens; there is nothing to score."
+            );
     }
 
     /// <summary>
-    /// A whole text: each token is scored once. The first window begins with the start token; each later one is as long as the context, so that the
+    /// A whole text: each token is scored once. The first window begins with the start token; each later one is as long as the context, so
+    /// that the
     /// tokens of a short last window
     /// have those before them as context (<c>get_rolling_token_windows</c> with a context of one, <c>make_disjoint_window</c>).
     /// </summary>

@@ -5,9 +5,11 @@ using Engram.Models.Memory;
 namespace Engram.Evaluation.Scoring;
 
 /// <summary>
-/// Answers the requests of tasks. Likelihoods are read in the order of their token ids by one sequence that is cut back to what the next request
+/// Answers the requests of tasks. Likelihoods are read in the order of their token ids by one sequence that is cut back to what the next
+/// request
 /// shares with the last: the prompt
-/// of a question's options and the examples before many questions are read once. Texts are generated side by side, forked from the same sequence.
+/// of a question's options and the examples before many questions are read once. Texts are generated side by side, forked from the same
+/// sequence.
 /// </summary>
 /// <param name="model">Stays the caller's.</param>
 /// <param name="memory">The memory to read: the model's own or a control; null adds nothing.</param>
@@ -38,8 +40,11 @@ public sealed class Scorer(IScoredModel model, MemoryBank? memory, bool sharePre
     /// <exception cref="UnscorableRequestException">A request cannot be put to this model.</exception>
     /// <exception cref="InvalidDataException">The model's logits are not finite.</exception>
     public IReadOnlyList<ScoringAnswer> Answer(
-        IReadOnlyList<ScoringRequest> requests, IProgress<ScoringProgress>? progress = null, Action<int, ScoringAnswer>? answered = null,
-        CancellationToken cancellation = default)
+        IReadOnlyList<ScoringRequest> requests,
+        IProgress<ScoringProgress>? progress = null,
+        Action<int, ScoringAnswer>? answered = null,
+        CancellationToken cancellation = default
+    )
     {
         var answers = new ScoringAnswer[requests.Count];
         var (clock, done, tokens, read) = (Stopwatch.StartNew(), 0, 0L, 0L);
@@ -84,7 +89,7 @@ public sealed class Scorer(IScoredModel model, MemoryBank? memory, bool sharePre
                 open[request]++;
             for (var i = 0; i < requests.Count; i++)
                 if (open[i] == 0 && requests[i] is not GenerationRequest)
-                    Finish(i, new ScoringAnswer(0, 0, true));   // an empty text
+                    Finish(i, new ScoringAnswer(0, 0, true)); // an empty text
             parts.Sort((one, other) => one.Encoded.TokenIds.AsSpan().SequenceCompareTo(other.Encoded.TokenIds));
             using var sequence = model.Start(memory);
             int[] held = [];
@@ -98,7 +103,8 @@ public sealed class Scorer(IScoredModel model, MemoryBank? memory, bool sharePre
                 read += sequence.Length - shared;
                 held = encoded.TokenIds;
                 answers[request] = answers[request] is { } sum
-                    ? new(sum.LogLikelihood + answer.LogLikelihood, sum.Tokens + answer.Tokens, sum.Greedy && answer.Greedy) : answer;
+                    ? new(sum.LogLikelihood + answer.LogLikelihood, sum.Tokens + answer.Tokens, sum.Greedy && answer.Greedy)
+                    : answer;
                 if (--open[request] == 0)
                     Finish(request, answers[request]);
             }
@@ -119,7 +125,9 @@ public sealed class Scorer(IScoredModel model, MemoryBank? memory, bool sharePre
                         cancellation.ThrowIfCancellationRequested();
                         var logits = new float[_vocabulary];
                         // The last token is read again for its logits where the whole context is shared.
-                        var shared = sharePrefixes ? Math.Min(held.AsSpan(0, trunk.Length).CommonPrefixLength(context), context.Length - 1) : 0;
+                        var shared = sharePrefixes
+                            ? Math.Min(held.AsSpan(0, trunk.Length).CommonPrefixLength(context), context.Length - 1)
+                            : 0;
                         trunk.Truncate(shared);
                         trunk.Read(context.AsSpan(shared), logits, cancellation);
                         held = context;
@@ -202,7 +210,11 @@ public sealed class Scorer(IScoredModel model, MemoryBank? memory, bool sharePre
         for (var active = texts.Where(text => !text.Finished).ToList(); active.Count > 0; active.RemoveAll(text => text.Finished))
         {
             cancellation.ThrowIfCancellationRequested();
-            model.Step([.. active.Select(text => text.Sequence)], active.Select(text => text.Next).ToArray(), logits.AsSpan(0, active.Count * _vocabulary));
+            model.Step(
+                [.. active.Select(text => text.Sequence)],
+                active.Select(text => text.Next).ToArray(),
+                logits.AsSpan(0, active.Count * _vocabulary)
+            );
             steps += active.Count;
             for (var i = 0; i < active.Count; i++)
                 active[i].Choose(logits.AsSpan(i * _vocabulary, _vocabulary));
@@ -217,7 +229,9 @@ public sealed class Scorer(IScoredModel model, MemoryBank? memory, bool sharePre
         const int block = 1024;
         var max = TensorPrimitives.Max(logits);
         if (!float.IsFinite(max))
-            throw new InvalidDataException($"The logits hold {max}: weights or tables of the model are not finite. engram table verify finds those of tables.");
+            throw new InvalidDataException(
+                $"The logits hold {max}: weights or tables of the model are not finite. engram table verify finds those of tables."
+            );
         TensorPrimitives.Subtract(logits, max, _exponentials);
         TensorPrimitives.Exp(_exponentials, _exponentials);
         var sum = 0.0;

@@ -3,7 +3,8 @@ using System.Text.RegularExpressions;
 
 namespace Engram.Evaluation.Text;
 
-/// <summary>Rewritings of short answers before they are compared. Punctuation is ASCII's (Python's <c>string.punctuation</c>); articles are a, an,
+/// <summary>Rewritings of short answers before they are compared. Punctuation is ASCII's (Python's <c>string.punctuation</c>); articles are
+/// a, an,
 /// the.</summary>
 public static partial class AnswerText
 {
@@ -16,7 +17,9 @@ public static partial class AnswerText
     /// <summary>Lower case, punctuation deleted, articles deleted, white space squeezed: SQuAD's <c>normalize_answer</c>.</summary>
     public static string Squad(string text) => SqueezeSpace(RemoveArticles(Delete(text.ToLowerInvariant(), Punctuation)));
 
-    /// <summary>Underscores and punctuation to spaces, lower case, articles deleted, white space squeezed: TriviaQA's <c>normalize_answer</c>.</summary>
+    /// <summary>
+    /// Underscores and punctuation to spaces, lower case, articles deleted, white space squeezed: TriviaQA's <c>normalize_answer</c>.
+    /// </summary>
     public static string Trivia(string text)
     {
         var spaced = new StringBuilder(text.Length);
@@ -55,7 +58,9 @@ public static partial class AnswerText
         return text[..first].ToUpperInvariant() + text[first..].ToLowerInvariant();
     }
 
-    /// <summary>How many Unicode scalar values a text has: what Python's <c>len</c> counts, where <see cref="string.Length"/> counts UTF-16 units.</summary>
+    /// <summary>
+    /// How many Unicode scalar values a text has: what Python's <c>len</c> counts, where <see cref="string.Length"/> counts UTF-16 units.
+    /// </summary>
     public static int Characters(string text)
     {
         var count = 0;

@@ -5,9 +5,11 @@ using System.Text.RegularExpressions;
 namespace Engram.Evaluation.Text;
 
 /// <summary>
-/// Final answers of mathematics in LaTeX: where they stand, how they are normalised, when two are equal. The rules are those of Minerva (2206.14858, appendix
+/// Final answers of mathematics in LaTeX: where they stand, how they are normalised, when two are equal. The rules are those of Minerva
+/// (2206.14858, appendix
 /// D) and of the MATH
-/// data set (2103.03874, <c>math_equivalence.py</c>), between them an exact comparison of rational numbers; no computer algebra, so a score is a lower bound.
+/// data set (2103.03874, <c>math_equivalence.py</c>), between them an exact comparison of rational numbers; no computer algebra, so a score
+/// is a lower bound.
 /// </summary>
 public static partial class MathText
 {
@@ -16,18 +18,67 @@ public static partial class MathText
 
     private static readonly (string Old, string New)[] Substitutions =
     [
-        ("an ", ""), ("a ", ""), (".$", "$"), (@"\$", ""), (@"\ ", ""), (" ", ""), ("mbox", "text"),
-        (@",\text{and}", ","), (@"\text{and}", ","), (@"\text{m}", @"\text{}"),
+        ("an ", ""),
+        ("a ", ""),
+        (".$", "$"),
+        (@"\$", ""),
+        (@"\ ", ""),
+        (" ", ""),
+        ("mbox", "text"),
+        (@",\text{and}", ","),
+        (@"\text{and}", ","),
+        (@"\text{m}", @"\text{}"),
     ];
 
     private static readonly string[] Removed =
     [
-        "square", "ways", "integers", "dollars", "mph", "inches", "ft", "hours", "km", "units", @"\ldots", "sue", "points", "feet", "minutes", "digits", "cents", "degrees",
-        "cm", "gm", "pounds", "meters", "meals", "edges", "students", "childrentickets", "multiples", @"\text{s}", @"\text{.}", "\\text{\ns}", @"\text{}^2", @"\text{}^3",
-        "\\text{\n}", @"\text{}", @"\mathrm{th}", @"^\circ", @"^{\circ}", @"\;", @",\!", "{,}", "\"", @"\dots",
+        "square",
+        "ways",
+        "integers",
+        "dollars",
+        "mph",
+        "inches",
+        "ft",
+        "hours",
+        "km",
+        "units",
+        @"\ldots",
+        "sue",
+        "points",
+        "feet",
+        "minutes",
+        "digits",
+        "cents",
+        "degrees",
+        "cm",
+        "gm",
+        "pounds",
+        "meters",
+        "meals",
+        "edges",
+        "students",
+        "childrentickets",
+        "multiples",
+        @"\text{s}",
+        @"\text{.}",
+        "\\text{\ns}",
+        @"\text{}^2",
+        @"\text{}^3",
+        "\\text{\n}",
+        @"\text{}",
+        @"\mathrm{th}",
+        @"^\circ",
+        @"^{\circ}",
+        @"\;",
+        @",\!",
+        "{,}",
+        "\"",
+        @"\dots",
     ];
 
-    /// <summary>The content of the last <c>\boxed</c> or <c>\fbox</c>, braces inside it counted; null if there is none or its braces do not close.</summary>
+    /// <summary>
+    /// The content of the last <c>\boxed</c> or <c>\fbox</c>, braces inside it counted; null if there is none or its braces do not close.
+    /// </summary>
     public static string? LastBoxed(string text)
     {
         var at = Math.Max(text.LastIndexOf(@"\boxed", StringComparison.Ordinal), text.LastIndexOf(@"\fbox", StringComparison.Ordinal));
@@ -35,13 +86,18 @@ public static partial class MathText
             return null;
         var start = at + (text.AsSpan(at).StartsWith(@"\boxed", StringComparison.Ordinal) ? @"\boxed".Length : @"\fbox".Length);
         if (start < text.Length && text[start] == ' ')
-            return text[(start + 1)..].Split('$')[0];   // "\boxed 5": up to the end of the formula
+            return text[(start + 1)..].Split('$')[0]; // "\boxed 5": up to the end of the formula
         if (start == text.Length || text[start] != '{')
             return null;
         var depth = 0;
         for (var i = start; i < text.Length; i++)
         {
-            depth += text[i] switch { '{' => 1, '}' => -1, _ => 0 };
+            depth += text[i] switch
+            {
+                '{' => 1,
+                '}' => -1,
+                _ => 0,
+            };
             if (depth == 0)
                 return text[(start + 1)..i];
         }
@@ -56,7 +112,8 @@ public static partial class MathText
         return match.Success ? match.Groups[1].Value.Trim() : Invalid;
     }
 
-    /// <summary>Minerva's normaliser: the part behind the last "=", without units, text, boxes, spaces and dollar signs; shorthand fractions and roots
+    /// <summary>Minerva's normaliser: the part behind the last "=", without units, text, boxes, spaces and dollar signs; shorthand
+    /// fractions and roots
     /// written out; no thousands commas.</summary>
     public static string Minerva(string answer)
     {
@@ -77,18 +134,29 @@ public static partial class MathText
         return digits.Length > 0 && digits.All(char.IsDigit) ? digits : answer;
     }
 
-    /// <summary>The MATH data set's normaliser (<c>strip_string</c>): spacing, degree and percent signs, units, "\left", display fractions and shorthands
+    /// <summary>The MATH data set's normaliser (<c>strip_string</c>): spacing, degree and percent signs, units, "\left", display fractions
+    /// and shorthands
     /// unified.</summary>
     public static string Hendrycks(string answer)
     {
-        answer = answer.Replace("\n", "", StringComparison.Ordinal).Replace(@"\!", "", StringComparison.Ordinal).Replace(@"\\", @"\", StringComparison.Ordinal)
-            .Replace("tfrac", "frac", StringComparison.Ordinal).Replace("dfrac", "frac", StringComparison.Ordinal)
-            .Replace(@"\left", "", StringComparison.Ordinal).Replace(@"\right", "", StringComparison.Ordinal)
-            .Replace(@"^{\circ}", "", StringComparison.Ordinal).Replace(@"^\circ", "", StringComparison.Ordinal).Replace(@"\$", "", StringComparison.Ordinal);
+        answer = answer
+            .Replace("\n", "", StringComparison.Ordinal)
+            .Replace(@"\!", "", StringComparison.Ordinal)
+            .Replace(@"\\", @"\", StringComparison.Ordinal)
+            .Replace("tfrac", "frac", StringComparison.Ordinal)
+            .Replace("dfrac", "frac", StringComparison.Ordinal)
+            .Replace(@"\left", "", StringComparison.Ordinal)
+            .Replace(@"\right", "", StringComparison.Ordinal)
+            .Replace(@"^{\circ}", "", StringComparison.Ordinal)
+            .Replace(@"^\circ", "", StringComparison.Ordinal)
+            .Replace(@"\$", "", StringComparison.Ordinal);
         if (answer.IndexOf(@"\text{ ", StringComparison.Ordinal) is var unit and >= 0)
             answer = answer[..unit];
-        answer = answer.Replace(@"\%", "", StringComparison.Ordinal).Replace("%", "", StringComparison.Ordinal)
-            .Replace(" .", " 0.", StringComparison.Ordinal).Replace("{.", "{0.", StringComparison.Ordinal);
+        answer = answer
+            .Replace(@"\%", "", StringComparison.Ordinal)
+            .Replace("%", "", StringComparison.Ordinal)
+            .Replace(" .", " 0.", StringComparison.Ordinal)
+            .Replace("{.", "{0.", StringComparison.Ordinal);
         if (answer.Length == 0)
             return answer;
         if (answer[0] == '.')
@@ -103,7 +171,9 @@ public static partial class MathText
         return Slash().Match(answer) is { Success: true } slash ? $"\\frac{{{slash.Groups[1].Value}}}{{{slash.Groups[2].Value}}}" : answer;
     }
 
-    /// <summary>Whether two answers are the same: as Minerva writes them, as exact rational numbers, or as the MATH data set writes them.</summary>
+    /// <summary>
+    /// Whether two answers are the same: as Minerva writes them, as exact rational numbers, or as the MATH data set writes them.
+    /// </summary>
     public static bool AreEqual(string prediction, string gold)
     {
         var (one, other) = (Minerva(prediction), Minerva(gold));
@@ -112,19 +182,27 @@ public static partial class MathText
             || Hendrycks(prediction) == Hendrycks(gold);
     }
 
-    /// <summary>Whether an answer of a cloze question equals the gold answer, both by the MATH data set's rule: AGIEval's comparison.</summary>
+    /// <summary>
+    /// Whether an answer of a cloze question equals the gold answer, both by the MATH data set's rule: AGIEval's comparison.
+    /// </summary>
     public static bool AreEqualCloze(string prediction, string gold) => Hendrycks(prediction) == Hendrycks(gold);
 
     private static bool TryRational(string text, out (BigInteger Numerator, BigInteger Denominator) value)
     {
         value = default;
-        text = text.Replace(@"\%", "", StringComparison.Ordinal).Replace(@"\dfrac", @"\frac", StringComparison.Ordinal).Replace(@"\tfrac", @"\frac", StringComparison.Ordinal);
+        text = text.Replace(@"\%", "", StringComparison.Ordinal)
+            .Replace(@"\dfrac", @"\frac", StringComparison.Ordinal)
+            .Replace(@"\tfrac", @"\frac", StringComparison.Ordinal);
         var negative = text.StartsWith('-');
         var unsigned = negative ? text[1..] : text;
         (BigInteger, BigInteger) parsed;
         if (FractionCommand().Match(unsigned) is { Success: true } fraction)
         {
-            if (!TryDecimal(fraction.Groups[1].Value, out var top) || !TryDecimal(fraction.Groups[2].Value, out var bottom) || bottom.Numerator.IsZero)
+            if (
+                !TryDecimal(fraction.Groups[1].Value, out var top)
+                || !TryDecimal(fraction.Groups[2].Value, out var bottom)
+                || bottom.Numerator.IsZero
+            )
                 return false;
             parsed = (top.Numerator * bottom.Denominator, top.Denominator * bottom.Numerator);
         }
@@ -154,7 +232,10 @@ public static partial class MathText
             return false;
         var point = text.IndexOf('.');
         var digits = point < 0 ? text : text.Remove(point, 1);
-        value = (BigInteger.Parse(digits, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture), BigInteger.Pow(10, point < 0 ? 0 : text.Length - point - 1));
+        value = (
+            BigInteger.Parse(digits, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture),
+            BigInteger.Pow(10, point < 0 ? 0 : text.Length - point - 1)
+        );
         return true;
     }
 

@@ -2,10 +2,13 @@ using System.Globalization;
 
 namespace Engram.Evaluation.Text;
 
-/// <summary>What Python's <c>float()</c> reads and how its <c>str()</c> writes it: the rules by which published scorers compare numbers in answers.</summary>
+/// <summary>
+/// What Python's <c>float()</c> reads and how its <c>str()</c> writes it: the rules by which published scorers compare numbers in answers.
+/// </summary>
 public static class PythonFloat
 {
-    /// <summary>Reads a number as Python's <c>float(text)</c> does: white space around it, single underscores between digits, "inf", "infinity" and "nan" in
+    /// <summary>Reads a number as Python's <c>float(text)</c> does: white space around it, single underscores between digits, "inf",
+    /// "infinity" and "nan" in
     /// any case.</summary>
     /// <param name="text">What may be a number.</param>
     /// <param name="value">The number; 0 if there is none.</param>
@@ -24,12 +27,17 @@ public static class PythonFloat
         else if (!HasOnlyNumberCharacters(unsigned))
             return false;
         else
-            return double.TryParse(text.ToString().Replace("_", "", StringComparison.Ordinal),
-                NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent, CultureInfo.InvariantCulture, out value);
+            return double.TryParse(
+                text.ToString().Replace("_", "", StringComparison.Ordinal),
+                NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent,
+                CultureInfo.InvariantCulture,
+                out value
+            );
         return true;
     }
 
-    /// <summary>The shortest text that reads back as the number, with ".0" for whole ones and an exponent below 1e-4 and from 1e16 on, as Python's
+    /// <summary>The shortest text that reads back as the number, with ".0" for whole ones and an exponent below 1e-4 and from 1e16 on, as
+    /// Python's
     /// <c>str(float)</c>.</summary>
     public static string Format(double value)
     {
@@ -40,7 +48,11 @@ public static class PythonFloat
         if (value == 0)
             return double.IsNegative(value) ? "-0.0" : "0.0";
         var scientific = value.ToString("E16", CultureInfo.InvariantCulture);
-        var exponent = int.Parse(scientific.AsSpan(scientific.IndexOf('E') + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
+        var exponent = int.Parse(
+            scientific.AsSpan(scientific.IndexOf('E') + 1),
+            NumberStyles.AllowLeadingSign,
+            CultureInfo.InvariantCulture
+        );
         var digits = Digits(value, out var sign);
         if (exponent is >= -4 and < 16)
             return sign + Fixed(digits, exponent);
@@ -52,7 +64,8 @@ public static class PythonFloat
     {
         for (var i = 0; i < text.Length; i++)
         {
-            var digitsAround = text[i] == '_' && i > 0 && i + 1 < text.Length && char.IsAsciiDigit(text[i - 1]) && char.IsAsciiDigit(text[i + 1]);
+            var digitsAround =
+                text[i] == '_' && i > 0 && i + 1 < text.Length && char.IsAsciiDigit(text[i - 1]) && char.IsAsciiDigit(text[i + 1]);
             if (!char.IsAsciiDigit(text[i]) && text[i] is not ('.' or 'e' or 'E' or '+' or '-') && !digitsAround)
                 return false;
         }

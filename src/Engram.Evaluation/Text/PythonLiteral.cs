@@ -5,7 +5,8 @@ using System.Text;
 namespace Engram.Evaluation.Text;
 
 /// <summary>
-/// Values written as Python writes them: numbers, strings, bytes, None, True, False, lists, tuples, sets and dictionaries. Data sets keep lists this way, and
+/// Values written as Python writes them: numbers, strings, bytes, None, True, False, lists, tuples, sets and dictionaries. Data sets keep
+/// lists this way, and
 /// answers about
 /// programs are such values. Nothing is executed.
 /// </summary>
@@ -32,25 +33,36 @@ public static class PythonLiteral
             ? [.. list.Items.Select(item => item is string words ? words : Show(item))]
             : null;
 
-    /// <summary>Whether Python's <c>==</c> holds between two values: 1, 1.0 and True are equal; sets and dictionaries have no order.</summary>
-    public static bool AreEqual(object? one, object? other) => (one, other) switch
-    {
-        (null, null) => true,
-        (string a, string b) => a == b,
-        (PythonBytes a, PythonBytes b) => a.Text == b.Text,
-        (PythonCollection a, PythonCollection b) => a.Kind == b.Kind && a.Items.Count == b.Items.Count && (a.Kind is PythonCollectionKind.Set or PythonCollectionKind.Dictionary
-            ? HaveSameMembers(a, b)
-            : a.Items.Zip(b.Items).All(pair => AreEqual(pair.First, pair.Second))),
-        (bool or BigInteger or double, bool or BigInteger or double) => NumbersAreEqual(one, other),
-        _ => false,
-    };
+    /// <summary>
+    /// Whether Python's <c>==</c> holds between two values: 1, 1.0 and True are equal; sets and dictionaries have no order.
+    /// </summary>
+    public static bool AreEqual(object? one, object? other) =>
+        (one, other) switch
+        {
+            (null, null) => true,
+            (string a, string b) => a == b,
+            (PythonBytes a, PythonBytes b) => a.Text == b.Text,
+            (PythonCollection a, PythonCollection b) => a.Kind == b.Kind
+                && a.Items.Count == b.Items.Count
+                && (
+                    a.Kind is PythonCollectionKind.Set or PythonCollectionKind.Dictionary
+                        ? HaveSameMembers(a, b)
+                        : a.Items.Zip(b.Items).All(pair => AreEqual(pair.First, pair.Second))
+                ),
+            (bool or BigInteger or double, bool or BigInteger or double) => NumbersAreEqual(one, other),
+            _ => false,
+        };
 
     private static bool HaveSameMembers(PythonCollection one, PythonCollection other)
     {
         if (one.Kind == PythonCollectionKind.Set)
             return one.Items.All(item => other.Items.Any(candidate => AreEqual(item, candidate)));
-        return one.Items.All(entry => other.Items.Any(candidate =>
-            AreEqual(((PythonCollection)entry!).Items[0], ((PythonCollection)candidate!).Items[0]) && AreEqual(((PythonCollection)entry!).Items[1], ((PythonCollection)candidate!).Items[1])));
+        return one.Items.All(entry =>
+            other.Items.Any(candidate =>
+                AreEqual(((PythonCollection)entry!).Items[0], ((PythonCollection)candidate!).Items[0])
+                && AreEqual(((PythonCollection)entry!).Items[1], ((PythonCollection)candidate!).Items[1])
+            )
+        );
     }
 
     private static bool NumbersAreEqual(object one, object other)
@@ -65,16 +77,17 @@ public static class PythonLiteral
 
     private static BigInteger Whole(object value) => value is bool flag ? (flag ? BigInteger.One : BigInteger.Zero) : (BigInteger)value;
 
-    private static string Show(object? value) => value switch
-    {
-        null => "None",
-        bool flag => flag ? "True" : "False",
-        double number => PythonFloat.Format(number),
-        BigInteger whole => whole.ToString(CultureInfo.InvariantCulture),
-        PythonBytes bytes => bytes.Text,
-        PythonCollection items => string.Join(", ", items.Items.Select(Show)),
-        _ => (string)value,
-    };
+    private static string Show(object? value) =>
+        value switch
+        {
+            null => "None",
+            bool flag => flag ? "True" : "False",
+            double number => PythonFloat.Format(number),
+            BigInteger whole => whole.ToString(CultureInfo.InvariantCulture),
+            PythonBytes bytes => bytes.Text,
+            PythonCollection items => string.Join(", ", items.Items.Select(Show)),
+            _ => (string)value,
+        };
 
     private sealed class Reader(string text)
     {
@@ -97,17 +110,25 @@ public static class PythonLiteral
                 return false;
             switch (text[_at])
             {
-                case '[': return TryItems(']', PythonCollectionKind.List, out value, depth);
-                case '(': return TryItems(')', PythonCollectionKind.Tuple, out value, depth);
-                case '{': return TryBraces(out value, depth);
-                case '\'' or '"': return TryStrings(out value);
+                case '[':
+                    return TryItems(']', PythonCollectionKind.List, out value, depth);
+                case '(':
+                    return TryItems(')', PythonCollectionKind.Tuple, out value, depth);
+                case '{':
+                    return TryBraces(out value, depth);
+                case '\'' or '"':
+                    return TryStrings(out value);
                 case 'b' or 'B' when _at + 1 < text.Length && text[_at + 1] is '\'' or '"':
                     _at++;
                     var ok = TryStrings(out value);
                     value = new PythonBytes(value as string ?? "");
                     return ok;
-                default: return TryWord("None", null, out value) || TryWord("True", true, out value) || TryWord("False", false, out value)
-                    || TryEmptySet(out value) || TryNumber(out value);
+                default:
+                    return TryWord("None", null, out value)
+                        || TryWord("True", true, out value)
+                        || TryWord("False", false, out value)
+                        || TryEmptySet(out value)
+                        || TryNumber(out value);
             }
         }
 
@@ -194,7 +215,9 @@ public static class PythonLiteral
         /// <summary>The last value of a repeated key counts.</summary>
         private static void Put(List<object?> entries, object? key, object? value)
         {
-            entries.RemoveAll(known => known is PythonCollection { Kind: PythonCollectionKind.Entry } entry && AreEqual(entry.Items[0], key));
+            entries.RemoveAll(known =>
+                known is PythonCollection { Kind: PythonCollectionKind.Entry } entry && AreEqual(entry.Items[0], key)
+            );
             entries.Add(new PythonCollection(PythonCollectionKind.Entry, [key, value]));
         }
 
@@ -213,14 +236,32 @@ public static class PythonLiteral
             var start = _at;
             while (_at < text.Length && text[_at] is '+' or '-')
                 _at++;
-            while (_at < text.Length && (char.IsAsciiLetterOrDigit(text[_at]) || text[_at] is '.' or '_' || text[_at] is '+' or '-' && text[_at - 1] is 'e' or 'E'))
+            while (
+                _at < text.Length
+                && (
+                    char.IsAsciiLetterOrDigit(text[_at])
+                    || text[_at] is '.' or '_'
+                    || text[_at] is '+' or '-' && text[_at - 1] is 'e' or 'E'
+                )
+            )
                 _at++;
             var number = text.AsSpan(start, _at - start).ToString().Replace("_", "", StringComparison.Ordinal);
-            if (number.Length == 0 || !char.IsAsciiDigit(number[^1]) && number[^1] != '.' || number.Contains("0x", StringComparison.OrdinalIgnoreCase))
+            if (
+                number.Length == 0
+                || !char.IsAsciiDigit(number[^1]) && number[^1] != '.'
+                || number.Contains("0x", StringComparison.OrdinalIgnoreCase)
+            )
                 return false;
             if (BigInteger.TryParse(number, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var whole))
                 value = whole;
-            else if (double.TryParse(number, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent, CultureInfo.InvariantCulture, out var real))
+            else if (
+                double.TryParse(
+                    number,
+                    NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent,
+                    CultureInfo.InvariantCulture,
+                    out var real
+                )
+            )
                 value = real;
             return value is not null;
         }
@@ -271,31 +312,57 @@ public static class PythonLiteral
             _at += 2;
             switch (letter)
             {
-                case '\n': return true;
-                case 'n': into.Append('\n'); return true;
-                case 't': into.Append('\t'); return true;
-                case 'r': into.Append('\r'); return true;
-                case 'a': into.Append('\a'); return true;
-                case 'b': into.Append('\b'); return true;
-                case 'f': into.Append('\f'); return true;
-                case 'v': into.Append('\v'); return true;
-                case '\\' or '\'' or '"': into.Append(letter); return true;
-                case 'x': return TryCode(2, into);
-                case 'u': return TryCode(4, into);
-                case 'U': return TryCode(8, into);
+                case '\n':
+                    return true;
+                case 'n':
+                    into.Append('\n');
+                    return true;
+                case 't':
+                    into.Append('\t');
+                    return true;
+                case 'r':
+                    into.Append('\r');
+                    return true;
+                case 'a':
+                    into.Append('\a');
+                    return true;
+                case 'b':
+                    into.Append('\b');
+                    return true;
+                case 'f':
+                    into.Append('\f');
+                    return true;
+                case 'v':
+                    into.Append('\v');
+                    return true;
+                case '\\' or '\'' or '"':
+                    into.Append(letter);
+                    return true;
+                case 'x':
+                    return TryCode(2, into);
+                case 'u':
+                    return TryCode(4, into);
+                case 'U':
+                    return TryCode(8, into);
                 case >= '0' and <= '7':
                     var code = letter - '0';
                     for (var more = 0; more < 2 && _at < text.Length && text[_at] is >= '0' and <= '7'; more++)
                         code = code * 8 + text[_at++] - '0';
                     into.Append((char)code);
                     return true;
-                default: into.Append('\\').Append(letter); return true;
+                default:
+                    into.Append('\\').Append(letter);
+                    return true;
             }
         }
 
         private bool TryCode(int digits, StringBuilder into)
         {
-            if (_at + digits > text.Length || !uint.TryParse(text.AsSpan(_at, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var code) || code > 0x10FFFF)
+            if (
+                _at + digits > text.Length
+                || !uint.TryParse(text.AsSpan(_at, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var code)
+                || code > 0x10FFFF
+            )
                 return false;
             _at += digits;
             if (Rune.IsValid(code))
@@ -318,12 +385,16 @@ public enum PythonCollectionKind
 {
     /// <summary>[…]</summary>
     List,
+
     /// <summary>(…)</summary>
     Tuple,
+
     /// <summary>{…}</summary>
     Set,
+
     /// <summary>{key: value, …}</summary>
     Dictionary,
+
     /// <summary>One key and its value.</summary>
     Entry,
 }

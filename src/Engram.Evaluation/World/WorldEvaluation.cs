@@ -7,7 +7,8 @@ using static TorchSharp.torch;
 namespace Engram.Evaluation.World;
 
 /// <summary>
-/// Asks a model the questions of a synthetic world. Every question is read with each of its choices; what the model would write itself follows from the
+/// Asks a model the questions of a synthetic world. Every question is read with each of its choices; what the model would write itself
+/// follows from the
 /// right one.
 /// </summary>
 public static class WorldEvaluation
@@ -22,11 +23,20 @@ public static class WorldEvaluation
     /// <param name="cancellation">Ends between two batches.</param>
     /// <exception cref="InvalidOperationException">The configuration names no start token.</exception>
     public static IReadOnlyList<WorldOutcome> Ask(
-        LanguageModel model, IReadOnlyList<WorldQuestion> questions, MemoryBank? memory, IProgress<int>? progress = null, CancellationToken cancellation = default)
+        LanguageModel model,
+        IReadOnlyList<WorldQuestion> questions,
+        MemoryBank? memory,
+        IProgress<int>? progress = null,
+        CancellationToken cancellation = default
+    )
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(questions);
-        var start = model.Configuration.StartTokenId ?? throw new InvalidOperationException("config.json names neither bos_token_id nor eos_token_id, so that no token can stand before a question.");
+        var start =
+            model.Configuration.StartTokenId
+            ?? throw new InvalidOperationException(
+                "config.json names neither bos_token_id nor eos_token_id, so that no token can stand before a question."
+            );
         var outcomes = new WorldOutcome[questions.Count];
         using var inference = inference_mode();
         var done = 0;
@@ -34,7 +44,9 @@ public static class WorldEvaluation
         foreach (var batch in Enumerable.Range(0, questions.Count).OrderBy(i => questions[i].Prompt.Length).Chunk(QuestionsPerBatch))
         {
             cancellation.ThrowIfCancellationRequested();
-            var continuations = batch.SelectMany(i => questions[i].Choices.Select(choice => Continuation.Of(model, start, questions[i].Prompt, choice))).ToArray();
+            var continuations = batch
+                .SelectMany(i => questions[i].Choices.Select(choice => Continuation.Of(model, start, questions[i].Prompt, choice)))
+                .ToArray();
             var read = Read(model, continuations, memory);
             for (var (i, at) = (0, 0); i < batch.Length; at += questions[batch[i++]].Choices.Count)
                 outcomes[batch[i]] = Outcome(questions[batch[i]], read.AsSpan(at, questions[batch[i]].Choices.Count));
@@ -47,7 +59,8 @@ public static class WorldEvaluation
     {
         var best = 0;
         for (var i = 1; i < choices.Length; i++)
-            if (choices[i].Nats / choices[i].Tokens < choices[best].Nats / choices[best].Tokens) best = i;
+            if (choices[i].Nats / choices[i].Tokens < choices[best].Nats / choices[best].Tokens)
+                best = i;
         var gold = choices[question.Gold];
         return new WorldOutcome(question, gold.Likeliest, best, gold.Nats);
     }
@@ -91,7 +104,8 @@ public static class WorldEvaluation
         return read;
     }
 
-    private static T[] Values<T>(Tensor tensor) where T : unmanaged => MemoryMarshal.Cast<byte, T>(tensor.cpu().contiguous().bytes).ToArray();
+    private static T[] Values<T>(Tensor tensor)
+        where T : unmanaged => MemoryMarshal.Cast<byte, T>(tensor.cpu().contiguous().bytes).ToArray();
 
     /// <summary>A prompt and a choice behind it, encoded together; the choice begins at a token.</summary>
     private readonly record struct Continuation(int[] Ids, int From)
@@ -101,7 +115,9 @@ public static class WorldEvaluation
             int[] ids = [start, .. model.Tokenizer.Encode($"{prompt} {choice}")];
             var from = 1 + model.Tokenizer.Encode(prompt).Length;
             // A world's words begin with their space, so that the cut falls between tokens.
-            return from < ids.Length ? new Continuation(ids, from) : throw new InvalidDataException($"'{choice}' has no token of its own behind '{prompt}' in this tokenizer.");
+            return from < ids.Length
+                ? new Continuation(ids, from)
+                : throw new InvalidDataException($"'{choice}' has no token of its own behind '{prompt}' in this tokenizer.");
         }
     }
 }

@@ -13,7 +13,8 @@ public sealed record WorldOutcome(WorldQuestion Question, bool Exact, int Choice
     public bool Chosen => Choice == Question.Gold;
 
     /// <summary>
-    /// What the answer tells a reader who knows the possible values, as far as the model foresees it: log₂ of their number, less the loss in bits.
+    /// What the answer tells a reader who knows the possible values, as far as the model foresees it: log₂ of their number, less the loss
+    /// in bits.
     /// </summary>
     public double Bits => KnowledgeBits.OfFacts([(Question.Bits, Nats)]);
 }
@@ -30,16 +31,34 @@ public sealed record WorldOutcome(WorldQuestion Question, bool Exact, int Choice
 /// <param name="PossibleBits">What it is for a perfect reader.</param>
 /// <param name="FollowsText">Where a passage contradicts the text: share of choices that are the text's value; null elsewhere.</param>
 public sealed record WorldScore(
-    string Kind, string Group, int Questions, double Exact, double ExactError, double Chosen, double ChosenError, double Bits, double PossibleBits, double? FollowsText)
+    string Kind,
+    string Group,
+    int Questions,
+    double Exact,
+    double ExactError,
+    double Chosen,
+    double ChosenError,
+    double Bits,
+    double PossibleBits,
+    double? FollowsText
+)
 {
     /// <summary>The score of all questions of a kind, of each band and of each split among them.</summary>
     public static IEnumerable<WorldScore> Of(string kind, IReadOnlyList<WorldOutcome> outcomes)
     {
         ArgumentNullException.ThrowIfNull(outcomes);
         yield return Of(kind, "all", outcomes);
-        foreach (var split in outcomes.Where(outcome => outcome.Question.Split is not null).GroupBy(outcome => outcome.Question.Split!.Value).OrderBy(group => group.Key))
+        foreach (
+            var split in outcomes
+                .Where(outcome => outcome.Question.Split is not null)
+                .GroupBy(outcome => outcome.Question.Split!.Value)
+                .OrderBy(group => group.Key)
+        )
             yield return Of(kind, split.Key.ToString(), [.. split]);
-        var bands = outcomes.GroupBy(outcome => Frequencies.Band(outcome.Question.Exposures)).OrderBy(group => group.Min(outcome => outcome.Question.Exposures)).ToArray();
+        var bands = outcomes
+            .GroupBy(outcome => Frequencies.Band(outcome.Question.Exposures))
+            .OrderBy(group => group.Min(outcome => outcome.Question.Exposures))
+            .ToArray();
         if (bands.Length > 1)
             foreach (var band in bands)
                 yield return Of(kind, $"stated {band.Key} times", [.. band]);
@@ -49,9 +68,21 @@ public sealed record WorldScore(
     {
         var n = outcomes.Count;
         var (exact, chosen) = (outcomes.Count(outcome => outcome.Exact) / (double)n, outcomes.Count(outcome => outcome.Chosen) / (double)n);
-        double? followsText = outcomes[0].Question.Trained is null ? null
+        double? followsText = outcomes[0].Question.Trained is null
+            ? null
             : outcomes.Count(outcome => outcome.Question.Choices[outcome.Choice] == outcome.Question.Trained) / (double)n;
-        return new WorldScore(kind, group, n, exact, Error(exact), chosen, Error(chosen), outcomes.Average(outcome => outcome.Bits), outcomes.Average(outcome => outcome.Question.Bits), followsText);
+        return new WorldScore(
+            kind,
+            group,
+            n,
+            exact,
+            Error(exact),
+            chosen,
+            Error(chosen),
+            outcomes.Average(outcome => outcome.Bits),
+            outcomes.Average(outcome => outcome.Question.Bits),
+            followsText
+        );
 
         double Error(double share) => n < 2 ? 0 : Math.Sqrt(share * (1 - share) / (n - 1));
     }

@@ -1,6 +1,8 @@
 namespace Engram.Inference.Kernels;
 
-/// <summary>Float32 values at an address that stays, aligned to a cache line. Grows, never shrinks; belongs to the garbage collector.</summary>
+/// <summary>
+/// Float32 values at an address that stays, aligned to a cache line. Grows, never shrinks; belongs to the garbage collector.
+/// </summary>
 internal sealed unsafe class FloatBuffer
 {
     private const int Alignment = 64;

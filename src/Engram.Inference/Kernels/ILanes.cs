@@ -5,7 +5,8 @@ using System.Runtime.Intrinsics.X86;
 namespace Engram.Inference.Kernels;
 
 /// <summary>A few float32 values that are computed with together: the register of one vector tier.</summary>
-internal unsafe interface ILanes<TSelf> where TSelf : struct, ILanes<TSelf>
+internal unsafe interface ILanes<TSelf>
+    where TSelf : struct, ILanes<TSelf>
 {
     /// <summary>Values in a register; divides 16.</summary>
     static abstract int Count { get; }
@@ -37,7 +38,9 @@ internal unsafe interface ILanes<TSelf> where TSelf : struct, ILanes<TSelf>
     /// <summary>Writes the values to any address.</summary>
     static abstract void Store(TSelf values, float* target);
 
-    /// <summary>The sum of the values: halves are added to each other until one value is left, but the last four as (0 + 1) + (2 + 3).</summary>
+    /// <summary>
+    /// The sum of the values: halves are added to each other until one value is left, but the last four as (0 + 1) + (2 + 3).
+    /// </summary>
     static abstract float Sum(TSelf values);
 
     /// <summary>Eight sums, with the bits of <see cref="Sum(TSelf)"/>.</summary>
@@ -63,13 +66,24 @@ internal readonly unsafe struct ScalarLanes(float value) : ILanes<ScalarLanes>
 
     public static ScalarLanes KeepLast(ScalarLanes values, int count) => count > 0 ? values : default;
 
-    public static ScalarLanes MultiplyAdd(ScalarLanes a, ScalarLanes b, ScalarLanes c) => new(MathF.FusedMultiplyAdd(a._value, b._value, c._value));
+    public static ScalarLanes MultiplyAdd(ScalarLanes a, ScalarLanes b, ScalarLanes c) =>
+        new(MathF.FusedMultiplyAdd(a._value, b._value, c._value));
 
     public static void Store(ScalarLanes values, float* target) => *target = values._value;
 
     public static float Sum(ScalarLanes values) => values._value;
 
-    public static void Sum(ScalarLanes s0, ScalarLanes s1, ScalarLanes s2, ScalarLanes s3, ScalarLanes s4, ScalarLanes s5, ScalarLanes s6, ScalarLanes s7, float* target)
+    public static void Sum(
+        ScalarLanes s0,
+        ScalarLanes s1,
+        ScalarLanes s2,
+        ScalarLanes s3,
+        ScalarLanes s4,
+        ScalarLanes s5,
+        ScalarLanes s6,
+        ScalarLanes s7,
+        float* target
+    )
     {
         (target[0], target[1], target[2], target[3]) = (s0._value, s1._value, s2._value, s3._value);
         (target[4], target[5], target[6], target[7]) = (s4._value, s5._value, s6._value, s7._value);
@@ -93,12 +107,15 @@ internal readonly unsafe struct Lanes256(Vector256<float> values) : ILanes<Lanes
     public static Lanes256 Load(ushort* source) => new((Avx2.ConvertToVector256Int32(source) << 16).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes256 Load(sbyte* source, ushort* scale) => new(Avx.ConvertToVector256Single(Avx2.ConvertToVector256Int32(source)) * Scale(scale));
+    public static Lanes256 Load(sbyte* source, ushort* scale) =>
+        new(Avx.ConvertToVector256Single(Avx2.ConvertToVector256Int32(source)) * Scale(scale));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 Load(byte* row, int index, ushort* scale)
     {
-        var codes = Avx2.ShiftRightLogicalVariable(Vector256.Create(*(uint*)(row + index / 2)), Vector256.Create(0u, 4, 8, 12, 16, 20, 24, 28)) & Vector256.Create(15u);
+        var codes =
+            Avx2.ShiftRightLogicalVariable(Vector256.Create(*(uint*)(row + index / 2)), Vector256.Create(0u, 4, 8, 12, 16, 20, 24, 28))
+            & Vector256.Create(15u);
         return new(Avx.ConvertToVector256Single(codes.AsInt32() - Vector256.Create(8)) * Scale(scale));
     }
 
@@ -107,10 +124,14 @@ internal readonly unsafe struct Lanes256(Vector256<float> values) : ILanes<Lanes
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 KeepLast(Lanes256 values, int count) =>
-        new(values._values & Vector256.GreaterThanOrEqual(Vector256.Create(0, 1, 2, 3, 4, 5, 6, 7), Vector256.Create(Count - count)).AsSingle());
+        new(
+            values._values
+                & Vector256.GreaterThanOrEqual(Vector256.Create(0, 1, 2, 3, 4, 5, 6, 7), Vector256.Create(Count - count)).AsSingle()
+        );
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes256 MultiplyAdd(Lanes256 a, Lanes256 b, Lanes256 c) => new(Vector256.FusedMultiplyAdd(a._values, b._values, c._values));
+    public static Lanes256 MultiplyAdd(Lanes256 a, Lanes256 b, Lanes256 c) =>
+        new(Vector256.FusedMultiplyAdd(a._values, b._values, c._values));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Lanes256 values, float* target) => values._values.Store(target);
@@ -124,13 +145,30 @@ internal readonly unsafe struct Lanes256(Vector256<float> values) : ILanes<Lanes
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Sum(Lanes256 s0, Lanes256 s1, Lanes256 s2, Lanes256 s3, Lanes256 s4, Lanes256 s5, Lanes256 s6, Lanes256 s7, float* target) =>
-        EightSums(s0._values, s1._values, s2._values, s3._values, s4._values, s5._values, s6._values, s7._values).Store(target);
+    public static void Sum(
+        Lanes256 s0,
+        Lanes256 s1,
+        Lanes256 s2,
+        Lanes256 s3,
+        Lanes256 s4,
+        Lanes256 s5,
+        Lanes256 s6,
+        Lanes256 s7,
+        float* target
+    ) => EightSums(s0._values, s1._values, s2._values, s3._values, s4._values, s5._values, s6._values, s7._values).Store(target);
 
     /// <summary>Row i and row i + 4 share a register from the first step on; horizontal additions put four rows side by side.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static Vector256<float> EightSums(Vector256<float> s0, Vector256<float> s1, Vector256<float> s2, Vector256<float> s3,
-        Vector256<float> s4, Vector256<float> s5, Vector256<float> s6, Vector256<float> s7)
+    internal static Vector256<float> EightSums(
+        Vector256<float> s0,
+        Vector256<float> s1,
+        Vector256<float> s2,
+        Vector256<float> s3,
+        Vector256<float> s4,
+        Vector256<float> s5,
+        Vector256<float> s6,
+        Vector256<float> s7
+    )
     {
         var first = Avx.HorizontalAdd(Fold(s0, s4), Fold(s1, s5));
         var second = Avx.HorizontalAdd(Fold(s2, s6), Fold(s3, s7));
@@ -138,7 +176,8 @@ internal readonly unsafe struct Lanes256(Vector256<float> values) : ILanes<Lanes
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> Fold(Vector256<float> a, Vector256<float> b) => Avx.Permute2x128(a, b, 0x20) + Avx.Permute2x128(a, b, 0x31);
+    private static Vector256<float> Fold(Vector256<float> a, Vector256<float> b) =>
+        Avx.Permute2x128(a, b, 0x20) + Avx.Permute2x128(a, b, 0x31);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> Scale(ushort* scale) => Vector256.Create(ScalarLanes.Half(scale));
@@ -158,13 +197,17 @@ internal readonly unsafe struct Lanes512(Vector512<float> values) : ILanes<Lanes
     public static Lanes512 Load(ushort* source) => new((Avx512F.ConvertToVector512Int32(Vector256.Load(source)) << 16).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes512 Load(sbyte* source, ushort* scale) => new(Avx512F.ConvertToVector512Single(Avx512F.ConvertToVector512Int32(Vector128.Load(source))) * Scale(scale));
+    public static Lanes512 Load(sbyte* source, ushort* scale) =>
+        new(Avx512F.ConvertToVector512Single(Avx512F.ConvertToVector512Int32(Vector128.Load(source))) * Scale(scale));
 
     /// <summary>Each lane gets its half byte into its lowest bits, where they choose one of the sixteen values of the scale.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 Load(byte* row, int index, ushort* scale)
     {
-        var words = Avx512F.PermuteVar16x32(Vector512.Create(*(ulong*)(row + index / 2)).AsUInt32(), Vector512.Create(0u, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1));
+        var words = Avx512F.PermuteVar16x32(
+            Vector512.Create(*(ulong*)(row + index / 2)).AsUInt32(),
+            Vector512.Create(0u, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1)
+        );
         var codes = Avx512F.ShiftRightLogicalVariable(words, Vector512.Create(0u, 4, 8, 12, 16, 20, 24, 28, 0, 4, 8, 12, 16, 20, 24, 28));
         var values = Vector512.Create(-8f, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7) * Scale(scale);
         return new(Avx512F.PermuteVar16x32(values, codes.AsInt32()));
@@ -175,10 +218,19 @@ internal readonly unsafe struct Lanes512(Vector512<float> values) : ILanes<Lanes
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 KeepLast(Lanes512 values, int count) =>
-        new(values._values & Vector512.GreaterThanOrEqual(Vector512.Create(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), Vector512.Create(Count - count)).AsSingle());
+        new(
+            values._values
+                & Vector512
+                    .GreaterThanOrEqual(
+                        Vector512.Create(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
+                        Vector512.Create(Count - count)
+                    )
+                    .AsSingle()
+        );
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes512 MultiplyAdd(Lanes512 a, Lanes512 b, Lanes512 c) => new(Vector512.FusedMultiplyAdd(a._values, b._values, c._values));
+    public static Lanes512 MultiplyAdd(Lanes512 a, Lanes512 b, Lanes512 c) =>
+        new(Vector512.FusedMultiplyAdd(a._values, b._values, c._values));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Lanes512 values, float* target) => values._values.Store(target);
@@ -187,13 +239,23 @@ internal readonly unsafe struct Lanes512(Vector512<float> values) : ILanes<Lanes
     public static float Sum(Lanes512 values) => Lanes256.Sum(new Lanes256(Fold(values)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Sum(Lanes512 s0, Lanes512 s1, Lanes512 s2, Lanes512 s3, Lanes512 s4, Lanes512 s5, Lanes512 s6, Lanes512 s7, float* target) =>
-        Lanes256.EightSums(Fold(s0), Fold(s1), Fold(s2), Fold(s3), Fold(s4), Fold(s5), Fold(s6), Fold(s7)).Store(target);
+    public static void Sum(
+        Lanes512 s0,
+        Lanes512 s1,
+        Lanes512 s2,
+        Lanes512 s3,
+        Lanes512 s4,
+        Lanes512 s5,
+        Lanes512 s6,
+        Lanes512 s7,
+        float* target
+    ) => Lanes256.EightSums(Fold(s0), Fold(s1), Fold(s2), Fold(s3), Fold(s4), Fold(s5), Fold(s6), Fold(s7)).Store(target);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> Fold(Lanes512 values) => values._values.GetLower() + values._values.GetUpper();
 
     /// <summary>Two bfloat16 side by side, the lower one cleared, are the float32 value.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> Scale(ushort* scale) => (Vector512.Create(*scale).AsUInt32() & Vector512.Create(0xFFFF0000u)).AsSingle();
+    private static Vector512<float> Scale(ushort* scale) =>
+        (Vector512.Create(*scale).AsUInt32() & Vector512.Create(0xFFFF0000u)).AsSingle();
 }

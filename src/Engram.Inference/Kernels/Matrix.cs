@@ -12,7 +12,9 @@ internal enum ValueFormat
     /// <summary>A signed byte times the bfloat16 scale of its group.</summary>
     Int8,
 
-    /// <summary>Half a byte, codes 0 to 15 for −8 to 7 and the first of two values in the low half, times the bfloat16 scale of its group.</summary>
+    /// <summary>
+    /// Half a byte, codes 0 to 15 for −8 to 7 and the first of two values in the low half, times the bfloat16 scale of its group.
+    /// </summary>
     Int4,
 }
 
@@ -28,13 +30,14 @@ internal readonly unsafe record struct Matrix(nint Values, int Rows, int Columns
     public const int GroupSize = 32;
 
     /// <summary>Bytes of a row's values.</summary>
-    public int RowBytes => Format switch
-    {
-        ValueFormat.Float32 => Columns * sizeof(float),
-        ValueFormat.BFloat16 => Columns * sizeof(ushort),
-        ValueFormat.Int8 => Columns,
-        _ => Columns / 2,
-    };
+    public int RowBytes =>
+        Format switch
+        {
+            ValueFormat.Float32 => Columns * sizeof(float),
+            ValueFormat.BFloat16 => Columns * sizeof(ushort),
+            ValueFormat.Int8 => Columns,
+            _ => Columns / 2,
+        };
 
     /// <summary>Scales of a row.</summary>
     public int RowScales => Format is ValueFormat.Int8 or ValueFormat.Int4 ? (Columns + GroupSize - 1) / GroupSize : 0;

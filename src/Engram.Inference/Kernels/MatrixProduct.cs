@@ -5,9 +5,11 @@ namespace Engram.Inference.Kernels;
 // Shape letters: N vectors   R rows of the matrix   K columns
 
 /// <summary>
-/// y[n, r] = Σ_k w[r, k] · x[n, k]. Every sum runs in the same order whatever N and R are, so that a token has the same bits alone, in a batch and in a long prompt; and stored
+/// y[n, r] = Σ_k w[r, k] · x[n, k]. Every sum runs in the same order whatever N and R are, so that a token has the same bits alone, in a
+/// batch and in a long prompt; and stored
 /// values are decoded to float32 on the way, so that a matrix has the bits of its decoded values.
-/// One vector is limited by how fast the weights arrive: eight rows are read at once. Several share every loaded weight: four rows by four vectors.
+/// One vector is limited by how fast the weights arrive: eight rows are read at once. Several share every loaded weight: four rows by four
+/// vectors.
 /// </summary>
 internal static unsafe class MatrixProduct
 {
@@ -29,34 +31,50 @@ internal static unsafe class MatrixProduct
     {
         switch (tier)
         {
-            case VectorTier.Vector512: Multiply<Lanes512>(w, x, xStride, vectors, y, yStride); break;
-            case VectorTier.Vector256: Multiply<Lanes256>(w, x, xStride, vectors, y, yStride); break;
-            default: Multiply<ScalarLanes>(w, x, xStride, vectors, y, yStride); break;
+            case VectorTier.Vector512:
+                Multiply<Lanes512>(w, x, xStride, vectors, y, yStride);
+                break;
+            case VectorTier.Vector256:
+                Multiply<Lanes256>(w, x, xStride, vectors, y, yStride);
+                break;
+            default:
+                Multiply<ScalarLanes>(w, x, xStride, vectors, y, yStride);
+                break;
         }
     }
 
-    private static void Multiply<TLanes>(in Matrix w, float* x, int xStride, int vectors, float* y, int yStride) where TLanes : struct, ILanes<TLanes>
+    private static void Multiply<TLanes>(in Matrix w, float* x, int xStride, int vectors, float* y, int yStride)
+        where TLanes : struct, ILanes<TLanes>
     {
         switch (w.Format)
         {
-            case ValueFormat.Float32: Multiply<TLanes, StoredSingle>(w, x, xStride, vectors, y, yStride); break;
-            case ValueFormat.BFloat16: Multiply<TLanes, StoredHalf>(w, x, xStride, vectors, y, yStride); break;
-            case ValueFormat.Int8: Multiply<TLanes, StoredByte>(w, x, xStride, vectors, y, yStride); break;
-            default: Multiply<TLanes, StoredNibble>(w, x, xStride, vectors, y, yStride); break;
+            case ValueFormat.Float32:
+                Multiply<TLanes, StoredSingle>(w, x, xStride, vectors, y, yStride);
+                break;
+            case ValueFormat.BFloat16:
+                Multiply<TLanes, StoredHalf>(w, x, xStride, vectors, y, yStride);
+                break;
+            case ValueFormat.Int8:
+                Multiply<TLanes, StoredByte>(w, x, xStride, vectors, y, yStride);
+                break;
+            default:
+                Multiply<TLanes, StoredNibble>(w, x, xStride, vectors, y, yStride);
+                break;
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Multiply<TLanes, TStored>(in Matrix w, float* x, int xStride, int vectors, float* y, int yStride)
-        where TLanes : struct, ILanes<TLanes> where TStored : struct, IStored
+        where TLanes : struct, ILanes<TLanes>
+        where TStored : struct, IStored
     {
         var (k, bytes, groups) = (w.Columns, w.RowBytes, w.RowScales);
         var r = 0;
         if (k < TLanes.Count)
         {
             for (; r < w.Rows; r++)
-                for (var n = 0; n < vectors; n++)
-                    y[(nint)n * yStride + r] = Short<TStored>(w.Row(r), w.RowScale(r), x + (nint)n * xStride, k);
+            for (var n = 0; n < vectors; n++)
+                y[(nint)n * yStride + r] = Short<TStored>(w.Row(r), w.RowScale(r), x + (nint)n * xStride, k);
             return;
         }
 
@@ -66,29 +84,59 @@ internal static unsafe class MatrixProduct
             var n = 0;
             for (; n + 4 <= vectors; n += 4)
             {
-                FourByFour<TLanes, TStored>((byte*)rows, bytes, (ushort*)scales, groups, k, x + (nint)n * xStride, xStride, y + (nint)n * yStride + r, yStride);
-                FourByFour<TLanes, TStored>((byte*)rows + 4 * (nint)bytes, bytes, (ushort*)scales + 4 * (nint)groups, groups, k,
-                    x + (nint)n * xStride, xStride, y + (nint)n * yStride + r + 4, yStride);
+                FourByFour<TLanes, TStored>(
+                    (byte*)rows,
+                    bytes,
+                    (ushort*)scales,
+                    groups,
+                    k,
+                    x + (nint)n * xStride,
+                    xStride,
+                    y + (nint)n * yStride + r,
+                    yStride
+                );
+                FourByFour<TLanes, TStored>(
+                    (byte*)rows + 4 * (nint)bytes,
+                    bytes,
+                    (ushort*)scales + 4 * (nint)groups,
+                    groups,
+                    k,
+                    x + (nint)n * xStride,
+                    xStride,
+                    y + (nint)n * yStride + r + 4,
+                    yStride
+                );
             }
 
             for (; n < vectors; n++)
-                EightRows<TLanes, TStored>((byte*)rows, bytes, (ushort*)scales, groups, k, x + (nint)n * xStride, y + (nint)n * yStride + r);
+                EightRows<TLanes, TStored>(
+                    (byte*)rows,
+                    bytes,
+                    (ushort*)scales,
+                    groups,
+                    k,
+                    x + (nint)n * xStride,
+                    y + (nint)n * yStride + r
+                );
         }
 
         for (; r < w.Rows; r++)
-            for (var n = 0; n < vectors; n++)
-                y[(nint)n * yStride + r] = Dot<TLanes, TStored>(w.Row(r), w.RowScale(r), x + (nint)n * xStride, k);
+        for (var n = 0; n < vectors; n++)
+            y[(nint)n * yStride + r] = Dot<TLanes, TStored>(w.Row(r), w.RowScale(r), x + (nint)n * xStride, k);
     }
 
     /// <summary>
-    /// Where the last register is not full, it reads the row's last values, of which some have been read before; they meet zeros. Returns where its scale stands to that of
+    /// Where the last register is not full, it reads the row's last values, of which some have been read before; they meet zeros. Returns
+    /// where its scale stands to that of
     /// its first value: the last group's.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int LastScale<TLanes>(int k) where TLanes : struct, ILanes<TLanes> => (k - 1) / Matrix.GroupSize - (k - TLanes.Count) / Matrix.GroupSize;
+    private static int LastScale<TLanes>(int k)
+        where TLanes : struct, ILanes<TLanes> => (k - 1) / Matrix.GroupSize - (k - TLanes.Count) / Matrix.GroupSize;
 
     /// <summary>A dot product shorter than a register.</summary>
-    private static float Short<TStored>(byte* w, ushort* scales, float* x, int k) where TStored : struct, IStored
+    private static float Short<TStored>(byte* w, ushort* scales, float* x, int k)
+        where TStored : struct, IStored
     {
         var sum = 0f;
         for (var i = 0; i < k; i++)
@@ -97,7 +145,9 @@ internal static unsafe class MatrixProduct
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static float Dot<TLanes, TStored>(byte* w, ushort* scales, float* x, int k) where TLanes : struct, ILanes<TLanes> where TStored : struct, IStored
+    private static float Dot<TLanes, TStored>(byte* w, ushort* scales, float* x, int k)
+        where TLanes : struct, ILanes<TLanes>
+        where TStored : struct, IStored
     {
         var sum = TLanes.Fill(0);
         var i = 0;
@@ -114,11 +164,31 @@ internal static unsafe class MatrixProduct
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void EightRows<TLanes, TStored>(byte* w, int bytes, ushort* scales, int groups, int k, float* x, float* y)
-        where TLanes : struct, ILanes<TLanes> where TStored : struct, IStored
+        where TLanes : struct, ILanes<TLanes>
+        where TStored : struct, IStored
     {
-        byte* w1 = w + bytes, w2 = w1 + bytes, w3 = w2 + bytes, w4 = w3 + bytes, w5 = w4 + bytes, w6 = w5 + bytes, w7 = w6 + bytes;
-        ushort* g1 = scales + groups, g2 = g1 + groups, g3 = g2 + groups, g4 = g3 + groups, g5 = g4 + groups, g6 = g5 + groups, g7 = g6 + groups;
-        TLanes s0 = TLanes.Fill(0), s1 = s0, s2 = s0, s3 = s0, s4 = s0, s5 = s0, s6 = s0, s7 = s0;
+        byte* w1 = w + bytes,
+            w2 = w1 + bytes,
+            w3 = w2 + bytes,
+            w4 = w3 + bytes,
+            w5 = w4 + bytes,
+            w6 = w5 + bytes,
+            w7 = w6 + bytes;
+        ushort* g1 = scales + groups,
+            g2 = g1 + groups,
+            g3 = g2 + groups,
+            g4 = g3 + groups,
+            g5 = g4 + groups,
+            g6 = g5 + groups,
+            g7 = g6 + groups;
+        TLanes s0 = TLanes.Fill(0),
+            s1 = s0,
+            s2 = s0,
+            s3 = s0,
+            s4 = s0,
+            s5 = s0,
+            s6 = s0,
+            s7 = s0;
         var i = 0;
         for (; i <= k - TLanes.Count; i += TLanes.Count)
         {
@@ -151,19 +221,52 @@ internal static unsafe class MatrixProduct
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void FourByFour<TLanes, TStored>(byte* w, int bytes, ushort* scales, int groups, int k, float* x, int xStride, float* y, int yStride)
-        where TLanes : struct, ILanes<TLanes> where TStored : struct, IStored
+    private static void FourByFour<TLanes, TStored>(
+        byte* w,
+        int bytes,
+        ushort* scales,
+        int groups,
+        int k,
+        float* x,
+        int xStride,
+        float* y,
+        int yStride
+    )
+        where TLanes : struct, ILanes<TLanes>
+        where TStored : struct, IStored
     {
-        byte* w1 = w + bytes, w2 = w1 + bytes, w3 = w2 + bytes;
-        ushort* g1 = scales + groups, g2 = g1 + groups, g3 = g2 + groups;
-        float* x1 = x + xStride, x2 = x1 + xStride, x3 = x2 + xStride;
-        TLanes a0 = TLanes.Fill(0), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
-        TLanes c0 = a0, c1 = a0, c2 = a0, c3 = a0, d0 = a0, d1 = a0, d2 = a0, d3 = a0;
+        byte* w1 = w + bytes,
+            w2 = w1 + bytes,
+            w3 = w2 + bytes;
+        ushort* g1 = scales + groups,
+            g2 = g1 + groups,
+            g3 = g2 + groups;
+        float* x1 = x + xStride,
+            x2 = x1 + xStride,
+            x3 = x2 + xStride;
+        TLanes a0 = TLanes.Fill(0),
+            a1 = a0,
+            a2 = a0,
+            a3 = a0,
+            b0 = a0,
+            b1 = a0,
+            b2 = a0,
+            b3 = a0;
+        TLanes c0 = a0,
+            c1 = a0,
+            c2 = a0,
+            c3 = a0,
+            d0 = a0,
+            d1 = a0,
+            d2 = a0,
+            d3 = a0;
         var i = 0;
         for (; i <= k - TLanes.Count; i += TLanes.Count)
         {
-            TLanes u0 = TStored.Load<TLanes>(w, scales, i), u1 = TStored.Load<TLanes>(w1, g1, i);
-            TLanes u2 = TStored.Load<TLanes>(w2, g2, i), u3 = TStored.Load<TLanes>(w3, g3, i);
+            TLanes u0 = TStored.Load<TLanes>(w, scales, i),
+                u1 = TStored.Load<TLanes>(w1, g1, i);
+            TLanes u2 = TStored.Load<TLanes>(w2, g2, i),
+                u3 = TStored.Load<TLanes>(w3, g3, i);
             var v = TLanes.Load(x + i);
             a0 = TLanes.MultiplyAdd(u0, v, a0);
             a1 = TLanes.MultiplyAdd(u1, v, a1);
@@ -189,8 +292,10 @@ internal static unsafe class MatrixProduct
         if (i < k)
         {
             var (from, scale) = (k - TLanes.Count, LastScale<TLanes>(k));
-            TLanes u0 = TStored.Load<TLanes>(w, scales + scale, from), u1 = TStored.Load<TLanes>(w1, g1 + scale, from);
-            TLanes u2 = TStored.Load<TLanes>(w2, g2 + scale, from), u3 = TStored.Load<TLanes>(w3, g3 + scale, from);
+            TLanes u0 = TStored.Load<TLanes>(w, scales + scale, from),
+                u1 = TStored.Load<TLanes>(w1, g1 + scale, from);
+            TLanes u2 = TStored.Load<TLanes>(w2, g2 + scale, from),
+                u3 = TStored.Load<TLanes>(w3, g3 + scale, from);
             var v = TLanes.KeepLast(TLanes.Load(x + from), k - i);
             a0 = TLanes.MultiplyAdd(u0, v, a0);
             a1 = TLanes.MultiplyAdd(u1, v, a1);
@@ -217,7 +322,7 @@ internal static unsafe class MatrixProduct
         TLanes.Sum(a0, a1, a2, a3, b0, b1, b2, b3, sums);
         TLanes.Sum(c0, c1, c2, c3, d0, d1, d2, d3, sums + 8);
         for (var n = 0; n < 4; n++)
-            for (var r = 0; r < 4; r++)
-                y[n * (nint)yStride + r] = sums[4 * n + r];
+        for (var r = 0; r < 4; r++)
+            y[n * (nint)yStride + r] = sums[4 * n + r];
     }
 }

@@ -6,7 +6,8 @@ namespace Engram.Inference.Kernels;
 internal static unsafe class Normalization
 {
     /// <summary>1 / √(mean(x²) + ε).</summary>
-    public static float InverseRms(float* x, int width, double epsilon) => (float)(1 / Math.Sqrt(Dot(x, x, width) / (double)width + epsilon));
+    public static float InverseRms(float* x, int width, double epsilon) =>
+        (float)(1 / Math.Sqrt(Dot(x, x, width) / (double)width + epsilon));
 
     /// <summary>y = x · g / √(mean(x²) + ε).</summary>
     public static void Rms(float* x, float* gain, int width, double epsilon, float* y)
@@ -31,7 +32,10 @@ internal static unsafe class Normalization
         TensorPrimitives.Subtract(values, TensorPrimitives.Max<float>(values), values);
         TensorPrimitives.Exp<float>(values, values);
         // In an order of its own, so that the bits do not depend on where the row begins in memory.
-        double a = 0, b = 0, c = 0, d = 0;
+        double a = 0,
+            b = 0,
+            c = 0,
+            d = 0;
         var i = 0;
         for (; i + 4 <= count; i += 4)
             (a, b, c, d) = (a + x[i], b + x[i + 1], c + x[i + 2], d + x[i + 3]);

@@ -36,7 +36,14 @@ internal sealed unsafe class ProductList
     {
         if (_count == _products.Length)
             Array.Resize(ref _products, 2 * _count);
-        _products[_count++] = new Product { Matrix = w, X = (nint)x, Y = (nint)y, Vectors = vectors, YStride = yStride };
+        _products[_count++] = new Product
+        {
+            Matrix = w,
+            X = (nint)x,
+            Y = (nint)y,
+            Vectors = vectors,
+            YStride = yStride,
+        };
         _work += Work(w, vectors);
     }
 
@@ -83,5 +90,12 @@ internal sealed unsafe class ProductList
     private static long Work(in Matrix w, int vectors) => (long)w.Rows * w.Columns * vectors;
 
     private static void Multiply(in Product product, int row, int rows) =>
-        MatrixProduct.Multiply(product.Matrix.Slice(row, rows), (float*)product.X, product.Matrix.Columns, product.Vectors, (float*)product.Y + row, product.YStride);
+        MatrixProduct.Multiply(
+            product.Matrix.Slice(row, rows),
+            (float*)product.X,
+            product.Matrix.Columns,
+            product.Vectors,
+            (float*)product.Y + row,
+            product.YStride
+        );
 }

@@ -9,7 +9,8 @@ internal static unsafe class RowMixture
     /// <param name="rows">R rows of K values.</param>
     /// <param name="weights">One weight per row.</param>
     /// <param name="y">Receives K values.</param>
-    public static void Mix(in Matrix rows, float* weights, float* y) => Mix(VectorTiers.Best, rows, rows.RowBytes, rows.Columns, weights, y);
+    public static void Mix(in Matrix rows, float* weights, float* y) =>
+        Mix(VectorTiers.Best, rows, rows.RowBytes, rows.Columns, weights, y);
 
     /// <summary>Mixes the first values of float32 rows, with the widest vectors of this processor.</summary>
     /// <param name="rows">The first row; any address.</param>
@@ -32,32 +33,51 @@ internal static unsafe class RowMixture
     {
         switch (tier)
         {
-            case VectorTier.Vector512: Mix<Lanes512>(rows, stride, width, weights, y); break;
-            case VectorTier.Vector256: Mix<Lanes256>(rows, stride, width, weights, y); break;
-            default: Mix<ScalarLanes>(rows, stride, width, weights, y); break;
+            case VectorTier.Vector512:
+                Mix<Lanes512>(rows, stride, width, weights, y);
+                break;
+            case VectorTier.Vector256:
+                Mix<Lanes256>(rows, stride, width, weights, y);
+                break;
+            default:
+                Mix<ScalarLanes>(rows, stride, width, weights, y);
+                break;
         }
     }
 
-    private static void Mix<TLanes>(in Matrix rows, int stride, int width, float* weights, float* y) where TLanes : struct, ILanes<TLanes>
+    private static void Mix<TLanes>(in Matrix rows, int stride, int width, float* weights, float* y)
+        where TLanes : struct, ILanes<TLanes>
     {
         switch (rows.Format)
         {
-            case ValueFormat.Float32: Mix<TLanes, StoredSingle>(rows, stride, 0, width, weights, y); break;
-            case ValueFormat.BFloat16: Mix<TLanes, StoredHalf>(rows, stride, 0, width, weights, y); break;
-            case ValueFormat.Int8: Mix<TLanes, StoredByte>(rows, stride, 0, width, weights, y); break;
-            default: Mix<TLanes, StoredNibble>(rows, stride, 0, width, weights, y); break;
+            case ValueFormat.Float32:
+                Mix<TLanes, StoredSingle>(rows, stride, 0, width, weights, y);
+                break;
+            case ValueFormat.BFloat16:
+                Mix<TLanes, StoredHalf>(rows, stride, 0, width, weights, y);
+                break;
+            case ValueFormat.Int8:
+                Mix<TLanes, StoredByte>(rows, stride, 0, width, weights, y);
+                break;
+            default:
+                Mix<TLanes, StoredNibble>(rows, stride, 0, width, weights, y);
+                break;
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Mix<TLanes, TStored>(in Matrix rows, int stride, int from, int width, float* weights, float* y)
-        where TLanes : struct, ILanes<TLanes> where TStored : struct, IStored
+        where TLanes : struct, ILanes<TLanes>
+        where TStored : struct, IStored
     {
         var (lanes, count, scaleStride) = (TLanes.Count, rows.Rows, rows.RowScales);
         var i = from;
         for (; i <= width - 4 * lanes; i += 4 * lanes)
         {
-            TLanes s0 = TLanes.Fill(0), s1 = s0, s2 = s0, s3 = s0;
+            TLanes s0 = TLanes.Fill(0),
+                s1 = s0,
+                s2 = s0,
+                s3 = s0;
             var (row, scale) = (rows.Values, rows.Scales);
             for (var u = 0; u < count; u++, row += stride, scale += scaleStride * sizeof(ushort))
             {

@@ -20,7 +20,8 @@ internal enum VectorTier
 internal static class VectorTiers
 {
     /// <summary>The widest that it has.</summary>
-    public static VectorTier Best { get; } = Vector512.IsHardwareAccelerated && Avx512F.IsSupported ? VectorTier.Vector512
+    public static VectorTier Best { get; } =
+        Vector512.IsHardwareAccelerated && Avx512F.IsSupported ? VectorTier.Vector512
         : Avx2.IsSupported && Fma.IsSupported ? VectorTier.Vector256
         : VectorTier.Scalar;
 }

@@ -6,7 +6,10 @@ namespace Engram.Inference.Layers;
 
 // Shape letters: N rows   n streams   D hidden width
 
-/// <summary>One block (paper §2.3): memory, then attention, then the feed-forward network or experts, each sub-layer wrapped by its own residual connection.</summary>
+/// <summary>
+/// One block (paper §2.3): memory, then attention, then the feed-forward network or experts, each sub-layer wrapped by its own residual
+/// connection.
+/// </summary>
 internal sealed unsafe class Block
 {
     private readonly ModelConfiguration _configuration;
@@ -25,7 +28,9 @@ internal sealed unsafe class Block
         _configuration = configuration;
         var (prefix, hidden) = ($"model.layers.{layer}", configuration.HiddenSize);
         if (configuration.Engram is { Fusion: FusionPlace.Values })
-            throw new NotSupportedException("engram_fusion values: this engine does not read memories that join the values of attention; use Engram.Torch for this model.");
+            throw new NotSupportedException(
+                "engram_fusion values: this engine does not read memories that join the values of attention; use Engram.Torch for this model."
+            );
         if (configuration.HasMemory(layer) && configuration.Engram!.Fusion != FusionPlace.Input)
         {
             var position = 0;
@@ -77,7 +82,13 @@ internal sealed unsafe class Block
         var hidden = _configuration.HiddenSize;
         var normed = pass.Normed.Reserve((long)pass.Rows * hidden);
         for (var row = 0; row < pass.Rows; row++)
-            Normalization.Rms(pass.Input.Pointer + (long)row * hidden, gain, hidden, _configuration.RmsNormEps, normed + (long)row * hidden);
+            Normalization.Rms(
+                pass.Input.Pointer + (long)row * hidden,
+                gain,
+                hidden,
+                _configuration.RmsNormEps,
+                normed + (long)row * hidden
+            );
         return normed;
     }
 }

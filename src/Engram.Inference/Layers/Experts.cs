@@ -9,7 +9,8 @@ namespace Engram.Inference.Layers;
 // Shape letters: N rows   K experts per token   E routed experts   D hidden width
 
 /// <summary>
-/// Routed experts beside a shared one: y = Σ g_i SwiGLU_i(x) + SwiGLU_shared(x) (DeepSeek-V3 §2.1.2). Rows that share an expert go through it together; the sum over a
+/// Routed experts beside a shared one: y = Σ g_i SwiGLU_i(x) + SwiGLU_shared(x) (DeepSeek-V3 §2.1.2). Rows that share an expert go through
+/// it together; the sum over a
 /// row's experts runs in the order of their choice, whoever else is in the pass.
 /// </summary>
 internal sealed unsafe class Experts
@@ -81,7 +82,12 @@ internal sealed unsafe class Experts
             if (_shared is null)
                 sum.Clear();
             for (var slot = row * perRow; slot < (row + 1) * perRow; slot++)
-                TensorPrimitives.MultiplyAdd(new ReadOnlySpan<float>(outputs + (long)pass.Places[slot] * hidden, hidden), gates[slot], sum, sum);
+                TensorPrimitives.MultiplyAdd(
+                    new ReadOnlySpan<float>(outputs + (long)pass.Places[slot] * hidden, hidden),
+                    gates[slot],
+                    sum,
+                    sum
+                );
         }
     }
 
@@ -102,7 +108,8 @@ internal sealed unsafe class Experts
         starts[0] = 0;
     }
 
-    private static int Count(ForwardPass pass, int expert, out int first) => pass.ExpertStarts[expert + 1] - (first = pass.ExpertStarts[expert]);
+    private static int Count(ForwardPass pass, int expert, out int first) =>
+        pass.ExpertStarts[expert + 1] - (first = pass.ExpertStarts[expert]);
 
     private static void Copy(float* from, float* to, int count) => new ReadOnlySpan<float>(from, count).CopyTo(new Span<float>(to, count));
 

@@ -1,5 +1,5 @@
-using Engram.Inference.Sequences;
 using Engram.Inference.Kernels;
+using Engram.Inference.Sequences;
 using Engram.Inference.Threads;
 using Engram.Models.Memory;
 using Engram.Models.Sequences;
@@ -9,7 +9,8 @@ namespace Engram.Inference.Layers;
 // Shape letters: N rows (one per new token)   n streams   D hidden width   C coefficients   E memory width
 
 /// <summary>
-/// The new tokens of some sequences on their way through the layers, and all room that the layers need for them. Reused from pass to pass, so that a token allocates nothing.
+/// The new tokens of some sequences on their way through the layers, and all room that the layers need for them. Reused from pass to pass,
+/// so that a token allocates nothing.
 /// Rows of a sequence are consecutive and in order.
 /// </summary>
 internal sealed unsafe class ForwardPass

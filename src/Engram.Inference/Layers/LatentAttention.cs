@@ -5,10 +5,12 @@ using Engram.Models.Configuration;
 
 namespace Engram.Inference.Layers;
 
-// Shape letters: N rows   U visible positions   H heads   D hidden width   r latent width   n non-rotary, p rotary, v value width of one head
+// Shape letters: N rows   U visible positions   H heads   D hidden width   r latent width   n non-rotary, p rotary, v value width of one
+// head
 
 /// <summary>
-/// Multi-head latent attention (DeepSeek-V2 §2.1) in its absorbed form: the up-projections are multiplied into query and output, so that every head scores against the
+/// Multi-head latent attention (DeepSeek-V2 §2.1) in its absorbed form: the up-projections are multiplied into query and output, so that
+/// every head scores against the
 /// cached latents themselves. A position keeps [latent r | rotary key p].
 /// </summary>
 internal sealed unsafe class LatentAttention
@@ -74,7 +76,8 @@ internal sealed unsafe class LatentAttention
         for (var row = 0; row < rows; row++)
         {
             var angles = pass.Angles.Pointer + (long)row * _rope;
-            float* source = down + (long)row * kept, target = pass.Sequence(row).Values(_part, pass.Position(row));
+            float* source = down + (long)row * kept,
+                target = pass.Sequence(row).Values(_part, pass.Position(row));
             Normalization.Rms(source, _latentGain, _latent, _epsilon, target);
             Rotate(source + _latent, angles, target + _latent);
         }
@@ -134,7 +137,10 @@ internal sealed unsafe class LatentAttention
         return (row, rows, first, pass.Position(row + rows - 1) + 1 - first);
     }
 
-    /// <summary>Scores of the run's rows against all positions that one of them sees [rows, H, U], then each row and head over those that it sees itself.</summary>
+    /// <summary>
+    /// Scores of the run's rows against all positions that one of them sees [rows, H, U], then each row and head over those that it sees
+    /// itself.
+    /// </summary>
     private void Attend(ForwardPass pass)
     {
         var (row, rows, first, visible) = pass.Run;
@@ -156,7 +162,12 @@ internal sealed unsafe class LatentAttention
         Normalization.Softmax(weights, visible);
         var mixed = pass.Scratch[5].Pointer + ((long)row * _heads + h) * _latent;
         RowMixture.Mix(pass.Sequence(row).Values(_part, own), _latent + _rope, visible, weights, _latent, mixed);
-        MatrixProduct.Multiply(_up.Slice(h * (_nope + _value) + _nope, _value), mixed, 1, pass.Scratch[2].Pointer + ((long)row * _heads + h) * _value);
+        MatrixProduct.Multiply(
+            _up.Slice(h * (_nope + _value) + _nope, _value),
+            mixed,
+            1,
+            pass.Scratch[2].Pointer + ((long)row * _heads + h) * _value
+        );
     }
 
     /// <summary>Rotates adjacent pairs by the angles [p/2, (cos, sin)].</summary>

@@ -8,7 +8,8 @@ namespace Engram.Inference.Layers;
 // Shape letters: N rows   M streams that are fused   D hidden width   E memory width
 
 /// <summary>
-/// Lets gathered memory into the residual streams (paper §2.3–2.4, Eq. 3–6): one value shared by all streams, a key and a gate per stream, then the short convolution
+/// Lets gathered memory into the residual streams (paper §2.3–2.4, Eq. 3–6): one value shared by all streams, a key and a gate per stream,
+/// then the short convolution
 /// Y = u + silu(Conv(RMSNorm(u))) over the values of the positions before, which the sequence keeps.
 /// </summary>
 internal sealed unsafe class MemoryFusion
@@ -28,7 +29,7 @@ internal sealed unsafe class MemoryFusion
     private readonly float* _queryGain;
     private readonly float* _keyGain;
     private readonly float* _convolutionGain;
-    private readonly FloatBuffer _taps = new();   // [κ, M, D]: one tap of all channels after the other
+    private readonly FloatBuffer _taps = new(); // [κ, M, D]: one tap of all channels after the other
 
     /// <summary>Finds its weights.</summary>
     /// <param name="configuration">The model.</param>
@@ -58,8 +59,8 @@ internal sealed unsafe class MemoryFusion
         var taps = weights.Vector($"{prefix}.conv.weight", channels, 1, kernel);
         _taps.Reserve(channels * kernel);
         for (var channel = 0; channel < channels; channel++)
-            for (var j = 0; j < kernel; j++)
-                _taps.Pointer[j * channels + channel] = taps[channel * kernel + j];
+        for (var j = 0; j < kernel; j++)
+            _taps.Pointer[j * channels + channel] = taps[channel * kernel + j];
     }
 
     /// <summary>Adds what the memory has to say to the streams [N, M, D], in place.</summary>
@@ -79,15 +80,28 @@ internal sealed unsafe class MemoryFusion
         var channels = _streams * _hidden;
         var gated = pass.Scratch[1].Reserve((long)pass.Rows * channels);
         for (var row = 0; row < pass.Rows; row++)
-            Gate(streams + (long)row * channels, keyValue + (long)row * _keyValue.Rows, gated + (long)row * channels, pass.Scratch[2].Reserve(_hidden));
+            Gate(
+                streams + (long)row * channels,
+                keyValue + (long)row * _keyValue.Rows,
+                gated + (long)row * channels,
+                pass.Scratch[2].Reserve(_hidden)
+            );
         if (_engram.ConvKernel > 0)
             Convolve(pass, gated);
         // A dead position reads nothing, so that exactly nothing is added there.
-        TensorPrimitives.Add(new ReadOnlySpan<float>(streams, pass.Rows * channels), new ReadOnlySpan<float>(gated, pass.Rows * channels), new Span<float>(streams, pass.Rows * channels));
+        TensorPrimitives.Add(
+            new ReadOnlySpan<float>(streams, pass.Rows * channels),
+            new ReadOnlySpan<float>(gated, pass.Rows * channels),
+            new Span<float>(streams, pass.Rows * channels)
+        );
     }
 
     private static void Add(float* values, float* others, int count) =>
-        TensorPrimitives.Add(new ReadOnlySpan<float>(values, count), new ReadOnlySpan<float>(others, count), new Span<float>(values, count));
+        TensorPrimitives.Add(
+            new ReadOnlySpan<float>(values, count),
+            new ReadOnlySpan<float>(others, count),
+            new Span<float>(values, count)
+        );
 
     private void Gate(float* streams, float* keyValue, float* gated, float* product)
     {
@@ -101,18 +115,28 @@ internal sealed unsafe class MemoryFusion
                 continue;
             }
 
-            float* query = streams + s * _hidden, key = keyValue + s * _hidden;
+            float* query = streams + s * _hidden,
+                key = keyValue + s * _hidden;
             var weighted = new Span<float>(product, _hidden);
-            TensorPrimitives.Multiply(new ReadOnlySpan<float>(key, _hidden), new ReadOnlySpan<float>(_keyGain + s * _hidden, _hidden), weighted);
+            TensorPrimitives.Multiply(
+                new ReadOnlySpan<float>(key, _hidden),
+                new ReadOnlySpan<float>(_keyGain + s * _hidden, _hidden),
+                weighted
+            );
             TensorPrimitives.Multiply(weighted, new ReadOnlySpan<float>(_queryGain + s * _hidden, _hidden), weighted);
-            var score = Normalization.Dot(query, product, _hidden)
-                * Normalization.InverseRms(query, _hidden, _epsilon) * Normalization.InverseRms(key, _hidden, _epsilon) / MathF.Sqrt(_hidden);
+            var score =
+                Normalization.Dot(query, product, _hidden)
+                * Normalization.InverseRms(query, _hidden, _epsilon)
+                * Normalization.InverseRms(key, _hidden, _epsilon)
+                / MathF.Sqrt(_hidden);
             TensorPrimitives.Multiply(value, Normalization.Sigmoid(Logit(score)), target);
         }
     }
 
-    private float Logit(float score) => _engram.Gate == EngramGate.Sigmoid || (_engram.Gate == EngramGate.SignedSqrt && score == 0)
-        ? score : MathF.CopySign(MathF.Sqrt(MathF.Max(MathF.Abs(score), RootFloor)), score);
+    private float Logit(float score) =>
+        _engram.Gate == EngramGate.Sigmoid || (_engram.Gate == EngramGate.SignedSqrt && score == 0)
+            ? score
+            : MathF.CopySign(MathF.Sqrt(MathF.Max(MathF.Abs(score), RootFloor)), score);
 
     /// <summary>u [N, M, D] → u + silu(Conv(RMSNorm(u))), in place.</summary>
     private void Convolve(ForwardPass pass, float* gated)
@@ -120,9 +144,14 @@ internal sealed unsafe class MemoryFusion
         var (channels, kernel, dilation) = (_streams * _hidden, _engram.ConvKernel, _engram.ConvDilation);
         // All values first: rows of one sequence look back to each other.
         for (var row = 0; row < pass.Rows; row++)
-            for (var s = 0; s < _streams; s++)
-                Normalization.Rms(gated + (long)row * channels + s * _hidden, _convolutionGain + s * _hidden, _hidden, ConvolutionEpsilon,
-                    pass.Sequence(row).Values(_part, pass.Position(row)) + s * _hidden);
+        for (var s = 0; s < _streams; s++)
+            Normalization.Rms(
+                gated + (long)row * channels + s * _hidden,
+                _convolutionGain + s * _hidden,
+                _hidden,
+                ConvolutionEpsilon,
+                pass.Sequence(row).Values(_part, pass.Position(row)) + s * _hidden
+            );
         var sum = new Span<float>(pass.Scratch[2].Reserve(2L * channels), channels);
         var sigmoid = new Span<float>(pass.Scratch[2].Pointer + channels, channels);
         for (var row = 0; row < pass.Rows; row++)

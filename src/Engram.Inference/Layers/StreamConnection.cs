@@ -5,9 +5,13 @@ using Engram.Models.Configuration;
 
 namespace Engram.Inference.Layers;
 
-// Shape letters: N rows   n streams   D hidden width   C = 2n + n² coefficients: n to read, n to write, n² to mix, by source and destination
+// Shape letters: N rows   n streams   D hidden width   C = 2n + n² coefficients: n to read, n to write, n² to mix, by source and
+// destination
 
-/// <summary>How a sub-layer reads the residual streams and writes to them: plainly, or by hyper-connections, constrained (arXiv 2512.24880) or not (arXiv 2409.19606).</summary>
+/// <summary>
+/// How a sub-layer reads the residual streams and writes to them: plainly, or by hyper-connections, constrained (arXiv 2512.24880) or not
+/// (arXiv 2409.19606).
+/// </summary>
 internal sealed unsafe class StreamConnection
 {
     private readonly ModelConfiguration _configuration;
@@ -23,7 +27,9 @@ internal sealed unsafe class StreamConnection
         if (configuration.Residual == ResidualConnection.Plain)
             return;
         var constrained = configuration.Residual == ResidualConnection.Mhc;
-        _fn = constrained ? weights.Matrix($"{prefix}_fn", Coefficients, _streams * _hidden) : weights.Matrix($"{prefix}_fn", 2 + _streams, _hidden);
+        _fn = constrained
+            ? weights.Matrix($"{prefix}_fn", Coefficients, _streams * _hidden)
+            : weights.Matrix($"{prefix}_fn", 2 + _streams, _hidden);
         _base = weights.Vector($"{prefix}_base", Coefficients);
         _scale = weights.Vector($"{prefix}_scale", constrained ? 3 : 2);
     }
@@ -47,7 +53,14 @@ internal sealed unsafe class StreamConnection
         else
             Free(pass, streams, coefficients);
         for (var row = 0; row < pass.Rows; row++)
-            RowMixture.Mix(streams + (long)row * _streams * _hidden, _hidden, _streams, coefficients + (long)row * Coefficients, _hidden, input + (long)row * _hidden);
+            RowMixture.Mix(
+                streams + (long)row * _streams * _hidden,
+                _hidden,
+                _streams,
+                coefficients + (long)row * Coefficients,
+                _hidden,
+                input + (long)row * _hidden
+            );
     }
 
     /// <summary>X'[k] = post[k] · y + Σ_m comb[m, k] X[m], in place.</summary>
@@ -63,7 +76,11 @@ internal sealed unsafe class StreamConnection
             var streams = pass.Streams.Pointer + (long)row * width;
             if (_configuration.Residual == ResidualConnection.Plain)
             {
-                TensorPrimitives.Add(new ReadOnlySpan<float>(streams, _hidden), new ReadOnlySpan<float>(y + (long)row * _hidden, _hidden), new Span<float>(streams, _hidden));
+                TensorPrimitives.Add(
+                    new ReadOnlySpan<float>(streams, _hidden),
+                    new ReadOnlySpan<float>(y + (long)row * _hidden, _hidden),
+                    new Span<float>(streams, _hidden)
+                );
                 continue;
             }
 
@@ -89,7 +106,15 @@ internal sealed unsafe class StreamConnection
             var w = coefficients + (long)row * Coefficients;
             var unit = Normalization.InverseRms(streams + (long)row * width, width, _configuration.RmsNormEps);
             for (var c = 0; c < Coefficients; c++)
-                w[c] = w[c] * unit * _scale[c < n ? 0 : c < 2 * n ? 1 : 2] + _base[c];
+                w[c] =
+                    w[c]
+                        * unit
+                        * _scale[
+                            c < n ? 0
+                            : c < 2 * n ? 1
+                            : 2
+                        ]
+                    + _base[c];
             for (var m = 0; m < n; m++)
             {
                 w[m] = Normalization.Sigmoid(w[m]) + (float)_configuration.HcEps;
@@ -120,7 +145,10 @@ internal sealed unsafe class StreamConnection
         }
     }
 
-    /// <summary>Softmax over destinations, then divisions by the sums over sources and destinations in turn, ending with sources. [source, destination], in place.</summary>
+    /// <summary>
+    /// Softmax over destinations, then divisions by the sums over sources and destinations in turn, ending with sources. [source,
+    /// destination], in place.
+    /// </summary>
     internal static void Sinkhorn(float* m, int n, int rounds, float epsilon)
     {
         for (var s = 0; s < n; s++)
@@ -138,7 +166,9 @@ internal sealed unsafe class StreamConnection
         }
     }
 
-    /// <summary>Divides every line by its sum + ε: lines begin <paramref name="step"/> apart, their elements lie <paramref name="other"/> apart.</summary>
+    /// <summary>
+    /// Divides every line by its sum + ε: lines begin <paramref name="step"/> apart, their elements lie <paramref name="other"/> apart.
+    /// </summary>
     private static void Divide(float* m, int n, float epsilon, int step, int other)
     {
         for (var line = 0; line < n; line++)

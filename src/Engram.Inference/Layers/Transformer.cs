@@ -7,7 +7,9 @@ namespace Engram.Inference.Layers;
 
 // Shape letters: N rows   n streams   D hidden width   V vocabulary
 
-/// <summary>Embedding, blocks, exit of the streams, final norm and read-out. Immutable: threads share it, each with a pass of its own.</summary>
+/// <summary>
+/// Embedding, blocks, exit of the streams, final norm and read-out. Immutable: threads share it, each with a pass of its own.
+/// </summary>
 internal sealed unsafe class Transformer
 {
     private readonly ModelConfiguration _configuration;
@@ -61,7 +63,13 @@ internal sealed unsafe class Transformer
         var hidden = _configuration.HiddenSize;
         var normed = pass.Normed.Reserve((long)pass.Rows * hidden);
         for (var row = 0; row < pass.Rows; row++)
-            Normalization.Rms(pass.Input.Pointer + (long)row * hidden, _finalGain, hidden, _configuration.RmsNormEps, normed + (long)row * hidden);
+            Normalization.Rms(
+                pass.Input.Pointer + (long)row * hidden,
+                _finalGain,
+                hidden,
+                _configuration.RmsNormEps,
+                normed + (long)row * hidden
+            );
     }
 
     /// <summary>Read-out of consecutive rows → logits [rows, V].</summary>
@@ -86,8 +94,8 @@ internal sealed unsafe class Transformer
             _inputMemory?.Forward(pass, input);
         var target = pass.Streams.Reserve((long)pass.Rows * streams * hidden);
         for (var row = 0; row < pass.Rows; row++)
-            for (var s = 0; s < streams; s++, target += hidden)
-                new ReadOnlySpan<float>(input + (long)row * hidden, hidden).CopyTo(new Span<float>(target, hidden));
+        for (var s = 0; s < streams; s++, target += hidden)
+            new ReadOnlySpan<float>(input + (long)row * hidden, hidden).CopyTo(new Span<float>(target, hidden));
     }
 
     private void Turn(ForwardPass pass)
@@ -102,7 +110,9 @@ internal sealed unsafe class Transformer
             }
     }
 
-    /// <summary>Streams [N, n, D] → [N, D] in <see cref="ForwardPass.Input"/>: their mean, or the learnt sum of DeepSeek-V4's head.</summary>
+    /// <summary>
+    /// Streams [N, n, D] → [N, D] in <see cref="ForwardPass.Input"/>: their mean, or the learnt sum of DeepSeek-V4's head.
+    /// </summary>
     private void Exit(ForwardPass pass)
     {
         var (n, hidden) = (_configuration.HcMult, _configuration.HiddenSize);

@@ -5,9 +5,11 @@ using Engram.Models.Sequences;
 namespace Engram.Inference.Sequences;
 
 /// <summary>
-/// One text while a model reads it piece by piece: its tokens, from which n-gram window and documents follow, and for every token the latent and rotary key of each attention
+/// One text while a model reads it piece by piece: its tokens, from which n-gram window and documents follow, and for every token the
+/// latent and rotary key of each attention
 /// layer and the value of each memory layer with a convolution. So it may be cut anywhere, and goes on as if it had never been longer.
-/// <para>Per token it takes (r + p) values in each layer (r: latent width, p: rotary width) and S·D more in each memory layer with a convolution. One thread at a time.</para>
+/// <para>Per token it takes (r + p) values in each layer (r: latent width, p: rotary width) and S·D more in each memory layer with a
+/// convolution. One thread at a time.</para>
 /// </summary>
 public sealed unsafe class Sequence
 {
@@ -48,7 +50,9 @@ public sealed unsafe class Sequence
         return fork;
     }
 
-    /// <summary>Forgets all tokens from a position on: the sequence is the one that it was, or would have been, after the tokens before.</summary>
+    /// <summary>
+    /// Forgets all tokens from a position on: the sequence is the one that it was, or would have been, after the tokens before.
+    /// </summary>
     /// <param name="length">Tokens that stay, 0 to <see cref="Length"/>.</param>
     /// <exception cref="ArgumentOutOfRangeException">There are fewer tokens.</exception>
     public void Truncate(int length) => Tokens.Truncate(length);

@@ -3,23 +3,25 @@ using System.Diagnostics;
 namespace Engram.Inference.Threads;
 
 /// <summary>
-/// Threads that do the parts of one piece of work together with their caller. Between two pieces they look for the next one for a moment, as long as a token's layers follow
+/// Threads that do the parts of one piece of work together with their caller. Between two pieces they look for the next one for a moment,
+/// as long as a token's layers follow
 /// each other, and then sleep: a model that nobody uses takes no processor time. One caller at a time; running work allocates nothing.
 /// </summary>
 /// <typeparam name="TState">What the parts work on.</typeparam>
-internal sealed class ThreadTeam<TState> : IDisposable where TState : class
+internal sealed class ThreadTeam<TState> : IDisposable
+    where TState : class
 {
     private const int SpinsBetweenLooks = 4;
     private const int SpinsBeforeYield = 2000;
-    private static readonly long WatchTime = Stopwatch.Frequency / 10_000;   // 100 µs
+    private static readonly long WatchTime = Stopwatch.Frequency / 10_000; // 100 µs
 
     private readonly SemaphoreSlim _wake = new(0);
     private readonly int _others;
     private Action<TState, int>? _work;
     private TState? _state;
     private Exception? _failure;
-    private long _ticket;     // number of the piece u32 | parts that nobody has taken yet u32
-    private int _unfinished;  // parts taken or not, but not done
+    private long _ticket; // number of the piece u32 | parts that nobody has taken yet u32
+    private int _unfinished; // parts taken or not, but not done
     private int _asleep;
     private volatile bool _ended;
 
@@ -46,9 +48,7 @@ internal sealed class ThreadTeam<TState> : IDisposable where TState : class
         Interlocked.Exchange(ref _ticket, ticket);
         if (Volatile.Read(ref _asleep) > 0 && Interlocked.Exchange(ref _asleep, 0) is > 0 and var sleepers)
             _wake.Release(sleepers);
-        while (TryPart())
-        {
-        }
+        while (TryPart()) { }
 
         for (var spins = 0; Volatile.Read(ref _unfinished) > 0; spins++)
             if (spins < SpinsBeforeYield)

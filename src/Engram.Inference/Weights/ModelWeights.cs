@@ -6,7 +6,8 @@ using Engram.Storage;
 namespace Engram.Inference.Weights;
 
 /// <summary>
-/// The dense weights of a model folder, in any <see cref="MatrixFormat"/>, mapped: matrices are multiplied where they lie in the file, small vectors are copied. Every tensor that is
+/// The dense weights of a model folder, in any <see cref="MatrixFormat"/>, mapped: matrices are multiplied where they lie in the file,
+/// small vectors are copied. Every tensor that is
 /// asked for is read once, so that a value that is not finite is found here and not in a text.
 /// </summary>
 internal sealed unsafe class ModelWeights : IDisposable
@@ -32,13 +33,21 @@ internal sealed unsafe class ModelWeights : IDisposable
         if (stored is not (DType.I8 or DType.U8))
             return new Matrix((nint)_file.Pointer(name), rows, columns, Require(name, rows, columns));
         if (stored == DType.U8 && columns % 2 != 0)
-            throw new InvalidDataException($"{_file.Path}: tensor '{name}' is U8, int4, but its rows have {columns} values, an odd number.");
+            throw new InvalidDataException(
+                $"{_file.Path}: tensor '{name}' is U8, int4, but its rows have {columns} values, an odd number."
+            );
         var scales = MatrixFormat.ScaleTensor(name);
         _file.Require(name, stored, rows, stored == DType.I8 ? columns : columns / 2);
         var scaleFormat = Require(scales, rows, MatrixFormat.Groups(columns));
         _unasked.Remove(name);
         return scaleFormat == ValueFormat.BFloat16
-            ? new Matrix((nint)_file.Pointer(name), rows, columns, stored == DType.I8 ? ValueFormat.Int8 : ValueFormat.Int4, (nint)_file.Pointer(scales))
+            ? new Matrix(
+                (nint)_file.Pointer(name),
+                rows,
+                columns,
+                stored == DType.I8 ? ValueFormat.Int8 : ValueFormat.Int4,
+                (nint)_file.Pointer(scales)
+            )
             : throw new InvalidDataException($"{_file.Path}: tensor '{scales}' is F32; BF16 is needed.");
     }
 
@@ -63,8 +72,10 @@ internal sealed unsafe class ModelWeights : IDisposable
         if (_unasked.Count == 0)
             return;
         var names = _unasked.Order(StringComparer.Ordinal).ToList();
-        throw new InvalidDataException($"{_file.Path} does not fit the configuration beside it: unexpected: {string.Join(", ", names.Take(5))}"
-            + (names.Count > 5 ? $" and {names.Count - 5} more." : "."));
+        throw new InvalidDataException(
+            $"{_file.Path} does not fit the configuration beside it: unexpected: {string.Join(", ", names.Take(5))}"
+                + (names.Count > 5 ? $" and {names.Count - 5} more." : ".")
+        );
     }
 
     /// <inheritdoc/>
@@ -75,7 +86,13 @@ internal sealed unsafe class ModelWeights : IDisposable
         var half = _file.Tensors.TryGetValue(name, out var found) && found.DType == DType.BF16;
         var tensor = _file.Require(name, half ? DType.BF16 : DType.F32, shape);
         _unasked.Remove(name);
-        if (!(half ? IsFinite((ushort*)_file.Pointer(name), tensor.ElementCount) : IsFinite((float*)_file.Pointer(name), tensor.ElementCount)))
+        if (
+            !(
+                half
+                    ? IsFinite((ushort*)_file.Pointer(name), tensor.ElementCount)
+                    : IsFinite((float*)_file.Pointer(name), tensor.ElementCount)
+            )
+        )
             throw new InvalidDataException($"{_file.Path}: tensor '{name}' holds a value that is not finite.");
         return half ? ValueFormat.BFloat16 : ValueFormat.Float32;
     }

@@ -16,7 +16,9 @@ namespace Engram.Models.Configuration;
         typeof(JsonStringEnumConverter<EngramGate>),
         typeof(JsonStringEnumConverter<FusionPlace>),
         typeof(JsonStringEnumConverter<HashScheme>),
-        typeof(JsonStringEnumConverter<EngramTables>)])]
+        typeof(JsonStringEnumConverter<EngramTables>),
+    ]
+)]
 [JsonSerializable(typeof(ModelConfiguration))]
 [JsonSerializable(typeof(EngramConfiguration))]
 [JsonSerializable(typeof(RopeScaling))]

@@ -6,11 +6,14 @@ namespace Engram.Models.Configuration;
 public enum EngramTables
 {
     /// <summary>They are trained.</summary>
-    [JsonStringEnumMemberName("trained")] Trained,
+    [JsonStringEnumMemberName("trained")]
+    Trained,
 
     /// <summary>
-    /// They stay as they were made, random: the control that asks what the memory's own weights make of rows that know nothing. They have no optimizer and get
+    /// They stay as they were made, random: the control that asks what the memory's own weights make of rows that know nothing. They have
+    /// no optimizer and get
     /// no gradients.
     /// </summary>
-    [JsonStringEnumMemberName("frozen")] Frozen,
+    [JsonStringEnumMemberName("frozen")]
+    Frozen,
 }

@@ -3,7 +3,8 @@ using System.Text.Json.Serialization;
 namespace Engram.Models.Configuration;
 
 /// <summary>
-/// The complete shape of a model, and at the same time its <c>config.json</c>: Hugging Face names as DeepSeek-V3 uses them, <c>hc_*</c> as DeepSeek-V4,
+/// The complete shape of a model, and at the same time its <c>config.json</c>: Hugging Face names as DeepSeek-V3 uses them, <c>hc_*</c> as
+/// DeepSeek-V4,
 /// <c>engram_*</c> for the memory. A model is dense, mixture-of-experts or Engram by these values alone. All sizes are counts of elements.
 /// <c>docs/configuration.md</c> lists every key with its default and source.
 /// </summary>
@@ -38,7 +39,8 @@ public sealed partial record ModelConfiguration
     public int NSharedExperts { get; init; }
 
     /// <summary>
-    /// Width of the shared SwiGLU where it is not <c>NSharedExperts * MoeIntermediateSize</c>: small models pay the projections of the memory from it.
+    /// Width of the shared SwiGLU where it is not <c>NSharedExperts * MoeIntermediateSize</c>: small models pay the projections of the
+    /// memory from it.
     /// Null = the product. See <see cref="SharedExpertWidth"/>.
     /// </summary>
     [JsonPropertyName("shared_expert_intermediate_size")]
@@ -142,12 +144,15 @@ public sealed partial record ModelConfiguration
     public int? EosTokenId { get; init; }
 
     /// <summary>
-    /// Id that stands before every document: <see cref="BosTokenId"/>, or <see cref="EosTokenId"/> where there is none; null where there is neither.
+    /// Id that stands before every document: <see cref="BosTokenId"/>, or <see cref="EosTokenId"/> where there is none; null where there is
+    /// neither.
     /// </summary>
     [JsonIgnore]
     public int? StartTokenId => BosTokenId ?? EosTokenId;
 
-    /// <summary>Id that ends a text: <see cref="EosTokenId"/>, or <see cref="BosTokenId"/>, which begins the next one; null where there is neither.</summary>
+    /// <summary>
+    /// Id that ends a text: <see cref="EosTokenId"/>, or <see cref="BosTokenId"/>, which begins the next one; null where there is neither.
+    /// </summary>
     [JsonIgnore]
     public int? EndTokenId => EosTokenId ?? BosTokenId;
 
@@ -160,7 +165,8 @@ public sealed partial record ModelConfiguration
     public int HcMult { get; init; } = 1;
 
     /// <summary>
-    /// Whether hyper-connections are constrained to the manifold of (nearly) doubly stochastic mixing (arXiv 2512.24880); if not, nothing bounds their
+    /// Whether hyper-connections are constrained to the manifold of (nearly) doubly stochastic mixing (arXiv 2512.24880); if not, nothing
+    /// bounds their
     /// weights (arXiv 2409.19606).
     /// </summary>
     [JsonPropertyName("hc_constrained")]
@@ -170,7 +176,9 @@ public sealed partial record ModelConfiguration
     [JsonPropertyName("hc_exit")]
     public StreamExit HcExit { get; init; }
 
-    /// <summary>Rounds of the Sinkhorn normalisation of the stream mixing matrix; unused where hyper-connections are not constrained.</summary>
+    /// <summary>
+    /// Rounds of the Sinkhorn normalisation of the stream mixing matrix; unused where hyper-connections are not constrained.
+    /// </summary>
     [JsonPropertyName("hc_sinkhorn_iters")]
     public int HcSinkhornIters { get; init; } = 20;
 
@@ -182,23 +190,31 @@ public sealed partial record ModelConfiguration
     [JsonPropertyName("attention_document_mask")]
     public bool AttentionDocumentMask { get; init; }
 
-    /// <summary>The memory, or null for a model without one. In <c>config.json</c> its keys lie beside the others, prefixed <c>engram_</c>.</summary>
+    /// <summary>
+    /// The memory, or null for a model without one. In <c>config.json</c> its keys lie beside the others, prefixed <c>engram_</c>.
+    /// </summary>
     [JsonPropertyName("engram")]
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public EngramConfiguration? Engram { get; init; }
 
     /// <summary>Kind of residual connection; follows from <see cref="HcMult"/> and <see cref="HcConstrained"/>.</summary>
     [JsonIgnore]
-    public ResidualConnection Residual => HcMult == 1 ? ResidualConnection.Plain : HcConstrained ? ResidualConnection.Mhc : ResidualConnection.Hc;
+    public ResidualConnection Residual =>
+        HcMult == 1 ? ResidualConnection.Plain
+        : HcConstrained ? ResidualConnection.Mhc
+        : ResidualConnection.Hc;
 
     /// <summary>
-    /// Standard deviation from which the last matrix of each sub-layer starts. Unconstrained hyper-connections write its output to all n streams with
+    /// Standard deviation from which the last matrix of each sub-layer starts. Unconstrained hyper-connections write its output to all n
+    /// streams with
     /// weight 1: divided by √n, their sum keeps its size (arXiv 2409.19606).
     /// </summary>
     [JsonIgnore]
     public double OutputInitializerRange => Residual == ResidualConnection.Hc ? InitializerRange / Math.Sqrt(HcMult) : InitializerRange;
 
-    /// <summary>Streams that a memory read is fused with, each with a key of its own: all, or the one thing that it joins elsewhere.</summary>
+    /// <summary>
+    /// Streams that a memory read is fused with, each with a key of its own: all, or the one thing that it joins elsewhere.
+    /// </summary>
     [JsonIgnore]
     public int FusedStreams => Engram is { Fusion: not FusionPlace.Streams } ? 1 : HcMult;
 
@@ -207,11 +223,13 @@ public sealed partial record ModelConfiguration
     public int FusedWidth => Engram?.Fusion == FusionPlace.Values ? NumAttentionHeads * VHeadDim : HiddenSize;
 
     /// <summary>
-    /// Factor on the token's row of the input embedding: <see cref="EmbeddingScale"/>, divided by 1 + H where the memory's H projected rows join it
+    /// Factor on the token's row of the input embedding: <see cref="EmbeddingScale"/>, divided by 1 + H where the memory's H projected rows
+    /// join it
     /// (<see cref="FusionPlace.Input"/>), so that the sum is a mean.
     /// </summary>
     [JsonIgnore]
-    public double InputScale => Engram is { Fusion: FusionPlace.Input } memory ? EmbeddingScale / (1 + memory.RowsPerToken) : EmbeddingScale;
+    public double InputScale =>
+        Engram is { Fusion: FusionPlace.Input } memory ? EmbeddingScale / (1 + memory.RowsPerToken) : EmbeddingScale;
 
     /// <summary>Width of the shared SwiGLU of a layer with routed experts; 0 = none.</summary>
     [JsonIgnore]

@@ -6,8 +6,10 @@ namespace Engram.Models.Configuration;
 /// What a model costs, computed from its configuration alone: parameters, sparse budget, arithmetic, bytes. Nothing is built or allocated.
 /// </summary>
 /// <remarks>
-/// Conventions of the Engram paper: a total contains one vocabulary matrix, an active count none; the table values that a token reads are active.
-/// Arithmetic counts two operations for each weight that multiplies, the output matrix included, plus attention over <see cref="ContextLength"/>
+/// Conventions of the Engram paper: a total contains one vocabulary matrix, an active count none; the table values that a token reads are
+/// active.
+/// Arithmetic counts two operations for each weight that multiplies, the output matrix included, plus attention over <see
+/// cref="ContextLength"/>
 /// earlier tokens; look-ups, norms, gates and the mixing of streams are left out. Training is three times the forward pass.
 /// </remarks>
 public sealed record ModelPlan
@@ -37,7 +39,8 @@ public sealed record ModelPlan
     public required long MemoryParameters { get; init; }
 
     /// <summary>
-    /// Share ρ of the sparse budget that the routed experts hold, 0 … 1; null for a model without any. The budget is that of the mixture-of-experts model
+    /// Share ρ of the sparse budget that the routed experts hold, 0 … 1; null for a model without any. The budget is that of the
+    /// mixture-of-experts model
     /// of equal size: the whole number of inactive experts per layer nearest to inactive experts plus memory.
     /// </summary>
     public required double? AllocationRatio { get; init; }
@@ -75,7 +78,9 @@ public sealed record ModelPlan
     /// <summary>Counts a model.</summary>
     /// <param name="model">Its configuration.</param>
     /// <param name="contextLength">Earlier tokens that attention is charged for; the longest context unless given.</param>
-    /// <exception cref="ArgumentException">The configuration is not valid, or the context length negative or beyond the model's.</exception>
+    /// <exception cref="ArgumentException">
+    /// The configuration is not valid, or the context length negative or beyond the model's.
+    /// </exception>
     public static ModelPlan Of(ModelConfiguration model, int? contextLength = null)
     {
         model.Validated();
@@ -85,7 +90,8 @@ public sealed record ModelPlan
         IReadOnlyList<PlanComponent> components = PlanComponent.Of(model, tableRows);
         checked
         {
-            long total = components.Sum(part => part.Parameters), active = components.Sum(part => part.ActiveParameters);
+            long total = components.Sum(part => part.Parameters),
+                active = components.Sum(part => part.ActiveParameters);
             long vocabulary = (long)model.VocabularySize * model.HiddenSize;
             long attention = 2L * model.NumHiddenLayers * model.NumAttentionHeads * (model.QkHeadDim + model.VHeadDim) * context;
             long forward = (2 * (components.Sum(part => part.MultiplyAdds) + vocabulary)) + attention;
@@ -122,7 +128,8 @@ public sealed record ModelPlan
     private static double? Allocation(ModelConfiguration model, long memory)
     {
         int inactive = model.MoeLayers > 0 ? model.NRoutedExperts - model.NumExpertsPerToken : 0;
-        if (inactive == 0) return memory > 0 ? 0.0 : null;
+        if (inactive == 0)
+            return memory > 0 ? 0.0 : null;
         long expertsOfOneWidth = model.MoeLayers * PlanComponent.SwiGlu(model, model.MoeIntermediateSize);
         double budget = inactive + Math.Round((double)memory / expertsOfOneWidth, MidpointRounding.AwayFromZero);
         return 1.0 - (memory / (budget * expertsOfOneWidth));

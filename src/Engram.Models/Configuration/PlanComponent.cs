@@ -9,7 +9,8 @@ public sealed record PlanComponent(string Name, long Parameters, long ActivePara
 {
     /// <summary>The components of a model in the order of the forward pass, without the vocabulary matrices.</summary>
     /// <remarks>
-    /// Counted: weights, gains, table values. Not counted: the router's balancing bias, which is a buffer, rotary tables, the token map, hash constants.
+    /// Counted: weights, gains, table values. Not counted: the router's balancing bias, which is a buffer, rotary tables, the token map,
+    /// hash constants.
     /// </remarks>
     internal static IReadOnlyList<PlanComponent> Of(ModelConfiguration model, IReadOnlyList<long> tableRows)
     {
@@ -23,10 +24,12 @@ public sealed record PlanComponent(string Name, long Parameters, long ActivePara
                 components.Add(Fusion(model, memory));
             }
             components.Add(Attention(model));
-            if (model.HcMult > 1) components.Add(HyperConnections(model));
+            if (model.HcMult > 1)
+                components.Add(HyperConnections(model));
             components.Add(Always("norms", ((2L * model.NumHiddenLayers) + 1) * model.HiddenSize, 0));
             long denseLayers = model.NumHiddenLayers - model.MoeLayers;
-            if (denseLayers > 0) components.Add(Product("dense feed-forward", denseLayers * SwiGlu(model, model.IntermediateSize)));
+            if (denseLayers > 0)
+                components.Add(Product("dense feed-forward", denseLayers * SwiGlu(model, model.IntermediateSize)));
             if (model.MoeLayers > 0)
             {
                 long expert = SwiGlu(model, model.MoeIntermediateSize);
@@ -46,8 +49,12 @@ public sealed record PlanComponent(string Name, long Parameters, long ActivePara
     {
         checked
         {
-            long d = model.HiddenSize, heads = model.NumAttentionHeads, latent = model.KvLoraRank, query = heads * model.QkHeadDim;
-            long matrices = (model.QLoraRank is { } rank ? rank * (d + query) : d * query)
+            long d = model.HiddenSize,
+                heads = model.NumAttentionHeads,
+                latent = model.KvLoraRank,
+                query = heads * model.QkHeadDim;
+            long matrices =
+                (model.QLoraRank is { } rank ? rank * (d + query) : d * query)
                 + (d * (latent + model.QkRopeHeadDim))
                 + (latent * heads * (model.QkNopeHeadDim + model.VHeadDim))
                 + (heads * model.VHeadDim * d);
@@ -60,12 +67,18 @@ public sealed record PlanComponent(string Name, long Parameters, long ActivePara
     {
         checked
         {
-            long streams = model.HcMult, d = model.HiddenSize, maps = (2 * streams) + (streams * streams), sublayers = 2L * model.NumHiddenLayers;
-            // Constrained, all coefficients come from all streams together; otherwise each stream's from itself, through one matrix, and reading shares its
+            long streams = model.HcMult,
+                d = model.HiddenSize,
+                maps = (2 * streams) + (streams * streams),
+                sublayers = 2L * model.NumHiddenLayers;
+            // Constrained, all coefficients come from all streams together; otherwise each stream's from itself, through one matrix, and
+            // reading shares its
             // scale with mixing.
-            long matrix = model.HcConstrained ? maps * streams * d : (2 + streams) * d, scales = model.HcConstrained ? 3 : 2;
+            long matrix = model.HcConstrained ? maps * streams * d : (2 + streams) * d,
+                scales = model.HcConstrained ? 3 : 2;
             long product = model.HcConstrained ? matrix : streams * matrix;
-            long exit = model.HcExit == StreamExit.Head ? streams * streams * d : 0, exitScalars = model.HcExit == StreamExit.Head ? streams + 1 : 0;
+            long exit = model.HcExit == StreamExit.Head ? streams * streams * d : 0,
+                exitScalars = model.HcExit == StreamExit.Head ? streams + 1 : 0;
             return Always("hyper-connections", (sublayers * (matrix + maps + scales)) + exit + exitScalars, (sublayers * product) + exit);
         }
     }
@@ -74,9 +87,13 @@ public sealed record PlanComponent(string Name, long Parameters, long ActivePara
     {
         checked
         {
-            long streams = model.FusedStreams, d = model.FusedWidth, layers = memory.LayerIds.Count;
+            long streams = model.FusedStreams,
+                d = model.FusedWidth,
+                layers = memory.LayerIds.Count;
             bool gated = memory.Gate != EngramGate.None;
-            long outputs = (gated ? streams + 1 : 1) * d, projections = outputs * memory.MemoryWidth, biases = memory.ProjectionBias ? outputs : 0;
+            long outputs = (gated ? streams + 1 : 1) * d,
+                projections = outputs * memory.MemoryWidth,
+                biases = memory.ProjectionBias ? outputs : 0;
             long convolution = streams * d * memory.ConvKernel;
             long gains = ((gated ? 2 : 0) + (memory.ConvKernel > 0 ? 1 : 0)) * streams * d;
             return Always("memory fusion", layers * (projections + biases + convolution + gains), layers * (projections + convolution));

@@ -5,7 +5,8 @@ namespace Engram.Models.Configuration;
 /// <summary>The configurations that come with the program, each one file <c>presets/NAME.json</c> of the source.</summary>
 public static class Presets
 {
-    private const string Folder = "presets/", Extension = ".json";
+    private const string Folder = "presets/",
+        Extension = ".json";
     private static readonly Assembly Home = typeof(Presets).Assembly;
 
     /// <summary>Names of all presets, in alphabetical order.</summary>
@@ -31,6 +32,7 @@ public static class Presets
 
     internal static void RequireKnown(string name)
     {
-        if (!Names.Contains(name)) throw new ArgumentException($"There is no preset '{name}'. Presets: {string.Join(", ", Names)}.", nameof(name));
+        if (!Names.Contains(name))
+            throw new ArgumentException($"There is no preset '{name}'. Presets: {string.Join(", ", Names)}.", nameof(name));
     }
 }

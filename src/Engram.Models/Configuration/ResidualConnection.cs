@@ -6,11 +6,14 @@ namespace Engram.Models.Configuration;
 public enum ResidualConnection
 {
     /// <summary>One stream, x + F(norm(x)).</summary>
-    [JsonStringEnumMemberName("plain")] Plain,
+    [JsonStringEnumMemberName("plain")]
+    Plain,
 
     /// <summary>Several streams with manifold-constrained hyper-connections (arXiv 2512.24880).</summary>
-    [JsonStringEnumMemberName("mhc")] Mhc,
+    [JsonStringEnumMemberName("mhc")]
+    Mhc,
 
     /// <summary>Several streams with hyper-connections whose weights nothing constrains (arXiv 2409.19606).</summary>
-    [JsonStringEnumMemberName("hc")] Hc,
+    [JsonStringEnumMemberName("hc")]
+    Hc,
 }

@@ -39,7 +39,11 @@ public sealed record RopeScaling
         Bounds.Range("rope_scaling.beta_slow", BetaSlow, 1e-6, 1e6);
         Bounds.Range("rope_scaling.beta_fast", BetaFast, BetaSlow, 1e6);
         Bounds.Range("rope_scaling.mscale", Mscale, 0.0, 100.0);
-        Bounds.That(MscaleAllDim == Mscale, "rope_scaling.mscale_all_dim", MscaleAllDim,
-            "only the value of mscale is supported: the temperature then applies to the whole logit");
+        Bounds.That(
+            MscaleAllDim == Mscale,
+            "rope_scaling.mscale_all_dim",
+            MscaleAllDim,
+            "only the value of mscale is supported: the temperature then applies to the whole logit"
+        );
     }
 }

@@ -12,13 +12,28 @@ public sealed record RowFormatPlan(string Format, long RowBytes, long TableBytes
     internal static IReadOnlyList<RowFormatPlan> Of(EngramConfiguration memory, IReadOnlyList<long> tableRows)
     {
         // Half bytes come in pairs.
-        RowFormat[] formats = [RowFormat.Float32, RowFormat.BFloat16, RowFormat.Float8(), RowFormat.Int8(), .. memory.HeadDim % 2 == 0 ? [RowFormat.Int4()]
-            : Array.Empty<RowFormat>()];
-        return [.. formats.Select(format =>
-        {
-            long rowBytes = format.RowBytes(memory.HeadDim);
-            return checked(new RowFormatPlan(format.ToString(), rowBytes, tableRows.Sum() * rowBytes,
-                (long)memory.LayerIds.Count * memory.RowsPerToken * rowBytes));
-        })];
+        RowFormat[] formats =
+        [
+            RowFormat.Float32,
+            RowFormat.BFloat16,
+            RowFormat.Float8(),
+            RowFormat.Int8(),
+            .. memory.HeadDim % 2 == 0 ? [RowFormat.Int4()] : Array.Empty<RowFormat>(),
+        ];
+        return
+        [
+            .. formats.Select(format =>
+            {
+                long rowBytes = format.RowBytes(memory.HeadDim);
+                return checked(
+                    new RowFormatPlan(
+                        format.ToString(),
+                        rowBytes,
+                        tableRows.Sum() * rowBytes,
+                        (long)memory.LayerIds.Count * memory.RowsPerToken * rowBytes
+                    )
+                );
+            }),
+        ];
     }
 }

@@ -6,11 +6,14 @@ namespace Engram.Models.Configuration;
 public enum ScoringFunction
 {
     /// <summary>Logistic function of each logit (DeepSeek-V3).</summary>
-    [JsonStringEnumMemberName("sigmoid")] Sigmoid,
+    [JsonStringEnumMemberName("sigmoid")]
+    Sigmoid,
 
     /// <summary>Softmax over the experts (DeepSeek-V2).</summary>
-    [JsonStringEnumMemberName("softmax")] Softmax,
+    [JsonStringEnumMemberName("softmax")]
+    Softmax,
 
     /// <summary>Square root of softplus of each logit (DeepSeek-V4).</summary>
-    [JsonStringEnumMemberName("sqrtsoftplus")] SqrtSoftplus,
+    [JsonStringEnumMemberName("sqrtsoftplus")]
+    SqrtSoftplus,
 }

@@ -5,7 +5,8 @@ using System.Text;
 namespace Engram.Models.Configuration;
 
 /// <summary>
-/// The random numbers that a model begins with: every parameter and table has a seed of its own, so that no value depends on the order in which they are made.
+/// The random numbers that a model begins with: every parameter and table has a seed of its own, so that no value depends on the order in
+/// which they are made.
 /// </summary>
 public static class StartingSeed
 {

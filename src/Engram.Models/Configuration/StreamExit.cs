@@ -6,8 +6,10 @@ namespace Engram.Models.Configuration;
 public enum StreamExit
 {
     /// <summary>Their mean; the final norm makes it the same function as their sum.</summary>
-    [JsonStringEnumMemberName("mean")] Mean,
+    [JsonStringEnumMemberName("mean")]
+    Mean,
 
     /// <summary>A weighted sum whose weights are learnt and depend on the streams themselves (DeepSeek-V4's head).</summary>
-    [JsonStringEnumMemberName("head")] Head,
+    [JsonStringEnumMemberName("head")]
+    Head,
 }

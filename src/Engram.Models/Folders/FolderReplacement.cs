@@ -9,8 +9,10 @@ public static class FolderReplacement
     private const string ReplacedSuffix = ".old";
 
     /// <summary>
-    /// Fills a new folder beside <paramref name="folder"/> and puts it in its place: a failed write leaves the old one, and so does a killed
-    /// process, except between two renames, when the old one is <c>FOLDER.….old</c>. Once it has returned, a crash of the machine finds the new folder, whole.
+    /// Fills a new folder beside <paramref name="folder"/> and puts it in its place: a failed write leaves the old one, and so does a
+    /// killed
+    /// process, except between two renames, when the old one is <c>FOLDER.….old</c>. Once it has returned, a crash of the machine finds the
+    /// new folder, whole.
     /// </summary>
     /// <param name="folder">Its parent is created if needed.</param>
     /// <param name="write">Fills the folder of the given path.</param>
@@ -48,8 +50,8 @@ public static class FolderReplacement
     public static void RemoveLeftovers(string parent, string name)
     {
         foreach (var suffix in (string[])[UnfinishedSuffix, ReplacedSuffix])
-            foreach (var left in Directory.GetDirectories(parent, $"{name}.*{suffix}"))
-                Directory.Delete(left, recursive: true);
+        foreach (var left in Directory.GetDirectories(parent, $"{name}.*{suffix}"))
+            Directory.Delete(left, recursive: true);
     }
 
     private static void DeleteQuietly(string folder)

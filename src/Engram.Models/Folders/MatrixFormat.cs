@@ -4,9 +4,12 @@ using Engram.Tables.Formats;
 namespace Engram.Models.Folders;
 
 /// <summary>
-/// How the matrices of <c>model.safetensors</c> are stored: F32, BF16, I8 or, two values in a byte, U8; the last two with a bfloat16 scale for each 32
-/// consecutive values of a row in a tensor <c>NAME.scale</c>. It is the row format of tables (<see cref="RowFormat"/>) of the same name, <c>int8/32</c> and
-/// <c>int4/32</c>. Vectors, the router and the coefficients of hyper-connections are never coded: they are small and everything depends on them.
+/// How the matrices of <c>model.safetensors</c> are stored: F32, BF16, I8 or, two values in a byte, U8; the last two with a bfloat16 scale
+/// for each 32
+/// consecutive values of a row in a tensor <c>NAME.scale</c>. It is the row format of tables (<see cref="RowFormat"/>) of the same name,
+/// <c>int8/32</c> and
+/// <c>int4/32</c>. Vectors, the router and the coefficients of hyper-connections are never coded: they are small and everything depends on
+/// them.
 /// </summary>
 public static unsafe class MatrixFormat
 {
@@ -29,26 +32,29 @@ public static unsafe class MatrixFormat
     /// <summary>Whether a tensor is a matrix that hidden states are multiplied with, or an embedding.</summary>
     /// <param name="name">Its name in the file.</param>
     public static bool IsCoded(string name) =>
-        name.EndsWith("_proj.weight", StringComparison.Ordinal) || name.EndsWith("_with_mqa.weight", StringComparison.Ordinal)
-            || name.EndsWith(".wkv.weight", StringComparison.Ordinal)
+        name.EndsWith("_proj.weight", StringComparison.Ordinal)
+        || name.EndsWith("_with_mqa.weight", StringComparison.Ordinal)
+        || name.EndsWith(".wkv.weight", StringComparison.Ordinal)
         || IsVocabulary(name);
 
     /// <summary>
-    /// How a matrix is stored in a format: as it says, but vocabulary matrices and rows of odd length, which int4 would lose too much of or cannot hold, in
+    /// How a matrix is stored in a format: as it says, but vocabulary matrices and rows of odd length, which int4 would lose too much of or
+    /// cannot hold, in
     /// int8 instead of int4.
     /// </summary>
     /// <param name="name">Name of the matrix.</param>
     /// <param name="columns">Values of a row.</param>
     /// <param name="format">One of <see cref="Names"/>.</param>
     /// <exception cref="ArgumentException">There is no such format.</exception>
-    public static RowFormat Of(string name, int columns, string format) => format switch
-    {
-        "float32" => RowFormat.Float32,
-        "bfloat16" => RowFormat.BFloat16,
-        "int4" when !IsVocabulary(name) && columns % 2 == 0 => RowFormat.Int4(GroupSize),
-        "int8" or "int4" => RowFormat.Int8(GroupSize),
-        _ => throw new ArgumentException($"'{format}' is no format of weights: {string.Join(", ", Names)} are.", nameof(format)),
-    };
+    public static RowFormat Of(string name, int columns, string format) =>
+        format switch
+        {
+            "float32" => RowFormat.Float32,
+            "bfloat16" => RowFormat.BFloat16,
+            "int4" when !IsVocabulary(name) && columns % 2 == 0 => RowFormat.Int4(GroupSize),
+            "int8" or "int4" => RowFormat.Int8(GroupSize),
+            _ => throw new ArgumentException($"'{format}' is no format of weights: {string.Join(", ", Names)} are.", nameof(format)),
+        };
 
     /// <summary>The format of a tensor in a file, checked against the shape that it must have.</summary>
     /// <param name="file">The file.</param>

@@ -39,7 +39,9 @@ public sealed class ModelFolder
     /// <summary>Reads configuration and tokenizer of a model folder.</summary>
     /// <param name="path">The folder.</param>
     /// <exception cref="FileNotFoundException">A file is missing.</exception>
-    /// <exception cref="InvalidDataException">A file is damaged or does not fit the others; the message names file and difference.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A file is damaged or does not fit the others; the message names file and difference.
+    /// </exception>
     public static ModelFolder Open(string path)
     {
         RequireNoRun(path);
@@ -48,7 +50,8 @@ public sealed class ModelFolder
         if (tokenizer.VocabularySize > configuration.VocabularySize)
             throw new InvalidDataException(
                 $"{System.IO.Path.Combine(path, TokenizerFile)} defines {tokenizer.VocabularySize} ids, but {ConfigurationFile} beside it says vocab_size "
-                + $"{configuration.VocabularySize}.");
+                    + $"{configuration.VocabularySize}."
+            );
         return new ModelFolder(path, configuration, tokenizer);
     }
 
@@ -56,7 +59,9 @@ public sealed class ModelFolder
     /// <param name="options">Where they live; read into memory by default.</param>
     /// <returns>The memory, to be disposed; null for a model without one.</returns>
     /// <exception cref="FileNotFoundException">A file is missing.</exception>
-    /// <exception cref="InvalidDataException">A file is damaged or does not fit the others; the message names file and difference.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A file is damaged or does not fit the others; the message names file and difference.
+    /// </exception>
     public MemoryBank? OpenMemory(MemoryOptions? options = null)
     {
         if (Configuration.Engram is not { } engram)
@@ -66,16 +71,23 @@ public sealed class ModelFolder
         var addressing = ModelAddressing.Load(path, Tokenizer.Fingerprint);
         var (constants, map) = (addressing.Constants, addressing.CanonicalMap);
         if (map.VocabularySize != Tokenizer.VocabularySize)
-            throw new InvalidDataException($"{path} maps {map.VocabularySize} token ids, but {TokenizerFile} defines {Tokenizer.VocabularySize}.");
+            throw new InvalidDataException(
+                $"{path} maps {map.VocabularySize} token ids, but {TokenizerFile} defines {Tokenizer.VocabularySize}."
+            );
         if (!engram.CompressVocabulary && map.CanonicalVocabularySize != map.VocabularySize)
-            throw new InvalidDataException($"{path} merges {map.VocabularySize} token ids into {map.CanonicalVocabularySize}, but {ConfigurationFile} says "
-                + "engram_compress_vocabulary false.");
+            throw new InvalidDataException(
+                $"{path} merges {map.VocabularySize} token ids into {map.CanonicalVocabularySize}, but {ConfigurationFile} says "
+                    + "engram_compress_vocabulary false."
+            );
         if (engram.PadTokenId >= map.VocabularySize)
-            throw new InvalidDataException($"{path} maps {map.VocabularySize} token ids, but {ConfigurationFile} says engram_pad_token_id "
-                + $"{engram.PadTokenId}.");
+            throw new InvalidDataException(
+                $"{path} maps {map.VocabularySize} token ids, but {ConfigurationFile} says engram_pad_token_id " + $"{engram.PadTokenId}."
+            );
         var spec = engram.Addressing(map[engram.PadTokenId]);
         if (!constants.Spec.Equals(spec))
-            throw new InvalidDataException($"{path} was made for {Describe(constants.Spec)}, but {ConfigurationFile} says {Describe(spec)}.");
+            throw new InvalidDataException(
+                $"{path} was made for {Describe(constants.Spec)}, but {ConfigurationFile} says {Describe(spec)}."
+            );
         return new MemoryBank(engram, map, constants, Tokenizer.Fingerprint, ModelTables.Open(Path, engram, constants, options));
     }
 
@@ -83,14 +95,18 @@ public sealed class ModelFolder
         $"layers [{string.Join(", ", spec.Layers)}], {spec.HeadsPerOrder} heads of [{string.Join(", ", spec.SlotsPerOrder)}] slots, "
         + $"{spec.CompressedVocabularySize} canonical ids, pad {spec.PadId}, seed {spec.Seed}";
 
-    /// <summary>The folder of a training run has a configuration too, so what is wrong with it would be told as a missing tokenizer.</summary>
+    /// <summary>
+    /// The folder of a training run has a configuration too, so what is wrong with it would be told as a missing tokenizer.
+    /// </summary>
     private static void RequireNoRun(string folder)
     {
         if (File.Exists(System.IO.Path.Combine(folder, TokenizerFile)) || !File.Exists(System.IO.Path.Combine(folder, "train.json")))
             return;
         var model = System.IO.Path.Combine(folder, "model");
-        throw new InvalidDataException(Directory.Exists(model)
-            ? $"{folder} is the folder of a training run: use its model, {model}."
-            : $"{folder} is the folder of a training run that has not finished: resume it, or use one of its {System.IO.Path.Combine(folder, "checkpoints")}.");
+        throw new InvalidDataException(
+            Directory.Exists(model)
+                ? $"{folder} is the folder of a training run: use its model, {model}."
+                : $"{folder} is the folder of a training run that has not finished: resume it, or use one of its {System.IO.Path.Combine(folder, "checkpoints")}."
+        );
     }
 }

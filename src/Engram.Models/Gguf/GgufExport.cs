@@ -5,17 +5,22 @@ using Engram.Storage;
 namespace Engram.Models.Gguf;
 
 /// <summary>
-/// Writes a model without memory and hyper-connections as a GGUF file of llama.cpp's architecture <c>deepseek2</c>. It holds token ids only: text becomes ids, and ids text, by
+/// Writes a model without memory and hyper-connections as a GGUF file of llama.cpp's architecture <c>deepseek2</c>. It holds token ids
+/// only: text becomes ids, and ids text, by
 /// the model's own tokenizer.json.
 /// </summary>
 public static class GgufExport
 {
     private const string Architecture = "deepseek2";
 
-    /// <summary>Writes the file, whole or not at all. Weights keep their format; matrices in 8 or 4 bits get half precision scales.</summary>
+    /// <summary>
+    /// Writes the file, whole or not at all. Weights keep their format; matrices in 8 or 4 bits get half precision scales.
+    /// </summary>
     /// <param name="folder">A model folder.</param>
     /// <param name="path">The file; its folder exists.</param>
-    /// <exception cref="InvalidDataException">The architecture has no place for something that the model has; the message names it. Or a file is damaged.</exception>
+    /// <exception cref="InvalidDataException">
+    /// The architecture has no place for something that the model has; the message names it. Or a file is damaged.
+    /// </exception>
     /// <exception cref="FileNotFoundException">A file of the model is missing.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public static void Export(string folder, string path)
@@ -32,16 +37,21 @@ public static class GgufExport
     private static void RequireExpressible(ModelFolder model)
     {
         var c = model.Configuration;
-        var obstacle = c.Engram is not null ? "a memory (engram_layer_ids)"
+        var obstacle =
+            c.Engram is not null ? "a memory (engram_layer_ids)"
             : c.HcMult > 1 ? $"hyper-connections (hc_mult {c.HcMult})"
             : c.AttentionDocumentMask ? "attention within documents (attention_document_mask)"
             : c.NGroup > 1 ? $"expert groups (n_group {c.NGroup})"
             : c.ScoringFunction == ScoringFunction.SqrtSoftplus ? "a softplus router (scoring_func)"
-            : c.RopeScaling is { } yarn && c.MaxPositionEmbeddings > yarn.OriginalMaxPositionEmbeddings ? "an extended context (rope_scaling)"
-            : c.MoeLayers > 0 && (c.NSharedExperts == 0 || c.SharedExpertWidth != c.NSharedExperts * c.MoeIntermediateSize) ? "shared experts of another width than the routed ones"
+            : c.RopeScaling is { } yarn && c.MaxPositionEmbeddings > yarn.OriginalMaxPositionEmbeddings
+                ? "an extended context (rope_scaling)"
+            : c.MoeLayers > 0 && (c.NSharedExperts == 0 || c.SharedExpertWidth != c.NSharedExperts * c.MoeIntermediateSize)
+                ? "shared experts of another width than the routed ones"
             : null;
         if (obstacle is not null)
-            throw new InvalidDataException($"{model.Path} cannot be written as GGUF: llama.cpp's {Architecture} has no place for {obstacle}.");
+            throw new InvalidDataException(
+                $"{model.Path} cannot be written as GGUF: llama.cpp's {Architecture} has no place for {obstacle}."
+            );
     }
 
     private static void AddKeys(GgufWriter writer, ModelConfiguration c)
@@ -82,12 +92,24 @@ public static class GgufExport
         var (vocabulary, hidden) = (c.VocabularySize, c.HiddenSize);
         // The scale of embeddings goes into them; the read-out, which may be the same matrix, has none.
         var embedding = new GgufRows(weights, "model.embed_tokens.weight", vocabulary, hidden);
-        writer.Add("token_embd.weight", GgufType.F32, [hidden, vocabulary], stream =>
-        {
-            for (var row = 0; row < vocabulary; row++)
-                GgufRows.WriteSingles(stream, [.. embedding.Decode(row).Select(value => value * (float)c.EmbeddingScale)]);
-        });
-        AddMatrix(writer, weights, "output.weight", c.TieWordEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight", vocabulary, hidden);
+        writer.Add(
+            "token_embd.weight",
+            GgufType.F32,
+            [hidden, vocabulary],
+            stream =>
+            {
+                for (var row = 0; row < vocabulary; row++)
+                    GgufRows.WriteSingles(stream, [.. embedding.Decode(row).Select(value => value * (float)c.EmbeddingScale)]);
+            }
+        );
+        AddMatrix(
+            writer,
+            weights,
+            "output.weight",
+            c.TieWordEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight",
+            vocabulary,
+            hidden
+        );
         AddVector(writer, weights, "output_norm.weight", "model.norm.weight", hidden);
         for (var layer = 0; layer < c.NumHiddenLayers; layer++)
         {
@@ -99,7 +121,14 @@ public static class GgufExport
                 AddExperts(writer, weights, c, to, $"{from}.mlp");
             else
                 foreach (var part in (string[])["gate", "up", "down"])
-                    AddMatrix(writer, weights, $"{to}.ffn_{part}.weight", $"{from}.mlp.{part}_proj.weight", part == "down" ? hidden : c.IntermediateSize, part == "down" ? c.IntermediateSize : hidden);
+                    AddMatrix(
+                        writer,
+                        weights,
+                        $"{to}.ffn_{part}.weight",
+                        $"{from}.mlp.{part}_proj.weight",
+                        part == "down" ? hidden : c.IntermediateSize,
+                        part == "down" ? c.IntermediateSize : hidden
+                    );
         }
     }
 
@@ -117,24 +146,41 @@ public static class GgufExport
             AddMatrix(writer, weights, $"{to}.attn_q.weight", $"{from}.q_proj.weight", heads * c.QkHeadDim, c.HiddenSize);
         }
 
-        AddMatrix(writer, weights, $"{to}.attn_kv_a_mqa.weight", $"{from}.kv_a_proj_with_mqa.weight", latent + c.QkRopeHeadDim, c.HiddenSize);
+        AddMatrix(
+            writer,
+            weights,
+            $"{to}.attn_kv_a_mqa.weight",
+            $"{from}.kv_a_proj_with_mqa.weight",
+            latent + c.QkRopeHeadDim,
+            c.HiddenSize
+        );
         AddVector(writer, weights, $"{to}.attn_kv_a_norm.weight", $"{from}.kv_a_layernorm.weight", latent);
         var up = new GgufRows(weights, $"{from}.kv_b_proj.weight", heads * (nope + value), latent);
         // Keys are stored the other way round: what is multiplied with a query are its columns.
-        writer.Add($"{to}.attn_k_b.weight", GgufType.F32, [nope, latent, heads], stream =>
-        {
-            for (var h = 0; h < heads; h++)
+        writer.Add(
+            $"{to}.attn_k_b.weight",
+            GgufType.F32,
+            [nope, latent, heads],
+            stream =>
             {
-                var rows = Enumerable.Range(0, nope).Select(i => up.Decode(h * (nope + value) + i)).ToArray();
-                for (var r = 0; r < latent; r++)
-                    GgufRows.WriteSingles(stream, [.. rows.Select(row => row[r])]);
+                for (var h = 0; h < heads; h++)
+                {
+                    var rows = Enumerable.Range(0, nope).Select(i => up.Decode(h * (nope + value) + i)).ToArray();
+                    for (var r = 0; r < latent; r++)
+                        GgufRows.WriteSingles(stream, [.. rows.Select(row => row[r])]);
+                }
             }
-        });
-        writer.Add($"{to}.attn_v_b.weight", up.Type, [latent, value, heads], stream =>
-        {
-            for (var h = 0; h < heads; h++)
-                up.Write(stream, h * (nope + value) + nope, value);
-        });
+        );
+        writer.Add(
+            $"{to}.attn_v_b.weight",
+            up.Type,
+            [latent, value, heads],
+            stream =>
+            {
+                for (var h = 0; h < heads; h++)
+                    up.Write(stream, h * (nope + value) + nope, value);
+            }
+        );
         AddMatrix(writer, weights, $"{to}.attn_output.weight", $"{from}.o_proj.weight", c.HiddenSize, heads * value);
     }
 
@@ -146,14 +192,29 @@ public static class GgufExport
         foreach (var part in (string[])["gate", "up", "down"])
         {
             var (rows, columns) = part == "down" ? (hidden, width) : (width, hidden);
-            var all = Enumerable.Range(0, experts).Select(e => new GgufRows(weights, $"{from}.experts.{e}.{part}_proj.weight", rows, columns)).ToArray();
-            writer.Add($"{to}.ffn_{part}_exps.weight", all[0].Type, [columns, rows, experts], stream =>
-            {
-                foreach (var expert in all)
-                    expert.Write(stream, 0, rows);
-            });
+            var all = Enumerable
+                .Range(0, experts)
+                .Select(e => new GgufRows(weights, $"{from}.experts.{e}.{part}_proj.weight", rows, columns))
+                .ToArray();
+            writer.Add(
+                $"{to}.ffn_{part}_exps.weight",
+                all[0].Type,
+                [columns, rows, experts],
+                stream =>
+                {
+                    foreach (var expert in all)
+                        expert.Write(stream, 0, rows);
+                }
+            );
             var (sharedRows, sharedColumns) = part == "down" ? (hidden, c.SharedExpertWidth) : (c.SharedExpertWidth, hidden);
-            AddMatrix(writer, weights, $"{to}.ffn_{part}_shexp.weight", $"{from}.shared_experts.{part}_proj.weight", sharedRows, sharedColumns);
+            AddMatrix(
+                writer,
+                weights,
+                $"{to}.ffn_{part}_shexp.weight",
+                $"{from}.shared_experts.{part}_proj.weight",
+                sharedRows,
+                sharedColumns
+            );
         }
     }
 

@@ -5,7 +5,9 @@ using Engram.Tables.Formats;
 
 namespace Engram.Models.Gguf;
 
-/// <summary>Rows of a matrix of <c>model.safetensors</c> as GGUF stores them: the same values and codes in another order, scales as half precision.</summary>
+/// <summary>
+/// Rows of a matrix of <c>model.safetensors</c> as GGUF stores them: the same values and codes in another order, scales as half precision.
+/// </summary>
 internal sealed unsafe class GgufRows
 {
     private readonly SafetensorsFile _file;
@@ -53,7 +55,8 @@ internal sealed unsafe class GgufRows
     }
 
     /// <summary>Writes float32 values.</summary>
-    public static void WriteSingles(Stream stream, ReadOnlySpan<float> values) => stream.Write(System.Runtime.InteropServices.MemoryMarshal.AsBytes(values));
+    public static void WriteSingles(Stream stream, ReadOnlySpan<float> values) =>
+        stream.Write(System.Runtime.InteropServices.MemoryMarshal.AsBytes(values));
 
     private void WriteBlocks(Stream stream, long row)
     {
@@ -62,7 +65,11 @@ internal sealed unsafe class GgufRows
         for (var group = 0; group < _columns / GgufTypes.Block; group++)
         {
             var codes = _file.Bytes(_name, row * _format.ValueBytes(_columns) + group * valueBytes, valueBytes);
-            var scale = _file.Bytes(MatrixFormat.ScaleTensor(_name), (row * _format.Groups(_columns) + group) * sizeof(ushort), sizeof(ushort));
+            var scale = _file.Bytes(
+                MatrixFormat.ScaleTensor(_name),
+                (row * _format.Groups(_columns) + group) * sizeof(ushort),
+                sizeof(ushort)
+            );
             BinaryPrimitives.WriteHalfLittleEndian(block, (Half)BFloat16Codec.ToSingle(BinaryPrimitives.ReadUInt16LittleEndian(scale)));
             if (Type == GgufType.Q8_0)
                 codes.CopyTo(block[2..]);

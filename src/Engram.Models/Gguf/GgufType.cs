@@ -6,7 +6,9 @@ internal enum GgufType : uint
     /// <summary>IEEE single.</summary>
     F32 = 0,
 
-    /// <summary>32 half bytes behind a half precision scale: code 0 to 15 for −8 to 7; values 0 to 15 are the low halves, 16 to 31 the high ones.</summary>
+    /// <summary>
+    /// 32 half bytes behind a half precision scale: code 0 to 15 for −8 to 7; values 0 to 15 are the low halves, 16 to 31 the high ones.
+    /// </summary>
     Q4_0 = 2,
 
     /// <summary>32 signed bytes behind a half precision scale.</summary>
@@ -23,11 +25,12 @@ internal static class GgufTypes
     public const int Block = 32;
 
     /// <summary>Bytes of a row.</summary>
-    public static long Bytes(this GgufType type, long values) => type switch
-    {
-        GgufType.F32 => 4 * values,
-        GgufType.BF16 => 2 * values,
-        GgufType.Q8_0 => values / Block * (2 + Block),
-        _ => values / Block * (2 + Block / 2),
-    };
+    public static long Bytes(this GgufType type, long values) =>
+        type switch
+        {
+            GgufType.F32 => 4 * values,
+            GgufType.BF16 => 2 * values,
+            GgufType.Q8_0 => values / Block * (2 + Block),
+            _ => values / Block * (2 + Block / 2),
+        };
 }

@@ -3,7 +3,9 @@ using Engram.Storage;
 
 namespace Engram.Models.Gguf;
 
-/// <summary>Collects keys and tensors and writes them as one GGUF file, version 3: little-endian, tensors at multiples of 32 bytes.</summary>
+/// <summary>
+/// Collects keys and tensors and writes them as one GGUF file, version 3: little-endian, tensors at multiples of 32 bytes.
+/// </summary>
 internal sealed class GgufWriter
 {
     private const uint Version = 3;
@@ -37,45 +39,52 @@ internal sealed class GgufWriter
         _tensors.Add((name, type, sizes, type.Bytes(sizes[0]) * sizes.Skip(1).Aggregate(1L, (a, b) => a * b), write));
 
     /// <summary>Writes the file: a temporary beside it, flushed to disk and renamed.</summary>
-    public void Write(string path) => AtomicFile.Write(path, stream =>
-    {
-        using var writer = new BinaryWriter(stream, Encoding.UTF8, leaveOpen: true);
-        writer.Write("GGUF"u8);
-        writer.Write(Version);
-        writer.Write((ulong)_tensors.Count);
-        writer.Write((ulong)_keys.Count);
-        foreach (var key in _keys)
-            key(writer);
-        var offset = 0L;
-        foreach (var (name, type, sizes, bytes, _) in _tensors)
+    public void Write(string path) =>
+        AtomicFile.Write(
+            path,
+            stream =>
+            {
+                using var writer = new BinaryWriter(stream, Encoding.UTF8, leaveOpen: true);
+                writer.Write("GGUF"u8);
+                writer.Write(Version);
+                writer.Write((ulong)_tensors.Count);
+                writer.Write((ulong)_keys.Count);
+                foreach (var key in _keys)
+                    key(writer);
+                var offset = 0L;
+                foreach (var (name, type, sizes, bytes, _) in _tensors)
+                {
+                    Write(writer, name);
+                    writer.Write((uint)sizes.Length);
+                    foreach (var size in sizes)
+                        writer.Write((ulong)size);
+                    writer.Write((uint)type);
+                    writer.Write((ulong)offset);
+                    offset += Padded(bytes);
+                }
+
+                writer.Flush();
+                Pad(stream);
+                foreach (var (name, _, _, bytes, write) in _tensors)
+                {
+                    var start = stream.Position;
+                    write(stream);
+                    if (stream.Position - start != bytes)
+                        throw new InvalidOperationException(
+                            $"{path}: tensor '{name}' needs {bytes} bytes and was given {stream.Position - start}."
+                        );
+                    Pad(stream);
+                }
+            }
+        );
+
+    private void Add(string key, ValueType type, Action<BinaryWriter> value) =>
+        _keys.Add(writer =>
         {
-            Write(writer, name);
-            writer.Write((uint)sizes.Length);
-            foreach (var size in sizes)
-                writer.Write((ulong)size);
+            Write(writer, key);
             writer.Write((uint)type);
-            writer.Write((ulong)offset);
-            offset += Padded(bytes);
-        }
-
-        writer.Flush();
-        Pad(stream);
-        foreach (var (name, _, _, bytes, write) in _tensors)
-        {
-            var start = stream.Position;
-            write(stream);
-            if (stream.Position - start != bytes)
-                throw new InvalidOperationException($"{path}: tensor '{name}' needs {bytes} bytes and was given {stream.Position - start}.");
-            Pad(stream);
-        }
-    });
-
-    private void Add(string key, ValueType type, Action<BinaryWriter> value) => _keys.Add(writer =>
-    {
-        Write(writer, key);
-        writer.Write((uint)type);
-        value(writer);
-    });
+            value(writer);
+        });
 
     private static void Write(BinaryWriter writer, string text)
     {

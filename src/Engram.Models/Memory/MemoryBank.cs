@@ -10,19 +10,27 @@ namespace Engram.Models.Memory;
 /// <summary>
 /// The conditional memory of one model: canonical map, addressing and one table per memory layer. Token ids alone decide what is read, so
 /// <see cref="Address"/> runs before and beside the forward pass; the stores copy the rows that the blocks consume.
-/// Tables are host objects outside autograd, in memory, in a mapped file or behind a cache: no device ever sees more than the rows of a batch.
+/// Tables are host objects outside autograd, in memory, in a mapped file or behind a cache: no device ever sees more than the rows of a
+/// batch.
 /// </summary>
 public sealed class MemoryBank : IDisposable
 {
     private const ulong ControlSeed = 20_260_112;
 
     private readonly EngramConfiguration _engram;
-    private readonly DocumentRule _rule;   // of dead tokens; where documents start comes with the ids
-    private readonly long[][]? _instead;   // by layer and column, the row that is read whatever the n-gram; Asked where the n-gram decides
+    private readonly DocumentRule _rule; // of dead tokens; where documents start comes with the ids
+    private readonly long[][]? _instead; // by layer and column, the row that is read whatever the n-gram; Asked where the n-gram decides
 
     private const long Asked = -2;
 
-    internal MemoryBank(EngramConfiguration engram, CanonicalMap map, AddressingConstants constants, string tokenizerFingerprint, ModelTables tables, long[][]? instead = null)
+    internal MemoryBank(
+        EngramConfiguration engram,
+        CanonicalMap map,
+        AddressingConstants constants,
+        string tokenizerFingerprint,
+        ModelTables tables,
+        long[][]? instead = null
+    )
     {
         _instead = instead;
         (_engram, _rule) = (engram, new DocumentRule(engram, startToken: null));
@@ -64,8 +72,10 @@ public sealed class MemoryBank : IDisposable
         var engram = configuration.Engram ?? throw new ArgumentException("The configuration has no memory.", nameof(configuration));
         var map = engram.CanonicalMapOf(tokenizer);
         if (engram.PadTokenId >= map.VocabularySize)
-            throw new ArgumentException($"engram_pad_token_id is {engram.PadTokenId}, but the tokenizer defines the ids 0 to {map.VocabularySize - 1}.",
-                nameof(configuration));
+            throw new ArgumentException(
+                $"engram_pad_token_id is {engram.PadTokenId}, but the tokenizer defines the ids 0 to {map.VocabularySize - 1}.",
+                nameof(configuration)
+            );
         var spec = (engram with { CompressedVocabularySize = map.CanonicalVocabularySize }).Addressing(map[engram.PadTokenId]);
         var constants = AddressingConstants.Derive(spec);
         return new MemoryBank(engram, map, constants, tokenizer.Fingerprint, ModelTables.Create(engram, constants, seed, trainingFolder));
@@ -81,7 +91,10 @@ public sealed class MemoryBank : IDisposable
     public void Address(ReadOnlySpan<int> tokenIds, ReadOnlySpan<bool> documentStarts, int sequences, MemoryRows rows, int threads = 1)
     {
         if (sequences < 1 || tokenIds.Length % sequences != 0)
-            throw new ArgumentException($"{tokenIds.Length} token ids do not make {sequences} sequences of equal length.", nameof(tokenIds));
+            throw new ArgumentException(
+                $"{tokenIds.Length} token ids do not make {sequences} sequences of equal length.",
+                nameof(tokenIds)
+            );
         rows.Resize(tokenIds.Length, Columns, Tables.Count);
         Canonicalise(tokenIds, rows.CanonicalIds);
         rows.Starts.Clear();
@@ -93,7 +106,9 @@ public sealed class MemoryBank : IDisposable
         Replace(rows);
     }
 
-    /// <summary>Rows of the next tokens of B sequences, each at its own position, in all layers: those of the whole sequences, however they are cut.</summary>
+    /// <summary>
+    /// Rows of the next tokens of B sequences, each at its own position, in all layers: those of the whole sequences, however they are cut.
+    /// </summary>
     /// <param name="histories">What the sequences have read so far; they stay as they are.</param>
     /// <param name="tokenIds">The next ids, row-major [B, T].</param>
     /// <param name="rows">Receives the rows.</param>
@@ -101,7 +116,10 @@ public sealed class MemoryBank : IDisposable
     public void AddressNext(IReadOnlyList<TokenHistory> histories, ReadOnlySpan<int> tokenIds, MemoryRows rows)
     {
         if (histories.Count == 0 || tokenIds.Length % histories.Count != 0)
-            throw new ArgumentException($"{tokenIds.Length} token ids do not make {histories.Count} pieces of equal length.", nameof(tokenIds));
+            throw new ArgumentException(
+                $"{tokenIds.Length} token ids do not make {histories.Count} pieces of equal length.",
+                nameof(tokenIds)
+            );
         rows.Resize(tokenIds.Length, Columns, Tables.Count);
         Canonicalise(tokenIds, rows.CanonicalIds);
         var length = tokenIds.Length / histories.Count;
@@ -116,41 +134,53 @@ public sealed class MemoryBank : IDisposable
             MoveTo(histories[b], window);
             Addresser.Append(window, ids, starts, chunk);
             for (var position = 0; position < Tables.Count; position++)
-                chunk.Slice(position * length * Columns, length * Columns)
+                chunk
+                    .Slice(position * length * Columns, length * Columns)
                     .CopyTo(rows.All(Tables.Count)[((position * histories.Count + b) * length * Columns)..]);
         }
 
         Replace(rows);
     }
 
-    /// <summary>Says that rows are needed soon: mapped tables start reading them and do not wait. Safe on another thread than the model's.</summary>
+    /// <summary>
+    /// Says that rows are needed soon: mapped tables start reading them and do not wait. Safe on another thread than the model's.
+    /// </summary>
     /// <param name="rows">Output of <see cref="Address"/>.</param>
     public void Prefetch(MemoryRows rows) => Tables.Prefetch(rows);
 
-    /// <summary>The memory to read instead of this one in an ablation, made anew and to be disposed; null where there is none to make: on and off.</summary>
+    /// <summary>
+    /// The memory to read instead of this one in an ablation, made anew and to be disposed; null where there is none to make: on and off.
+    /// </summary>
     /// <param name="use">What the memory does.</param>
-    public MemoryBank? Ablation(MemoryUse use) => use switch
-    {
-        MemoryUse.ShuffledRows => Shuffled(ControlSeed),
-        MemoryUse.RandomRows => WithRandomRows(ControlSeed),
-        MemoryUse.OneRow => Suppressed(new Suppression { Replacement = SuppressedRow.Mean }),
-        MemoryUse.PermutedKeys => WithPermutedKeys((int)ControlSeed),
-        _ => null,
-    };
+    public MemoryBank? Ablation(MemoryUse use) =>
+        use switch
+        {
+            MemoryUse.ShuffledRows => Shuffled(ControlSeed),
+            MemoryUse.RandomRows => WithRandomRows(ControlSeed),
+            MemoryUse.OneRow => Suppressed(new Suppression { Replacement = SuppressedRow.Mean }),
+            MemoryUse.PermutedKeys => WithPermutedKeys((int)ControlSeed),
+            _ => null,
+        };
 
     /// <summary>
-    /// The same memory with the rows of every head permuted: the control that keeps all statistics of the tables but not their knowledge. The tables
+    /// The same memory with the rows of every head permuted: the control that keeps all statistics of the tables but not their knowledge.
+    /// The tables
     /// are copied into memory, wherever they lie.
     /// </summary>
     /// <param name="seed">Of the permutation.</param>
     /// <exception cref="OutOfMemoryException">There is not enough memory for the copy.</exception>
     public MemoryBank Shuffled(ulong seed) => With(Tables.Shuffled(seed, Segments));
 
-    /// <summary>The same memory with a random direction in place of every row's own, the norms kept. Reads this memory, which must outlive it.</summary>
+    /// <summary>
+    /// The same memory with a random direction in place of every row's own, the norms kept. Reads this memory, which must outlive it.
+    /// </summary>
     /// <param name="seed">Of the directions.</param>
     public MemoryBank WithRandomRows(ulong seed) => With(Tables.WithRandomRows(seed));
 
-    /// <summary>The same memory with a part of it silenced: the rows of that part are zeros or means, whatever the n-gram. Reads this memory's tables, which must outlive it.</summary>
+    /// <summary>
+    /// The same memory with a part of it silenced: the rows of that part are zeros or means, whatever the n-gram. Reads this memory's
+    /// tables, which must outlive it.
+    /// </summary>
     /// <param name="suppression">The part. To which tokens it applies is the caller's affair.</param>
     /// <param name="cancellation">Ends the reading of large tables for their means.</param>
     /// <exception cref="ArgumentException">The memory has no such layer, order or head.</exception>
@@ -160,12 +190,32 @@ public sealed class MemoryBank : IDisposable
         Require(suppression.Order, [.. Enumerable.Range(_engram.MinNgramSize, _engram.Orders)], "order");
         Require(suppression.Head, [.. Enumerable.Range(0, _engram.NHeads)], "head");
         var means = suppression.Replacement == SuppressedRow.Mean;
-        long[][] instead = [.. LayerIds.Select((layer, position) => Enumerable.Range(0, Columns).Select(column =>
-            (suppression.Layer ?? layer) != layer
-            || (suppression.Order ?? (_engram.MinNgramSize + (column / _engram.NHeads))) != _engram.MinNgramSize + (column / _engram.NHeads)
-            || (suppression.Head ?? (column % _engram.NHeads)) != column % _engram.NHeads ? _instead?[position][column] ?? Asked
-            : means ? Tables.Store(position).Rows + column : NgramAddresser.NoRow).ToArray())];
-        return new MemoryBank(_engram, Map, Addresser.Constants, TokenizerFingerprint, means ? Tables.WithMeans(Segments, cancellation) : Tables.Borrowed(), instead);
+        long[][] instead =
+        [
+            .. LayerIds.Select(
+                (layer, position) =>
+                    Enumerable
+                        .Range(0, Columns)
+                        .Select(column =>
+                            (suppression.Layer ?? layer) != layer
+                            || (suppression.Order ?? (_engram.MinNgramSize + (column / _engram.NHeads)))
+                                != _engram.MinNgramSize + (column / _engram.NHeads)
+                            || (suppression.Head ?? (column % _engram.NHeads)) != column % _engram.NHeads
+                                ? _instead?[position][column] ?? Asked
+                            : means ? Tables.Store(position).Rows + column
+                            : NgramAddresser.NoRow
+                        )
+                        .ToArray()
+            ),
+        ];
+        return new MemoryBank(
+            _engram,
+            Map,
+            Addresser.Constants,
+            TokenizerFingerprint,
+            means ? Tables.WithMeans(Segments, cancellation) : Tables.Borrowed(),
+            instead
+        );
 
         static void Require(int? asked, IReadOnlyList<int> there, string name)
         {
@@ -174,7 +224,10 @@ public sealed class MemoryBank : IDisposable
         }
     }
 
-    /// <summary>The same memory, asked for other n-grams: canonical ids are exchanged before they are hashed. Reads this memory's tables, which must outlive it.</summary>
+    /// <summary>
+    /// The same memory, asked for other n-grams: canonical ids are exchanged before they are hashed. Reads this memory's tables, which must
+    /// outlive it.
+    /// </summary>
     /// <param name="seed">Of the exchange.</param>
     public MemoryBank WithPermutedKeys(int seed)
     {
@@ -197,7 +250,9 @@ public sealed class MemoryBank : IDisposable
 
     /// <summary>First row of every head's segment of a layer.</summary>
     private ReadOnlyMemory<long> Segments(int position) =>
-        _engram.OneRow ? Enumerable.Range(0, Columns).Select(i => (long)i).ToArray() : Addresser.Constants.Layers[position].Offsets.AsMemory();
+        _engram.OneRow
+            ? Enumerable.Range(0, Columns).Select(i => (long)i).ToArray()
+            : Addresser.Constants.Layers[position].Offsets.AsMemory();
 
     /// <summary>Puts the rows of silenced columns in place of the addressed ones, but for dead positions, which read nothing.</summary>
     private void Replace(MemoryRows rows)
@@ -207,10 +262,10 @@ public sealed class MemoryBank : IDisposable
         var all = rows.All(Tables.Count);
         var perLayer = rows.Tokens * Columns;
         for (var position = 0; position < _instead.Length; position++)
-            for (var column = 0; column < Columns; column++)
-                if (_instead[position][column] is var row and not Asked)
-                    for (var i = (position * perLayer) + column; i < (position + 1) * perLayer; i += Columns)
-                        all[i] = rows.CanonicalIds[(i - (position * perLayer)) / Columns] < 0 ? NgramAddresser.NoRow : row;
+        for (var column = 0; column < Columns; column++)
+            if (_instead[position][column] is var row and not Asked)
+                for (var i = (position * perLayer) + column; i < (position + 1) * perLayer; i += Columns)
+                    all[i] = rows.CanonicalIds[(i - (position * perLayer)) / Columns] < 0 ? NgramAddresser.NoRow : row;
     }
 
     /// <summary>Puts a window behind the last token of a history: its last N tokens decide it.</summary>

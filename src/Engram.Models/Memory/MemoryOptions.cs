@@ -6,7 +6,10 @@ public enum TableLocation
     /// <summary>Read into memory and checked for values that are not finite.</summary>
     Memory,
 
-    /// <summary>Left in their files, which are mapped: opened in milliseconds whatever their size, and the system keeps in memory what is read often.</summary>
+    /// <summary>
+    /// Left in their files, which are mapped: opened in milliseconds whatever their size, and the system keeps in memory what is read
+    /// often.
+    /// </summary>
     Mapped,
 
     /// <summary>Mapped, behind a bounded cache of rows.</summary>
@@ -22,7 +25,9 @@ public sealed record MemoryOptions
     /// <summary>Folder of tables that are trained where they lie; null for those of the model folder.</summary>
     internal string? TrainingFolder { get; init; }
 
-    /// <summary>Bytes of the row caches of all tables together, shared equally, at least one row each; for <see cref="TableLocation.Cached"/> only.</summary>
+    /// <summary>
+    /// Bytes of the row caches of all tables together, shared equally, at least one row each; for <see cref="TableLocation.Cached"/> only.
+    /// </summary>
     /// <value>Default 64 MiB.</value>
     public long RowCacheBytes { get; init; } = 64 << 20;
 }

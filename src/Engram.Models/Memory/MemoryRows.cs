@@ -49,8 +49,11 @@ public sealed class MemoryRows
     internal void Resize(int tokens, int columns, int layers)
     {
         if ((Int128)tokens * columns * layers is var all && all > Array.MaxLength)
-            throw new ArgumentException($"{tokens} positions read {all} rows in {layers} memory layers; at most {Array.MaxLength} are possible at once: take "
-                + "fewer positions.", nameof(tokens));
+            throw new ArgumentException(
+                $"{tokens} positions read {all} rows in {layers} memory layers; at most {Array.MaxLength} are possible at once: take "
+                    + "fewer positions.",
+                nameof(tokens)
+            );
         (Tokens, Columns) = (tokens, columns);
         if (_canonical.Length < tokens)
             (_canonical, _starts) = (new int[tokens], new bool[tokens]);

@@ -15,7 +15,10 @@ public enum MemoryUse
     /// <summary>Every row keeps its norm and points in a random direction (<see cref="Engram.Tables.RandomRows"/>).</summary>
     RandomRows,
 
-    /// <summary>Canonical ids are exchanged before they are hashed: every n-gram reads, always, the rows of another one. The tables stay as they are.</summary>
+    /// <summary>
+    /// Canonical ids are exchanged before they are hashed: every n-gram reads, always, the rows of another one. The tables stay as they
+    /// are.
+    /// </summary>
     PermutedKeys,
 
     /// <summary>Every n-gram reads the mean row of its head: what remains is the table's mean.</summary>

@@ -35,7 +35,8 @@ public sealed partial class ModelTables
     }
 
     /// <summary>
-    /// Returns to a checkpoint: tables that are trained in place are rolled back, the state of the optimizers is read; those in memory were read from the
+    /// Returns to a checkpoint: tables that are trained in place are rolled back, the state of the optimizers is read; those in memory were
+    /// read from the
     /// checkpoint.
     /// </summary>
     /// <param name="folder">Folder of the checkpoint's training state.</param>
@@ -51,8 +52,10 @@ public sealed partial class ModelTables
     }
 
     /// <summary>
-    /// Writes a checkpoint. Tables in memory are copied into it. Tables that are trained in place stay where they are: what has changed since the last
-    /// checkpoint is written to the device, and journals begin that lead back to this moment; so whether this checkpoint or the one before is the newest is
+    /// Writes a checkpoint. Tables in memory are copied into it. Tables that are trained in place stay where they are: what has changed
+    /// since the last
+    /// checkpoint is written to the device, and journals begin that lead back to this moment; so whether this checkpoint or the one before
+    /// is the newest is
     /// decided by the rename of its folder alone.
     /// </summary>
     /// <param name="model">The checkpoint's model folder, being written.</param>
@@ -75,14 +78,16 @@ public sealed partial class ModelTables
     internal void PruneJournals(long oldest) => ForJournals((layer, _) => _trained!.Prune(layer, oldest));
 
     /// <summary>
-    /// Name of the first table with a row that is not finite, or null. Of tables that are trained in place, the rows changed since the last checkpoint are
+    /// Name of the first table with a row that is not finite, or null. Of tables that are trained in place, the rows changed since the last
+    /// checkpoint are
     /// looked at; of other mapped ones, none.
     /// </summary>
     internal string? FirstNotFinite()
     {
         for (var position = 0; position < Count; position++)
         {
-            var row = Store(position).InMemory ? _entries[position].Table?.FirstRowNotFinite()
+            var row = Store(position).InMemory
+                ? _entries[position].Table?.FirstRowNotFinite()
                 : _optimizers.ElementAtOrDefault(position)?.Journal?.FirstChangedRowNotFinite();
             if (row is not null)
                 return TablePaths.Tensor(_layers[position]);

@@ -1,14 +1,15 @@
-using Engram.Tables.Formats;
 using Engram.Addressing;
 using Engram.Models.Configuration;
 using Engram.Storage;
 using Engram.Tables;
 using Engram.Tables.Cache;
+using Engram.Tables.Formats;
 
 namespace Engram.Models.Memory;
 
 /// <summary>
-/// The tables of one model: made, opened, cached, converted, trained, checkpointed and closed here and nowhere else. Who reads rows asks for a
+/// The tables of one model: made, opened, cached, converted, trained, checkpointed and closed here and nowhere else. Who reads rows asks
+/// for a
 /// <see cref="Store"/>; who trains them calls
 /// <see cref="Train"/>. They lie in memory, in mapped files, behind caches, or in mapped files that are trained where they lie.
 /// </summary>
@@ -16,7 +17,7 @@ public sealed partial class ModelTables : IDisposable
 {
     private readonly IReadOnlyList<int> _layers;
     private readonly Entry[] _entries;
-    private readonly TrainingTables? _trained;   // where tables lie that are trained in place
+    private readonly TrainingTables? _trained; // where tables lie that are trained in place
     private readonly bool _borrowed;
 
     /// <summary>Where rows come from, and the table they come from in the end; null if there is none to train or save.</summary>
@@ -38,9 +39,12 @@ public sealed partial class ModelTables : IDisposable
     /// <summary>The table of a memory layer itself.</summary>
     /// <param name="position">Position among the memory layers, 0 to L − 1.</param>
     /// <exception cref="InvalidOperationException">Its rows are no table's.</exception>
-    public EngramTable Table(int position) => _entries[position].Table
-        ?? throw new InvalidOperationException($"The rows of layer {_layers[position]} come from {_entries[position].Store.GetType().Name}, which cannot be "
-            + "trained or saved.");
+    public EngramTable Table(int position) =>
+        _entries[position].Table
+        ?? throw new InvalidOperationException(
+            $"The rows of layer {_layers[position]} come from {_entries[position].Store.GetType().Name}, which cannot be "
+                + "trained or saved."
+        );
 
     /// <summary>Rows of a layer's table: the sum of its primes, or one per head in the capacity-one control.</summary>
     internal static long Rows(EngramConfiguration engram, AddressingConstants constants, int position) =>
@@ -54,14 +58,18 @@ public sealed partial class ModelTables : IDisposable
     internal static ModelTables Create(EngramConfiguration engram, AddressingConstants constants, long seed, string? trainingFolder)
     {
         var trained = trainingFolder is null ? null : new TrainingTables(trainingFolder);
-        return Make(engram.LayerIds, trained, position =>
-        {
-            var (layer, rows) = (engram.LayerIds[position], Rows(engram, constants, position));
-            var table = trained is null ? new EngramTable(rows, engram.HeadDim) : trained.Create(layer, rows, engram.HeadDim);
-            if (engram.TableInitStd > 0)
-                table.FillNormal(StartingSeed.For(seed, $"engram/layer-{layer}"), (float)engram.TableInitStd);
-            return Entry.Of(table);
-        });
+        return Make(
+            engram.LayerIds,
+            trained,
+            position =>
+            {
+                var (layer, rows) = (engram.LayerIds[position], Rows(engram, constants, position));
+                var table = trained is null ? new EngramTable(rows, engram.HeadDim) : trained.Create(layer, rows, engram.HeadDim);
+                if (engram.TableInitStd > 0)
+                    table.FillNormal(StartingSeed.For(seed, $"engram/layer-{layer}"), (float)engram.TableInitStd);
+                return Entry.Of(table);
+            }
+        );
     }
 
     /// <summary>Opens the tables of a model folder, or those that are trained elsewhere.</summary>
@@ -74,25 +82,39 @@ public sealed partial class ModelTables : IDisposable
     internal static ModelTables Open(string folder, EngramConfiguration engram, AddressingConstants constants, MemoryOptions options)
     {
         var trained = options.TrainingFolder is null ? null : new TrainingTables(options.TrainingFolder);
-        return Make(engram.LayerIds, trained, position =>
-        {
-            var (layer, rows) = (engram.LayerIds[position], Rows(engram, constants, position));
-            var (file, tensor) = (trained is null ? Path.Combine(folder, TablePaths.Table(layer)) : trained.TableFile(layer), TablePaths.Tensor(layer));
-            var table = trained is not null ? trained.Open(layer) : options.Tables == TableLocation.Memory ? EngramTable.Load(file, tensor)
-                : EngramTable.Map(file, tensor);
-            if (table.Rows != rows || table.Width != engram.HeadDim)
+        return Make(
+            engram.LayerIds,
+            trained,
+            position =>
             {
-                table.Dispose();
-                throw new InvalidDataException($"{file}: the table has {table.Rows} rows of {table.Width} values, but config.json makes it {rows} of "
-                    + $"{engram.HeadDim}.");
+                var (layer, rows) = (engram.LayerIds[position], Rows(engram, constants, position));
+                var (file, tensor) = (
+                    trained is null ? Path.Combine(folder, TablePaths.Table(layer)) : trained.TableFile(layer),
+                    TablePaths.Tensor(layer)
+                );
+                var table =
+                    trained is not null ? trained.Open(layer)
+                    : options.Tables == TableLocation.Memory ? EngramTable.Load(file, tensor)
+                    : EngramTable.Map(file, tensor);
+                if (table.Rows != rows || table.Width != engram.HeadDim)
+                {
+                    table.Dispose();
+                    throw new InvalidDataException(
+                        $"{file}: the table has {table.Rows} rows of {table.Width} values, but config.json makes it {rows} of "
+                            + $"{engram.HeadDim}."
+                    );
+                }
+                if (options.Tables != TableLocation.Cached)
+                    return Entry.Of(table);
+                var capacity = CachedRowStore.RowsWithin(options.RowCacheBytes / engram.LayerIds.Count, table.Format, table.Width);
+                return new Entry(new CachedRowStore(table, Math.Max(1, capacity), $"layer {layer}"), table);
             }
-            if (options.Tables != TableLocation.Cached) return Entry.Of(table);
-            var capacity = CachedRowStore.RowsWithin(options.RowCacheBytes / engram.LayerIds.Count, table.Format, table.Width);
-            return new Entry(new CachedRowStore(table, Math.Max(1, capacity), $"layer {layer}"), table);
-        });
+        );
     }
 
-    /// <summary>Says that rows are needed soon: mapped tables start reading them and do not wait. Safe on another thread than the model's.</summary>
+    /// <summary>
+    /// Says that rows are needed soon: mapped tables start reading them and do not wait. Safe on another thread than the model's.
+    /// </summary>
     /// <param name="rows">Of all layers.</param>
     public void Prefetch(MemoryRows rows)
     {
@@ -101,7 +123,8 @@ public sealed partial class ModelTables : IDisposable
     }
 
     /// <summary>
-    /// Writes the tables into a model folder, each under a name of its own for a table that is trained in place: no copy where the file system has hard links.
+    /// Writes the tables into a model folder, each under a name of its own for a table that is trained in place: no copy where the file
+    /// system has hard links.
     /// </summary>
     /// <param name="folder">With a folder <c>engram</c>.</param>
     /// <exception cref="IOException">A file cannot be written.</exception>
@@ -136,13 +159,18 @@ public sealed partial class ModelTables : IDisposable
     /// <param name="segments">First row of every segment of a layer, by position.</param>
     /// <param name="cancellation">Ends the reading of large tables.</param>
     internal ModelTables WithMeans(Func<int, ReadOnlyMemory<long>> segments, CancellationToken cancellation) =>
-        Make(_layers, null, position => new Entry(new SuppressedRows(Store(position), Means(Store(position), segments(position).Span, cancellation)), null));
+        Make(
+            _layers,
+            null,
+            position => new Entry(new SuppressedRows(Store(position), Means(Store(position), segments(position).Span, cancellation)), null)
+        );
 
     /// <summary>These tables for another reader: they must outlive it, and its end leaves them open.</summary>
     internal ModelTables Borrowed() => new(_layers, _entries, borrowed: true);
 
     /// <summary>Copies in memory, in another format.</summary>
-    internal ModelTables InFormat(RowFormat format, int threads) => Make(_layers, null, position => Entry.Of(CopyOf(Store(position), format, threads)));
+    internal ModelTables InFormat(RowFormat format, int threads) =>
+        Make(_layers, null, position => Entry.Of(CopyOf(Store(position), format, threads)));
 
     /// <inheritdoc/>
     public void Dispose()
@@ -178,7 +206,11 @@ public sealed partial class ModelTables : IDisposable
         var (rows, values, means) = (new long[chunk], new float[chunk * store.Width], new float[segments.Length * store.Width]);
         for (var segment = 0; segment < segments.Length; segment++)
         {
-            var (from, to, sums) = (segments[segment], segment + 1 < segments.Length ? segments[segment + 1] : store.Rows, new double[store.Width]);
+            var (from, to, sums) = (
+                segments[segment],
+                segment + 1 < segments.Length ? segments[segment + 1] : store.Rows,
+                new double[store.Width]
+            );
             for (var first = from; first < to; first += chunk)
             {
                 cancellation.ThrowIfCancellationRequested();

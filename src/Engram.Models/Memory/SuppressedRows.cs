@@ -43,7 +43,5 @@ internal sealed class SuppressedRows(IRowStore source, float[] extra) : IRowStor
     public void Prefetch(ReadOnlySpan<long> rows) => source.Prefetch(rows);
 
     /// <summary>Does nothing: the source is the caller's.</summary>
-    public void Dispose()
-    {
-    }
+    public void Dispose() { }
 }

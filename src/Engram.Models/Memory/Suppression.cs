@@ -26,7 +26,8 @@ public enum SuppressedTokens
 }
 
 /// <summary>
-/// A part of a memory that is silenced when a trained model is used (Engram paper, section 6.3): everything, one layer, one order, one head of all orders. Rows that nobody
+/// A part of a memory that is silenced when a trained model is used (Engram paper, section 6.3): everything, one layer, one order, one head
+/// of all orders. Rows that nobody
 /// else stands for are zeros or means; projections, gates and the convolution go on.
 /// </summary>
 public sealed record Suppression
@@ -46,7 +47,10 @@ public sealed record Suppression
     /// <summary>What stands in place of a row.</summary>
     public SuppressedRow Replacement { get; init; }
 
-    /// <summary>Reads <c>all</c>, <c>layer=2</c>, <c>order=3</c> or <c>head=4</c>, joined by commas, and <c>@prompt</c> or <c>@answer</c> behind them.</summary>
+    /// <summary>
+    /// Reads <c>all</c>, <c>layer=2</c>, <c>order=3</c> or <c>head=4</c>, joined by commas, and <c>@prompt</c> or <c>@answer</c> behind
+    /// them.
+    /// </summary>
     /// <param name="text">The text.</param>
     /// <param name="replacement">What stands in place of a row.</param>
     /// <exception cref="FormatException">It is nothing of that kind.</exception>
@@ -64,15 +68,17 @@ public sealed record Suppression
         if (parts == "all")
             return suppression;
         foreach (var part in parts.Split(','))
-            suppression = part.Split('=') is [var name, var value] && int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
-                ? name switch
-                {
-                    "layer" when suppression.Layer is null => suppression with { Layer = number },
-                    "order" when suppression.Order is null => suppression with { Order = number },
-                    "head" when suppression.Head is null => suppression with { Head = number },
-                    _ => throw Wrong(text),
-                }
-                : throw Wrong(text);
+            suppression =
+                part.Split('=') is [var name, var value]
+                && int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+                    ? name switch
+                    {
+                        "layer" when suppression.Layer is null => suppression with { Layer = number },
+                        "order" when suppression.Order is null => suppression with { Order = number },
+                        "head" when suppression.Head is null => suppression with { Head = number },
+                        _ => throw Wrong(text),
+                    }
+                    : throw Wrong(text);
         return suppression;
     }
 
@@ -81,11 +87,20 @@ public sealed record Suppression
     {
         string[] parts = [Part("layer", Layer), Part("order", Order), Part("head", Head)];
         var named = string.Join(',', parts.Where(part => part.Length > 0));
-        return (named.Length > 0 ? named : "all") + Tokens switch { SuppressedTokens.Prompt => "@prompt", SuppressedTokens.Answer => "@answer", _ => "" };
+        return (named.Length > 0 ? named : "all")
+            + Tokens switch
+            {
+                SuppressedTokens.Prompt => "@prompt",
+                SuppressedTokens.Answer => "@answer",
+                _ => "",
+            };
 
-        static string Part(string name, int? number) => number is { } value ? string.Create(CultureInfo.InvariantCulture, $"{name}={value}") : "";
+        static string Part(string name, int? number) =>
+            number is { } value ? string.Create(CultureInfo.InvariantCulture, $"{name}={value}") : "";
     }
 
     private static FormatException Wrong(string text) =>
-        new($"'{text}' says no part of a memory: write all, layer=2, order=3 or head=4, also joined as layer=2,order=3, and @prompt or @answer behind it.");
+        new(
+            $"'{text}' says no part of a memory: write all, layer=2, order=3 or head=4, also joined as layer=2,order=3, and @prompt or @answer behind it."
+        );
 }

@@ -6,9 +6,11 @@ using Engram.Tables.Training;
 namespace Engram.Models.Memory;
 
 /// <summary>
-/// A folder of tables that are trained where they lie: per memory layer <c>layer-NN.safetensors</c>, the table; <c>layer-NN.state.safetensors</c>, the
+/// A folder of tables that are trained where they lie: per memory layer <c>layer-NN.safetensors</c>, the table;
+/// <c>layer-NN.state.safetensors</c>, the
 /// optimizer's state of its rows;
-/// <c>layer-NN.undo-SSSSSSSS</c>, what rows were at the checkpoint of update S before they changed. Whatever the order in which the system brings it to the
+/// <c>layer-NN.undo-SSSSSSSS</c>, what rows were at the checkpoint of update S before they changed. Whatever the order in which the system
+/// brings it to the
 /// device, the tables can be returned to a checkpoint.
 /// </summary>
 /// <param name="folder">Path of the folder.</param>
@@ -32,10 +34,12 @@ internal sealed class TrainingTables(string folder)
     public string StateFile(int layer) => Path.Combine(folder, $"layer-{layer:00}.state.safetensors");
 
     /// <summary>File of the journal of a layer that a checkpoint begins.</summary>
-    public string JournalFile(int layer, long step) => Path.Combine(folder, $"layer-{layer:00}.undo-{step.ToString("00000000", CultureInfo.InvariantCulture)}");
+    public string JournalFile(int layer, long step) =>
+        Path.Combine(folder, $"layer-{layer:00}.undo-{step.ToString("00000000", CultureInfo.InvariantCulture)}");
 
     /// <summary>
-    /// Rolls a table and its state back to a checkpoint, the newest journal first; each is removed for good once it has been undone, so that dying on the way
+    /// Rolls a table and its state back to a checkpoint, the newest journal first; each is removed for good once it has been undone, so
+    /// that dying on the way
     /// costs nothing.
     /// </summary>
     public void RollBack(int layer, UndoJournal journal, long step)
@@ -57,6 +61,8 @@ internal sealed class TrainingTables(string folder)
                 File.Delete(path);
     }
 
-    private IEnumerable<(string Path, long Step)> Journals(int layer) => Directory.GetFiles(folder, $"layer-{layer:00}.undo-*")
-        .Select(path => (path, long.Parse(path[(path.LastIndexOf('-') + 1)..], CultureInfo.InvariantCulture)));
+    private IEnumerable<(string Path, long Step)> Journals(int layer) =>
+        Directory
+            .GetFiles(folder, $"layer-{layer:00}.undo-*")
+            .Select(path => (path, long.Parse(path[(path.LastIndexOf('-') + 1)..], CultureInfo.InvariantCulture)));
 }

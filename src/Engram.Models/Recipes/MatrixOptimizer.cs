@@ -6,8 +6,10 @@ namespace Engram.Models.Recipes;
 public enum MatrixOptimizer
 {
     /// <summary>Muon.</summary>
-    [JsonStringEnumMemberName("muon")] Muon,
+    [JsonStringEnumMemberName("muon")]
+    Muon,
 
     /// <summary>AdamW with weight decay.</summary>
-    [JsonStringEnumMemberName("adam_w")] AdamW,
+    [JsonStringEnumMemberName("adam_w")]
+    AdamW,
 }

@@ -35,11 +35,16 @@ public sealed record PresetRecipe
     public string ToJson() => JsonSerializer.Serialize(this with { Presets = [] }, RecipeJson.Default.PresetRecipe);
 
     private static PresetRecipe[] ReadAll() =>
-        [.. Home.GetManifestResourceNames().Where(name => name.StartsWith(Folder, StringComparison.Ordinal)).Order(StringComparer.Ordinal).Select(name =>
-    {
-        using var text = Home.GetManifestResourceStream(name)!;
-        var read = JsonSerializer.Deserialize(text, RecipeJson.Default.PresetRecipe)!;
-        _ = read.Recipe.Validated();
-        return read;
-    })];
+        [
+            .. Home.GetManifestResourceNames()
+                .Where(name => name.StartsWith(Folder, StringComparison.Ordinal))
+                .Order(StringComparer.Ordinal)
+                .Select(name =>
+                {
+                    using var text = Home.GetManifestResourceStream(name)!;
+                    var read = JsonSerializer.Deserialize(text, RecipeJson.Default.PresetRecipe)!;
+                    _ = read.Recipe.Validated();
+                    return read;
+                }),
+        ];
 }

@@ -13,6 +13,8 @@ namespace Engram.Models.Recipes;
         typeof(JsonStringEnumConverter<LearningRateDecay>),
         typeof(JsonStringEnumConverter<MatrixOptimizer>),
         typeof(JsonStringEnumConverter<TableOptimizer>),
-        typeof(JsonStringEnumConverter<MomentFormat>)])]
+        typeof(JsonStringEnumConverter<MomentFormat>),
+    ]
+)]
 [JsonSerializable(typeof(PresetRecipe))]
 internal sealed partial class RecipeJson : JsonSerializerContext;

@@ -4,7 +4,8 @@ using Engram.Tables.Training;
 namespace Engram.Models.Recipes;
 
 /// <summary>
-/// What decides about the result of a training besides model, data and seed. Immutable; here stands what an option is unless something else is asked for.
+/// What decides about the result of a training besides model, data and seed. Immutable; here stands what an option is unless something else
+/// is asked for.
 /// </summary>
 /// <remarks>Starting values belong to the model: <c>initializer_range</c> and <c>engram_table_init_std</c> of its configuration.</remarks>
 public record TrainingRecipe
@@ -80,19 +81,39 @@ public record TrainingRecipe
         Require(Sequences >= 1, nameof(Sequences), Sequences, "at least 1");
         Require(Length >= 1, nameof(Length), Length, "at least 1");
         Require(AccumulationSteps >= 1, nameof(AccumulationSteps), AccumulationSteps, "at least 1");
-        Require((Int128)Sequences * AccumulationSteps * Length <= Array.MaxLength, "Tokens per update", (Int128)Sequences * AccumulationSteps * Length,
-            $"at most {Array.MaxLength}");
+        Require(
+            (Int128)Sequences * AccumulationSteps * Length <= Array.MaxLength,
+            "Tokens per update",
+            (Int128)Sequences * AccumulationSteps * Length,
+            $"at most {Array.MaxLength}"
+        );
         Require(LearningRate is > 0 and <= LargestFactor, nameof(LearningRate), LearningRate, $"above 0 and at most {LargestFactor}");
         Require(WarmupSteps is null or >= 0, nameof(WarmupSteps), WarmupSteps, "at least 0");
-        Require(WarmupSteps is null || WarmupSteps <= Steps, nameof(WarmupSteps), WarmupSteps,
-            $"at most the {Steps} updates of the run: beyond them the peak is never reached");
-        Require(WeightDecay >= 0 && WeightDecay * LearningRate <= LargestFactor, nameof(WeightDecay), WeightDecay,
-            $"at least 0, and at most {LargestFactor} when multiplied by the learning rate");
+        Require(
+            WarmupSteps is null || WarmupSteps <= Steps,
+            nameof(WarmupSteps),
+            WarmupSteps,
+            $"at most the {Steps} updates of the run: beyond them the peak is never reached"
+        );
+        Require(
+            WeightDecay >= 0 && WeightDecay * LearningRate <= LargestFactor,
+            nameof(WeightDecay),
+            WeightDecay,
+            $"at least 0, and at most {LargestFactor} when multiplied by the learning rate"
+        );
         Require(ClipNorm > 0 && double.IsFinite(ClipNorm), nameof(ClipNorm), ClipNorm, "finite and above 0");
-        Require(TableLearningRateMultiplier >= 0 && double.IsFinite(TableLearningRateMultiplier), nameof(TableLearningRateMultiplier),
-            TableLearningRateMultiplier, "finite and at least 0");
-        Require(TableOptimizer != TableOptimizer.Adagrad || TableMoments == MomentFormat.Float32, nameof(TableMoments), "bfloat16",
-            "float32 for row-wise Adagrad, whose one number per row is never rounded");
+        Require(
+            TableLearningRateMultiplier >= 0 && double.IsFinite(TableLearningRateMultiplier),
+            nameof(TableLearningRateMultiplier),
+            TableLearningRateMultiplier,
+            "finite and at least 0"
+        );
+        Require(
+            TableOptimizer != TableOptimizer.Adagrad || TableMoments == MomentFormat.Float32,
+            nameof(TableMoments),
+            "bfloat16",
+            "float32 for row-wise Adagrad, whose one number per row is never rounded"
+        );
         return this;
     }
 

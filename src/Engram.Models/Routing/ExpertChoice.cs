@@ -4,7 +4,9 @@ namespace Engram.Models.Routing;
 
 // Shape letters: E routed experts   K experts per token   G groups of experts
 
-/// <summary>Which experts a token goes to (DeepSeek-V3 §2.1.2): the K best by biased affinity, within the best groups where experts are grouped.</summary>
+/// <summary>
+/// Which experts a token goes to (DeepSeek-V3 §2.1.2): the K best by biased affinity, within the best groups where experts are grouped.
+/// </summary>
 internal static class ExpertChoice
 {
     /// <summary>Chooses the experts of one token, best first, ties to the lower index.</summary>

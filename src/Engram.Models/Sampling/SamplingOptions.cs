@@ -1,7 +1,8 @@
 namespace Engram.Models.Sampling;
 
 /// <summary>
-/// How the next token is drawn: logits are changed by <see cref="RepetitionPenalty"/>, divided by <see cref="Temperature"/>, and a token is drawn from those
+/// How the next token is drawn: logits are changed by <see cref="RepetitionPenalty"/>, divided by <see cref="Temperature"/>, and a token is
+/// drawn from those
 /// that
 /// <see cref="TopK"/>, <see cref="TopP"/> and <see cref="MinP"/> all leave.
 /// </summary>
@@ -15,7 +16,9 @@ public sealed record SamplingOptions
     /// <value>At least 0. Default 0: all tokens.</value>
     public int TopK { get; init; }
 
-    /// <summary>Keeps the smallest set of most likely tokens whose probability reaches this, of those that <see cref="TopK"/> keeps.</summary>
+    /// <summary>
+    /// Keeps the smallest set of most likely tokens whose probability reaches this, of those that <see cref="TopK"/> keeps.
+    /// </summary>
     /// <value>In (0, 1]. Default 0.95; 1 keeps all tokens.</value>
     public double TopP { get; init; } = 0.95;
 
@@ -24,7 +27,8 @@ public sealed record SamplingOptions
     public double MinP { get; init; }
 
     /// <summary>
-    /// Divides positive logits of tokens that the text holds already, the prompt included, and multiplies negative ones (arXiv 1909.05858, Eq. 2).
+    /// Divides positive logits of tokens that the text holds already, the prompt included, and multiplies negative ones (arXiv 1909.05858,
+    /// Eq. 2).
     /// </summary>
     /// <value>Above 0. Default 1: nothing is changed.</value>
     public double RepetitionPenalty { get; init; } = 1;
@@ -52,7 +56,10 @@ public sealed record SamplingOptions
         if (!(MinP is >= 0 and <= 1))
             throw new ArgumentException($"Min-p {MinP} is not in [0, 1].", nameof(MinP));
         if (!(RepetitionPenalty > 0) || double.IsInfinity(RepetitionPenalty))
-            throw new ArgumentException($"The repetition penalty {RepetitionPenalty} is not a finite number above 0.", nameof(RepetitionPenalty));
+            throw new ArgumentException(
+                $"The repetition penalty {RepetitionPenalty} is not a finite number above 0.",
+                nameof(RepetitionPenalty)
+            );
         if (Stop.Any(string.IsNullOrEmpty))
             throw new ArgumentException("A stop text is empty.", nameof(Stop));
         if (MaxNewTokens < 1)

@@ -1,6 +1,8 @@
 namespace Engram.Models.Sampling;
 
-/// <summary>Looks for texts that end a generation, in a text that comes piece by piece: holds back what may be the beginning of one.</summary>
+/// <summary>
+/// Looks for texts that end a generation, in a text that comes piece by piece: holds back what may be the beginning of one.
+/// </summary>
 /// <param name="stops">The texts, none empty.</param>
 internal sealed class StopTexts(IReadOnlyList<string> stops)
 {

@@ -8,7 +8,8 @@ using Engram.Tokenization;
 namespace Engram.Models.Sampling;
 
 /// <summary>
-/// Continues a text token by token, with whatever engine reads it. One text at a time. A start token inside the prompt begins another document, as in training:
+/// Continues a text token by token, with whatever engine reads it. One text at a time. A start token inside the prompt begins another
+/// document, as in training:
 /// the memory begins anew there, and attention, where the configuration keeps it to documents.
 /// </summary>
 /// <param name="configuration">Of the model.</param>
@@ -17,11 +18,16 @@ public abstract class TextGeneration(ModelConfiguration configuration, Tokenizer
 {
     private readonly float[] _logits = new float[configuration.VocabularySize];
 
-    /// <summary>The token that stands before every document: the configuration's bos_token_id, or eos_token_id where there is none.</summary>
+    /// <summary>
+    /// The token that stands before every document: the configuration's bos_token_id, or eos_token_id where there is none.
+    /// </summary>
     /// <exception cref="InvalidOperationException">The configuration names neither.</exception>
-    public int StartOfText => configuration.StartTokenId ?? throw new InvalidOperationException(
-        "config.json names neither bos_token_id nor eos_token_id, so that no token can stand before a text: name the one that training put before every "
-        + "document.");
+    public int StartOfText =>
+        configuration.StartTokenId
+        ?? throw new InvalidOperationException(
+            "config.json names neither bos_token_id nor eos_token_id, so that no token can stand before a text: name the one that training put before every "
+                + "document."
+        );
 
     /// <summary>Tokens of the last prompt, the document start included.</summary>
     public int PromptTokens { get; private set; }
@@ -36,7 +42,8 @@ public abstract class TextGeneration(ModelConfiguration configuration, Tokenizer
     public TimeSpan GenerationTime { get; private set; }
 
     /// <summary>
-    /// Generated text in pieces of complete characters. The token that ends a text or begins the next one, the token limit or the context length ends it.
+    /// Generated text in pieces of complete characters. The token that ends a text or begins the next one, the token limit or the context
+    /// length ends it.
     /// </summary>
     /// <param name="prompt">Text to continue; may be empty.</param>
     /// <param name="options">How tokens are drawn.</param>
@@ -46,7 +53,12 @@ public abstract class TextGeneration(ModelConfiguration configuration, Tokenizer
     /// <exception cref="ArgumentException">The prompt leaves no room in the context.</exception>
     /// <exception cref="InvalidOperationException">The configuration names no start token.</exception>
     public IEnumerable<string> Stream(
-        string prompt, SamplingOptions options, MemoryBank? memory, TypedTokens typedTokens = TypedTokens.Recognized, CancellationToken cancellation = default)
+        string prompt,
+        SamplingOptions options,
+        MemoryBank? memory,
+        TypedTokens typedTokens = TypedTokens.Recognized,
+        CancellationToken cancellation = default
+    )
     {
         var decoder = new StreamingDecoder(tokenizer, skipSpecialTokens: true);
         int[] ids = [StartOfText, .. tokenizer.Encode(prompt, typedTokens: typedTokens)];
@@ -82,8 +94,10 @@ public abstract class TextGeneration(ModelConfiguration configuration, Tokenizer
     {
         var context = configuration.MaxPositionEmbeddings;
         if (prompt.Length == 0 || prompt.Length >= context)
-            throw new ArgumentException($"The prompt has {prompt.Length} tokens; between 1 and {context - 1} fit into the context of {context}.",
-                nameof(prompt));
+            throw new ArgumentException(
+                $"The prompt has {prompt.Length} tokens; between 1 and {context - 1} fit into the context of {context}.",
+                nameof(prompt)
+            );
         (PromptTokens, GeneratedTokens, GenerationTime) = (prompt.Length, 0, TimeSpan.Zero);
         Finish = FinishReason.Unfinished;
         var sampler = new Sampler(options);
@@ -95,8 +109,10 @@ public abstract class TextGeneration(ModelConfiguration configuration, Tokenizer
             var begun = Stopwatch.GetTimestamp();
             text.Read(made == 0 ? prompt : next, _logits);
             if (!TensorPrimitives.IsFiniteAll<float>(_logits))
-                throw new InvalidDataException("The model's logits are not finite: its weights or tables hold values that are not. engram table verify finds "
-                    + "those of tables.");
+                throw new InvalidDataException(
+                    "The model's logits are not finite: its weights or tables hold values that are not. engram table verify finds "
+                        + "those of tables."
+                );
             next[0] = sampler.Next(_logits, tokenizer.VocabularySize, CollectionsMarshal.AsSpan(all));
             if (made > 0)
                 GenerationTime += Stopwatch.GetElapsedTime(begun);

@@ -5,7 +5,8 @@ using Engram.Models.Configuration;
 namespace Engram.Models.Sequences;
 
 /// <summary>
-/// What token ids say about a sequence: where documents begin, which positions are dead, and how far back a position may look because of it.
+/// What token ids say about a sequence: where documents begin, which positions are dead, and how far back a position may look because of
+/// it.
 /// Training, scoring, generation and inspection all ask here. Immutable.
 /// </summary>
 public sealed class DocumentRule
@@ -14,9 +15,8 @@ public sealed class DocumentRule
     private readonly bool _memoryBeginsAnew;
 
     /// <summary>The rule of a model.</summary>
-    public DocumentRule(ModelConfiguration configuration) : this(configuration.Engram, configuration.StartTokenId)
-    {
-    }
+    public DocumentRule(ModelConfiguration configuration)
+        : this(configuration.Engram, configuration.StartTokenId) { }
 
     internal DocumentRule(EngramConfiguration? engram, int? startToken)
     {
@@ -28,7 +28,8 @@ public sealed class DocumentRule
     public int? StartToken { get; }
 
     /// <summary>
-    /// Whether a document begins at this token: it is the start token, as in prepared data, where every document consists of the start token and its text.
+    /// Whether a document begins at this token: it is the start token, as in prepared data, where every document consists of the start
+    /// token and its text.
     /// The first token of a sequence begins one, too, whatever it is.
     /// </summary>
     public bool StartsDocument(int tokenId) => tokenId == StartToken;
@@ -55,7 +56,8 @@ public sealed class DocumentRule
     public int Age(int previous, int tokenId, bool startsDocument) => Lookback.Age(previous, IsDead(tokenId), MemoryBegins(startsDocument));
 
     /// <summary>
-    /// For every position of B whole sequences of equal length, row-major [B, T]: its age (how many positions before it the memory may look back to, −1 at a
+    /// For every position of B whole sequences of equal length, row-major [B, T]: its age (how many positions before it the memory may look
+    /// back to, −1 at a
     /// dead one) and the position of its document's first token, counted from 0 in each sequence.
     /// </summary>
     /// <param name="tokenIds">Row-major [B, T].</param>

@@ -6,13 +6,21 @@ namespace Engram.Studies.Benchmarks;
 
 /// <summary>Speed of addressing on this machine: 16 heads of the orders 2 and 3, constants of Engram-27B.</summary>
 /// <param name="TokensPerSecond">One memory layer, a batch of <see cref="AddressingBenchmark.BatchTokens"/> tokens, one thread.</param>
-/// <param name="LimitTokensPerSecond">The same number of rows written with nothing computed, one thread: what the machine's stores allow.</param>
+/// <param name="LimitTokensPerSecond">
+/// The same number of rows written with nothing computed, one thread: what the machine's stores allow.
+/// </param>
 /// <param name="DecodeNanosecondsPerToken">One decoded token in two memory layers.</param>
 /// <param name="DecodeAllocatedBytes">Bytes allocated for all decoded tokens that were measured.</param>
-public sealed record AddressingSpeed(double TokensPerSecond, double LimitTokensPerSecond, double DecodeNanosecondsPerToken, long DecodeAllocatedBytes);
+public sealed record AddressingSpeed(
+    double TokensPerSecond,
+    double LimitTokensPerSecond,
+    double DecodeNanosecondsPerToken,
+    long DecodeAllocatedBytes
+);
 
 /// <summary>
-/// Measures addressing in rounds, so that a caller can let a rival take turns. Results are written to the same memory every time, as batch after batch of training does it.
+/// Measures addressing in rounds, so that a caller can let a rival take turns. Results are written to the same memory every time, as batch
+/// after batch of training does it.
 /// </summary>
 public sealed unsafe class AddressingBenchmark
 {
@@ -23,7 +31,7 @@ public sealed unsafe class AddressingBenchmark
     public const int LongBatchTokens = 1_000_000;
 
     private const int DecodedTokens = 100_000;
-    private const ulong Scatter = 0x9E37_79B9_7F4A_7C15;   // 2^64 / golden ratio
+    private const ulong Scatter = 0x9E37_79B9_7F4A_7C15; // 2^64 / golden ratio
     private static readonly TimeSpan WarmUp = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan Round = TimeSpan.FromMilliseconds(150);
 
@@ -59,7 +67,9 @@ public sealed unsafe class AddressingBenchmark
         return tokens / Seconds(("address", tokens, threads), () => _batches.Address(ids, [], 0, rows, threads));
     }
 
-    /// <summary>One round of writing as many rows as a batch has with one thread, through the caches or past them, whichever is faster.</summary>
+    /// <summary>
+    /// One round of writing as many rows as a batch has with one thread, through the caches or past them, whichever is faster.
+    /// </summary>
     /// <param name="tokens">Tokens of the batch.</param>
     public double LimitTokensPerSecond(int tokens)
     {
@@ -77,7 +87,7 @@ public sealed unsafe class AddressingBenchmark
         var window = _decoding.NewWindow();
         var rows = new long[_decoding.LayerCount * _decoding.Columns];
         if (_warm.Add(("decode", 1, 1)))
-            for (var clock = Stopwatch.StartNew(); clock.Elapsed < WarmUp;)
+            for (var clock = Stopwatch.StartNew(); clock.Elapsed < WarmUp; )
                 DecodeTokens(window, ids, rows);
         var before = GC.GetAllocatedBytesForCurrentThread();
         var begin = Stopwatch.GetTimestamp();
@@ -106,10 +116,19 @@ public sealed unsafe class AddressingBenchmark
         return sorted[sorted.Count / 2];
     }
 
-    private static NgramAddresser Addresser(params int[] layers) => new(AddressingConstants.Derive(new AddressingSpec
-    {
-        CompressedVocabularySize = 98_627, Layers = [.. layers], SlotsPerOrder = [2_262_400, 2_262_400], HeadsPerOrder = 8, PadId = 2,
-    }));
+    private static NgramAddresser Addresser(params int[] layers) =>
+        new(
+            AddressingConstants.Derive(
+                new AddressingSpec
+                {
+                    CompressedVocabularySize = 98_627,
+                    Layers = [.. layers],
+                    SlotsPerOrder = [2_262_400, 2_262_400],
+                    HeadsPerOrder = 8,
+                    PadId = 2,
+                }
+            )
+        );
 
     private void DecodeTokens(AddressWindow window, int[] ids, long[] rows)
     {
@@ -131,7 +150,7 @@ public sealed unsafe class AddressingBenchmark
     private double Seconds((string, int, int) work, Action repetition)
     {
         if (_warm.Add(work))
-            for (var warming = Stopwatch.StartNew(); warming.Elapsed < WarmUp;)
+            for (var warming = Stopwatch.StartNew(); warming.Elapsed < WarmUp; )
                 repetition();
         var repetitions = 0;
         var clock = Stopwatch.StartNew();
@@ -139,8 +158,7 @@ public sealed unsafe class AddressingBenchmark
         {
             repetition();
             repetitions++;
-        }
-        while (clock.Elapsed < Round);
+        } while (clock.Elapsed < Round);
         return clock.Elapsed.TotalSeconds / repetitions;
     }
 

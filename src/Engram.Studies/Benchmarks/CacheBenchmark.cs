@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using Engram.Addressing;
+using Engram.Corpora;
 using Engram.Tables;
 using Engram.Tables.Cache;
-using Engram.Corpora;
 using Engram.Tables.Formats;
 using Engram.Vocabulary;
 
@@ -13,8 +13,16 @@ namespace Engram.Studies.Benchmarks;
 /// <param name="HitRate">Share of the look-ups that the file was spared, over the whole traffic from an empty cache on.</param>
 /// <param name="PredictedHitRate">The same, predicted by <see cref="CachePrediction"/> from the addresses alone.</param>
 /// <param name="RowsPerSecond">Look-ups per second over the whole traffic, the file being in the system's cache.</param>
-/// <param name="DeviceRowsPerSecond">Look-ups per second on later traffic, the file being on the device alone at the start of every batch.</param>
-public sealed record CacheMeasurement(long Capacity, double HitRate, double PredictedHitRate, double RowsPerSecond, double DeviceRowsPerSecond);
+/// <param name="DeviceRowsPerSecond">
+/// Look-ups per second on later traffic, the file being on the device alone at the start of every batch.
+/// </param>
+public sealed record CacheMeasurement(
+    long Capacity,
+    double HitRate,
+    double PredictedHitRate,
+    double RowsPerSecond,
+    double DeviceRowsPerSecond
+);
 
 /// <summary>Caches of several sizes in front of a mapped file.</summary>
 /// <param name="Lookups">Rows asked for.</param>
@@ -25,9 +33,19 @@ public sealed record CacheMeasurement(long Capacity, double HitRate, double Pred
 /// <param name="MemoryRowsPerSecond">A table in memory, the same batches.</param>
 /// <param name="AllHitRowsPerSecond">A cache that keeps every row, the same batches.</param>
 public sealed record CacheMeasurements(
-    long Lookups, long DistinctRows, IReadOnlyList<CacheMeasurement> Caches, double MappedRowsPerSecond, double DeviceRowsPerSecond, double MemoryRowsPerSecond, double AllHitRowsPerSecond);
+    long Lookups,
+    long DistinctRows,
+    IReadOnlyList<CacheMeasurement> Caches,
+    double MappedRowsPerSecond,
+    double DeviceRowsPerSecond,
+    double MemoryRowsPerSecond,
+    double AllHitRowsPerSecond
+);
 
-/// <summary>Hit rate and speed of <see cref="CachedRowStore"/> against its size, on the row traffic of a corpus: one memory layer, 8 heads of each of the orders 2 and 3, fp8 rows of 64 values.</summary>
+/// <summary>
+/// Hit rate and speed of <see cref="CachedRowStore"/> against its size, on the row traffic of a corpus: one memory layer, 8 heads of each
+/// of the orders 2 and 3, fp8 rows of 64 values.
+/// </summary>
 public static class CacheBenchmark
 {
     private const string Tensor = "cache-benchmark.weight";
@@ -60,16 +78,28 @@ public static class CacheBenchmark
             using var prediction = new CachePrediction(capacities);
             prediction.Add(traffic.Span);
             var predicted = prediction.HitRates.ToArray();
-            var caches = capacities.Select((capacity, i) =>
-            {
-                var slower = new TableFileOnDevice(path);
-                using var cache = new CachedRowStore(slower, capacity);
-                BringIn(path);
-                var speed = Speed(cache, traffic.Span, batchRows);
-                return new CacheMeasurement(capacity, cache.Counts.HitRate, predicted[i], speed, DeviceSpeed(cache, slower, later.Span, batchRows));
-            }).ToList();
+            var caches = capacities
+                .Select(
+                    (capacity, i) =>
+                    {
+                        var slower = new TableFileOnDevice(path);
+                        using var cache = new CachedRowStore(slower, capacity);
+                        BringIn(path);
+                        var speed = Speed(cache, traffic.Span, batchRows);
+                        return new CacheMeasurement(
+                            capacity,
+                            cache.Counts.HitRate,
+                            predicted[i],
+                            speed,
+                            DeviceSpeed(cache, slower, later.Span, batchRows)
+                        );
+                    }
+                )
+                .ToList();
 
-            double mapped, device, all;
+            double mapped,
+                device,
+                all;
             using (var file = new TableFileOnDevice(path))
             {
                 BringIn(path);
@@ -93,10 +123,16 @@ public static class CacheBenchmark
     private static (long[] Rows, int BatchRows, long TableRows) Traffic(PreparedCorpus corpus, int tokens)
     {
         var map = CanonicalMap.Build(corpus.Tokenizer);
-        var constants = AddressingConstants.Derive(new AddressingSpec
-        {
-            CompressedVocabularySize = map.CanonicalVocabularySize, Layers = [1], SlotsPerOrder = [SlotsPerHead, SlotsPerHead], HeadsPerOrder = 8, PadId = 0,
-        });
+        var constants = AddressingConstants.Derive(
+            new AddressingSpec
+            {
+                CompressedVocabularySize = map.CanonicalVocabularySize,
+                Layers = [1],
+                SlotsPerOrder = [SlotsPerHead, SlotsPerHead],
+                HeadsPerOrder = 8,
+                PadId = 0,
+            }
+        );
         var addresser = new NgramAddresser(constants);
         var (ids, starts, rows) = (new int[tokens], new bool[tokens], new long[tokens * addresser.Columns]);
         corpus.Training.CopyTo(0, ids);
@@ -167,7 +203,8 @@ public static class CacheBenchmark
 
         public void Gather(ReadOnlySpan<long> rows, Span<float> destination, int threads = 1) => _table.Gather(rows, destination, threads);
 
-        public void GatherStored(ReadOnlySpan<long> rows, Span<byte> values, Span<byte> scales) => _table.GatherStored(rows, values, scales);
+        public void GatherStored(ReadOnlySpan<long> rows, Span<byte> values, Span<byte> scales) =>
+            _table.GatherStored(rows, values, scales);
 
         public void Prefetch(ReadOnlySpan<long> rows) => _table.Prefetch(rows);
 

@@ -3,7 +3,10 @@ using System.Runtime.InteropServices;
 
 namespace Engram.Studies.Benchmarks;
 
-/// <summary>What a storage device gives when nothing but the device is in the way: random reads of whole pages past the system's cache, many at a time.</summary>
+/// <summary>
+/// What a storage device gives when nothing but the device is in the way: random reads of whole pages past the system's cache, many at a
+/// time.
+/// </summary>
 internal static unsafe partial class DeviceReads
 {
     public const int PageSize = 4096;
@@ -19,17 +22,24 @@ internal static unsafe partial class DeviceReads
     public static double PagesPerSecond(string path, ReadOnlySpan<long> pages, int inFlight)
     {
         var file = open(path, ReadOnlyDirect);
-        if (file < 0) throw new IOException($"{path} cannot be read past the system's cache (error {Marshal.GetLastPInvokeError()}): the file system may not allow it.");
+        if (file < 0)
+            throw new IOException(
+                $"{path} cannot be read past the system's cache (error {Marshal.GetLastPInvokeError()}): the file system may not allow it."
+            );
         var order = pages.ToArray();
         new Random(1).Shuffle(order);
         var failures = 0;
         var start = Stopwatch.GetTimestamp();
         var threads = Enumerable.Range(0, inFlight).Select(part => new Thread(() => Read(part), 256 * 1024)).ToArray();
-        foreach (var thread in threads) thread.Start();
-        foreach (var thread in threads) thread.Join();
+        foreach (var thread in threads)
+            thread.Start();
+        foreach (var thread in threads)
+            thread.Join();
         var seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         _ = close(file);
-        return failures == 0 ? order.Length / seconds : throw new IOException($"{path}: {failures} of {order.Length} pages could not be read.");
+        return failures == 0
+            ? order.Length / seconds
+            : throw new IOException($"{path}: {failures} of {order.Length} pages could not be read.");
 
         void Read(int part)
         {
@@ -41,11 +51,13 @@ internal static unsafe partial class DeviceReads
         }
     }
 
-    /// <summary>Asks the system to forget a file's pages: the next reads come from the device. Pages that some process has mapped stay.</summary>
+    /// <summary>
+    /// Asks the system to forget a file's pages: the next reads come from the device. Pages that some process has mapped stay.
+    /// </summary>
     public static void Forget(string path)
     {
         using var file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
-        RandomAccess.FlushToDisk(file);   // only clean pages are forgotten
+        RandomAccess.FlushToDisk(file); // only clean pages are forgotten
         _ = posix_fadvise((int)file.DangerousGetHandle(), 0, 0, DontNeed);
     }
 

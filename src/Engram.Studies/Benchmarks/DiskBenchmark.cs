@@ -15,18 +15,30 @@ namespace Engram.Studies.Benchmarks;
 /// <param name="PagesRead">Distinct pages of the file they lie in, values and scales.</param>
 /// <param name="ColdSeconds">Gather of the batch, cold: the median of the rounds.</param>
 /// <param name="WarmSeconds">The same again.</param>
-/// <param name="DevicePagesPerSecond">The device's limit: random reads of the same pages, 128 in flight, past the cache, in turns with the cold gathers.</param>
+/// <param name="DevicePagesPerSecond">
+/// The device's limit: random reads of the same pages, 128 in flight, past the cache, in turns with the cold gathers.
+/// </param>
 /// <param name="OneByOnePagesPerSecond">What a gather that waits for each absent page would be bound by: reads one after the other.</param>
 public sealed record DiskMeasurement(
-    long Rows, long FileBytes, double OpenMilliseconds, long OpenBytes, int RowsRead, int PagesRead, double ColdSeconds, double WarmSeconds,
-    double DevicePagesPerSecond, double OneByOnePagesPerSecond)
+    long Rows,
+    long FileBytes,
+    double OpenMilliseconds,
+    long OpenBytes,
+    int RowsRead,
+    int PagesRead,
+    double ColdSeconds,
+    double WarmSeconds,
+    double DevicePagesPerSecond,
+    double OneByOnePagesPerSecond
+)
 {
     /// <summary>Pages per second of the cold gather.</summary>
     public double ColdPagesPerSecond => PagesRead / ColdSeconds;
 }
 
 /// <summary>
-/// A table of the published V4.1 layout at its full row count (384 million rows of 264 bytes, about 100 GB) as a file of holes, in which the rows of the tokens that are read are real:
+/// A table of the published V4.1 layout at its full row count (384 million rows of 264 bytes, about 100 GB) as a file of holes, in which
+/// the rows of the tokens that are read are real:
 /// every page that the gather needs occupies the disk and comes from the device.
 /// </summary>
 public static class DiskBenchmark
@@ -43,15 +55,28 @@ public static class DiskBenchmark
     /// <param name="progress">Told what is measured.</param>
     /// <param name="cancellation">Ends the benchmark between its parts.</param>
     /// <exception cref="IOException">The folder's file system knows no holes or has no room.</exception>
-    public static DiskMeasurement Run(string folder, int tokens = 10_000, int threads = 2, int rounds = 3, Action<string>? progress = null, CancellationToken cancellation = default)
+    public static DiskMeasurement Run(
+        string folder,
+        int tokens = 10_000,
+        int threads = 2,
+        int rounds = 3,
+        Action<string>? progress = null,
+        CancellationToken cancellation = default
+    )
     {
         var path = Path.Combine(folder, $"engram-disk-benchmark-{Environment.ProcessId}.safetensors");
         try
         {
-            var constants = AddressingConstants.Derive(new AddressingSpec
-            {
-                CompressedVocabularySize = 99_092, Layers = [1], SlotsPerOrder = [16_000_000, 16_000_000, 16_000_000], HeadsPerOrder = 8, PadId = 2,
-            });
+            var constants = AddressingConstants.Derive(
+                new AddressingSpec
+                {
+                    CompressedVocabularySize = 99_092,
+                    Layers = [1],
+                    SlotsPerOrder = [16_000_000, 16_000_000, 16_000_000],
+                    HeadsPerOrder = 8,
+                    PadId = 2,
+                }
+            );
             var rows = RowsOfRandomTokens(constants, tokens);
             progress?.Invoke("writing the rows into a file of holes");
             Create(path, constants.Layers[0].TotalRows);
@@ -64,12 +89,27 @@ public static class DiskBenchmark
         }
     }
 
-    private static DiskMeasurement Measure(string path, long[] rows, long[] pages, int threads, int rounds, Action<string>? progress, CancellationToken cancellation)
+    private static DiskMeasurement Measure(
+        string path,
+        long[] rows,
+        long[] pages,
+        int threads,
+        int rounds,
+        Action<string>? progress,
+        CancellationToken cancellation
+    )
     {
         var destination = new float[(long)rows.Length * Width];
-        var (open, memory, cold, warm, device, oneByOne) = (new List<double>(), new List<long>(), new List<double>(), new List<double>(), new List<double>(), new List<double>());
+        var (open, memory, cold, warm, device, oneByOne) = (
+            new List<double>(),
+            new List<long>(),
+            new List<double>(),
+            new List<double>(),
+            new List<double>(),
+            new List<double>()
+        );
         var table = (Rows: 0L, Bytes: new FileInfo(path).Length);
-        EngramTable.Map(path, Tensor).Dispose();   // compiles the code
+        EngramTable.Map(path, Tensor).Dispose(); // compiles the code
         for (var round = 0; round < rounds; round++)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -87,7 +127,18 @@ public static class DiskBenchmark
             cold.Add(Gather(mapped));
             warm.Add(Gather(mapped));
         }
-        return new DiskMeasurement(table.Rows, table.Bytes, AddressingBenchmark.Median(open), memory.Max(), rows.Length, pages.Length, AddressingBenchmark.Median(cold), AddressingBenchmark.Median(warm), AddressingBenchmark.Median(device), AddressingBenchmark.Median(oneByOne));
+        return new DiskMeasurement(
+            table.Rows,
+            table.Bytes,
+            AddressingBenchmark.Median(open),
+            memory.Max(),
+            rows.Length,
+            pages.Length,
+            AddressingBenchmark.Median(cold),
+            AddressingBenchmark.Median(warm),
+            AddressingBenchmark.Median(device),
+            AddressingBenchmark.Median(oneByOne)
+        );
 
         double Gather(EngramTable from)
         {
@@ -111,7 +162,13 @@ public static class DiskBenchmark
         var format = RowFormat.Float8();
         var writer = new SafetensorsWriter { KeepOrder = true, DataAlignment = DeviceReads.PageSize };
         writer.Add(Tensor, DType.F8_E4M3, stream => Skip(stream, rows * format.ValueBytes(Width)), rows, Width);
-        writer.Add("layers.1.engram.embed.scale", DType.F8_E8M0, stream => Skip(stream, rows * format.ScaleBytes(Width)), rows, format.Groups(Width));
+        writer.Add(
+            "layers.1.engram.embed.scale",
+            DType.F8_E8M0,
+            stream => Skip(stream, rows * format.ScaleBytes(Width)),
+            rows,
+            format.Groups(Width)
+        );
         writer.Write(path);
 
         static void Skip(Stream stream, long bytes)
@@ -124,7 +181,8 @@ public static class DiskBenchmark
     /// <summary>Writes real rows and returns the numbers of the pages they lie in.</summary>
     private static long[] WriteRows(string path, long[] rows, CancellationToken cancellation)
     {
-        long valueOffset, scaleOffset;
+        long valueOffset,
+            scaleOffset;
         using (var file = SafetensorsFile.Open(path))
             (valueOffset, scaleOffset) = (file.Tensors[Tensor].Offset, file.Tensors["layers.1.engram.embed.scale"].Offset);
         var (values, scales) = (new byte[Width], Enumerable.Repeat((byte)127, Width / 32).ToArray());
@@ -135,7 +193,7 @@ public static class DiskBenchmark
             cancellation.ThrowIfCancellationRequested();
             new Random((int)row).NextBytes(values);
             for (var i = 0; i < values.Length; i++)
-                values[i] &= 0x7E;   // no NaN
+                values[i] &= 0x7E; // no NaN
             Write(values, valueOffset + row * values.Length);
             Write(scales, scaleOffset + row * scales.Length);
         }

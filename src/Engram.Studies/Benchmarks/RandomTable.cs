@@ -15,11 +15,15 @@ internal static unsafe class RandomTable
         using var block = new EngramTable(BlockRows, width);
         block.FillNormal(1, 1);
         var values = (nint)block.Pointer;
-        Parallel.For(0, (rows + BlockRows - 1) / BlockRows, i =>
-        {
-            var count = (int)Math.Min(BlockRows, rows - i * BlockRows);
-            table.Write(i * BlockRows, new ReadOnlySpan<float>((float*)values, count * width));
-        });
+        Parallel.For(
+            0,
+            (rows + BlockRows - 1) / BlockRows,
+            i =>
+            {
+                var count = (int)Math.Min(BlockRows, rows - i * BlockRows);
+                table.Write(i * BlockRows, new ReadOnlySpan<float>((float*)values, count * width));
+            }
+        );
         return table;
     }
 }

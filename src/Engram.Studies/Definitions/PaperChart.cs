@@ -8,7 +8,15 @@ namespace Engram.Studies.Definitions;
 /// <param name="LogX">Whether the horizontal axis is logarithmic.</param>
 /// <param name="Categories">Names along the horizontal axis instead of numbers.</param>
 /// <param name="Series">Its lines.</param>
-public sealed record PaperChart(string Title, string Source, string XTitle, string YTitle, bool LogX, IReadOnlyList<string>? Categories, IReadOnlyList<PaperSeries> Series);
+public sealed record PaperChart(
+    string Title,
+    string Source,
+    string XTitle,
+    string YTitle,
+    bool LogX,
+    IReadOnlyList<string>? Categories,
+    IReadOnlyList<PaperSeries> Series
+);
 
 /// <summary>A published line.</summary>
 /// <param name="Name">For the legend.</param>

@@ -3,7 +3,8 @@ using System.Text.Json.Nodes;
 namespace Engram.Studies.Definitions;
 
 /// <summary>
-/// An experiment as data, one file <c>Library/NAME.json</c> of the source: what is asked, which models are trained on what, what is held equal, what is measured, and
+/// An experiment as data, one file <c>Library/NAME.json</c> of the source: what is asked, which models are trained on what, what is held
+/// equal, what is measured, and
 /// which figures answer. Everything that decides about a number is here or in <see cref="StudySize"/>.
 /// </summary>
 public sealed record Study
@@ -78,16 +79,23 @@ public sealed record StudyArm
     /// <summary>Tokens of its training as a share of the setting's.</summary>
     public double TokenShare { get; init; } = 1;
 
-    /// <summary>The arm whose finished model it goes on from, with a longer context; null begins with starting values. Base, changes and equalities are then that arm's.</summary>
+    /// <summary>
+    /// The arm whose finished model it goes on from, with a longer context; null begins with starting values. Base, changes and equalities
+    /// are then that arm's.
+    /// </summary>
     public ArmExtension? Extends { get; init; }
 
-    /// <summary>Share of the inactive routed experts of the size's <c>moe</c> that it keeps, 0 … 1; null keeps what base and changes say.</summary>
+    /// <summary>
+    /// Share of the inactive routed experts of the size's <c>moe</c> that it keeps, 0 … 1; null keeps what base and changes say.
+    /// </summary>
     public double? Rho { get; init; }
 
     /// <summary>Factor on the slots of the base.</summary>
     public double? Slots { get; init; }
 
-    /// <summary>The arm whose active parameters it gets through the width of its shared expert, or of its feed-forward part when it is dense.</summary>
+    /// <summary>
+    /// The arm whose active parameters it gets through the width of its shared expert, or of its feed-forward part when it is dense.
+    /// </summary>
     public string? EqualActive { get; init; }
 
     /// <summary>The arm whose total it gets through the slots of its tables, or through routed experts where it has none.</summary>
@@ -141,8 +149,18 @@ public sealed record Difference(string Arm, string Baseline, string Measure = "l
 /// <summary>A chart of a report.</summary>
 /// <param name="Title">Above it.</param>
 /// <param name="Arms">Patterns of the arms that are its points.</param>
-/// <param name="Axis">What lies along the horizontal axis: rho, experts, memory, layer, tokens, arm, or measure: the number behind the measures that begin with <paramref name="Measure"/>.</param>
+/// <param name="Axis">
+/// What lies along the horizontal axis: rho, experts, memory, layer, tokens, arm, or measure: the number behind the measures that begin
+/// with <paramref name="Measure"/>.
+/// </param>
 /// <param name="Measure">What lies along the vertical axis.</param>
 /// <param name="Fit">quadratic, logarithmic, or null for none.</param>
 /// <param name="Paper">The published points beside it: a name in <c>Library/Paper</c>.</param>
-public sealed record ChartDefinition(string Title, IReadOnlyList<string> Arms, string Axis, string Measure = "loss", string? Fit = null, string? Paper = null);
+public sealed record ChartDefinition(
+    string Title,
+    IReadOnlyList<string> Arms,
+    string Axis,
+    string Measure = "loss",
+    string? Fit = null,
+    string? Paper = null
+);

@@ -4,7 +4,10 @@ using Engram.Corpora.World;
 
 namespace Engram.Studies.Definitions;
 
-/// <summary>What <c>--size</c> changes of every study alike: the models that arms start from, the recipe, the corpora. All of them are <c>Library/sizes.json</c>.</summary>
+/// <summary>
+/// What <c>--size</c> changes of every study alike: the models that arms start from, the recipe, the corpora. All of them are
+/// <c>Library/sizes.json</c>.
+/// </summary>
 public sealed record StudySize
 {
     /// <summary>smoke, nano, tiny or small.</summary>
@@ -46,7 +49,9 @@ public sealed record StudyCorpus
     /// <summary>Most documents read; null for all.</summary>
     public int? MaxDocuments { get; init; }
 
-    /// <summary>Settings of the generator, for <c>world</c>: those of <see cref="Engram.Corpora.World.WorldOptions"/> that differ from its defaults.</summary>
+    /// <summary>
+    /// Settings of the generator, for <c>world</c>: those of <see cref="Engram.Corpora.World.WorldOptions"/> that differ from its defaults.
+    /// </summary>
     public JsonObject? World { get; init; }
 
     /// <summary>The world in numbers; null where the text is none.</summary>

@@ -6,12 +6,19 @@ namespace Engram.Studies.Measures;
 /// <summary>What a token costs: in training as the run recorded it, in decoding one sequence token by token.</summary>
 internal static class DecodingCost
 {
-    private const int WarmUp = 32, Tokens = 128, Rounds = 3;
+    private const int WarmUp = 32,
+        Tokens = 128,
+        Rounds = 3;
 
-    /// <summary>Microseconds per training token, and milliseconds per decoded token: the median over tokens that validation text dictates, so that every model reads the same ones.</summary>
+    /// <summary>
+    /// Microseconds per training token, and milliseconds per decoded token: the median over tokens that validation text dictates, so that
+    /// every model reads the same ones.
+    /// </summary>
     public static IEnumerable<(string Measure, double Value)> Take(MeasuredRun run, CancellationToken cancellation)
     {
-        var ids = new int[Math.Min(run.Run.Configuration.MaxPositionEmbeddings, (int)Math.Min(WarmUp + Tokens, run.Corpus.Validation.Count))];
+        var ids = new int[
+            Math.Min(run.Run.Configuration.MaxPositionEmbeddings, (int)Math.Min(WarmUp + Tokens, run.Corpus.Validation.Count))
+        ];
         run.Corpus.Validation.CopyTo(0, ids);
         List<double> milliseconds = [];
         for (var round = 0; round < Rounds; round++)

@@ -3,7 +3,8 @@ using Engram.Evaluation.Layers;
 namespace Engram.Studies.Measures;
 
 /// <summary>
-/// How far each layer's read-out is from the model's own (Engram paper, section 6.1). The direction of the published divergence is not stated; here it is KL(final ‖ layer),
+/// How far each layer's read-out is from the model's own (Engram paper, section 6.1). The direction of the published divergence is not
+/// stated; here it is KL(final ‖ layer),
 /// in nats, the mean over validation tokens.
 /// </summary>
 internal static class LogitLens
@@ -17,7 +18,14 @@ internal static class LogitLens
     public static IEnumerable<(string Measure, double Value)> Take(MeasuredRun run, CancellationToken cancellation)
     {
         var texts = SampledTokens.Of(run.Corpus, Sequences, run.Run.Options.Length);
-        var layers = Evaluation.Layers.LogitLens.Measure(run.Model, run.Model.Memory, texts, cancellation: cancellation).Layers.SkipLast(1).ToList();
-        return [.. layers.Select(layer => ($"lens_kl_{layer.Layer + 1}", layer.FinalToLayer)), (Last, layers.Average(layer => layer.FinalToLayer))];
+        var layers = Evaluation
+            .Layers.LogitLens.Measure(run.Model, run.Model.Memory, texts, cancellation: cancellation)
+            .Layers.SkipLast(1)
+            .ToList();
+        return
+        [
+            .. layers.Select(layer => ($"lens_kl_{layer.Layer + 1}", layer.FinalToLayer)),
+            (Last, layers.Average(layer => layer.FinalToLayer)),
+        ];
     }
 }

@@ -23,7 +23,9 @@ internal sealed class MeasuredRun(PlannedRun run, string folder, PreparedCorpus 
 
     /// <summary>How training ended.</summary>
     /// <exception cref="FileNotFoundException">It has not.</exception>
-    public TrainingResult Result { get; } = TrainingResult.Read(folder) ?? throw new FileNotFoundException($"{folder}: holds no finished run.", Path.Combine(folder, TrainingResult.FileName));
+    public TrainingResult Result { get; } =
+        TrainingResult.Read(folder)
+        ?? throw new FileNotFoundException($"{folder}: holds no finished run.", Path.Combine(folder, TrainingResult.FileName));
 
     /// <summary>The folder of the model.</summary>
     public string ModelFolder => Path.Combine(folder, "model");

@@ -5,7 +5,8 @@ using Engram.Models.Memory;
 namespace Engram.Studies.Measures;
 
 /// <summary>
-/// What a model knows of a synthetic world: the share of questions of each kind whose answer is the likeliest continuation, token by token, with its memory and without. That is
+/// What a model knows of a synthetic world: the share of questions of each kind whose answer is the likeliest continuation, token by token,
+/// with its memory and without. That is
 /// what greedy generation would write.
 /// </summary>
 internal static class WorldRecall
@@ -21,8 +22,12 @@ internal static class WorldRecall
         foreach (var (kind, questions) in new WorldQuestions(new SyntheticWorld(run.Run.Corpus.WorldOptions()!)).Sets())
         {
             // Only the answer is read: what greedy generation writes does not depend on the other choices.
-            List<WorldQuestion> asked = [.. questions.Take(QuestionsOfAKind).Select(question => question with { Choices = [question.Answer], Gold = 0 })];
-            double Share(MemoryBank? memory) => WorldEvaluation.Ask(run.Model, asked, memory, cancellation: cancellation).Average(outcome => outcome.Exact ? 1.0 : 0.0);
+            List<WorldQuestion> asked =
+            [
+                .. questions.Take(QuestionsOfAKind).Select(question => question with { Choices = [question.Answer], Gold = 0 }),
+            ];
+            double Share(MemoryBank? memory) =>
+                WorldEvaluation.Ask(run.Model, asked, memory, cancellation: cancellation).Average(outcome => outcome.Exact ? 1.0 : 0.0);
             if (run.Model.Memory is not null)
                 yield return ($"recall_{kind}_off", Share(null));
             yield return ($"recall_{kind}", Share(run.Model.Memory));

@@ -6,7 +6,8 @@ using Engram.Studies.Definitions;
 namespace Engram.Studies.Planning;
 
 /// <summary>
-/// The configurations of a study's arms at one size. What an arm is to have in common with another one is reached through what the paper varies: the width of the shared
+/// The configurations of a study's arms at one size. What an arm is to have in common with another one is reached through what the paper
+/// varies: the width of the shared
 /// expert pays for active parameters, the slots of the tables (or the number of routed experts) for the total.
 /// </summary>
 /// <param name="study">The arms.</param>
@@ -14,11 +15,20 @@ namespace Engram.Studies.Planning;
 /// <param name="vocabularySize">Ids of the corpus.</param>
 internal sealed class ArmConfigurations(Study study, StudySize size, int vocabularySize)
 {
-    private const string Experts = "n_routed_experts", SlotsKey = "engram_slots_per_order";
+    private const string Experts = "n_routed_experts",
+        SlotsKey = "engram_slots_per_order";
     private const int MostSlots = 1 << 28;
 
     // Written for other readers; they follow from the other keys.
-    private static readonly string[] Derived = ["engram_num_embeddings", "engram_vocab_size", "residual", "num_key_value_heads", "model_type", "architectures"];
+    private static readonly string[] Derived =
+    [
+        "engram_num_embeddings",
+        "engram_vocab_size",
+        "residual",
+        "num_key_value_heads",
+        "model_type",
+        "architectures",
+    ];
 
     private readonly Dictionary<string, ModelConfiguration> _done = [];
     private readonly HashSet<string> _open = [];
@@ -58,8 +68,10 @@ internal sealed class ArmConfigurations(Study study, StudySize size, int vocabul
 
     private JsonObject Keys(string model)
     {
-        var found = size.Models.TryGetValue(model, out var known) ? known
-            : Presets.Names.Contains(model) ? new BaseModel(model, []) : throw new InvalidDataException($"{study.Name}: the size {size.Name} has no model '{model}', and there is no such preset.");
+        var found =
+            size.Models.TryGetValue(model, out var known) ? known
+            : Presets.Names.Contains(model) ? new BaseModel(model, [])
+            : throw new InvalidDataException($"{study.Name}: the size {size.Name} has no model '{model}', and there is no such preset.");
         var keys = JsonNode.Parse(Presets.Load(found.Preset).ToJson())!.AsObject();
         foreach (var key in Derived)
             keys.Remove(key);
@@ -79,7 +91,8 @@ internal sealed class ArmConfigurations(Study study, StudySize size, int vocabul
     private ModelConfiguration WithActive(ModelConfiguration model, string arm, long target)
     {
         var dense = model.MoeLayers == 0;
-        ModelConfiguration Wide(int width) => dense ? model with { IntermediateSize = width } : model with { SharedExpertIntermediateSize = width };
+        ModelConfiguration Wide(int width) =>
+            dense ? model with { IntermediateSize = width } : model with { SharedExpertIntermediateSize = width };
         var (one, two) = (ModelPlan.Of(Wide(1)).ActiveParameters, ModelPlan.Of(Wide(2)).ActiveParameters);
         var best = 1 + Math.Round((double)(target - one) / (two - one), MidpointRounding.AwayFromZero);
         return best >= 1 ? Wide((int)best) : throw Bad(arm, $"{target} active parameters are fewer than it needs without a shared expert");
@@ -89,7 +102,13 @@ internal sealed class ArmConfigurations(Study study, StudySize size, int vocabul
     {
         if (model.Engram is null)
             return Nearest(experts => model with { NRoutedExperts = experts }, model.NumExpertsPerToken, 1 << 20, target, arm);
-        return Nearest(slots => model with { Engram = model.Engram with { SlotsPerOrder = [.. model.Engram.SlotsPerOrder.Select(_ => (long)slots)] } }, 2, MostSlots, target, arm);
+        return Nearest(
+            slots => model with { Engram = model.Engram with { SlotsPerOrder = [.. model.Engram.SlotsPerOrder.Select(_ => (long)slots)] } },
+            2,
+            MostSlots,
+            target,
+            arm
+        );
     }
 
     private ModelConfiguration Nearest(Func<int, ModelConfiguration> at, int low, int most, long target, string arm)
@@ -105,8 +124,10 @@ internal sealed class ArmConfigurations(Study study, StudySize size, int vocabul
         while (low < high)
         {
             var middle = low + ((high - low) / 2);
-            if (Total(middle) >= target) high = middle;
-            else low = middle + 1;
+            if (Total(middle) >= target)
+                high = middle;
+            else
+                low = middle + 1;
         }
         return at(low == least || Total(low) - target <= target - Total(low - 1) ? low : low - 1);
     }
@@ -123,7 +144,8 @@ internal sealed class ArmConfigurations(Study study, StudySize size, int vocabul
                 keys.Remove(key);
     }
 
-    private ModelConfiguration Parse(JsonObject keys, string arm) => ModelConfiguration.Parse(Encoding.UTF8.GetBytes(keys.ToJsonString()), $"study {study.Name}, arm {arm}");
+    private ModelConfiguration Parse(JsonObject keys, string arm) =>
+        ModelConfiguration.Parse(Encoding.UTF8.GetBytes(keys.ToJsonString()), $"study {study.Name}, arm {arm}");
 
     private InvalidDataException Bad(string arm, string why) => new($"The study {study.Name} at size {size.Name}: the arm {arm}: {why}.");
 }

@@ -15,7 +15,16 @@ namespace Engram.Studies.Planning;
 /// <param name="Options">The training.</param>
 /// <param name="Plan">What it costs.</param>
 internal sealed record PlannedRun(
-    Study Study, string Size, StudySetting Setting, StudyArm Arm, long Seed, StudyCorpus Corpus, ModelConfiguration Configuration, TrainingOptions Options, ModelPlan Plan)
+    Study Study,
+    string Size,
+    StudySetting Setting,
+    StudyArm Arm,
+    long Seed,
+    StudyCorpus Corpus,
+    ModelConfiguration Configuration,
+    TrainingOptions Options,
+    ModelPlan Plan
+)
 {
     /// <summary>The run whose model it begins with; null for starting values.</summary>
     public PlannedRun? Start { get; init; }

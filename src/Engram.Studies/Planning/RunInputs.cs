@@ -8,8 +8,10 @@ using Engram.Training;
 namespace Engram.Studies.Planning;
 
 /// <summary>
-/// The hash of everything that decides about a trained model: configuration, recipe, seed, data, validation. Values that are their type's defaults are left out, so that
-/// a new key with a default changes no hash, and neither does the program's version, the number of threads, or how often checkpoints are written.
+/// The hash of everything that decides about a trained model: configuration, recipe, seed, data, validation. Values that are their type's
+/// defaults are left out, so that
+/// a new key with a default changes no hash, and neither does the program's version, the number of threads, or how often checkpoints are
+/// written.
 /// </summary>
 internal static class RunInputs
 {
@@ -17,11 +19,31 @@ internal static class RunInputs
 
     private static readonly string[] WithoutEffect = ["threads", "tables", "validate_every", "checkpoint_every", "keep_checkpoints"];
 
-    private static readonly JsonObject NoConfiguration = JsonNode.Parse(new ModelConfiguration
-    {
-        VocabularySize = 2, HiddenSize = 2, IntermediateSize = 1, NumHiddenLayers = 1, NumAttentionHeads = 1, KvLoraRank = 1, QkNopeHeadDim = 1, QkRopeHeadDim = 2, VHeadDim = 1,
-        Engram = new EngramConfiguration { LayerIds = [0], MaxNgramSize = 2, NHeads = 1, HeadDim = 1, SlotsPerOrder = [2], PadTokenId = 1 },
-    }.ToJson())!.AsObject();
+    private static readonly JsonObject NoConfiguration = JsonNode
+        .Parse(
+            new ModelConfiguration
+            {
+                VocabularySize = 2,
+                HiddenSize = 2,
+                IntermediateSize = 1,
+                NumHiddenLayers = 1,
+                NumAttentionHeads = 1,
+                KvLoraRank = 1,
+                QkNopeHeadDim = 1,
+                QkRopeHeadDim = 2,
+                VHeadDim = 1,
+                Engram = new EngramConfiguration
+                {
+                    LayerIds = [0],
+                    MaxNgramSize = 2,
+                    NHeads = 1,
+                    HeadDim = 1,
+                    SlotsPerOrder = [2],
+                    PadTokenId = 1,
+                },
+            }.ToJson()
+        )!
+        .AsObject();
 
     private static readonly JsonObject NoTraining = JsonNode.Parse(new TrainingOptions { Steps = 1 }.ToJson())!.AsObject();
 
@@ -29,12 +51,13 @@ internal static class RunInputs
     /// <param name="configuration">The model.</param>
     /// <param name="options">The training.</param>
     /// <param name="data">What the ids come from, as <see cref="DataIdentity"/> names it.</param>
-    public static JsonObject Describe(ModelConfiguration configuration, TrainingOptions options, string data) => new()
-    {
-        ["configuration"] = Less(JsonNode.Parse(configuration.ToJson())!.AsObject(), NoConfiguration, []),
-        ["training"] = Less(JsonNode.Parse(options.ToJson())!.AsObject(), NoTraining, WithoutEffect),
-        ["data"] = data,
-    };
+    public static JsonObject Describe(ModelConfiguration configuration, TrainingOptions options, string data) =>
+        new()
+        {
+            ["configuration"] = Less(JsonNode.Parse(configuration.ToJson())!.AsObject(), NoConfiguration, []),
+            ["training"] = Less(JsonNode.Parse(options.ToJson())!.AsObject(), NoTraining, WithoutEffect),
+            ["data"] = data,
+        };
 
     /// <summary>The same of a planned run; of one that begins with another run's model, the hash of that one is a part.</summary>
     /// <param name="run">The run.</param>
@@ -49,7 +72,9 @@ internal static class RunInputs
 
     /// <summary>The hash, 16 hexadecimal digits of SHA-256.</summary>
     public static string Hash(JsonObject described) =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(described.ToJsonString(new JsonSerializerOptions { WriteIndented = false }))))[..HashLetters];
+        Convert.ToHexStringLower(
+            SHA256.HashData(Encoding.UTF8.GetBytes(described.ToJsonString(new JsonSerializerOptions { WriteIndented = false })))
+        )[..HashLetters];
 
     /// <summary>The name of a text as it is tokenized.</summary>
     public static string DataIdentity(string fingerprint, int vocabularySize) => $"{fingerprint}/{vocabularySize}";

@@ -10,7 +10,9 @@ namespace Engram.Studies.Planning;
 internal sealed class StudyPlan
 {
     // What a training thread of a 2020s server core does at these sizes: a fixed part of a token for overhead, the rest for arithmetic.
-    private const double SecondsPerToken = 2.0e-5, FlopsPerSecond = 4.5e10, SecondsPerRun = 4;
+    private const double SecondsPerToken = 2.0e-5,
+        FlopsPerSecond = 4.5e10,
+        SecondsPerRun = 4;
 
     private StudyPlan(Study study, StudySize size, IReadOnlyList<PlannedRun> runs, IReadOnlyList<EqualityCheck> equalities) =>
         (Study, Size, Runs, Equalities) = (study, size, runs, equalities);
@@ -21,7 +23,9 @@ internal sealed class StudyPlan
     /// <summary>At which size.</summary>
     public StudySize Size { get; }
 
-    /// <summary>All runs: settings in their order, in each the seeds, in each the arms. So a study that is cut short has whole seeds.</summary>
+    /// <summary>
+    /// All runs: settings in their order, in each the seeds, in each the arms. So a study that is cut short has whole seeds.
+    /// </summary>
     public IReadOnlyList<PlannedRun> Runs { get; }
 
     /// <summary>What is claimed to be equal, setting by setting.</summary>
@@ -34,7 +38,9 @@ internal sealed class StudyPlan
         var (runs, checks) = (new List<PlannedRun>(), new List<EqualityCheck>());
         foreach (var setting in study.Sizes[size.Name])
         {
-            var corpus = size.Corpora.TryGetValue(setting.Corpus, out var known) ? known : throw new InvalidDataException($"{study.Name}: the size {size.Name} has no corpus '{setting.Corpus}'.");
+            var corpus = size.Corpora.TryGetValue(setting.Corpus, out var known)
+                ? known
+                : throw new InvalidDataException($"{study.Name}: the size {size.Name} has no corpus '{setting.Corpus}'.");
             var configurations = new ArmConfigurations(study, size, corpus.VocabularySize);
             var arms = study.Arms.Where(arm => setting.Arms.Matches(arm.Name)).ToList();
             var plans = new Dictionary<string, ModelPlan>();
@@ -43,9 +49,18 @@ internal sealed class StudyPlan
                 var ofSeed = new List<PlannedRun>();
                 // An extension stands behind the arm that it goes on from.
                 foreach (var arm in arms)
-                    ofSeed.Add(arm.Extends is { } extension
-                        ? Extended(ofSeed.SingleOrDefault(run => run.Arm.Name == extension.Arm) ?? throw new InvalidDataException($"{study.Name}: {arm.Name} goes on from {extension.Arm}, which does not stand before it in {setting.Name}."), arm, extension)
-                        : Run(study, size, setting, arm, seed, corpus, configurations.Of(arm.Name)));
+                    ofSeed.Add(
+                        arm.Extends is { } extension
+                            ? Extended(
+                                ofSeed.SingleOrDefault(run => run.Arm.Name == extension.Arm)
+                                    ?? throw new InvalidDataException(
+                                        $"{study.Name}: {arm.Name} goes on from {extension.Arm}, which does not stand before it in {setting.Name}."
+                                    ),
+                                arm,
+                                extension
+                            )
+                            : Run(study, size, setting, arm, seed, corpus, configurations.Of(arm.Name))
+                    );
                 runs.AddRange(ofSeed);
                 foreach (var run in ofSeed)
                     plans[run.Arm.Name] = run.Plan;
@@ -57,14 +72,34 @@ internal sealed class StudyPlan
 
     /// <summary>Throws unless every equality holds.</summary>
     /// <exception cref="InvalidDataException">Arms differ in what they claim is equal.</exception>
-    public StudyPlan Checked() => Equalities.FirstOrDefault(check => !check.Holds) is { } broken
-        ? throw new InvalidDataException($"The study {Study.Name} at size {Size.Name} claims what is not so: {broken.Describe()}.") : this;
+    public StudyPlan Checked() =>
+        Equalities.FirstOrDefault(check => !check.Holds) is { } broken
+            ? throw new InvalidDataException($"The study {Study.Name} at size {Size.Name} claims what is not so: {broken.Describe()}.")
+            : this;
 
     /// <summary>About how long a run takes with one thread, seconds.</summary>
     public static double Seconds(PlannedRun run) => SecondsPerRun + (run.Tokens * SecondsPerToken) + (run.Flops / FlopsPerSecond);
 
-    private static PlannedRun Run(Study study, StudySize size, StudySetting setting, StudyArm arm, long seed, StudyCorpus corpus, ModelConfiguration configuration) =>
-        new(study, size.Name, setting, arm, seed, corpus, configuration, Options(size, setting, arm, seed), ModelPlan.Of(configuration, Length(size)));
+    private static PlannedRun Run(
+        Study study,
+        StudySize size,
+        StudySetting setting,
+        StudyArm arm,
+        long seed,
+        StudyCorpus corpus,
+        ModelConfiguration configuration
+    ) =>
+        new(
+            study,
+            size.Name,
+            setting,
+            arm,
+            seed,
+            corpus,
+            configuration,
+            Options(size, setting, arm, seed),
+            ModelPlan.Of(configuration, Length(size))
+        );
 
     private static PlannedRun Extended(PlannedRun start, StudyArm arm, ArmExtension extension)
     {
@@ -78,7 +113,10 @@ internal sealed class StudyPlan
         var configuration = ContextExtension.Extend(start.Configuration, options.Length, original: start.Options.Length);
         return start with
         {
-            Arm = arm, Start = start, Configuration = configuration, Plan = ModelPlan.Of(configuration, options.Length),
+            Arm = arm,
+            Start = start,
+            Configuration = configuration,
+            Plan = ModelPlan.Of(configuration, options.Length),
             Options = options with { Steps = Math.Max(1, (long)(start.Setting.Tokens * extension.TokenShare) / options.TokensPerStep) },
         };
     }
@@ -89,12 +127,15 @@ internal sealed class StudyPlan
     {
         var keys = JsonNode.Parse(new TrainingOptions { Steps = 1 }.ToJson())!.AsObject();
         foreach (var changes in (JsonObject[])[size.Training, setting.Training, arm.Training])
-            foreach (var (key, value) in changes)
-                keys[key] = value?.DeepClone();
+        foreach (var (key, value) in changes)
+            keys[key] = value?.DeepClone();
         keys["seed"] = seed;
         keys["validation_sequences"] = size.ValidationSequences;
         keys["checkpoint_every"] = size.CheckpointEvery;
-        var options = TrainingOptions.FromJson(keys.ToJsonString(JsonSerializerOptions.Default), $"study at size {size.Name}, setting {setting.Name}, arm {arm.Name}");
+        var options = TrainingOptions.FromJson(
+            keys.ToJsonString(JsonSerializerOptions.Default),
+            $"study at size {size.Name}, setting {setting.Name}, arm {arm.Name}"
+        );
         return options with { Steps = Math.Max(1, (long)(setting.Tokens * arm.TokenShare) / options.TokensPerStep) };
     }
 }

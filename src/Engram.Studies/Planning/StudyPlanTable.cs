@@ -14,7 +14,17 @@ namespace Engram.Studies.Planning;
 /// <param name="Flops">Operations of the training of one run.</param>
 /// <param name="Seconds">Estimated time of one run in one thread.</param>
 public sealed record PlanLine(
-    string Study, string Arm, IReadOnlyList<long> Seeds, long TotalParameters, long ActiveParameters, long SparseParameters, long MemoryParameters, long Tokens, double Flops, double Seconds);
+    string Study,
+    string Arm,
+    IReadOnlyList<long> Seeds,
+    long TotalParameters,
+    long ActiveParameters,
+    long SparseParameters,
+    long MemoryParameters,
+    long Tokens,
+    double Flops,
+    double Seconds
+);
 
 /// <summary>What studies would cost, and whether what they claim is equal is.</summary>
 /// <param name="Lines">The arms.</param>
@@ -22,7 +32,13 @@ public sealed record PlanLine(
 /// <param name="Broken">Those that do not hold; such a study does not run.</param>
 /// <param name="Runs">Models to be trained; arms that are the same model count once in each study.</param>
 /// <param name="Seconds">Estimated time of all of them in one thread.</param>
-public sealed record StudyPlanTable(IReadOnlyList<PlanLine> Lines, IReadOnlyList<string> Equalities, IReadOnlyList<string> Broken, int Runs, double Seconds)
+public sealed record StudyPlanTable(
+    IReadOnlyList<PlanLine> Lines,
+    IReadOnlyList<string> Equalities,
+    IReadOnlyList<string> Broken,
+    int Runs,
+    double Seconds
+)
 {
     /// <summary>Plans studies without reading any text.</summary>
     /// <exception cref="InvalidDataException">A definition contradicts itself.</exception>
@@ -30,12 +46,31 @@ public sealed record StudyPlanTable(IReadOnlyList<PlanLine> Lines, IReadOnlyList
     {
         var plans = studies.Select(study => StudyPlan.Of(study, size)).ToList();
         var runs = plans.SelectMany(plan => plan.Runs).ToList();
-        var checks = plans.SelectMany(plan => plan.Equalities.Select(check => (Words: $"{plan.Study.Name}, {check.Describe()}", check.Holds))).ToList();
+        var checks = plans
+            .SelectMany(plan => plan.Equalities.Select(check => (Words: $"{plan.Study.Name}, {check.Describe()}", check.Holds)))
+            .ToList();
         var distinct = runs.DistinctBy(run => RunInputs.Hash(RunInputs.Describe(run, run.Corpus.ToString()))).ToList();
         return new StudyPlanTable(
-            [.. runs.GroupBy(run => (run.Study, run.Setting, run.Arm)).Select(group => (Run: group.First(), Seeds: group.Select(run => run.Seed).ToList())).Select(entry => new PlanLine(
-                entry.Run.Study.Name, entry.Run.RowArm, entry.Seeds, entry.Run.Plan.TotalWithoutVocabulary, entry.Run.Plan.ActiveParameters, entry.Run.Plan.SparseParameters,
-                entry.Run.Plan.MemoryParameters, entry.Run.Tokens, entry.Run.Flops, StudyPlan.Seconds(entry.Run)))],
-            [.. checks.Select(check => check.Words)], [.. checks.Where(check => !check.Holds).Select(check => check.Words)], distinct.Count, distinct.Sum(StudyPlan.Seconds));
+            [
+                .. runs.GroupBy(run => (run.Study, run.Setting, run.Arm))
+                    .Select(group => (Run: group.First(), Seeds: group.Select(run => run.Seed).ToList()))
+                    .Select(entry => new PlanLine(
+                        entry.Run.Study.Name,
+                        entry.Run.RowArm,
+                        entry.Seeds,
+                        entry.Run.Plan.TotalWithoutVocabulary,
+                        entry.Run.Plan.ActiveParameters,
+                        entry.Run.Plan.SparseParameters,
+                        entry.Run.Plan.MemoryParameters,
+                        entry.Run.Tokens,
+                        entry.Run.Flops,
+                        StudyPlan.Seconds(entry.Run)
+                    )),
+            ],
+            [.. checks.Select(check => check.Words)],
+            [.. checks.Where(check => !check.Holds).Select(check => check.Words)],
+            distinct.Count,
+            distinct.Sum(StudyPlan.Seconds)
+        );
     }
 }

@@ -7,10 +7,11 @@ namespace Engram.Studies.Processes;
 /// <summary>Runs a process to its end, its output in a log file.</summary>
 internal static partial class ChildProcess
 {
-    private const int Terminate = 15;   // SIGTERM
+    private const int Terminate = 15; // SIGTERM
     private const int TailLines = 15;
 
-    // Ctrl-C reaches the children of a terminal's foreground process by itself, and a second signal would keep them from writing their checkpoint.
+    // Ctrl-C reaches the children of a terminal's foreground process by itself, and a second signal would keep them from writing their
+    // checkpoint.
     private static readonly TimeSpan BySelf = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan ByRequest = TimeSpan.FromSeconds(10);
 
@@ -23,11 +24,20 @@ internal static partial class ChildProcess
     /// <exception cref="ChildProcessException">It could not be started, or ended with another exit code than 0.</exception>
     /// <exception cref="IOException">The log cannot be written; the process has been ended.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    public static async Task RunAsync(string what, EngramCommand command, IReadOnlyList<string> arguments, string log, CancellationToken cancellation)
+    public static async Task RunAsync(
+        string what,
+        EngramCommand command,
+        IReadOnlyList<string> arguments,
+        string log,
+        CancellationToken cancellation
+    )
     {
         cancellation.ThrowIfCancellationRequested();
         string[] all = [.. command.Prefix, .. arguments];
-        await using var file = new StreamWriter(new FileStream(log, FileMode.Append, FileAccess.Write, FileShare.ReadWrite)) { AutoFlush = true };
+        await using var file = new StreamWriter(new FileStream(log, FileMode.Append, FileAccess.Write, FileShare.ReadWrite))
+        {
+            AutoFlush = true,
+        };
         var lines = TextWriter.Synchronized(file);
         lines.WriteLine($"$ {command.FileName} {string.Join(' ', all)}");
         using var process = Start(what, command.FileName, all);
@@ -51,7 +61,12 @@ internal static partial class ChildProcess
     private static Process Start(string what, string fileName, string[] arguments)
     {
         // The input stays open as long as this process lives, however it ends: a child that is told so ends with it.
-        var start = new ProcessStartInfo(fileName, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        var start = new ProcessStartInfo(fileName, arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+        };
         start.Environment[EngramCommand.EndWithInput] = "1";
         try
         {
@@ -102,7 +117,8 @@ internal static partial class ChildProcess
         }
     }
 
-    private static string[] Tail(string log) => [.. File.ReadLines(log).Where(line => !string.IsNullOrWhiteSpace(line)).TakeLast(TailLines)];
+    private static string[] Tail(string log) =>
+        [.. File.ReadLines(log).Where(line => !string.IsNullOrWhiteSpace(line)).TakeLast(TailLines)];
 
     [LibraryImport("libc", EntryPoint = "kill")]
     private static partial int Kill(int process, int signal);

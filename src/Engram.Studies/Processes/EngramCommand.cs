@@ -12,15 +12,24 @@ public sealed record EngramCommand(string FileName, IReadOnlyList<string> Prefix
 
     private const string Host = "dotnet";
 
-    /// <summary>The program that is running, however it was started: by its launcher, by <c>dotnet run</c>, or by <c>dotnet engram.dll</c>.</summary>
+    /// <summary>
+    /// The program that is running, however it was started: by its launcher, by <c>dotnet run</c>, or by <c>dotnet engram.dll</c>.
+    /// </summary>
     /// <exception cref="PlatformNotSupportedException">The system does not say which program is running.</exception>
-    public static EngramCommand OfThisProgram() => Of(
-        Environment.ProcessPath ?? throw new PlatformNotSupportedException("The system does not tell which program this process runs, so it cannot start another one like it."),
-        Assembly.GetEntryAssembly()!.Location);
+    public static EngramCommand OfThisProgram() =>
+        Of(
+            Environment.ProcessPath
+                ?? throw new PlatformNotSupportedException(
+                    "The system does not tell which program this process runs, so it cannot start another one like it."
+                ),
+            Assembly.GetEntryAssembly()!.Location
+        );
 
     /// <summary>The command that starts a program again.</summary>
     /// <param name="processPath">The executable of the process.</param>
     /// <param name="entryAssembly">The .dll that holds its entry point.</param>
     internal static EngramCommand Of(string processPath, string entryAssembly) =>
-        Path.GetFileNameWithoutExtension(processPath).Equals(Host, StringComparison.OrdinalIgnoreCase) ? new(processPath, [entryAssembly]) : new(processPath, []);
+        Path.GetFileNameWithoutExtension(processPath).Equals(Host, StringComparison.OrdinalIgnoreCase)
+            ? new(processPath, [entryAssembly])
+            : new(processPath, []);
 }

@@ -41,9 +41,11 @@ internal sealed class ArmTraining(QuickstartStudy study, QuickstartFolder folder
         var reports = ReportAsync(runs, progress, ended.Token);
         try
         {
-            await Parallel.ForEachAsync(runs.Where(run => run.State == ArmState.Waiting),
+            await Parallel.ForEachAsync(
+                runs.Where(run => run.State == ArmState.Waiting),
                 new ParallelOptions { MaxDegreeOfParallelism = Processes, CancellationToken = cancellation },
-                async (run, stop) => await TrainAsync(run, stop));
+                async (run, stop) => await TrainAsync(run, stop)
+            );
         }
         finally
         {
@@ -75,19 +77,20 @@ internal sealed class ArmTraining(QuickstartStudy study, QuickstartFolder folder
             while (await timer.WaitForNextTickAsync(ended))
                 progress?.Report(Progress(runs));
         }
-        catch (OperationCanceledException)
-        {
-        }
+        catch (OperationCanceledException) { }
     }
 
     private QuickstartProgress Progress(List<Run> runs)
     {
         List<ArmProgress> arms = [.. runs.Select(Progress)];
-        var speeds = arms.Where(arm => arm.State != ArmState.Reused && arm.TokensPerSecond is not null).Select(arm => arm.TokensPerSecond!.Value).ToList();
+        var speeds = arms.Where(arm => arm.State != ArmState.Reused && arm.TokensPerSecond is not null)
+            .Select(arm => arm.TokensPerSecond!.Value)
+            .ToList();
         TimeSpan? remaining = null;
         if (speeds.Count > 0)
         {
-            var tokens = arms.Where(arm => arm.State is ArmState.Waiting or ArmState.Running).Sum(arm => (arm.Steps - arm.Step) * study.Training.TokensPerStep);
+            var tokens = arms.Where(arm => arm.State is ArmState.Waiting or ArmState.Running)
+                .Sum(arm => (arm.Steps - arm.Step) * study.Training.TokensPerStep);
             var active = arms.Count(arm => arm.State is ArmState.Waiting or ArmState.Running);
             remaining = TimeSpan.FromSeconds(tokens / speeds.Average() / Math.Clamp(active, 1, Processes));
         }
@@ -101,10 +104,23 @@ internal sealed class ArmTraining(QuickstartStudy study, QuickstartFolder folder
         var curve = TrainingCurve.Read(run.Folder);
         var step = curve.Training.LastOrDefault()?.Step ?? 0;
         var last = curve.Training.TakeLast(SmoothedUpdates).ToList();
-        double? loss = last.Count > 0 ? last.Average(point => point.Loss) : null, speed = last.Count > 0 ? last.Average(point => point.TokensPerSecond) : null;
-        TimeSpan? remaining = run.State == ArmState.Running && speed > 0
-            ? TimeSpan.FromSeconds((study.Training.Steps - step) * study.Training.TokensPerStep / speed.Value) : null;
-        return new ArmProgress(run.Seed, run.Arm.Name, run.State, step, study.Training.Steps, loss, curve.Validation.LastOrDefault()?.Loss, speed, remaining);
+        double? loss = last.Count > 0 ? last.Average(point => point.Loss) : null,
+            speed = last.Count > 0 ? last.Average(point => point.TokensPerSecond) : null;
+        TimeSpan? remaining =
+            run.State == ArmState.Running && speed > 0
+                ? TimeSpan.FromSeconds((study.Training.Steps - step) * study.Training.TokensPerStep / speed.Value)
+                : null;
+        return new ArmProgress(
+            run.Seed,
+            run.Arm.Name,
+            run.State,
+            step,
+            study.Training.Steps,
+            loss,
+            curve.Validation.LastOrDefault()?.Loss,
+            speed,
+            remaining
+        );
     }
 
     private sealed class Run(long seed, QuickstartArm arm, string folder)

@@ -4,7 +4,8 @@ using Engram.Storage;
 namespace Engram.Studies.Quickstart;
 
 /// <summary>
-/// Where a quickstart keeps its files: <c>study.json</c> (what it is), <c>data/</c>, <c>seed-N/ARM/</c> (one training run each, with <c>train.log</c>),
+/// Where a quickstart keeps its files: <c>study.json</c> (what it is), <c>data/</c>, <c>seed-N/ARM/</c> (one training run each, with
+/// <c>train.log</c>),
 /// <c>results.json</c>, <c>report.html</c>, <c>chart.png</c>.
 /// </summary>
 /// <param name="root">The folder, as it was given.</param>
@@ -32,7 +33,8 @@ internal sealed class QuickstartFolder(string root)
     private string Study => Path.Combine(root, "study.json");
 
     /// <summary>Whether the report shows the results that are there.</summary>
-    public bool ReportIsCurrent => File.Exists(Report) && File.Exists(Results) && File.GetLastWriteTimeUtc(Report) >= File.GetLastWriteTimeUtc(Results);
+    public bool ReportIsCurrent =>
+        File.Exists(Report) && File.Exists(Results) && File.GetLastWriteTimeUtc(Report) >= File.GetLastWriteTimeUtc(Results);
 
     /// <summary>Creates the folder, or makes sure that what it holds comes from the same study.</summary>
     /// <exception cref="IOException">It comes from another one, or cannot be written.</exception>
@@ -47,6 +49,8 @@ internal sealed class QuickstartFolder(string root)
         if (!File.Exists(Study))
             AtomicFile.WriteAllText(Study, identity);
         else if (File.ReadAllText(Study) != identity)
-            throw new IOException($"{Study}: the folder holds a quickstart of another corpus, other models or other settings. Choose another --output, or delete {root}.");
+            throw new IOException(
+                $"{Study}: the folder holds a quickstart of another corpus, other models or other settings. Choose another --output, or delete {root}."
+            );
     }
 }

@@ -27,7 +27,16 @@ public enum ArmState
 /// <param name="TokensPerSecond">Speed of the last updates; null before the first.</param>
 /// <param name="Remaining">Estimated time to its end, once it runs.</param>
 public sealed record ArmProgress(
-    long Seed, string Arm, ArmState State, long Step, long Steps, double? Loss, double? ValidationLoss, double? TokensPerSecond, TimeSpan? Remaining);
+    long Seed,
+    string Arm,
+    ArmState State,
+    long Step,
+    long Steps,
+    double? Loss,
+    double? ValidationLoss,
+    double? TokensPerSecond,
+    TimeSpan? Remaining
+);
 
 /// <summary>How far a quickstart has come.</summary>
 /// <param name="Activity">What is being done, in words.</param>

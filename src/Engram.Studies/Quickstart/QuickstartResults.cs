@@ -73,9 +73,13 @@ public sealed record QuickstartResults
                     arm.Name,
                     SeedStatistics.Of(Losses(arm.Name)),
                     SeedStatistics.Of([.. seeds.Select(seed => seed.Arm(arm.Name).BitsPerByte)]),
-                    SeedStatistics.Of([.. seeds.Select(seed => seed.Arm(arm.Name).TokensPerSecond)]))),
+                    SeedStatistics.Of([.. seeds.Select(seed => seed.Arm(arm.Name).TokensPerSecond)])
+                )),
             ],
-            Differences = [.. study.Comparisons.Select(pair => PairedDifference.Of(pair.Arm, Losses(pair.Arm), pair.Baseline, Losses(pair.Baseline)))],
+            Differences =
+            [
+                .. study.Comparisons.Select(pair => PairedDifference.Of(pair.Arm, Losses(pair.Arm), pair.Baseline, Losses(pair.Baseline))),
+            ],
             Corpus = corpus,
             Training = study.Training,
             Machine = Machine.This(),
@@ -84,7 +88,8 @@ public sealed record QuickstartResults
 
     /// <summary>The difference between two arms.</summary>
     /// <exception cref="InvalidOperationException">They are not compared.</exception>
-    internal PairedDifference Difference(string arm, string baseline) => Differences.Single(pair => pair.Arm == arm && pair.Baseline == baseline);
+    internal PairedDifference Difference(string arm, string baseline) =>
+        Differences.Single(pair => pair.Arm == arm && pair.Baseline == baseline);
 
     /// <summary>The results as JSON.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, Json);
@@ -102,14 +107,28 @@ public sealed record QuickstartResults
         }
         catch (JsonException error)
         {
-            throw new InvalidDataException($"{path}: damaged: {error.Message} Delete the file; the trained models beside it will be measured again.", error);
+            throw new InvalidDataException(
+                $"{path}: damaged: {error.Message} Delete the file; the trained models beside it will be measured again.",
+                error
+            );
         }
     }
 
-    /// <summary>The same with the models where they lie for this call: the paths in a file begin with the output folder as the call that wrote it was given it.</summary>
+    /// <summary>
+    /// The same with the models where they lie for this call: the paths in a file begin with the output folder as the call that wrote it
+    /// was given it.
+    /// </summary>
     internal QuickstartResults WithModelsIn(QuickstartFolder folder)
     {
-        IReadOnlyList<SeedResult> seeds = [.. Seeds.Select(seed => seed with { Arms = [.. seed.Arms.Select(arm => arm with { Model = folder.Model(seed.Seed, arm.Name) })] })];
+        IReadOnlyList<SeedResult> seeds =
+        [
+            .. Seeds.Select(seed =>
+                seed with
+                {
+                    Arms = [.. seed.Arms.Select(arm => arm with { Model = folder.Model(seed.Seed, arm.Name) })],
+                }
+            ),
+        ];
         return this with { Seeds = seeds, Arms = seeds[0].Arms };
     }
 
@@ -127,8 +146,16 @@ public sealed record QuickstartResults
 /// <param name="TrainingSeconds">Wall time of its run, validations included.</param>
 /// <param name="Model">Its folder.</param>
 public sealed record ArmResult(
-    string Name, long TotalParameters, long ActiveParameters, long MemoryParameters, double ValidationLoss, double BitsPerByte, double TokensPerSecond,
-    double TrainingSeconds, string Model);
+    string Name,
+    long TotalParameters,
+    long ActiveParameters,
+    long MemoryParameters,
+    double ValidationLoss,
+    double BitsPerByte,
+    double TokensPerSecond,
+    double TrainingSeconds,
+    string Model
+);
 
 /// <summary>What was measured with one seed.</summary>
 /// <param name="Seed">Of starting values and data order.</param>
@@ -139,7 +166,14 @@ public sealed record ArmResult(
 /// <param name="Prompt">What the samples continue: the beginning of a validation document.</param>
 /// <param name="Samples">Texts written by the models.</param>
 public sealed record SeedResult(
-    long Seed, IReadOnlyList<ArmResult> Arms, double MemoryOffLoss, double ShuffledRowsLoss, double OneRowMemoryOffLoss, string Prompt, IReadOnlyList<TextSample> Samples)
+    long Seed,
+    IReadOnlyList<ArmResult> Arms,
+    double MemoryOffLoss,
+    double ShuffledRowsLoss,
+    double OneRowMemoryOffLoss,
+    string Prompt,
+    IReadOnlyList<TextSample> Samples
+)
 {
     /// <summary>One of the models.</summary>
     /// <exception cref="InvalidOperationException">There is no such arm.</exception>
@@ -165,4 +199,11 @@ public sealed record ArmStatistics(string Name, SeedStatistics ValidationLoss, S
 /// <param name="ValidationTokens">Tokens of the validation part, of which an evenly spaced sample is measured.</param>
 /// <param name="VocabularySize">Ids of the tokenizer.</param>
 /// <param name="BytesPerToken">UTF-8 bytes of validation text per token.</param>
-public sealed record CorpusFigures(string Source, long Documents, long TrainingTokens, long ValidationTokens, int VocabularySize, double BytesPerToken);
+public sealed record CorpusFigures(
+    string Source,
+    long Documents,
+    long TrainingTokens,
+    long ValidationTokens,
+    int VocabularySize,
+    double BytesPerToken
+);

@@ -1,10 +1,10 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Engram.Corpora;
 using Engram.Models.Configuration;
 using Engram.Models.Recipes;
 using Engram.Models.Sampling;
 using Engram.Training;
-using Engram.Corpora;
 
 namespace Engram.Studies.Quickstart;
 
@@ -38,17 +38,24 @@ public sealed record QuickstartStudy
     public const string OneRow = "engram-one-row";
 
     /// <summary>
-    /// Differences of one seed below this many nats are not told apart: the largest difference seen between two runs of one and the same model
+    /// Differences of one seed below this many nats are not told apart: the largest difference seen between two runs of one and the same
+    /// model
     /// of this size when the study was designed (another seed, other starting values, one expert more or less).
     /// </summary>
     public const double NoiseNats = 0.035;
 
     /// <summary>The study that <c>engram quickstart</c> runs.</summary>
-    public static QuickstartStudy Default { get; } = new()
-    {
-        Source = CorpusSource.DotnetDocs,
-        Training = new TrainingOptions(PresetRecipe.Of("quickstart-engram").Recipe) { ValidateEvery = 200, ValidationSequences = 512, CheckpointEvery = 200 },
-    };
+    public static QuickstartStudy Default { get; } =
+        new()
+        {
+            Source = CorpusSource.DotnetDocs,
+            Training = new TrainingOptions(PresetRecipe.Of("quickstart-engram").Recipe)
+            {
+                ValidateEvery = 200,
+                ValidationSequences = 512,
+                CheckpointEvery = 200,
+            },
+        };
 
     /// <summary>The corpus: a file, a folder, or <see cref="CorpusSource.DotnetDocs"/>.</summary>
     public required string Source { get; init; }
@@ -69,21 +76,38 @@ public sealed record QuickstartStudy
         new(Moe, "quickstart-moe", "#0072B2", "mixture of experts with the same total parameters as engram"),
         new(MoeFew, "quickstart-moe-few", "#56B4E9", "mixture of few experts: what most of the routed experts are worth at this size"),
         new(Engram, "quickstart-engram", "#D55E00", "half of the routed experts exchanged for an n-gram table"),
-        new(OneRow, "quickstart-engram-one-row", "#CC79A7", "control: engram with a table of one row per head, which can tell no n-gram from another"),
+        new(
+            OneRow,
+            "quickstart-engram-one-row",
+            "#CC79A7",
+            "control: engram with a table of one row per head, which can tell no n-gram from another"
+        ),
     ];
 
     /// <summary>The differences that are reported: an arm, and what it is compared with.</summary>
     public IReadOnlyList<(string Arm, string Baseline)> Comparisons { get; init; } =
-        [(Engram, Moe), (Engram, MoeFew), (Engram, OneRow), (Moe, MoeFew), (OneRow, Moe)];
+    [(Engram, Moe), (Engram, MoeFew), (Engram, OneRow), (Moe, MoeFew), (OneRow, Moe)];
 
-    /// <summary>The order in which arms are started: the slow ones first (memory, then many experts), so that at the end no core waits long for another one.</summary>
+    /// <summary>
+    /// The order in which arms are started: the slow ones first (memory, then many experts), so that at the end no core waits long for
+    /// another one.
+    /// </summary>
     internal IEnumerable<QuickstartArm> LongestFirst =>
         Arms.OrderByDescending(arm => arm.Configuration.Engram is not null).ThenByDescending(arm => arm.Configuration.NRoutedExperts);
 
     /// <summary>How sample texts are drawn.</summary>
-    public SamplingOptions Sampling { get; init; } = new() { Temperature = 0.8, TopP = 0.95, Seed = 1, MaxNewTokens = 80 };
+    public SamplingOptions Sampling { get; init; } =
+        new()
+        {
+            Temperature = 0.8,
+            TopP = 0.95,
+            Seed = 1,
+            MaxNewTokens = 80,
+        };
 
-    /// <summary>All that decides about the results of a seed, the text of the corpus excepted: two studies with the same text may share a folder.</summary>
+    /// <summary>
+    /// All that decides about the results of a seed, the text of the corpus excepted: two studies with the same text may share a folder.
+    /// </summary>
     internal string Identity()
     {
         var arms = new JsonObject();

@@ -1,10 +1,10 @@
-using Engram.Evaluation.Losses;
-using Engram.Torch;
-using Engram.Models.Configuration;
-using Engram.Torch.Generation;
-using Engram.Models.Memory;
-using Engram.Training;
 using Engram.Corpora;
+using Engram.Evaluation.Losses;
+using Engram.Models.Configuration;
+using Engram.Models.Memory;
+using Engram.Torch;
+using Engram.Torch.Generation;
+using Engram.Training;
 
 namespace Engram.Studies.Quickstart;
 
@@ -26,12 +26,19 @@ internal sealed class SeedMeasurement(QuickstartStudy study, QuickstartFolder fo
         {
             cancellation.ThrowIfCancellationRequested();
             var run = folder.Run(seed, arm);
-            var result = TrainingResult.Read(run) ?? throw new FileNotFoundException($"{run}: holds no finished run.", Path.Combine(run, TrainingResult.FileName));
+            var result =
+                TrainingResult.Read(run)
+                ?? throw new FileNotFoundException($"{run}: holds no finished run.", Path.Combine(run, TrainingResult.FileName));
             // The path inside the result is one of the call that trained it.
             var trained = folder.Model(seed, arm.Name);
             arms.Add(Describe(arm, result, trained));
             using var model = LanguageModel.Load(trained);
-            samples.Add(new TextSample(arm.Name, string.Concat(new TextGenerator(model).Stream(prompt, study.Sampling, model.Memory, cancellation: cancellation))));
+            samples.Add(
+                new TextSample(
+                    arm.Name,
+                    string.Concat(new TextGenerator(model).Stream(prompt, study.Sampling, model.Memory, cancellation: cancellation))
+                )
+            );
             if (arm.Name == QuickstartStudy.Engram)
             {
                 using var shuffled = model.Memory!.Ablation(MemoryUse.ShuffledRows);
@@ -47,8 +54,17 @@ internal sealed class SeedMeasurement(QuickstartStudy study, QuickstartFolder fo
     private static ArmResult Describe(QuickstartArm arm, TrainingResult result, string model)
     {
         var plan = ModelPlan.Of(arm.Configuration);
-        return new ArmResult(arm.Name, plan.TotalParameters, plan.ActiveParameters, plan.MemoryParameters,
-            result.ValidationLoss, result.BitsPerByte, result.TokensPerSecond, result.Seconds, model);
+        return new ArmResult(
+            arm.Name,
+            plan.TotalParameters,
+            plan.ActiveParameters,
+            plan.MemoryParameters,
+            result.ValidationLoss,
+            result.BitsPerByte,
+            result.TokensPerSecond,
+            result.Seconds,
+            model
+        );
     }
 
     private double Loss(LanguageModel model, MemoryBank? memory) =>

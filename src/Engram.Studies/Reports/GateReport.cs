@@ -12,7 +12,8 @@ public static class GateReport
     /// <summary>A whole page: one file, nothing fetched.</summary>
     /// <param name="title">Plain text.</param>
     /// <param name="inspection">What to show.</param>
-    public static string Page(string title, MemoryInspection inspection) => Html.Page(title, $"<h1>{Html.Escape(title)}</h1>\n{Section(inspection)}");
+    public static string Page(string title, MemoryInspection inspection) =>
+        Html.Page(title, $"<h1>{Html.Escape(title)}</h1>\n{Section(inspection)}");
 
     /// <summary>The same as elements for another report. They bring their style along.</summary>
     /// <param name="inspection">What to show.</param>
@@ -20,7 +21,8 @@ public static class GateReport
     {
         var page = new StringBuilder(
             $"<p class=\"note\">The darker a token, the more of the memory read there enters the residual streams (gate 0 to 1, mean of {inspection.Streams} stream(s)). "
-            + $"Its tooltip shows gates, n-grams and table rows; {Padding} stands for the time before the text.</p>\n");
+                + $"Its tooltip shows gates, n-grams and table rows; {Padding} stands for the time before the text.</p>\n"
+        );
         foreach (var layer in inspection.Layers)
         {
             page.Append($"<h2>Layer {layer.Layer}, counted from 0</h2>\n");
@@ -36,9 +38,14 @@ public static class GateReport
                 }
                 page.Append("</details>\n");
             }
-            page.Append("<details><summary>N-grams and rows</summary>\n").Append(Html.Table(
-                ["position", "token", "gate", .. inspection.Orders.Select(order => $"{order}-gram: rows")],
-                Positions(inspection).Select(position => Cells(inspection, layer, position)))).Append("</details>\n");
+            page.Append("<details><summary>N-grams and rows</summary>\n")
+                .Append(
+                    Html.Table(
+                        ["position", "token", "gate", .. inspection.Orders.Select(order => $"{order}-gram: rows")],
+                        Positions(inspection).Select(position => Cells(inspection, layer, position))
+                    )
+                )
+                .Append("</details>\n");
         }
         return page.ToString();
     }
@@ -56,22 +63,33 @@ public static class GateReport
         foreach (var position in Positions(inspection))
         {
             var text = inspection.TokenText(position);
-            page.Append($"<span style=\"background:rgba(213,94,0,{gate(position):F2})\" title=\"{Html.Escape(Tooltip(inspection, layer, position))}\">")
-                .Append(Html.Escape(text.Replace("\n", "⏎"))).Append("</span>");
-            if (text.Contains('\n')) page.Append("<br>");
+            page.Append(
+                    $"<span style=\"background:rgba(213,94,0,{gate(position):F2})\" title=\"{Html.Escape(Tooltip(inspection, layer, position))}\">"
+                )
+                .Append(Html.Escape(text.Replace("\n", "⏎")))
+                .Append("</span>");
+            if (text.Contains('\n'))
+                page.Append("<br>");
         }
         page.Append("</p>\n");
     }
 
     private static string Tooltip(MemoryInspection inspection, InspectedLayer layer, int position) =>
         $"position {position}, token {inspection.TokenIds[position]}, canonical {inspection.CanonicalIds[position]}\ngate {GateText(inspection, layer, position)}\n"
-        + string.Join('\n', inspection.Orders.Select(order => $"{Ngram(inspection, position, order)}: {RowText(inspection, layer, position, order)}"));
+        + string.Join(
+            '\n',
+            inspection.Orders.Select(order => $"{Ngram(inspection, position, order)}: {RowText(inspection, layer, position, order)}")
+        );
 
     private static IReadOnlyList<string> Cells(MemoryInspection inspection, InspectedLayer layer, int position) =>
-    [
-        $"{position}", $"<code>{Html.Escape(VisibleText.Of(inspection.TokenText(position)))}</code>", GateText(inspection, layer, position),
-        .. inspection.Orders.Select(order => $"<code>{Html.Escape(Ngram(inspection, position, order))}</code><br>{RowText(inspection, layer, position, order)}"),
-    ];
+        [
+            $"{position}",
+            $"<code>{Html.Escape(VisibleText.Of(inspection.TokenText(position)))}</code>",
+            GateText(inspection, layer, position),
+            .. inspection.Orders.Select(order =>
+                $"<code>{Html.Escape(Ngram(inspection, position, order))}</code><br>{RowText(inspection, layer, position, order)}"
+            ),
+        ];
 
     private static string GateText(MemoryInspection inspection, InspectedLayer layer, int position) =>
         string.Join(' ', inspection.Gates(layer, position).ToArray().Select(gate => $"{gate:F2}"));

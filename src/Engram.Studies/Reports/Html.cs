@@ -31,23 +31,24 @@ internal static class Html
     /// <summary>A whole page.</summary>
     /// <param name="title">Plain text.</param>
     /// <param name="body">Elements.</param>
-    public static string Page(string title, string body) => $"""
-        <!DOCTYPE html>
-        <html lang="en">
-        <head>
-        <meta charset="utf-8">
-        <meta name="viewport" content="width=device-width, initial-scale=1">
-        <title>{Escape(title)}</title>
-        <style>
-        {Style}
-        </style>
-        </head>
-        <body>
-        {body}
-        </body>
-        </html>
+    public static string Page(string title, string body) =>
+        $"""
+            <!DOCTYPE html>
+            <html lang="en">
+            <head>
+            <meta charset="utf-8">
+            <meta name="viewport" content="width=device-width, initial-scale=1">
+            <title>{Escape(title)}</title>
+            <style>
+            {Style}
+            </style>
+            </head>
+            <body>
+            {body}
+            </body>
+            </html>
 
-        """;
+            """;
 
     /// <summary>A table; the first column is on the left, numbers are on the right.</summary>
     /// <param name="header">Elements or escaped text, one per column.</param>
@@ -57,7 +58,8 @@ internal static class Html
 
     /// <summary>A table of sentences, which break where they must.</summary>
     /// <inheritdoc cref="Table"/>
-    public static string Words(IReadOnlyList<string> header, IEnumerable<IReadOnlyList<string>> rows) => Table(header, rows).Replace("<table>", "<table class=\"words\">", StringComparison.Ordinal);
+    public static string Words(IReadOnlyList<string> header, IEnumerable<IReadOnlyList<string>> rows) =>
+        Table(header, rows).Replace("<table>", "<table class=\"words\">", StringComparison.Ordinal);
 
     private static string Cells(string tag, IReadOnlyList<string> cells) => string.Concat(cells.Select(cell => $"<{tag}>{cell}</{tag}>"));
 }

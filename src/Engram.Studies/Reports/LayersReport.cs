@@ -7,7 +7,8 @@ namespace Engram.Studies.Reports;
 /// <summary>Shows in HTML what the layers of models know, and which of them resemble each other.</summary>
 public static class LayersReport
 {
-    private const int Cell = 22, Margin = 46;
+    private const int Cell = 22,
+        Margin = 46;
 
     private static readonly string[] Colors = ["#D55E00", "#3B8FD6"];
 
@@ -23,25 +24,83 @@ public static class LayersReport
     public static string Page(string title, IReadOnlyList<Lens> lenses, LayerSimilarity? similarity)
     {
         var page = new StringBuilder($"<h1>{Html.Escape(title)}</h1>\n<h2>How near each layer is to the final prediction</h2>\n");
-        page.Append(new LineChart("", "layer, counted from 0", "KL(final ‖ layer), nats",
-            [.. lenses.Select((lens, number) => new ChartLine(lens.Name, Colors[number % Colors.Length], [.. lens.Reading.Layers.Select(layer => (double)layer.Layer)],
-                [.. lens.Reading.Layers.Select(layer => layer.FinalToLayer)]) { Markers = true })])
-        {
-            Values = (0, 1.05 * Math.Max(1e-6, lenses.Max(lens => lens.Reading.Layers.Max(layer => layer.FinalToLayer)))),
-        }.Figure($"Every layer's state through the final norm and the read-out; {string.Join(" and ", lenses.Select(lens => $"{lens.Reading.Positions:N0} positions of {lens.Name}"))}."));
-        page.Append(Html.Table(["model", "layer", "KL(final ‖ layer)", "KL(layer ‖ final)", "same top token"], lenses.SelectMany(lens => lens.Reading.Layers.Select(layer => (IReadOnlyList<string>)
-            [Html.Escape(lens.Name), $"{layer.Layer}", Number(layer.FinalToLayer), Number(layer.LayerToFinal), layer.Top1Agreement.ToString("P1", CultureInfo.InvariantCulture)]))));
+        page.Append(
+            new LineChart(
+                "",
+                "layer, counted from 0",
+                "KL(final ‖ layer), nats",
+                [
+                    .. lenses.Select(
+                        (lens, number) =>
+                            new ChartLine(
+                                lens.Name,
+                                Colors[number % Colors.Length],
+                                [.. lens.Reading.Layers.Select(layer => (double)layer.Layer)],
+                                [.. lens.Reading.Layers.Select(layer => layer.FinalToLayer)]
+                            )
+                            {
+                                Markers = true,
+                            }
+                    ),
+                ]
+            )
+            {
+                Values = (0, 1.05 * Math.Max(1e-6, lenses.Max(lens => lens.Reading.Layers.Max(layer => layer.FinalToLayer)))),
+            }.Figure(
+                $"Every layer's state through the final norm and the read-out; {string.Join(" and ", lenses.Select(lens => $"{lens.Reading.Positions:N0} positions of {lens.Name}"))}."
+            )
+        );
+        page.Append(
+            Html.Table(
+                ["model", "layer", "KL(final ‖ layer)", "KL(layer ‖ final)", "same top token"],
+                lenses.SelectMany(lens =>
+                    lens.Reading.Layers.Select(layer =>
+                        (IReadOnlyList<string>)
+                            [
+                                Html.Escape(lens.Name),
+                                $"{layer.Layer}",
+                                Number(layer.FinalToLayer),
+                                Number(layer.LayerToFinal),
+                                layer.Top1Agreement.ToString("P1", CultureInfo.InvariantCulture),
+                            ]
+                    )
+                )
+            )
+        );
         if (similarity is not null)
         {
-            page.Append("<h2>Which layers resemble each other</h2>\n").Append(HeatMap(similarity.Similarity, lenses[0].Name, lenses[1].Name));
-            page.Append(new LineChart("", $"layer of {lenses[1].Name}", $"layer of {lenses[0].Name}",
-            [
-                new ChartLine("soft alignment", Colors[0], [.. Enumerable.Range(0, similarity.Aligned.Length).Select(j => (double)j)], similarity.Aligned) { Markers = true },
-                new ChartLine("equal layers", "#8A8A8A", [0, similarity.Aligned.Length - 1], [0, similarity.Aligned.Length - 1], Dashed: true),
-            ])
-            {
-                Values = (0, Math.Max(similarity.Similarity.GetLength(0), similarity.Similarity.GetLength(1)) - 1),
-            }.Figure($"Centre of the {SoftAlignment.Nearest} layers most alike, {similarity.Samples:N0} samples. Above the broken line a layer does the work of a later one."));
+            page.Append("<h2>Which layers resemble each other</h2>\n")
+                .Append(HeatMap(similarity.Similarity, lenses[0].Name, lenses[1].Name));
+            page.Append(
+                new LineChart(
+                    "",
+                    $"layer of {lenses[1].Name}",
+                    $"layer of {lenses[0].Name}",
+                    [
+                        new ChartLine(
+                            "soft alignment",
+                            Colors[0],
+                            [.. Enumerable.Range(0, similarity.Aligned.Length).Select(j => (double)j)],
+                            similarity.Aligned
+                        )
+                        {
+                            Markers = true,
+                        },
+                        new ChartLine(
+                            "equal layers",
+                            "#8A8A8A",
+                            [0, similarity.Aligned.Length - 1],
+                            [0, similarity.Aligned.Length - 1],
+                            Dashed: true
+                        ),
+                    ]
+                )
+                {
+                    Values = (0, Math.Max(similarity.Similarity.GetLength(0), similarity.Similarity.GetLength(1)) - 1),
+                }.Figure(
+                    $"Centre of the {SoftAlignment.Nearest} layers most alike, {similarity.Samples:N0} samples. Above the broken line a layer does the work of a later one."
+                )
+            );
         }
 
         return Html.Page(title, page.ToString());
@@ -52,14 +111,18 @@ public static class LayersReport
     {
         var (m, n) = (similarity.GetLength(0), similarity.GetLength(1));
         var (width, height) = (Margin + (n * Cell) + 8, (m * Cell) + Margin + 8);
-        var svg = new StringBuilder($"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" style=\"max-width:{2 * width}px;min-width:{Math.Min(width, 320)}px\" font-size=\"11\" font-family=\"system-ui,sans-serif\">");
+        var svg = new StringBuilder(
+            $"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" style=\"max-width:{2 * width}px;min-width:{Math.Min(width, 320)}px\" font-size=\"11\" font-family=\"system-ui,sans-serif\">"
+        );
         for (var i = 0; i < m; i++)
-            for (var j = 0; j < n; j++)
-            {
-                var (x, y, value) = (Margin + (j * Cell), 4 + ((m - 1 - i) * Cell), similarity[i, j]);
-                var opacity = (double.IsFinite(value) ? Math.Clamp(value, 0, 1) : 0).ToString("F3", CultureInfo.InvariantCulture);
-                svg.Append($"<rect x=\"{x}\" y=\"{y}\" width=\"{Cell}\" height=\"{Cell}\" fill=\"#D55E00\" fill-opacity=\"{opacity}\" class=\"grid\"><title>layer {i} and layer {j}: {Number(value)}</title></rect>");
-            }
+        for (var j = 0; j < n; j++)
+        {
+            var (x, y, value) = (Margin + (j * Cell), 4 + ((m - 1 - i) * Cell), similarity[i, j]);
+            var opacity = (double.IsFinite(value) ? Math.Clamp(value, 0, 1) : 0).ToString("F3", CultureInfo.InvariantCulture);
+            svg.Append(
+                $"<rect x=\"{x}\" y=\"{y}\" width=\"{Cell}\" height=\"{Cell}\" fill=\"#D55E00\" fill-opacity=\"{opacity}\" class=\"grid\"><title>layer {i} and layer {j}: {Number(value)}</title></rect>"
+            );
+        }
 
         for (var i = 0; i < m; i++)
             svg.Append($"<text x=\"{Margin - 5}\" y=\"{4 + ((m - 1 - i) * Cell) + (Cell * 0.68)}\" text-anchor=\"end\">{i}</text>");

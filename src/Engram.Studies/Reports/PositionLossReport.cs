@@ -31,21 +31,45 @@ public static class PositionLossReport
     public static string Page(string text, IReadOnlyList<PositionCurve> curves)
     {
         const string title = "Loss by position";
-        var caption = $"Mean loss of the tokens of {text} that have so much text before them. A model that uses its context falls from left to right; one that has left the context it was trained for rises.";
-        var rows = Enumerable.Range(0, curves[0].Losses.Count).Select(bin => (IReadOnlyList<string>)
-        [
-            $"{curves[0].Losses[bin].First:N0} to {curves[0].Losses[bin].First + curves[0].Losses[bin].Positions - 1:N0}",
-            .. curves.Select(curve => FormattableString.Invariant($"{curve.Losses[bin].Nats:F4} ± {curve.Losses[bin].StandardError:F4}")),
-        ]);
-        return Html.Page(title, $"<h1>{title}</h1>\n{Chart(curves).Figure(caption)}{Html.Table(["tokens before", .. curves.Select(curve => Html.Escape(curve.Name))], rows)}");
+        var caption =
+            $"Mean loss of the tokens of {text} that have so much text before them. A model that uses its context falls from left to right; one that has left the context it was trained for rises.";
+        var rows = Enumerable
+            .Range(0, curves[0].Losses.Count)
+            .Select(bin =>
+                (IReadOnlyList<string>)
+                    [
+                        $"{curves[0].Losses[bin].First:N0} to {curves[0].Losses[bin].First + curves[0].Losses[bin].Positions - 1:N0}",
+                        .. curves.Select(curve =>
+                            FormattableString.Invariant($"{curve.Losses[bin].Nats:F4} ± {curve.Losses[bin].StandardError:F4}")
+                        ),
+                    ]
+            );
+        return Html.Page(
+            title,
+            $"<h1>{title}</h1>\n{Chart(curves).Figure(caption)}{Html.Table(["tokens before", .. curves.Select(curve => Html.Escape(curve.Name))], rows)}"
+        );
     }
 
     private static LineChart Chart(IReadOnlyList<PositionCurve> curves)
     {
         var values = curves.SelectMany(curve => curve.Losses).Select(loss => loss.Nats).ToArray();
         var air = Math.Max(0.05 * (values.Max() - values.Min()), 0.01);
-        return new LineChart("Loss by position", "tokens before", "nats per token",
-            [.. curves.Select((curve, i) => new ChartLine(curve.Name, Colours[i], [.. curve.Losses.Select(loss => loss.First + (loss.Positions - 1) / 2.0)], [.. curve.Losses.Select(loss => loss.Nats)]))])
+        return new LineChart(
+            "Loss by position",
+            "tokens before",
+            "nats per token",
+            [
+                .. curves.Select(
+                    (curve, i) =>
+                        new ChartLine(
+                            curve.Name,
+                            Colours[i],
+                            [.. curve.Losses.Select(loss => loss.First + (loss.Positions - 1) / 2.0)],
+                            [.. curve.Losses.Select(loss => loss.Nats)]
+                        )
+                ),
+            ]
+        )
         {
             Values = (values.Min() - air, values.Max() + air),
         };

@@ -17,7 +17,8 @@ public sealed record Measurement(
     [property: JsonPropertyOrder(3)] long Seed,
     [property: JsonPropertyOrder(4)] string Measure,
     [property: JsonPropertyOrder(5)] double Value,
-    [property: JsonPropertyOrder(6)] string Inputs)
+    [property: JsonPropertyOrder(6)] string Inputs
+)
 {
     /// <summary>What a row is about: of two rows with the same key the later one counts.</summary>
     internal (string, string, string, long, string) Key => (Study, Size, Arm, Seed, Measure);

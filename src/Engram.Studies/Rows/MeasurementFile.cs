@@ -6,11 +6,16 @@ using Engram.Storage;
 namespace Engram.Studies.Rows;
 
 /// <summary>
-/// Measured rows as JSON Lines. Rows are appended while a study runs and sorted when it ends, so that a finished file is the same however often the study was interrupted.
+/// Measured rows as JSON Lines. Rows are appended while a study runs and sorted when it ends, so that a finished file is the same however
+/// often the study was interrupted.
 /// </summary>
 public static class MeasurementFile
 {
-    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     /// <summary>Reads rows in the order of the file; a line that was being written when the process died is left out.</summary>
     /// <param name="path">The file; without it there are no rows.</param>
@@ -51,13 +56,18 @@ public static class MeasurementFile
 
     /// <summary>Rows in the order of finished files, each key once with its last value.</summary>
     public static IReadOnlyList<Measurement> Sorted(IEnumerable<Measurement> rows) =>
-    [
-        .. rows.GroupBy(row => row.Key).Select(group => group.Last())
-            .OrderBy(row => row.Study, StringComparer.Ordinal).ThenBy(row => row.Size, StringComparer.Ordinal).ThenBy(row => row.Arm, StringComparer.Ordinal)
-            .ThenBy(row => row.Seed).ThenBy(row => row.Measure, StringComparer.Ordinal),
-    ];
+        [
+            .. rows.GroupBy(row => row.Key)
+                .Select(group => group.Last())
+                .OrderBy(row => row.Study, StringComparer.Ordinal)
+                .ThenBy(row => row.Size, StringComparer.Ordinal)
+                .ThenBy(row => row.Arm, StringComparer.Ordinal)
+                .ThenBy(row => row.Seed)
+                .ThenBy(row => row.Measure, StringComparer.Ordinal),
+        ];
 
-    private static string Text(IEnumerable<Measurement> rows) => string.Concat(rows.Select(row => JsonSerializer.Serialize(row, Json) + "\n"));
+    private static string Text(IEnumerable<Measurement> rows) =>
+        string.Concat(rows.Select(row => JsonSerializer.Serialize(row, Json) + "\n"));
 
     private static void RemoveTornLine(FileStream file)
     {

@@ -34,7 +34,8 @@ public sealed class StudyCorpora(string root, string? text) : IDisposable
     }
 
     /// <summary>Where the prepared text lies, or will.</summary>
-    internal string Folder(StudyCorpus corpus) => Path.Combine(root, $"{corpus.Source}-{corpus.VocabularySize}-{Identity(corpus)[..FingerprintLetters]}");
+    internal string Folder(StudyCorpus corpus) =>
+        Path.Combine(root, $"{corpus.Source}-{corpus.VocabularySize}-{Identity(corpus)[..FingerprintLetters]}");
 
     /// <summary>Prepares a text, or opens it where that was done before.</summary>
     /// <exception cref="InvalidDataException">The text needs more ids than its definition has.</exception>
@@ -56,27 +57,58 @@ public sealed class StudyCorpora(string root, string? text) : IDisposable
             corpus.Dispose();
     }
 
-    private string Fingerprint(StudyCorpus corpus) => corpus.World is { } world
-        ? Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"world {WorldOptions.Version} {world.ToJsonString(JsonSerializerOptions.Default)}")))
-        : Source(corpus).Fingerprint();
+    private string Fingerprint(StudyCorpus corpus) =>
+        corpus.World is { } world
+            ? Convert.ToHexStringLower(
+                SHA256.HashData(Encoding.UTF8.GetBytes($"world {WorldOptions.Version} {world.ToJsonString(JsonSerializerOptions.Default)}"))
+            )
+            : Source(corpus).Fingerprint();
 
-    private PreparedCorpus Prepare(StudyCorpus corpus, string folder, IProgress<PreparationProgress>? progress, CancellationToken cancellation)
+    private PreparedCorpus Prepare(
+        StudyCorpus corpus,
+        string folder,
+        IProgress<PreparationProgress>? progress,
+        CancellationToken cancellation
+    )
     {
         Directory.CreateDirectory(root);
         if (corpus.WorldOptions() is not { } world)
-            return DataPreparation.Prepare(Source(corpus), folder, new PreparationOptions { VocabularySize = corpus.VocabularySize }, progress, cancellation: cancellation);
+            return DataPreparation.Prepare(
+                Source(corpus),
+                folder,
+                new PreparationOptions { VocabularySize = corpus.VocabularySize },
+                progress,
+                cancellation: cancellation
+            );
         var written = folder + "-text";
         _ = WorldFolder.Write(world, written, cancellation: cancellation);
-        // Its sentences come from few patterns, so that most of them resemble one of validation; what is validated are facts, which training is meant to state.
-        var options = new PreparationOptions { Tokenizer = Tokenizer.Load(Path.Combine(written, PreparedCorpus.TokenizerFileName)), MostLeftOut = 1 };
-        var prepared = DataPreparation.Prepare(CorpusSource.Open(Path.Combine(written, WorldFolder.Text)), folder, options, progress, cancellation: cancellation);
+        // Its sentences come from few patterns, so that most of them resemble one of validation; what is validated are facts, which
+        // training is meant to state.
+        var options = new PreparationOptions
+        {
+            Tokenizer = Tokenizer.Load(Path.Combine(written, PreparedCorpus.TokenizerFileName)),
+            MostLeftOut = 1,
+        };
+        var prepared = DataPreparation.Prepare(
+            CorpusSource.Open(Path.Combine(written, WorldFolder.Text)),
+            folder,
+            options,
+            progress,
+            cancellation: cancellation
+        );
         if (prepared.Summary.VocabularySize > corpus.VocabularySize)
-            throw new InvalidDataException($"{folder}: the world has {prepared.Summary.VocabularySize} words, but its definition has a vocabulary of {corpus.VocabularySize}.");
+            throw new InvalidDataException(
+                $"{folder}: the world has {prepared.Summary.VocabularySize} words, but its definition has a vocabulary of {corpus.VocabularySize}."
+            );
         return prepared;
     }
 
-    private CorpusSource Source(StudyCorpus corpus) => CorpusSource.Open(corpus.Source == Text ? Named() : corpus.Source, new CorpusOptions { MaxDocuments = corpus.MaxDocuments });
+    private CorpusSource Source(StudyCorpus corpus) =>
+        CorpusSource.Open(corpus.Source == Text ? Named() : corpus.Source, new CorpusOptions { MaxDocuments = corpus.MaxDocuments });
 
-    private string Named() => text ?? throw new ArgumentException(
-        "The study reads natural English: name a folder of it with --text, for example the 100 novels of github.com/computationalstylistics/100_english_novels.");
+    private string Named() =>
+        text
+        ?? throw new ArgumentException(
+            "The study reads natural English: name a folder of it with --text, for example the 100 novels of github.com/computationalstylistics/100_english_novels."
+        );
 }

@@ -1,7 +1,9 @@
 namespace Engram.Studies.Running;
 
 /// <summary>Where a call keeps its files.</summary>
-/// <param name="Runs">Prepared texts and trained models: <c>data/</c>, <c>models/HASH/</c>. Large, and not needed once everything is measured.</param>
+/// <param name="Runs">
+/// Prepared texts and trained models: <c>data/</c>, <c>models/HASH/</c>. Large, and not needed once everything is measured.
+/// </param>
 /// <param name="Results">What is kept and published: <c>STUDY/measurements.jsonl</c>, <c>STUDY/report.html</c>, <c>index.html</c>.</param>
 public sealed record StudyFolders(string Runs, string Results)
 {
@@ -20,7 +22,8 @@ public sealed record StudyFolders(string Runs, string Results)
 
     internal string Rows(string study) => Path.Combine(Study(study), "measurements.jsonl");
 
-    internal string Rows(string study, StudySlice slice) => slice.Count == 1 ? Rows(study) : Path.Combine(Study(study), $"measurements.{slice.Index}-of-{slice.Count}.jsonl");
+    internal string Rows(string study, StudySlice slice) =>
+        slice.Count == 1 ? Rows(study) : Path.Combine(Study(study), $"measurements.{slice.Index}-of-{slice.Count}.jsonl");
 
     internal string Timings(string study) => Path.Combine(Study(study), "timings.jsonl");
 
@@ -42,7 +45,13 @@ public sealed record StudySlice(int Index, int Count)
     public static StudySlice Parse(string text)
     {
         var parts = text.Split('/');
-        return parts.Length == 2 && int.TryParse(parts[0], out var index) && int.TryParse(parts[1], out var count) && index >= 1 && index <= count
-            ? new StudySlice(index, count) : throw new ArgumentException($"'{text}' is no slice: give i/n with i from 1 to n, for example 1/4.");
+        return
+            parts.Length == 2
+            && int.TryParse(parts[0], out var index)
+            && int.TryParse(parts[1], out var count)
+            && index >= 1
+            && index <= count
+            ? new StudySlice(index, count)
+            : throw new ArgumentException($"'{text}' is no slice: give i/n with i from 1 to n, for example 1/4.");
     }
 }

@@ -7,7 +7,14 @@ namespace Engram.Studies.Running;
 /// <param name="Running">Those at work, in words.</param>
 /// <param name="Elapsed">Time since the start.</param>
 /// <param name="Remaining">Estimated time to the end; null while unknown.</param>
-public sealed record StudyProgress(string Activity, int Done, int Total, IReadOnlyList<string> Running, TimeSpan Elapsed, TimeSpan? Remaining);
+public sealed record StudyProgress(
+    string Activity,
+    int Done,
+    int Total,
+    IReadOnlyList<string> Running,
+    TimeSpan Elapsed,
+    TimeSpan? Remaining
+);
 
 /// <summary>What a call did.</summary>
 /// <param name="Trained">Models that were trained and measured now.</param>

@@ -13,7 +13,8 @@ using Engram.Training;
 namespace Engram.Studies.Running;
 
 /// <summary>
-/// Runs studies: prepares their texts, trains what is not yet trained, each model in a process of its own, measures it, and appends the rows. Nothing is done twice while
+/// Runs studies: prepares their texts, trains what is not yet trained, each model in a process of its own, measures it, and appends the
+/// rows. Nothing is done twice while
 /// the inputs of a run are the same, whichever study asked for it first, and whatever interrupts a call, the next one goes on from there.
 /// </summary>
 public sealed class StudyRunner
@@ -37,7 +38,12 @@ public sealed class StudyRunner
     /// <param name="command">How processes of this program are started.</param>
     /// <exception cref="InvalidDataException">A definition contradicts itself, or arms differ in what they claim is equal.</exception>
     public StudyRunner(IReadOnlyList<Study> studies, StudySize size, StudyFolders folders, StudyCorpora corpora, EngramCommand command) =>
-        (_plans, _folders, _corpora, _command) = ([.. studies.Select(study => StudyPlan.Of(study, size).Checked())], folders, corpora, command);
+        (_plans, _folders, _corpora, _command) = (
+            [.. studies.Select(study => StudyPlan.Of(study, size).Checked())],
+            folders,
+            corpora,
+            command
+        );
 
     /// <summary>Which part of the models is done here.</summary>
     public StudySlice Slice { get; init; } = StudySlice.Whole;
@@ -66,25 +72,42 @@ public sealed class StudyRunner
         foreach (var study in _plans.Select(plan => plan.Study.Name))
             if (Slice.Count == 1 && _folders.RowFiles(study).Count > 0)
                 MeasurementFile.WriteSorted(_folders.Rows(study), WithoutStale(study, jobs));
-        return new StudyOutcome(jobs.Count(job => job.State == JobState.Finished), jobs.Count(job => job.State == JobState.Reused), [.. _failures]);
+        return new StudyOutcome(
+            jobs.Count(job => job.State == JobState.Finished),
+            jobs.Count(job => job.State == JobState.Reused),
+            [.. _failures]
+        );
     }
 
     private List<StudyJob> Jobs()
     {
-        var jobs = _plans.SelectMany(plan => plan.Runs)
-            .GroupBy(Inputs).Select(runs => new StudyJob(runs.Key, [.. runs])).ToList();
-        // The longest are dealt out first, so that slices take about the same time; each slice then keeps the order of the plan. What goes on from a model stays with it.
-        var mine = jobs.GroupBy(job => Inputs(job.First.Start ?? job.First)).OrderByDescending(chain => chain.Sum(job => job.Seconds)).ThenBy(chain => chain.Key, StringComparer.Ordinal)
-            .Where((_, place) => place % Slice.Count == Slice.Index - 1).SelectMany(chain => chain).ToHashSet();
+        var jobs = _plans.SelectMany(plan => plan.Runs).GroupBy(Inputs).Select(runs => new StudyJob(runs.Key, [.. runs])).ToList();
+        // The longest are dealt out first, so that slices take about the same time; each slice then keeps the order of the plan. What goes
+        // on from a model stays with it.
+        var mine = jobs.GroupBy(job => Inputs(job.First.Start ?? job.First))
+            .OrderByDescending(chain => chain.Sum(job => job.Seconds))
+            .ThenBy(chain => chain.Key, StringComparer.Ordinal)
+            .Where((_, place) => place % Slice.Count == Slice.Index - 1)
+            .SelectMany(chain => chain)
+            .ToHashSet();
         return [.. jobs.Where(mine.Contains)];
     }
 
     private string Inputs(PlannedRun run) => RunInputs.Hash(RunInputs.Describe(run, _corpora.Identity(run.Corpus)));
 
-    private ILookup<(string, string, string, long), Measurement> Rows() => _plans.SelectMany(plan => _folders.RowFiles(plan.Study.Name).Append(_folders.Timings(plan.Study.Name))).SelectMany(MeasurementFile.Read)
-        .ToLookup(row => (row.Study, row.Size, row.Arm, row.Seed));
+    private ILookup<(string, string, string, long), Measurement> Rows() =>
+        _plans
+            .SelectMany(plan => _folders.RowFiles(plan.Study.Name).Append(_folders.Timings(plan.Study.Name)))
+            .SelectMany(MeasurementFile.Read)
+            .ToLookup(row => (row.Study, row.Size, row.Arm, row.Seed));
 
-    private void Work(List<StudyJob> jobs, List<StudyJob> open, ILookup<(string, string, string, long), Measurement> rows, IProgress<StudyProgress>? progress, CancellationToken cancellation)
+    private void Work(
+        List<StudyJob> jobs,
+        List<StudyJob> open,
+        ILookup<(string, string, string, long), Measurement> rows,
+        IProgress<StudyProgress>? progress,
+        CancellationToken cancellation
+    )
     {
         foreach (var corpus in open.Select(job => job.First.Corpus).Distinct())
             _ = _corpora.Open(corpus, new PreparationReports(progress, _clock), cancellation);
@@ -94,14 +117,23 @@ public sealed class StudyRunner
         WorkAsync(jobs, open, rows, progress, cancellation).GetAwaiter().GetResult();
     }
 
-    private async Task WorkAsync(List<StudyJob> jobs, List<StudyJob> open, ILookup<(string, string, string, long), Measurement> rows, IProgress<StudyProgress>? progress,
-        CancellationToken cancellation)
+    private async Task WorkAsync(
+        List<StudyJob> jobs,
+        List<StudyJob> open,
+        ILookup<(string, string, string, long), Measurement> rows,
+        IProgress<StudyProgress>? progress,
+        CancellationToken cancellation
+    )
     {
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var reports = ReportAsync(jobs, progress, ended.Token);
         try
         {
-            await Parallel.ForEachAsync(open, new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellation }, async (job, stop) => await DoAsync(job, rows, stop));
+            await Parallel.ForEachAsync(
+                open,
+                new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellation },
+                async (job, stop) => await DoAsync(job, rows, stop)
+            );
         }
         finally
         {
@@ -138,7 +170,8 @@ public sealed class StudyRunner
     }
 
     /// <summary>Trains a model unless that was done, or is being done for another job.</summary>
-    private Task TrainedAsync(PlannedRun run, CancellationToken stop) => _training.GetOrAdd(Inputs(run), inputs => new Lazy<Task>(() => TrainOnceAsync(run, inputs, stop))).Value;
+    private Task TrainedAsync(PlannedRun run, CancellationToken stop) =>
+        _training.GetOrAdd(Inputs(run), inputs => new Lazy<Task>(() => TrainOnceAsync(run, inputs, stop))).Value;
 
     private async Task TrainOnceAsync(PlannedRun run, string inputs, CancellationToken stop)
     {
@@ -150,8 +183,22 @@ public sealed class StudyRunner
         if (!begun && run.Start is null)
             Trainer.Begin(run.Configuration, run.Options with { Threads = Threads }, folder);
         Directory.CreateDirectory(_folders.Logs);
-        await ChildProcess.RunAsync($"Training {Name(run)}", _command,
-            ["train", .. begun || run.Start is null ? (string[])["--resume"] : From(run, run.Start), "--run", folder, "--data", _corpora.Folder(run.Corpus), "--threads", $"{Threads}"], _folders.Log(inputs), stop);
+        await ChildProcess.RunAsync(
+            $"Training {Name(run)}",
+            _command,
+            [
+                "train",
+                .. begun || run.Start is null ? (string[])["--resume"] : From(run, run.Start),
+                "--run",
+                folder,
+                "--data",
+                _corpora.Folder(run.Corpus),
+                "--threads",
+                $"{Threads}",
+            ],
+            _folders.Log(inputs),
+            stop
+        );
     }
 
     /// <summary>How the command is told to begin with another run's model and a longer context.</summary>
@@ -159,9 +206,16 @@ public sealed class StudyRunner
     {
         (string Option, object Value)[] options =
         [
-            ("--init", Path.Combine(_folders.Run(Inputs(start)), "model")), ("--extend-context", run.Options.Length), ("--original-context", start.Options.Length),
-            ("--length", run.Options.Length), ("--sequences", run.Options.Sequences), ("--steps", run.Options.Steps), ("--learning-rate", run.Options.LearningRate),
-            ("--seed", run.Options.Seed), ("--validation-sequences", run.Options.ValidationSequences), ("--checkpoint-every", run.Options.CheckpointEvery),
+            ("--init", Path.Combine(_folders.Run(Inputs(start)), "model")),
+            ("--extend-context", run.Options.Length),
+            ("--original-context", start.Options.Length),
+            ("--length", run.Options.Length),
+            ("--sequences", run.Options.Sequences),
+            ("--steps", run.Options.Steps),
+            ("--learning-rate", run.Options.LearningRate),
+            ("--seed", run.Options.Seed),
+            ("--validation-sequences", run.Options.ValidationSequences),
+            ("--checkpoint-every", run.Options.CheckpointEvery),
         ];
         return options.SelectMany(option => (string[])[option.Option, FormattableString.Invariant($"{option.Value}")]);
     }
@@ -178,7 +232,10 @@ public sealed class StudyRunner
             {
                 MeasurementFile.Append(measure.Timed ? _folders.Timings(run.Study.Name) : _folders.Rows(run.Study.Name, Slice), taken);
                 if (measure == Measure.Training)
-                    MeasurementFile.Append(_folders.Timings(run.Study.Name), [Row("tokens_per_second", measured.Result.TokensPerSecond), Row("seconds", measured.Result.Seconds)]);
+                    MeasurementFile.Append(
+                        _folders.Timings(run.Study.Name),
+                        [Row("tokens_per_second", measured.Result.TokensPerSecond), Row("seconds", measured.Result.Seconds)]
+                    );
             }
         }
     }
@@ -187,8 +244,12 @@ public sealed class StudyRunner
     private IEnumerable<Measurement> WithoutStale(string study, List<StudyJob> jobs)
     {
         var plan = _plans.Single(plan => plan.Study.Name == study);
-        var known = jobs.SelectMany(job => job.Runs.Where(run => run.Study.Name == study).Select(run => (run.RowArm, run.Seed, job.Inputs))).ToHashSet();
-        return _folders.RowFiles(study).SelectMany(MeasurementFile.Read).Where(row => row.Size != plan.Size.Name || known.Contains((row.Arm, row.Seed, row.Inputs)));
+        var known = jobs.SelectMany(job => job.Runs.Where(run => run.Study.Name == study).Select(run => (run.RowArm, run.Seed, job.Inputs)))
+            .ToHashSet();
+        return _folders
+            .RowFiles(study)
+            .SelectMany(MeasurementFile.Read)
+            .Where(row => row.Size != plan.Size.Name || known.Contains((row.Arm, row.Seed, row.Inputs)));
     }
 
     private async Task ReportAsync(List<StudyJob> jobs, IProgress<StudyProgress>? progress, CancellationToken ended)
@@ -199,9 +260,7 @@ public sealed class StudyRunner
             while (await timer.WaitForNextTickAsync(ended))
                 progress?.Report(Progress(jobs));
         }
-        catch (OperationCanceledException)
-        {
-        }
+        catch (OperationCanceledException) { }
     }
 
     private StudyProgress Progress(List<StudyJob> jobs)
@@ -211,7 +270,14 @@ public sealed class StudyRunner
         var left = jobs.Except(done).Sum(job => job.Seconds);
         // The plan's seconds are guesses; what has been done since the start says how long one of them really takes.
         TimeSpan? remaining = now > 0 ? _clock.Elapsed * (left / now) : TimeSpan.FromSeconds(left / AtOnce);
-        return new StudyProgress("training", done.Count, jobs.Count, [.. jobs.Where(job => job.State is JobState.Training or JobState.Measuring).Select(Describe)], _clock.Elapsed, remaining);
+        return new StudyProgress(
+            "training",
+            done.Count,
+            jobs.Count,
+            [.. jobs.Where(job => job.State is JobState.Training or JobState.Measuring).Select(Describe)],
+            _clock.Elapsed,
+            remaining
+        );
     }
 
     private string Describe(StudyJob job)
@@ -226,12 +292,22 @@ public sealed class StudyRunner
 
     private sealed class PreparationReports(IProgress<StudyProgress>? progress, Stopwatch clock) : IProgress<PreparationProgress>
     {
-        public void Report(PreparationProgress value) => progress?.Report(new StudyProgress($"preparing a text: {value.Stage switch
+        public void Report(PreparationProgress value) =>
+            progress?.Report(
+                new StudyProgress(
+                    $"preparing a text: {value.Stage switch
         {
             PreparationStage.Reading => "reading",
             PreparationStage.LeavingOutDuplicates => "looking for duplicates",
             PreparationStage.TrainingTokenizer => "training the tokenizer",
             _ => "encoding",
-        }}", 0, 0, [], clock.Elapsed, null));
+        }}",
+                    0,
+                    0,
+                    [],
+                    clock.Elapsed,
+                    null
+                )
+            );
     }
 }

@@ -17,18 +17,22 @@ public sealed record Machine(string Processor, int Cores, double MemoryGib, stri
     private const double Gibibyte = 1L << 30;
 
     /// <summary>The machine this process runs on.</summary>
-    public static Machine This() => new(
-        ProcessorName(),
-        Environment.ProcessorCount,
-        Math.Round(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / Gibibyte, 1),
-        RuntimeInformation.OSDescription,
-        VersionOf(typeof(Machine)),
-        Environment.Version.ToString(),
-        VersionOf(typeof(torch)));
+    public static Machine This() =>
+        new(
+            ProcessorName(),
+            Environment.ProcessorCount,
+            Math.Round(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / Gibibyte, 1),
+            RuntimeInformation.OSDescription,
+            VersionOf(typeof(Machine)),
+            Environment.Version.ToString(),
+            VersionOf(typeof(torch))
+        );
 
     private static string ProcessorName()
     {
-        var line = File.Exists(ProcessorFile) ? File.ReadLines(ProcessorFile).FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal)) : null;
+        var line = File.Exists(ProcessorFile)
+            ? File.ReadLines(ProcessorFile).FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))
+            : null;
         return line is null ? RuntimeInformation.ProcessArchitecture.ToString() : line[(line.IndexOf(':') + 1)..].Trim();
     }
 

@@ -45,8 +45,14 @@ public sealed record TrainingCurve(IReadOnlyList<TrainingPoint> Training, IReadO
         if (line.TryGetProperty("validation_loss", out var loss))
             validation.Add(new ValidationPoint(step, Number(loss), Number(line.GetProperty("bits_per_byte"))));
         else
-            training.Add(new TrainingPoint(
-                step, line.GetProperty("tokens").GetInt64(), Number(line.GetProperty("loss")), Number(line.GetProperty("tokens_per_second"))));
+            training.Add(
+                new TrainingPoint(
+                    step,
+                    line.GetProperty("tokens").GetInt64(),
+                    Number(line.GetProperty("loss")),
+                    Number(line.GetProperty("tokens_per_second"))
+                )
+            );
     }
 
     // JSON has no NaN: what is not finite is written as null.

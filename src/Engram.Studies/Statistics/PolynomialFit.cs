@@ -1,6 +1,9 @@
 namespace Engram.Studies.Statistics;
 
-/// <summary>A least-squares polynomial y = c₀ + c₁ (x − x̄) + c₂ (x − x̄)² + …, with the covariance of its coefficients. Centred, so that a narrow range far from 0 loses no digits.</summary>
+/// <summary>
+/// A least-squares polynomial y = c₀ + c₁ (x − x̄) + c₂ (x − x̄)² + …, with the covariance of its coefficients. Centred, so that a narrow
+/// range far from 0 loses no digits.
+/// </summary>
 public sealed class PolynomialFit
 {
     private readonly double[] _coefficients;
@@ -31,7 +34,10 @@ public sealed class PolynomialFit
         if (x.Count != y.Count)
             throw new ArgumentException($"There are {x.Count} positions and {y.Count} values.", nameof(y));
         if (x.Distinct().Count() <= degree)
-            throw new ArgumentException($"A polynomial of degree {degree} needs {degree + 1} different positions; there are {x.Distinct().Count()}.", nameof(x));
+            throw new ArgumentException(
+                $"A polynomial of degree {degree} needs {degree + 1} different positions; there are {x.Distinct().Count()}.",
+                nameof(x)
+            );
         var (center, terms) = (x.Average(), degree + 1);
         // Scaled to ±1 for the normal equations, whose condition is the square of the matrix's.
         var scale = x.Max(value => Math.Abs(value - center));
@@ -40,12 +46,12 @@ public sealed class PolynomialFit
         var normal = new double[terms, terms];
         var right = new double[terms];
         for (var point = 0; point < rows.Length; point++)
-            for (var i = 0; i < terms; i++)
-            {
-                right[i] += rows[point][i] * y[point];
-                for (var j = 0; j < terms; j++)
-                    normal[i, j] += rows[point][i] * rows[point][j];
-            }
+        for (var i = 0; i < terms; i++)
+        {
+            right[i] += rows[point][i] * y[point];
+            for (var j = 0; j < terms; j++)
+                normal[i, j] += rows[point][i] * rows[point][j];
+        }
         var inverse = Inverse(normal);
         double[] scaled = [.. Enumerable.Range(0, terms).Select(i => Enumerable.Range(0, terms).Sum(j => inverse[i, j] * right[j]))];
         var residual = rows.Zip(y).Sum(point => Square(point.Second - point.First.Zip(scaled).Sum(term => term.First * term.Second)));
@@ -54,15 +60,24 @@ public sealed class PolynomialFit
         var noise = rows.Length > terms ? residual / (rows.Length - terms) : 0;
         var covariance = new double[terms, terms];
         for (var i = 0; i < terms; i++)
-            for (var j = 0; j < terms; j++)
-                covariance[i, j] = noise * inverse[i, j] / Math.Pow(scale, i + j);
-        return new PolynomialFit(center, [.. scaled.Select((value, power) => value / Math.Pow(scale, power))], covariance, variance > 0 ? 1 - (residual / variance) : 1, rows.Length);
+        for (var j = 0; j < terms; j++)
+            covariance[i, j] = noise * inverse[i, j] / Math.Pow(scale, i + j);
+        return new PolynomialFit(
+            center,
+            [.. scaled.Select((value, power) => value / Math.Pow(scale, power))],
+            covariance,
+            variance > 0 ? 1 - (residual / variance) : 1,
+            rows.Length
+        );
     }
 
     /// <summary>The value at a position.</summary>
     public double At(double x) => _coefficients.Select((coefficient, power) => coefficient * Math.Pow(x - Center, power)).Sum();
 
-    /// <summary>Standard error of a coefficient, from the scatter of the points around the polynomial; 0 where there are no more points than coefficients.</summary>
+    /// <summary>
+    /// Standard error of a coefficient, from the scatter of the points around the polynomial; 0 where there are no more points than
+    /// coefficients.
+    /// </summary>
     public double StandardError(int power) => Math.Sqrt(Math.Max(0, _covariance[power, power]));
 
     /// <summary>Where a parabola has its minimum, and the standard error of that position by propagation; null where it has none.</summary>
@@ -104,7 +119,10 @@ public sealed class PolynomialFit
             {
                 var factor = left[row, column];
                 for (var j = 0; row != column && j < n; j++)
-                    (left[row, j], right[row, j]) = (left[row, j] - (factor * left[column, j]), right[row, j] - (factor * right[column, j]));
+                    (left[row, j], right[row, j]) = (
+                        left[row, j] - (factor * left[column, j]),
+                        right[row, j] - (factor * right[column, j])
+                    );
             }
         }
         return right;

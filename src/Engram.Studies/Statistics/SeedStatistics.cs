@@ -28,7 +28,14 @@ public sealed record SeedStatistics(double Mean, double Min, double Max, double?
 /// <param name="Max">Largest.</param>
 /// <param name="StandardDeviation">Of the differences (divided by n − 1); null for one seed.</param>
 public sealed record PairedDifference(
-    string Arm, string Baseline, IReadOnlyList<double> PerSeed, double Mean, double Min, double Max, double? StandardDeviation)
+    string Arm,
+    string Baseline,
+    IReadOnlyList<double> PerSeed,
+    double Mean,
+    double Min,
+    double Max,
+    double? StandardDeviation
+)
 {
     /// <summary>Compares two arms seed by seed.</summary>
     /// <param name="arm">The arm in question.</param>
@@ -39,12 +46,17 @@ public sealed record PairedDifference(
     public static PairedDifference Of(string arm, IReadOnlyList<double> armLosses, string baseline, IReadOnlyList<double> baselineLosses)
     {
         if (armLosses.Count != baselineLosses.Count)
-            throw new ArgumentException($"{arm} has {armLosses.Count} seeds, {baseline} has {baselineLosses.Count}: only seeds that both have can be paired.");
+            throw new ArgumentException(
+                $"{arm} has {armLosses.Count} seeds, {baseline} has {baselineLosses.Count}: only seeds that both have can be paired."
+            );
         double[] differences = [.. armLosses.Zip(baselineLosses, (value, reference) => value - reference)];
         var (mean, min, max, deviation) = SeedStatistics.Of(differences);
         return new PairedDifference(arm, baseline, differences, mean, min, max, deviation);
     }
 
     /// <summary>-1 if the arm is better with every seed, 1 if it is worse with every seed, 0 if the seeds disagree.</summary>
-    internal int Direction => PerSeed.All(difference => difference < 0) ? -1 : PerSeed.All(difference => difference > 0) ? 1 : 0;
+    internal int Direction =>
+        PerSeed.All(difference => difference < 0) ? -1
+        : PerSeed.All(difference => difference > 0) ? 1
+        : 0;
 }

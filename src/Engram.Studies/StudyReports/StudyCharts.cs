@@ -18,21 +18,54 @@ internal sealed class StudyCharts(StudyData data)
     /// <summary>One chart as figures, ours before the paper's; nothing where there are no points.</summary>
     public string Figure(ChartDefinition chart)
     {
-        var ours = chart.Axis switch { "arm" => Categories(chart), "measure" => OverMeasures(chart), _ => Curves(chart) };
+        var ours = chart.Axis switch
+        {
+            "arm" => Categories(chart),
+            "measure" => OverMeasures(chart),
+            _ => Curves(chart),
+        };
         if (ours is null)
             return "";
-        var figure = ours.Figure(chart.Axis == "arm" ? "Each point is one training; arms stand side by side, so that differences between them can be seen beside those between seeds."
-            : "Points are means over the seeds, bars one standard deviation" + (chart.Fit is { } fit ? $"; the broken line is the {fit} fit." : "."));
-        return chart.Paper is { } name && StudyLibrary.Paper(name) is var paper ? figure + Published(paper).Figure($"{paper.Source}. Single runs of models some thousand times larger.") : figure;
+        var figure = ours.Figure(
+            chart.Axis == "arm"
+                ? "Each point is one training; arms stand side by side, so that differences between them can be seen beside those between seeds."
+                : "Points are means over the seeds, bars one standard deviation"
+                    + (chart.Fit is { } fit ? $"; the broken line is the {fit} fit." : ".")
+        );
+        return chart.Paper is { } name && StudyLibrary.Paper(name) is var paper
+            ? figure + Published(paper).Figure($"{paper.Source}. Single runs of models some thousand times larger.")
+            : figure;
     }
 
     private static LineChart Published(PaperChart paper)
     {
         var values = paper.Series.SelectMany(series => series.Y).ToList();
-        return new LineChart(paper.Title, paper.XTitle, paper.YTitle,
-            [.. paper.Series.Select((series, number) => new ChartLine(series.Name, Colors[(number + 1) % Colors.Length], series.X, series.Y, Connected: paper.Categories is null) { Markers = true })])
+        return new LineChart(
+            paper.Title,
+            paper.XTitle,
+            paper.YTitle,
+            [
+                .. paper.Series.Select(
+                    (series, number) =>
+                        new ChartLine(
+                            series.Name,
+                            Colors[(number + 1) % Colors.Length],
+                            series.X,
+                            series.Y,
+                            Connected: paper.Categories is null
+                        )
+                        {
+                            Markers = true,
+                        }
+                ),
+            ]
+        )
         {
-            LogX = paper.LogX, Categories = paper.Categories, FromZero = false, Legend = paper.Series.Count > 1 || paper.Categories is null, Values = Around(values),
+            LogX = paper.LogX,
+            Categories = paper.Categories,
+            FromZero = false,
+            Legend = paper.Series.Count > 1 || paper.Categories is null,
+            Values = Around(values),
         };
     }
 
@@ -40,76 +73,154 @@ internal sealed class StudyCharts(StudyData data)
     {
         var (lines, number) = (new List<ChartLine>(), 0);
         foreach (var setting in data.Settings.Where(setting => !setting.Selection))
-            foreach (var series in data.Arms(setting, chart.Arms, chart.Measure).GroupBy(arm => arm.Series).Where(series => series.Count() > 1))
-            {
-                var color = Colors[number++ % Colors.Length];
-                var points = series.Select(arm => (X: data.Position(setting, arm, chart.Axis), Values: data.Statistics(setting.Name, arm.Name, chart.Measure)!))
-                    .Where(point => !Logarithmic(chart) || point.X > 0).OrderBy(point => point.X).ToList();
-                if (points.Count == 0)
-                    continue;
-                double[] x = [.. points.Select(point => point.X)], y = [.. points.Select(point => point.Values.Mean)];
-                var seeds = setting.Seeds.Count;
-                lines.Add(new ChartLine($"{setting.Name}{(series.Key.Length > 0 ? $", {series.Key}" : "")}, {seeds} seed{(seeds > 1 ? "s" : "")}", color, x, y, Connected: chart.Fit is null)
+        foreach (var series in data.Arms(setting, chart.Arms, chart.Measure).GroupBy(arm => arm.Series).Where(series => series.Count() > 1))
+        {
+            var color = Colors[number++ % Colors.Length];
+            var points = series
+                .Select(arm =>
+                    (X: data.Position(setting, arm, chart.Axis), Values: data.Statistics(setting.Name, arm.Name, chart.Measure)!)
+                )
+                .Where(point => !Logarithmic(chart) || point.X > 0)
+                .OrderBy(point => point.X)
+                .ToList();
+            if (points.Count == 0)
+                continue;
+            double[] x = [.. points.Select(point => point.X)],
+                y = [.. points.Select(point => point.Values.Mean)];
+            var seeds = setting.Seeds.Count;
+            lines.Add(
+                new ChartLine(
+                    $"{setting.Name}{(series.Key.Length > 0 ? $", {series.Key}" : "")}, {seeds} seed{(seeds > 1 ? "s" : "")}",
+                    color,
+                    x,
+                    y,
+                    Connected: chart.Fit is null
+                )
                 {
-                    Markers = true, Noise = points.All(point => point.Values.StandardDeviation is not null) ? [.. points.Select(point => point.Values.StandardDeviation!.Value)] : null,
-                });
-                if (Fit(chart, x, y) is { } fit)
-                    lines.Add(new ChartLine("", color, fit.X, fit.Y) { Dashed = true });
-            }
+                    Markers = true,
+                    Noise = points.All(point => point.Values.StandardDeviation is not null)
+                        ? [.. points.Select(point => point.Values.StandardDeviation!.Value)]
+                        : null,
+                }
+            );
+            if (Fit(chart, x, y) is { } fit)
+                lines.Add(new ChartLine("", color, fit.X, fit.Y) { Dashed = true });
+        }
         if (lines.Count == 0)
             return null;
         return new LineChart(chart.Title, AxisTitle(chart.Axis), MeasureTitle(chart.Measure), lines)
         {
-            LogX = Logarithmic(chart), FromZero = false, Values = Around([.. lines.SelectMany(line => line.Y.Zip(line.Noise ?? [.. line.Y.Select(_ => 0.0)], (y, noise) => new[] { y - noise, y + noise })).SelectMany(both => both)]),
+            LogX = Logarithmic(chart),
+            FromZero = false,
+            Values = Around([
+                .. lines
+                    .SelectMany(line =>
+                        line.Y.Zip(line.Noise ?? [.. line.Y.Select(_ => 0.0)], (y, noise) => new[] { y - noise, y + noise })
+                    )
+                    .SelectMany(both => both),
+            ]),
         };
     }
 
     private LineChart? Categories(ChartDefinition chart)
     {
-        var settings = data.Settings.Where(setting => !setting.Selection && data.Arms(setting, chart.Arms, chart.Measure).Count > 0).ToList();
-        var arms = data.Plan.Study.Arms.Where(arm => settings.Any(setting => data.Arms(setting, chart.Arms, chart.Measure).Contains(arm))).ToList();
+        var settings = data
+            .Settings.Where(setting => !setting.Selection && data.Arms(setting, chart.Arms, chart.Measure).Count > 0)
+            .ToList();
+        var arms = data
+            .Plan.Study.Arms.Where(arm => settings.Any(setting => data.Arms(setting, chart.Arms, chart.Measure).Contains(arm)))
+            .ToList();
         if (arms.Count == 0)
             return null;
-        List<ChartLine> lines = [.. settings.Select((setting, number) =>
-        {
-            var points = data.Arms(setting, chart.Arms, chart.Measure).SelectMany(arm => data.Seeds(setting.Name, arm.Name, chart.Measure).Values
-                .Select(value => (X: arms.IndexOf(arm) + (0.12 * (number - ((settings.Count - 1) / 2.0))), Y: value))).ToList();
-            return new ChartLine(setting.Name, Colors[number % Colors.Length], [.. points.Select(point => point.X)], [.. points.Select(point => point.Y)], Connected: false);
-        })];
+        List<ChartLine> lines =
+        [
+            .. settings.Select(
+                (setting, number) =>
+                {
+                    var points = data.Arms(setting, chart.Arms, chart.Measure)
+                        .SelectMany(arm =>
+                            data.Seeds(setting.Name, arm.Name, chart.Measure)
+                                .Values.Select(value => (X: arms.IndexOf(arm) + (0.12 * (number - ((settings.Count - 1) / 2.0))), Y: value))
+                        )
+                        .ToList();
+                    return new ChartLine(
+                        setting.Name,
+                        Colors[number % Colors.Length],
+                        [.. points.Select(point => point.X)],
+                        [.. points.Select(point => point.Y)],
+                        Connected: false
+                    );
+                }
+            ),
+        ];
         return new LineChart($"{chart.Title}, one point per seed", "", MeasureTitle(chart.Measure), lines)
         {
-            Categories = [.. arms.Select(arm => arm.Name)], Legend = settings.Count > 1, Values = Around([.. lines.SelectMany(line => line.Y)]),
+            Categories = [.. arms.Select(arm => arm.Name)],
+            Legend = settings.Count > 1,
+            Values = Around([.. lines.SelectMany(line => line.Y)]),
         };
     }
 
     /// <summary>A line for each arm over the measures that begin alike and end with a number: one for each layer, for example.</summary>
     private LineChart? OverMeasures(ChartDefinition chart)
     {
-        var places = data.Measures.Where(measure => measure.StartsWith(chart.Measure, StringComparison.Ordinal) && int.TryParse(measure[chart.Measure.Length..], out _))
-            .Select(measure => (Measure: measure, X: int.Parse(measure[chart.Measure.Length..], CultureInfo.InvariantCulture))).OrderBy(place => place.X).ToList();
+        var places = data
+            .Measures.Where(measure =>
+                measure.StartsWith(chart.Measure, StringComparison.Ordinal) && int.TryParse(measure[chart.Measure.Length..], out _)
+            )
+            .Select(measure => (Measure: measure, X: int.Parse(measure[chart.Measure.Length..], CultureInfo.InvariantCulture)))
+            .OrderBy(place => place.X)
+            .ToList();
         var lines = new List<ChartLine>();
         foreach (var setting in data.Settings.Where(setting => !setting.Selection))
-            foreach (var arm in data.Plan.Study.Arms.Where(arm => chart.Arms.Matches(arm.Name)))
-            {
-                var points = places.Select(place => (place.X, Values: data.Statistics(setting.Name, arm.Name, place.Measure))).Where(point => point.Values is not null).ToList();
-                if (points.Count < 2)
-                    continue;
-                lines.Add(new ChartLine($"{arm.Name}, {setting.Name}", Colors[lines.Count % Colors.Length], [.. points.Select(point => (double)point.X)], [.. points.Select(point => point.Values!.Mean)])
+        foreach (var arm in data.Plan.Study.Arms.Where(arm => chart.Arms.Matches(arm.Name)))
+        {
+            var points = places
+                .Select(place => (place.X, Values: data.Statistics(setting.Name, arm.Name, place.Measure)))
+                .Where(point => point.Values is not null)
+                .ToList();
+            if (points.Count < 2)
+                continue;
+            lines.Add(
+                new ChartLine(
+                    $"{arm.Name}, {setting.Name}",
+                    Colors[lines.Count % Colors.Length],
+                    [.. points.Select(point => (double)point.X)],
+                    [.. points.Select(point => point.Values!.Mean)]
+                )
                 {
-                    Markers = true, Noise = points.All(point => point.Values!.StandardDeviation is not null) ? [.. points.Select(point => point.Values!.StandardDeviation!.Value)] : null,
-                });
-            }
-        return lines.Count == 0 ? null : new LineChart(chart.Title, "layer, counted from 1", MeasureTitle(chart.Measure.TrimEnd('_')), lines) { FromZero = false, Values = Around([.. lines.SelectMany(line => line.Y)]) };
+                    Markers = true,
+                    Noise = points.All(point => point.Values!.StandardDeviation is not null)
+                        ? [.. points.Select(point => point.Values!.StandardDeviation!.Value)]
+                        : null,
+                }
+            );
+        }
+        return lines.Count == 0
+            ? null
+            : new LineChart(chart.Title, "layer, counted from 1", MeasureTitle(chart.Measure.TrimEnd('_')), lines)
+            {
+                FromZero = false,
+                Values = Around([.. lines.SelectMany(line => line.Y)]),
+            };
     }
 
     private static (double[] X, double[] Y)? Fit(ChartDefinition chart, double[] x, double[] y)
     {
-        var degree = chart.Fit switch { "quadratic" => 2, "logarithmic" => 1, _ => 0 };
+        var degree = chart.Fit switch
+        {
+            "quadratic" => 2,
+            "logarithmic" => 1,
+            _ => 0,
+        };
         if (degree == 0 || x.Length <= degree)
             return null;
         double Scaled(double value) => Logarithmic(chart) ? Math.Log10(value) : value;
         var fit = PolynomialFit.Of([.. x.Select(Scaled)], y, degree);
-        double[] positions = [.. Enumerable.Range(0, PointsOfAFit).Select(i => Scaled(x[0]) + ((Scaled(x[^1]) - Scaled(x[0])) * i / (PointsOfAFit - 1)))];
+        double[] positions =
+        [
+            .. Enumerable.Range(0, PointsOfAFit).Select(i => Scaled(x[0]) + ((Scaled(x[^1]) - Scaled(x[0])) * i / (PointsOfAFit - 1))),
+        ];
         return ([.. positions.Select(position => Logarithmic(chart) ? Math.Pow(10, position) : position)], [.. positions.Select(fit.At)]);
     }
 
@@ -121,14 +232,16 @@ internal sealed class StudyCharts(StudyData data)
         return (values.Min() - margin, values.Max() + margin);
     }
 
-    private static string AxisTitle(string axis) => axis switch
-    {
-        "rho" => "share of inactive parameters in experts, %",
-        "experts" => "routed experts per layer",
-        "memory" => "table values",
-        "layer" => "layer of the memory, counted from 1",
-        _ => "training tokens",
-    };
+    private static string AxisTitle(string axis) =>
+        axis switch
+        {
+            "rho" => "share of inactive parameters in experts, %",
+            "experts" => "routed experts per layer",
+            "memory" => "table values",
+            "layer" => "layer of the memory, counted from 1",
+            _ => "training tokens",
+        };
 
-    private static string MeasureTitle(string measure) => measure.StartsWith("loss", StringComparison.Ordinal) ? $"{measure.Replace('_', ' ')}, nats per token" : measure.Replace('_', ' ');
+    private static string MeasureTitle(string measure) =>
+        measure.StartsWith("loss", StringComparison.Ordinal) ? $"{measure.Replace('_', ' ')}, nats per token" : measure.Replace('_', ' ');
 }

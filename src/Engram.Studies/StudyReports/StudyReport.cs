@@ -29,7 +29,8 @@ public sealed class StudyReport
     /// <summary>The name of its files without extension: the size is part of it, so that sizes lie beside each other.</summary>
     public string FileName => $"report-{_data.Plan.Size.Name}";
 
-    private string Command => $"engram study run {Study.Name} --size {_data.Plan.Size.Name}{(_data.Plan.Runs.Any(run => run.Corpus.Source == "text") ? " --text FOLDER" : "")}";
+    private string Command =>
+        $"engram study run {Study.Name} --size {_data.Plan.Size.Name}{(_data.Plan.Runs.Any(run => run.Corpus.Source == "text") ? " --text FOLDER" : "")}";
 
     /// <summary>Writes both pages into the folder of the study.</summary>
     public void Write(string folder)
@@ -42,14 +43,18 @@ public sealed class StudyReport
     /// <summary>The table of the study and its verdicts as Markdown.</summary>
     public string Markdown()
     {
-        var text = new StringBuilder($"# {Study.Title}\n\n{Study.Question}\n\nSize {_data.Plan.Size.Name}, {Runs.Measured} of {Runs.Planned} runs measured. `{Command}`\n\n");
+        var text = new StringBuilder(
+            $"# {Study.Title}\n\n{Study.Question}\n\nSize {_data.Plan.Size.Name}, {Runs.Measured} of {Runs.Planned} runs measured. `{Command}`\n\n"
+        );
         text.Append("| claim | setting | verdict | numbers |\n|---|---|---|---|\n");
         foreach (var verdict in _verdicts)
             text.Append($"| {verdict.Claim.Text} | {verdict.Setting} | **{verdict.Words}** | {verdict.Sentence} |\n");
         foreach (var setting in _data.Settings)
         {
             var (header, rows) = ArmTable(setting);
-            text.Append($"\n{SettingLine(setting)}\n\n| {string.Join(" | ", header)} |\n|---|{string.Concat(Enumerable.Repeat("---:|", header.Count - 1))}\n");
+            text.Append(
+                $"\n{SettingLine(setting)}\n\n| {string.Join(" | ", header)} |\n|---|{string.Concat(Enumerable.Repeat("---:|", header.Count - 1))}\n"
+            );
             foreach (var row in rows)
                 text.Append($"| {string.Join(" | ", row)} |\n");
         }
@@ -62,60 +67,118 @@ public sealed class StudyReport
     private string Body()
     {
         var body = new StringBuilder($"<h1>{Html.Escape(Study.Title)}</h1>\n<p>{Html.Escape(Study.Question)}</p>\n");
-        body.Append($"<p class=\"note\">Size {_data.Plan.Size.Name}: {Html.Escape(_data.Plan.Size.Description)} {Runs.Measured} of {Runs.Planned} runs measured. <code>{Html.Escape(Command)}</code> · <a href=\"../index.html\">all studies</a></p>\n");
+        body.Append(
+            $"<p class=\"note\">Size {_data.Plan.Size.Name}: {Html.Escape(_data.Plan.Size.Description)} {Runs.Measured} of {Runs.Planned} runs measured. <code>{Html.Escape(Command)}</code> · <a href=\"../index.html\">all studies</a></p>\n"
+        );
         Section("What the numbers say", Claims());
-        Section("Before the first run", $"<p><b>The paper.</b> {Html.Escape(Study.Paper)}</p>\n<p><b>Prediction.</b> {Html.Escape(Study.Prediction)}</p>\n<p><b>What would refute it.</b> {Html.Escape(Study.Refutation)}</p>\n");
+        Section(
+            "Before the first run",
+            $"<p><b>The paper.</b> {Html.Escape(Study.Paper)}</p>\n<p><b>Prediction.</b> {Html.Escape(Study.Prediction)}</p>\n<p><b>What would refute it.</b> {Html.Escape(Study.Refutation)}</p>\n"
+        );
         var charts = new StudyCharts(_data);
-        Section("Charts", string.Concat(Study.Charts.Select(charts.Figure)) );
+        Section("Charts", string.Concat(Study.Charts.Select(charts.Figure)));
         foreach (var setting in _data.Settings)
         {
             var (header, rows) = ArmTable(setting);
-            Section(SettingLine(setting), Html.Table([.. header.Select(Html.Escape)], rows.Select(row => (IReadOnlyList<string>)[.. row.Select(Html.Escape)])) + Differences(setting));
+            Section(
+                SettingLine(setting),
+                Html.Table([.. header.Select(Html.Escape)], rows.Select(row => (IReadOnlyList<string>)[.. row.Select(Html.Escape)]))
+                    + Differences(setting)
+            );
         }
         Section("What is held equal", string.Concat(_data.Plan.Equalities.Select(check => $"<p>{Html.Escape(check.Describe())}</p>\n")));
         if (Study.Cautions.Count > 0)
-            Section("Read this before believing it", $"<ul>{string.Concat(Study.Cautions.Select(caution => $"<li>{Html.Escape(caution)}</li>"))}</ul>\n");
+            Section(
+                "Read this before believing it",
+                $"<ul>{string.Concat(Study.Cautions.Select(caution => $"<li>{Html.Escape(caution)}</li>"))}</ul>\n"
+            );
         Section("Configurations", Configurations());
         return body.ToString();
 
         void Section(string title, string content) => body.Append($"<h2>{Html.Escape(title)}</h2>\n{content}\n");
     }
 
-    private string Claims() => Html.Words(["claim", "setting", "verdict", "numbers"], _verdicts.Select(verdict => (IReadOnlyList<string>)
-        [Html.Escape(verdict.Claim.Text), Html.Escape(verdict.Setting), $"<span class=\"verdict\">{verdict.Words}</span>", Html.Escape(verdict.Sentence)]))
+    private string Claims() =>
+        Html.Words(
+            ["claim", "setting", "verdict", "numbers"],
+            _verdicts.Select(verdict =>
+                (IReadOnlyList<string>)
+                    [
+                        Html.Escape(verdict.Claim.Text),
+                        Html.Escape(verdict.Setting),
+                        $"<span class=\"verdict\">{verdict.Words}</span>",
+                        Html.Escape(verdict.Sentence),
+                    ]
+            )
+        )
         + "<p class=\"note\">Noise is twice the standard deviation over the seeds of what is compared; differences are paired by seed, whose runs see the same data in the same order.</p>\n";
 
-    private static string SettingLine(StudySetting setting) => string.Create(CultureInfo.InvariantCulture,
-        $"{setting.Name}: {setting.Tokens:N0} tokens of {setting.Corpus}, seed{(setting.Seeds.Count > 1 ? "s" : "")} {string.Join(", ", setting.Seeds)}{(setting.Selection ? ", to choose values only" : "")}");
+    private static string SettingLine(StudySetting setting) =>
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"{setting.Name}: {setting.Tokens:N0} tokens of {setting.Corpus}, seed{(setting.Seeds.Count > 1 ? "s" : "")} {string.Join(", ", setting.Seeds)}{(setting.Selection ? ", to choose values only" : "")}"
+        );
 
     private (IReadOnlyList<string> Header, IReadOnlyList<IReadOnlyList<string>> Rows) ArmTable(StudySetting setting)
     {
-        var measures = _data.Measures.Where(measure => _data.Arms(setting, ["*"], measure).Count > 0).OrderByDescending(measure => measure == "loss").ToList();
+        var measures = _data
+            .Measures.Where(measure => _data.Arms(setting, ["*"], measure).Count > 0)
+            .OrderByDescending(measure => measure == "loss")
+            .ToList();
         var arms = Study.Arms.Where(arm => setting.Arms.Matches(arm.Name)).ToList();
-        return (["arm", "total", "active", "table", .. measures.Select(measure => measure.Replace('_', ' '))],
-            [.. arms.Select(arm =>
-            {
-                var plan = _data.Plan.Runs.First(run => run.Setting == setting && run.Arm == arm).Plan;
-                return (IReadOnlyList<string>)[arm.Name, $"{plan.TotalWithoutVocabulary:N0}", $"{plan.ActiveParameters:N0}", $"{plan.MemoryParameters:N0}", .. measures.Select(measure => Cell(setting, arm, measure))];
-            })]);
+        return (
+            ["arm", "total", "active", "table", .. measures.Select(measure => measure.Replace('_', ' '))],
+            [
+                .. arms.Select(arm =>
+                {
+                    var plan = _data.Plan.Runs.First(run => run.Setting == setting && run.Arm == arm).Plan;
+                    return (IReadOnlyList<string>)
+                        [
+                            arm.Name,
+                            $"{plan.TotalWithoutVocabulary:N0}",
+                            $"{plan.ActiveParameters:N0}",
+                            $"{plan.MemoryParameters:N0}",
+                            .. measures.Select(measure => Cell(setting, arm, measure)),
+                        ];
+                }),
+            ]
+        );
     }
 
-    private string Cell(StudySetting setting, StudyArm arm, string measure) => _data.Statistics(setting.Name, arm.Name, measure) is not { } values ? "–"
-        : values.StandardDeviation is { } deviation ? $"{ClaimVerdicts.Number(values.Mean)} ± {ClaimVerdicts.Number(deviation)}" : ClaimVerdicts.Number(values.Mean);
+    private string Cell(StudySetting setting, StudyArm arm, string measure) =>
+        _data.Statistics(setting.Name, arm.Name, measure) is not { } values ? "–"
+        : values.StandardDeviation is { } deviation ? $"{ClaimVerdicts.Number(values.Mean)} ± {ClaimVerdicts.Number(deviation)}"
+        : ClaimVerdicts.Number(values.Mean);
 
     private string Differences(StudySetting setting)
     {
-        var rows = Study.Differences.Select(pair => (pair, _data.Difference(setting.Name, pair.Arm, pair.Baseline, pair.Measure))).Where(entry => entry.Item2 is not null).ToList();
-        return rows.Count == 0 ? "" : Html.Table(["difference, paired by seed", "mean ± deviation", "each seed"], rows.Select(entry => (IReadOnlyList<string>)
-            [Html.Escape($"{entry.pair.Arm} − {entry.pair.Baseline}, {entry.pair.Measure.Replace('_', ' ')}"), Html.Escape(ClaimVerdicts.Describe(entry.Item2!)),
-             string.Join(", ", entry.Item2!.PerSeed.Select(ClaimVerdicts.Signed))]));
+        var rows = Study
+            .Differences.Select(pair => (pair, _data.Difference(setting.Name, pair.Arm, pair.Baseline, pair.Measure)))
+            .Where(entry => entry.Item2 is not null)
+            .ToList();
+        return rows.Count == 0
+            ? ""
+            : Html.Table(
+                ["difference, paired by seed", "mean ± deviation", "each seed"],
+                rows.Select(entry =>
+                    (IReadOnlyList<string>)
+                        [
+                            Html.Escape($"{entry.pair.Arm} − {entry.pair.Baseline}, {entry.pair.Measure.Replace('_', ' ')}"),
+                            Html.Escape(ClaimVerdicts.Describe(entry.Item2!)),
+                            string.Join(", ", entry.Item2!.PerSeed.Select(ClaimVerdicts.Signed)),
+                        ]
+                )
+            );
     }
 
     private string Configurations()
     {
         var runs = _data.Plan.Runs.DistinctBy(run => (run.Setting, run.Arm)).ToList();
-        return string.Concat(runs.Select(run => $"<details><summary>{Html.Escape(run.RowArm)}: {Html.Escape(run.Arm.Description)}</summary><pre>{Html.Escape(RunInputs.Describe(run, run.Corpus.Source).ToJsonString(Indented))}</pre></details>\n"))
-            + "<p class=\"note\">Values that are the program's defaults are left out, as they are of the hash beside each row.</p>\n";
+        return string.Concat(
+                runs.Select(run =>
+                    $"<details><summary>{Html.Escape(run.RowArm)}: {Html.Escape(run.Arm.Description)}</summary><pre>{Html.Escape(RunInputs.Describe(run, run.Corpus.Source).ToJsonString(Indented))}</pre></details>\n"
+                )
+            ) + "<p class=\"note\">Values that are the program's defaults are left out, as they are of the hash beside each row.</p>\n";
     }
 
     private static readonly System.Text.Json.JsonSerializerOptions Indented = new() { WriteIndented = true };

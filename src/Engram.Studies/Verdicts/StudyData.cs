@@ -39,7 +39,11 @@ internal sealed class StudyData
 
     /// <summary>The arms of a setting that were measured, in the order of the study.</summary>
     public IReadOnlyList<StudyArm> Arms(StudySetting setting, IReadOnlyList<string> patterns, string measure) =>
-        [.. Plan.Study.Arms.Where(arm => setting.Arms.Matches(arm.Name) && patterns.Matches(arm.Name) && Seeds(setting.Name, arm.Name, measure).Count > 0)];
+        [
+            .. Plan.Study.Arms.Where(arm =>
+                setting.Arms.Matches(arm.Name) && patterns.Matches(arm.Name) && Seeds(setting.Name, arm.Name, measure).Count > 0
+            ),
+        ];
 
     /// <summary>All measures of the study, in alphabetical order.</summary>
     public IReadOnlyList<string> Measures => [.. _values.Keys.Select(key => key.Measure).Distinct().Order(StringComparer.Ordinal)];
@@ -57,7 +61,9 @@ internal sealed class StudyData
     {
         var (left, right) = (Seeds(setting, arm, measure), Seeds(setting, baseline, measure));
         var common = left.Keys.Where(right.ContainsKey).ToList();
-        return common.Count == 0 ? null : PairedDifference.Of(arm, [.. common.Select(seed => left[seed])], baseline, [.. common.Select(seed => right[seed])]);
+        return common.Count == 0
+            ? null
+            : PairedDifference.Of(arm, [.. common.Select(seed => left[seed])], baseline, [.. common.Select(seed => right[seed])]);
     }
 
     /// <summary>Where a point lies on a horizontal axis.</summary>

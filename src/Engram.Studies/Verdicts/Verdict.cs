@@ -26,11 +26,12 @@ public enum Outcome
 public sealed record Verdict(StudyClaim Claim, string Setting, Outcome Outcome, string Sentence)
 {
     /// <summary>The outcome in words.</summary>
-    public string Words => Outcome switch
-    {
-        Outcome.Reproduced => "reproduced",
-        Outcome.NotReproduced => "not reproduced",
-        Outcome.WithinNoise => "within noise",
-        _ => "not measured",
-    };
+    public string Words =>
+        Outcome switch
+        {
+            Outcome.Reproduced => "reproduced",
+            Outcome.NotReproduced => "not reproduced",
+            Outcome.WithinNoise => "within noise",
+            _ => "not measured",
+        };
 }

@@ -36,7 +36,8 @@ internal static unsafe class HostTensor
     private static float* First(Tensor tensor) => (float*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(tensor.bytes));
 
     /// <summary>
-    /// Runs <paramref name="body"/> over [0, count) in as many consecutive parts as libtorch uses threads. The parts depend on the count and
+    /// Runs <paramref name="body"/> over [0, count) in as many consecutive parts as libtorch uses threads. The parts depend on the count
+    /// and
     /// the thread setting alone, so sums over parts are reproducible.
     /// </summary>
     /// <param name="count">Number of independent items.</param>

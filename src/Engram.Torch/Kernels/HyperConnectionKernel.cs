@@ -13,8 +13,15 @@ namespace Engram.Torch.Kernels;
 internal static class HyperConnectionKernel
 {
     /// <summary>streams [N, n, D] → activated coefficients [N, C].</summary>
-    public static Tensor Coefficients(Tensor streams, Tensor fn, Tensor bias, Tensor scale, int rounds, double epsilon, double normEpsilon) =>
-        CoefficientsFunction.apply(streams, fn, bias, scale, new CoefficientOptions(rounds, (float)epsilon, normEpsilon));
+    public static Tensor Coefficients(
+        Tensor streams,
+        Tensor fn,
+        Tensor bias,
+        Tensor scale,
+        int rounds,
+        double epsilon,
+        double normEpsilon
+    ) => CoefficientsFunction.apply(streams, fn, bias, scale, new CoefficientOptions(rounds, (float)epsilon, normEpsilon));
 
     /// <summary>u = Σ_m pre[m] · X[m]: [N, D].</summary>
     public static Tensor Read(Tensor streams, Tensor coefficients) => ReadFunction.apply(streams, coefficients);
@@ -38,35 +45,47 @@ internal static class HyperConnectionKernel
             var z = x.view(tokens, width).mm(fn.t());
             var rms = empty([tokens], ScalarType.Float32);
             var result = empty([tokens, c], ScalarType.Float32);
-            float* px = HostTensor.Pointer(x), pz = HostTensor.Pointer(z), pr = HostTensor.Pointer(rms), po = HostTensor.Pointer(result);
-            float* pb = HostTensor.Pointer(bias), ps = HostTensor.Pointer(scale);
-            HostTensor.InParts(tokens, (_, from, to) =>
-            {
-                var sinkhorn = new SinkhornKernel(n, options.Rounds, options.Epsilon);
-                for (var block = from; block < to; block += SinkhornKernel.Lanes)
+            float* px = HostTensor.Pointer(x),
+                pz = HostTensor.Pointer(z),
+                pr = HostTensor.Pointer(rms),
+                po = HostTensor.Pointer(result);
+            float* pb = HostTensor.Pointer(bias),
+                ps = HostTensor.Pointer(scale);
+            HostTensor.InParts(
+                tokens,
+                (_, from, to) =>
                 {
-                    var end = Math.Min(block + SinkhornKernel.Lanes, to);
-                    for (var t = block; t < end; t++)
+                    var sinkhorn = new SinkhornKernel(n, options.Rounds, options.Epsilon);
+                    for (var block = from; block < to; block += SinkhornKernel.Lanes)
                     {
-                        var r = (float)(1 / Math.Sqrt(TensorPrimitives.SumOfSquares(new ReadOnlySpan<float>(px + (long)t * width, width)) / width
-                            + options.NormEpsilon));
-                        pr[t] = r;
-                        for (var k = 0; k < c; k++)
+                        var end = Math.Min(block + SinkhornKernel.Lanes, to);
+                        for (var t = block; t < end; t++)
                         {
-                            var at = (long)t * c + k;
-                            pz[at] *= r;
-                            po[at] = pz[at] * ps[Group(k, n)] + pb[k];
-                            if (k < n)
-                                po[at] = Sigmoid(po[at]) + options.Epsilon;
-                            else if (k < 2 * n)
-                                po[at] = 2 * Sigmoid(po[at]);
+                            var r = (float)(
+                                1
+                                / Math.Sqrt(
+                                    TensorPrimitives.SumOfSquares(new ReadOnlySpan<float>(px + (long)t * width, width)) / width
+                                        + options.NormEpsilon
+                                )
+                            );
+                            pr[t] = r;
+                            for (var k = 0; k < c; k++)
+                            {
+                                var at = (long)t * c + k;
+                                pz[at] *= r;
+                                po[at] = pz[at] * ps[Group(k, n)] + pb[k];
+                                if (k < n)
+                                    po[at] = Sigmoid(po[at]) + options.Epsilon;
+                                else if (k < 2 * n)
+                                    po[at] = 2 * Sigmoid(po[at]);
+                            }
                         }
-                    }
 
-                    var comb = po + (long)block * c + 2 * n;
-                    sinkhorn.Forward(comb, c, end - block, comb);
+                        var comb = po + (long)block * c + 2 * n;
+                        sinkhorn.Forward(comb, c, end - block, comb);
+                    }
                 }
-            });
+            );
             ctx.save_for_backward([x, fn, bias, scale, z, rms]);
             ctx.save_data(nameof(CoefficientOptions), options);
             return result;
@@ -80,51 +99,68 @@ internal static class HyperConnectionKernel
             var width = n * (int)x.size(2);
             var c = (int)bias.size(0);
             var parts = HostTensor.Parts(tokens);
-            var dRaw = empty([tokens, c], ScalarType.Float32);      // gradient of x · fnᵀ before the norm
-            var along = empty([tokens], ScalarType.Float32);        // what the norm takes back along x itself
+            var dRaw = empty([tokens, c], ScalarType.Float32); // gradient of x · fnᵀ before the norm
+            var along = empty([tokens], ScalarType.Float32); // what the norm takes back along x itself
             var dBiasParts = zeros([parts, c], ScalarType.Float32);
             var dScaleParts = zeros([parts, 3], ScalarType.Float32);
-            float* pz = HostTensor.Pointer(z), pr = HostTensor.Pointer(rms), pd = HostTensor.Pointer(d), pb = HostTensor.Pointer(bias);
-            float* ps = HostTensor.Pointer(scale), pdr = HostTensor.Pointer(dRaw), pa = HostTensor.Pointer(along);
-            float* pdb = HostTensor.Pointer(dBiasParts), pds = HostTensor.Pointer(dScaleParts);
-            HostTensor.InParts(tokens, (part, from, to) =>
-            {
-                var sinkhorn = new SinkhornKernel(n, options.Rounds, options.Epsilon);
-                var logits = new float[SinkhornKernel.Lanes * n * n];
-                var dLogits = new float[SinkhornKernel.Lanes * n * n];
-                fixed (float* pl = logits, pdl = dLogits)
-                    for (var block = from; block < to; block += SinkhornKernel.Lanes)
-                    {
-                        var end = Math.Min(block + SinkhornKernel.Lanes, to);
-                        for (var t = block; t < end; t++)
+            float* pz = HostTensor.Pointer(z),
+                pr = HostTensor.Pointer(rms),
+                pd = HostTensor.Pointer(d),
+                pb = HostTensor.Pointer(bias);
+            float* ps = HostTensor.Pointer(scale),
+                pdr = HostTensor.Pointer(dRaw),
+                pa = HostTensor.Pointer(along);
+            float* pdb = HostTensor.Pointer(dBiasParts),
+                pds = HostTensor.Pointer(dScaleParts);
+            HostTensor.InParts(
+                tokens,
+                (part, from, to) =>
+                {
+                    var sinkhorn = new SinkhornKernel(n, options.Rounds, options.Epsilon);
+                    var logits = new float[SinkhornKernel.Lanes * n * n];
+                    var dLogits = new float[SinkhornKernel.Lanes * n * n];
+                    fixed (
+                        float* pl = logits,
+                            pdl = dLogits
+                    )
+                        for (var block = from; block < to; block += SinkhornKernel.Lanes)
+                        {
+                            var end = Math.Min(block + SinkhornKernel.Lanes, to);
+                            for (var t = block; t < end; t++)
                             for (var k = 2 * n; k < c; k++)
                                 pl[(t - block) * n * n + k - 2 * n] = pz[(long)t * c + k] * ps[2] + pb[k];
-                        sinkhorn.Forward(pl, n * n, end - block, null);
-                        sinkhorn.Backward(pd + (long)block * c + 2 * n, c, end - block, pdl, n * n);
-                        for (var t = block; t < end; t++)
-                        {
-                            // Where all streams are equal (always in the first connection), so are the gradients of all sources of a stream. Their weights sum
-                            // to 1 whatever the logits are, so these have no gradient; what the rounds leave of it is ε and rounding, which Muon would make a
-                            // whole update of.
-                            if (SourcesAreAlike(pd + (long)t * c + 2 * n, n))
-                                new Span<float>(pdl + (t - block) * n * n, n * n).Clear();
-                            var sum = 0f;
-                            for (var k = 0; k < c; k++)
+                            sinkhorn.Forward(pl, n * n, end - block, null);
+                            sinkhorn.Backward(pd + (long)block * c + 2 * n, c, end - block, pdl, n * n);
+                            for (var t = block; t < end; t++)
                             {
-                                var at = (long)t * c + k;
-                                var s = k < 2 * n ? Sigmoid(pz[at] * ps[Group(k, n)] + pb[k]) : 0;
-                                var dw = k < n ? pd[at] * s * (1 - s) : k < 2 * n ? pd[at] * 2 * s * (1 - s) : pdl[(t - block) * n * n + k - 2 * n];
-                                pdb[part * c + k] += dw;
-                                pds[part * 3 + Group(k, n)] += dw * pz[at];
-                                var dz = dw * ps[Group(k, n)];
-                                sum += dz * pz[at];
-                                pdr[at] = dz * pr[t];
-                            }
+                                // Where all streams are equal (always in the first connection), so are the gradients of all sources of a
+                                // stream. Their weights sum
+                                // to 1 whatever the logits are, so these have no gradient; what the rounds leave of it is ε and rounding,
+                                // which Muon would make a
+                                // whole update of.
+                                if (SourcesAreAlike(pd + (long)t * c + 2 * n, n))
+                                    new Span<float>(pdl + (t - block) * n * n, n * n).Clear();
+                                var sum = 0f;
+                                for (var k = 0; k < c; k++)
+                                {
+                                    var at = (long)t * c + k;
+                                    var s = k < 2 * n ? Sigmoid(pz[at] * ps[Group(k, n)] + pb[k]) : 0;
+                                    var dw =
+                                        k < n ? pd[at] * s * (1 - s)
+                                        : k < 2 * n ? pd[at] * 2 * s * (1 - s)
+                                        : pdl[(t - block) * n * n + k - 2 * n];
+                                    pdb[part * c + k] += dw;
+                                    pds[part * 3 + Group(k, n)] += dw * pz[at];
+                                    var dz = dw * ps[Group(k, n)];
+                                    sum += dz * pz[at];
+                                    pdr[at] = dz * pr[t];
+                                }
 
-                            pa[t] = -sum * pr[t] * pr[t] / width;
+                                pa[t] = -sum * pr[t] * pr[t] / width;
+                            }
                         }
-                    }
-            });
+                }
+            );
             var flat = x.view(tokens, width);
             var dx = dRaw.mm(fn).Accumulate(flat, along.unsqueeze(1));
             return [dx.view(x.shape), dRaw.t().mm(flat), dBiasParts.sum([0L]), dScaleParts.sum([0L]), null!];
@@ -140,7 +176,10 @@ internal static class HyperConnectionKernel
             return true;
         }
 
-        private static int Group(int k, int n) => k < n ? 0 : k < 2 * n ? 1 : 2;
+        private static int Group(int k, int n) =>
+            k < n ? 0
+            : k < 2 * n ? 1
+            : 2;
 
         private static float Sigmoid(float x) => 1 / (1 + MathF.Exp(-x));
     }
@@ -154,17 +193,27 @@ internal static class HyperConnectionKernel
             var (x, coefficients) = (((Tensor)vars[0]).contiguous(), ((Tensor)vars[1]).contiguous());
             var (tokens, n, d, c) = ((int)x.size(0), (int)x.size(1), (int)x.size(2), (int)coefficients.size(1));
             var u = empty([tokens, d], ScalarType.Float32);
-            float* px = HostTensor.Pointer(x), pc = HostTensor.Pointer(coefficients), pu = HostTensor.Pointer(u);
-            HostTensor.InParts(tokens, (_, from, to) =>
-            {
-                for (var t = from; t < to; t++)
+            float* px = HostTensor.Pointer(x),
+                pc = HostTensor.Pointer(coefficients),
+                pu = HostTensor.Pointer(u);
+            HostTensor.InParts(
+                tokens,
+                (_, from, to) =>
                 {
-                    var target = new Span<float>(pu + (long)t * d, d);
-                    TensorPrimitives.Multiply(new ReadOnlySpan<float>(px + (long)t * n * d, d), pc[(long)t * c], target);
-                    for (var m = 1; m < n; m++)
-                        TensorPrimitives.MultiplyAdd(new ReadOnlySpan<float>(px + ((long)t * n + m) * d, d), pc[(long)t * c + m], target, target);
+                    for (var t = from; t < to; t++)
+                    {
+                        var target = new Span<float>(pu + (long)t * d, d);
+                        TensorPrimitives.Multiply(new ReadOnlySpan<float>(px + (long)t * n * d, d), pc[(long)t * c], target);
+                        for (var m = 1; m < n; m++)
+                            TensorPrimitives.MultiplyAdd(
+                                new ReadOnlySpan<float>(px + ((long)t * n + m) * d, d),
+                                pc[(long)t * c + m],
+                                target,
+                                target
+                            );
+                    }
                 }
-            });
+            );
             ctx.save_for_backward([x, coefficients]);
             return u;
         }
@@ -175,20 +224,26 @@ internal static class HyperConnectionKernel
             var (tokens, n, d, c) = ((int)x.size(0), (int)x.size(1), (int)x.size(2), (int)coefficients.size(1));
             var dx = empty_like(x);
             var dc = zeros_like(coefficients);
-            float* px = HostTensor.Pointer(x), pc = HostTensor.Pointer(coefficients), pdu = HostTensor.Pointer(du);
-            float* pdx = HostTensor.Pointer(dx), pdc = HostTensor.Pointer(dc);
-            HostTensor.InParts(tokens, (_, from, to) =>
-            {
-                for (var t = from; t < to; t++)
+            float* px = HostTensor.Pointer(x),
+                pc = HostTensor.Pointer(coefficients),
+                pdu = HostTensor.Pointer(du);
+            float* pdx = HostTensor.Pointer(dx),
+                pdc = HostTensor.Pointer(dc);
+            HostTensor.InParts(
+                tokens,
+                (_, from, to) =>
                 {
-                    var g = new ReadOnlySpan<float>(pdu + (long)t * d, d);
-                    for (var m = 0; m < n; m++)
+                    for (var t = from; t < to; t++)
                     {
-                        TensorPrimitives.Multiply(g, pc[(long)t * c + m], new Span<float>(pdx + ((long)t * n + m) * d, d));
-                        pdc[(long)t * c + m] = TensorPrimitives.Dot(g, new ReadOnlySpan<float>(px + ((long)t * n + m) * d, d));
+                        var g = new ReadOnlySpan<float>(pdu + (long)t * d, d);
+                        for (var m = 0; m < n; m++)
+                        {
+                            TensorPrimitives.Multiply(g, pc[(long)t * c + m], new Span<float>(pdx + ((long)t * n + m) * d, d));
+                            pdc[(long)t * c + m] = TensorPrimitives.Dot(g, new ReadOnlySpan<float>(px + ((long)t * n + m) * d, d));
+                        }
                     }
                 }
-            });
+            );
             return [dx, dc];
         }
     }
@@ -202,22 +257,33 @@ internal static class HyperConnectionKernel
             var (x, y, coefficients) = (((Tensor)vars[0]).contiguous(), ((Tensor)vars[1]).contiguous(), ((Tensor)vars[2]).contiguous());
             var (tokens, n, d, c) = ((int)x.size(0), (int)x.size(1), (int)x.size(2), (int)coefficients.size(1));
             var result = empty_like(x);
-            float* px = HostTensor.Pointer(x), py = HostTensor.Pointer(y), pc = HostTensor.Pointer(coefficients), pr = HostTensor.Pointer(result);
-            HostTensor.InParts(tokens, (_, from, to) =>
-            {
-                for (var t = from; t < to; t++)
+            float* px = HostTensor.Pointer(x),
+                py = HostTensor.Pointer(y),
+                pc = HostTensor.Pointer(coefficients),
+                pr = HostTensor.Pointer(result);
+            HostTensor.InParts(
+                tokens,
+                (_, from, to) =>
                 {
-                    var post = pc + (long)t * c + n;
-                    var comb = pc + (long)t * c + 2 * n;
-                    for (var k = 0; k < n; k++)
+                    for (var t = from; t < to; t++)
                     {
-                        var target = new Span<float>(pr + ((long)t * n + k) * d, d);
-                        TensorPrimitives.Multiply(new ReadOnlySpan<float>(py + (long)t * d, d), post[k], target);
-                        for (var m = 0; m < n; m++)
-                            TensorPrimitives.MultiplyAdd(new ReadOnlySpan<float>(px + ((long)t * n + m) * d, d), comb[m * n + k], target, target);
+                        var post = pc + (long)t * c + n;
+                        var comb = pc + (long)t * c + 2 * n;
+                        for (var k = 0; k < n; k++)
+                        {
+                            var target = new Span<float>(pr + ((long)t * n + k) * d, d);
+                            TensorPrimitives.Multiply(new ReadOnlySpan<float>(py + (long)t * d, d), post[k], target);
+                            for (var m = 0; m < n; m++)
+                                TensorPrimitives.MultiplyAdd(
+                                    new ReadOnlySpan<float>(px + ((long)t * n + m) * d, d),
+                                    comb[m * n + k],
+                                    target,
+                                    target
+                                );
+                        }
                     }
                 }
-            });
+            );
             ctx.save_for_backward([x, y, coefficients]);
             return result;
         }
@@ -227,37 +293,45 @@ internal static class HyperConnectionKernel
             var (x, y, coefficients) = (saved[0], saved[1], saved[2]);
             var (tokens, n, d, c) = ((int)x.size(0), (int)x.size(1), (int)x.size(2), (int)coefficients.size(1));
             var (dx, dy, dc) = (empty_like(x), empty_like(y), zeros_like(coefficients));
-            float* px = HostTensor.Pointer(x), py = HostTensor.Pointer(y), pc = HostTensor.Pointer(coefficients), pg = HostTensor.Pointer(g);
-            float* pdx = HostTensor.Pointer(dx), pdy = HostTensor.Pointer(dy), pdc = HostTensor.Pointer(dc);
-            HostTensor.InParts(tokens, (_, from, to) =>
-            {
-                for (var t = from; t < to; t++)
+            float* px = HostTensor.Pointer(x),
+                py = HostTensor.Pointer(y),
+                pc = HostTensor.Pointer(coefficients),
+                pg = HostTensor.Pointer(g);
+            float* pdx = HostTensor.Pointer(dx),
+                pdy = HostTensor.Pointer(dy),
+                pdc = HostTensor.Pointer(dc);
+            HostTensor.InParts(
+                tokens,
+                (_, from, to) =>
                 {
-                    var output = new ReadOnlySpan<float>(py + (long)t * d, d);
-                    var dOutput = new Span<float>(pdy + (long)t * d, d);
-                    dOutput.Clear();
-                    var at = (long)t * c;
-                    for (var k = 0; k < n; k++)
+                    for (var t = from; t < to; t++)
                     {
-                        var gk = new ReadOnlySpan<float>(pg + ((long)t * n + k) * d, d);
-                        pdc[at + n + k] = TensorPrimitives.Dot(gk, output);
-                        TensorPrimitives.MultiplyAdd(gk, pc[at + n + k], dOutput, dOutput);
-                    }
-
-                    for (var m = 0; m < n; m++)
-                    {
-                        var source = new ReadOnlySpan<float>(px + ((long)t * n + m) * d, d);
-                        var dSource = new Span<float>(pdx + ((long)t * n + m) * d, d);
-                        dSource.Clear();
+                        var output = new ReadOnlySpan<float>(py + (long)t * d, d);
+                        var dOutput = new Span<float>(pdy + (long)t * d, d);
+                        dOutput.Clear();
+                        var at = (long)t * c;
                         for (var k = 0; k < n; k++)
                         {
                             var gk = new ReadOnlySpan<float>(pg + ((long)t * n + k) * d, d);
-                            pdc[at + 2 * n + m * n + k] = TensorPrimitives.Dot(gk, source);
-                            TensorPrimitives.MultiplyAdd(gk, pc[at + 2 * n + m * n + k], dSource, dSource);
+                            pdc[at + n + k] = TensorPrimitives.Dot(gk, output);
+                            TensorPrimitives.MultiplyAdd(gk, pc[at + n + k], dOutput, dOutput);
+                        }
+
+                        for (var m = 0; m < n; m++)
+                        {
+                            var source = new ReadOnlySpan<float>(px + ((long)t * n + m) * d, d);
+                            var dSource = new Span<float>(pdx + ((long)t * n + m) * d, d);
+                            dSource.Clear();
+                            for (var k = 0; k < n; k++)
+                            {
+                                var gk = new ReadOnlySpan<float>(pg + ((long)t * n + k) * d, d);
+                                pdc[at + 2 * n + m * n + k] = TensorPrimitives.Dot(gk, source);
+                                TensorPrimitives.MultiplyAdd(gk, pc[at + 2 * n + m * n + k], dSource, dSource);
+                            }
                         }
                     }
                 }
-            });
+            );
             return [dx, dy, dc];
         }
     }

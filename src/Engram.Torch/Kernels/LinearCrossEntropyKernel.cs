@@ -14,7 +14,8 @@ internal sealed class LinearCrossEntropyKernel : HostFunction<LinearCrossEntropy
     // Logits of a chunk share one core's second-level cache (1 to 2 MiB) with the read-out matrix.
     private const int ChunkBytes = 1 << 19;
 
-    // Some matrix products add all terms of an element one after the other, and every term after the target's large one is rounded to its last place.
+    // Some matrix products add all terms of an element one after the other, and every term after the target's large one is rounded to its
+    // last place.
     // In parts of this length a vocabulary of thousands loses no more digits than one of hundreds.
     private const int SummedTerms = 512;
 
@@ -71,32 +72,38 @@ internal sealed class LinearCrossEntropyKernel : HostFunction<LinearCrossEntropy
         return tensor((float)(total / rows)).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Rows of a chunk. Each chunk reads and writes the whole gradient of the read-out: as many rows as it is wide pay for that.</summary>
+    /// <summary>
+    /// Rows of a chunk. Each chunk reads and writes the whole gradient of the read-out: as many rows as it is wide pay for that.
+    /// </summary>
     private static int Chunk(int rows, Tensor weight) =>
         Math.Clamp(Math.Max(ChunkBytes * HostTensor.Parts(rows) / (4 * (int)weight.size(0)), (int)weight.size(1)), 16, Math.Max(16, rows));
 
     /// <summary>
-    /// Takes the loss of each row of logits [n, V], and leaves in its place the gradient of the mean over <paramref name="gradientOf"/> rows; nothing of use
+    /// Takes the loss of each row of logits [n, V], and leaves in its place the gradient of the mean over <paramref name="gradientOf"/>
+    /// rows; nothing of use
     /// where that is 0.
     /// </summary>
     private static unsafe void TakeLosses(Tensor logits, int[] targets, int first, double[] losses, int gradientOf)
     {
         var (p, vocabulary) = ((nint)HostTensor.Pointer(logits), (int)logits.size(1));
-        HostTensor.InParts((int)logits.size(0), (_, from, to) =>
-        {
-            for (var i = from; i < to; i++)
+        HostTensor.InParts(
+            (int)logits.size(0),
+            (_, from, to) =>
             {
-                var row = (float*)p + (long)i * vocabulary;
-                var target = targets[first + i];
-                var atTarget = row[target];
-                var (max, sum) = SoftmaxRow.Exponentials(row, vocabulary);
-                losses[first + i] = Math.Log(sum) + max - atTarget;
-                if (gradientOf == 0)
-                    continue;
-                SoftmaxRow.Scale(row, vocabulary, 1 / (sum * gradientOf));   // probability / N
-                row[target] -= 1f / gradientOf;
+                for (var i = from; i < to; i++)
+                {
+                    var row = (float*)p + (long)i * vocabulary;
+                    var target = targets[first + i];
+                    var atTarget = row[target];
+                    var (max, sum) = SoftmaxRow.Exponentials(row, vocabulary);
+                    losses[first + i] = Math.Log(sum) + max - atTarget;
+                    if (gradientOf == 0)
+                        continue;
+                    SoftmaxRow.Scale(row, vocabulary, 1 / (sum * gradientOf)); // probability / N
+                    row[target] -= 1f / gradientOf;
+                }
             }
-        });
+        );
     }
 
     /// <summary>sum [N, D] += a [N, V] · b [V, D], in parts of V.</summary>
@@ -106,7 +113,7 @@ internal sealed class LinearCrossEntropyKernel : HostFunction<LinearCrossEntropy
         {
             using var scope = NewDisposeScope();
             var terms = Math.Min(SummedTerms, b.size(0) - from);
-            sum.Accumulate(a.narrow(1, from, terms).mm(b.narrow(0, from, terms)));   // addmm would go on from the sum so far, term by term
+            sum.Accumulate(a.narrow(1, from, terms).mm(b.narrow(0, from, terms))); // addmm would go on from the sum so far, term by term
         }
     }
 

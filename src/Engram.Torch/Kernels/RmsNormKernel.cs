@@ -5,7 +5,9 @@ namespace Engram.Torch.Kernels;
 
 // Shape letters: N rows   D width of a row
 
-/// <summary>RMSNorm with one gain vector, forward and backward in one pass each. Reference: <see cref="Layers.RmsNorm.Composed"/>.</summary>
+/// <summary>
+/// RMSNorm with one gain vector, forward and backward in one pass each. Reference: <see cref="Layers.RmsNorm.Composed"/>.
+/// </summary>
 internal sealed class RmsNormKernel : HostFunction<RmsNormKernel>
 {
     public override string Name => nameof(RmsNormKernel);
@@ -22,19 +24,25 @@ internal sealed class RmsNormKernel : HostFunction<RmsNormKernel>
         var rows = (int)(x.numel() / width);
         var y = empty_like(x);
         var scale = empty([rows], ScalarType.Float32);
-        float* px = HostTensor.Pointer(x), py = HostTensor.Pointer(y), pg = HostTensor.Pointer(gain), ps = HostTensor.Pointer(scale);
-        HostTensor.InParts(rows, (_, from, to) =>
-        {
-            var g = new ReadOnlySpan<float>(pg, width);
-            for (var i = from; i < to; i++)
+        float* px = HostTensor.Pointer(x),
+            py = HostTensor.Pointer(y),
+            pg = HostTensor.Pointer(gain),
+            ps = HostTensor.Pointer(scale);
+        HostTensor.InParts(
+            rows,
+            (_, from, to) =>
             {
-                var source = new ReadOnlySpan<float>(px + (long)i * width, width);
-                var target = new Span<float>(py + (long)i * width, width);
-                ps[i] = (float)(1 / Math.Sqrt(TensorPrimitives.SumOfSquares(source) / width + epsilon));
-                TensorPrimitives.Multiply(source, ps[i], target);
-                TensorPrimitives.Multiply(target, g, target);
+                var g = new ReadOnlySpan<float>(pg, width);
+                for (var i = from; i < to; i++)
+                {
+                    var source = new ReadOnlySpan<float>(px + (long)i * width, width);
+                    var target = new Span<float>(py + (long)i * width, width);
+                    ps[i] = (float)(1 / Math.Sqrt(TensorPrimitives.SumOfSquares(source) / width + epsilon));
+                    TensorPrimitives.Multiply(source, ps[i], target);
+                    TensorPrimitives.Multiply(target, g, target);
+                }
             }
-        });
+        );
         ctx.save_for_backward([x, gain, scale]);
         return y;
     }
@@ -47,28 +55,35 @@ internal sealed class RmsNormKernel : HostFunction<RmsNormKernel>
         var dx = empty_like(x);
         var parts = HostTensor.Parts(rows);
         var gainParts = zeros([parts, width], ScalarType.Float32);
-        float* px = HostTensor.Pointer(x), pdx = HostTensor.Pointer(dx), pdy = HostTensor.Pointer(dy);
-        float* pg = HostTensor.Pointer(gain), ps = HostTensor.Pointer(scale), pdg = HostTensor.Pointer(gainParts);
-        HostTensor.InParts(rows, (part, from, to) =>
-        {
-            var g = new ReadOnlySpan<float>(pg, width);
-            var dg = new Span<float>(pdg + (long)part * width, width);
-            var product = new float[width];
-            for (var i = from; i < to; i++)
+        float* px = HostTensor.Pointer(x),
+            pdx = HostTensor.Pointer(dx),
+            pdy = HostTensor.Pointer(dy);
+        float* pg = HostTensor.Pointer(gain),
+            ps = HostTensor.Pointer(scale),
+            pdg = HostTensor.Pointer(gainParts);
+        HostTensor.InParts(
+            rows,
+            (part, from, to) =>
             {
-                var xi = new ReadOnlySpan<float>(px + (long)i * width, width);
-                var dyi = new ReadOnlySpan<float>(pdy + (long)i * width, width);
-                var dxi = new Span<float>(pdx + (long)i * width, width);
-                var s = ps[i];
-                TensorPrimitives.Multiply(dyi, xi, product);
-                TensorPrimitives.MultiplyAdd(product, s, dg, dg);
-                // dx = s·(dy⊙g) − s³/width·<dy⊙g, x>·x
-                var dot = TensorPrimitives.Dot(product, g);
-                TensorPrimitives.Multiply(dyi, g, dxi);
-                TensorPrimitives.Multiply(dxi, s, dxi);
-                TensorPrimitives.MultiplyAdd(xi, -dot * s * s * s / width, dxi, dxi);
+                var g = new ReadOnlySpan<float>(pg, width);
+                var dg = new Span<float>(pdg + (long)part * width, width);
+                var product = new float[width];
+                for (var i = from; i < to; i++)
+                {
+                    var xi = new ReadOnlySpan<float>(px + (long)i * width, width);
+                    var dyi = new ReadOnlySpan<float>(pdy + (long)i * width, width);
+                    var dxi = new Span<float>(pdx + (long)i * width, width);
+                    var s = ps[i];
+                    TensorPrimitives.Multiply(dyi, xi, product);
+                    TensorPrimitives.MultiplyAdd(product, s, dg, dg);
+                    // dx = s·(dy⊙g) − s³/width·<dy⊙g, x>·x
+                    var dot = TensorPrimitives.Dot(product, g);
+                    TensorPrimitives.Multiply(dyi, g, dxi);
+                    TensorPrimitives.Multiply(dxi, s, dxi);
+                    TensorPrimitives.MultiplyAdd(xi, -dot * s * s * s / width, dxi, dxi);
+                }
             }
-        });
+        );
         return [dx, gainParts.sum([0L]), null!];
     }
 }

@@ -36,8 +36,8 @@ internal sealed class SinkhornKernel(int streams, int rounds, float epsilon)
     {
         var n = streams;
         for (var source = 0; source < n; source++)
-            for (var lane = 0; lane < Lanes; lane++)
-                Softmax(logits + (long)Math.Min(lane, count - 1) * stride + source * n, lane, source * n);
+        for (var lane = 0; lane < Lanes; lane++)
+            Softmax(logits + (long)Math.Min(lane, count - 1) * stride + source * n, lane, source * n);
 
         var current = _softmax.AsSpan();
         for (var step = 0; step < Steps; step++)

@@ -23,19 +23,23 @@ internal sealed class SwiGluKernel : HostFunction<SwiGluKernel>
         var y = empty(shape, ScalarType.Float32);
         if (rows > 0)
         {
-            float* px = HostTensor.Pointer(x), py = HostTensor.Pointer(y);
-            HostTensor.InParts(rows, (_, from, to) =>
-            {
-                for (var i = from; i < to; i++)
+            float* px = HostTensor.Pointer(x),
+                py = HostTensor.Pointer(y);
+            HostTensor.InParts(
+                rows,
+                (_, from, to) =>
                 {
-                    var gate = new ReadOnlySpan<float>(px + 2L * i * width, width);
-                    var up = new ReadOnlySpan<float>(px + 2L * i * width + width, width);
-                    var target = new Span<float>(py + (long)i * width, width);
-                    TensorPrimitives.Sigmoid(gate, target);
-                    TensorPrimitives.Multiply(target, gate, target);
-                    TensorPrimitives.Multiply(target, up, target);
+                    for (var i = from; i < to; i++)
+                    {
+                        var gate = new ReadOnlySpan<float>(px + 2L * i * width, width);
+                        var up = new ReadOnlySpan<float>(px + 2L * i * width + width, width);
+                        var target = new Span<float>(py + (long)i * width, width);
+                        TensorPrimitives.Sigmoid(gate, target);
+                        TensorPrimitives.Multiply(target, gate, target);
+                        TensorPrimitives.Multiply(target, up, target);
+                    }
                 }
-            });
+            );
         }
 
         ctx.save_for_backward([x]);
@@ -50,27 +54,32 @@ internal sealed class SwiGluKernel : HostFunction<SwiGluKernel>
         var dx = empty_like(x);
         if (rows > 0)
         {
-            float* px = HostTensor.Pointer(x), pdx = HostTensor.Pointer(dx), pdy = HostTensor.Pointer(dy);
-            HostTensor.InParts(rows, (_, from, to) =>
-            {
-                var sigmoid = new float[width];
-                for (var i = from; i < to; i++)
+            float* px = HostTensor.Pointer(x),
+                pdx = HostTensor.Pointer(dx),
+                pdy = HostTensor.Pointer(dy);
+            HostTensor.InParts(
+                rows,
+                (_, from, to) =>
                 {
-                    var gate = new ReadOnlySpan<float>(px + 2L * i * width, width);
-                    var up = new ReadOnlySpan<float>(px + 2L * i * width + width, width);
-                    var d = new ReadOnlySpan<float>(pdy + (long)i * width, width);
-                    var dGate = new Span<float>(pdx + 2L * i * width, width);
-                    var dUp = new Span<float>(pdx + 2L * i * width + width, width);
-                    // silu' = σ + silu·(1 − σ);  dGate = d·up·silu',  dUp = d·silu
-                    TensorPrimitives.Sigmoid(gate, sigmoid);
-                    TensorPrimitives.Multiply(sigmoid, gate, dUp);                      // silu
-                    TensorPrimitives.Subtract(1f, sigmoid, dGate);
-                    TensorPrimitives.MultiplyAdd(dGate, dUp, sigmoid, dGate);           // silu'
-                    TensorPrimitives.Multiply(dGate, up, dGate);
-                    TensorPrimitives.Multiply(dGate, d, dGate);
-                    TensorPrimitives.Multiply(dUp, d, dUp);
+                    var sigmoid = new float[width];
+                    for (var i = from; i < to; i++)
+                    {
+                        var gate = new ReadOnlySpan<float>(px + 2L * i * width, width);
+                        var up = new ReadOnlySpan<float>(px + 2L * i * width + width, width);
+                        var d = new ReadOnlySpan<float>(pdy + (long)i * width, width);
+                        var dGate = new Span<float>(pdx + 2L * i * width, width);
+                        var dUp = new Span<float>(pdx + 2L * i * width + width, width);
+                        // silu' = σ + silu·(1 − σ);  dGate = d·up·silu',  dUp = d·silu
+                        TensorPrimitives.Sigmoid(gate, sigmoid);
+                        TensorPrimitives.Multiply(sigmoid, gate, dUp); // silu
+                        TensorPrimitives.Subtract(1f, sigmoid, dGate);
+                        TensorPrimitives.MultiplyAdd(dGate, dUp, sigmoid, dGate); // silu'
+                        TensorPrimitives.Multiply(dGate, up, dGate);
+                        TensorPrimitives.Multiply(dGate, d, dGate);
+                        TensorPrimitives.Multiply(dUp, d, dUp);
+                    }
                 }
-            });
+            );
         }
 
         return [dx];

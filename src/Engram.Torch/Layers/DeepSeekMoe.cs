@@ -7,7 +7,9 @@ namespace Engram.Torch.Layers;
 
 // Shape letters: N tokens   K experts per token   E routed experts   D hidden width   w expert width
 
-/// <summary>Routed experts beside a shared one: y = Σ g_i SwiGLU_i(x) + SwiGLU_shared(x). Every token reaches all its experts; none is dropped.</summary>
+/// <summary>
+/// Routed experts beside a shared one: y = Σ g_i SwiGLU_i(x) + SwiGLU_shared(x). Every token reaches all its experts; none is dropped.
+/// </summary>
 internal sealed class DeepSeekMoe
 {
     private readonly ModelConfiguration _configuration;
@@ -20,10 +22,20 @@ internal sealed class DeepSeekMoe
         _configuration = configuration;
         var (experts, width, hidden) = (configuration.NRoutedExperts, configuration.MoeIntermediateSize, configuration.HiddenSize);
         Router = new ExpertRouter(configuration, $"{prefix}.gate", parameters);
-        _gateUp = parameters.Add($"{prefix}.experts.gate_up_proj", [experts, 2 * width, hidden], ParameterRole.Matrix,
-            InitialValue.Normal(configuration.InitializerRange), width, width);
-        _down = parameters.Add($"{prefix}.experts.down_proj", [experts, hidden, width], ParameterRole.Matrix,
-            InitialValue.Normal(configuration.OutputInitializerRange));
+        _gateUp = parameters.Add(
+            $"{prefix}.experts.gate_up_proj",
+            [experts, 2 * width, hidden],
+            ParameterRole.Matrix,
+            InitialValue.Normal(configuration.InitializerRange),
+            width,
+            width
+        );
+        _down = parameters.Add(
+            $"{prefix}.experts.down_proj",
+            [experts, hidden, width],
+            ParameterRole.Matrix,
+            InitialValue.Normal(configuration.OutputInitializerRange)
+        );
         if (configuration.SharedExpertWidth > 0)
             _shared = new SwiGlu($"{prefix}.shared_experts", configuration.SharedExpertWidth, configuration, parameters);
     }

@@ -12,12 +12,13 @@ namespace Engram.Torch.Layers;
 
 /// <summary>
 /// Lets gathered memory into the residual streams (paper §2.3–2.4, Eq. 3–6): one value shared by all streams, a key and a gate per stream,
-/// then the short convolution. The result is added to the streams by the caller. Rival memories are the value alone: for attention, whose values stand in
+/// then the short convolution. The result is added to the streams by the caller. Rival memories are the value alone: for attention, whose
+/// values stand in
 /// the place of a stream, or for the input embedding.
 /// </summary>
 internal sealed class EngramFusion
 {
-    private const double RootFloor = 1e-6;   // keeps the slope of the signed root finite near 0
+    private const double RootFloor = 1e-6; // keeps the slope of the signed root finite near 0
 
     private readonly EngramConfiguration _engram;
     private readonly int _streams;
@@ -37,8 +38,13 @@ internal sealed class EngramFusion
         _scale = _engram.Fusion == FusionPlace.Input ? configuration.InputScale : 1;
         var keys = _engram.Gate == EngramGate.None ? 0 : _streams;
         var blocks = Enumerable.Repeat(_hidden, keys + 1).ToArray();
-        _keyValue = parameters.Add($"{prefix}.wkv.weight", [(keys + 1) * _hidden, _engram.MemoryWidth], ParameterRole.Matrix,
-            InitialValue.Normal(configuration.InitializerRange), blocks);
+        _keyValue = parameters.Add(
+            $"{prefix}.wkv.weight",
+            [(keys + 1) * _hidden, _engram.MemoryWidth],
+            ParameterRole.Matrix,
+            InitialValue.Normal(configuration.InitializerRange),
+            blocks
+        );
         if (_engram.ProjectionBias)
             _bias = parameters.Add($"{prefix}.wkv.bias", [(keys + 1) * _hidden], ParameterRole.Vector, InitialValue.Constant(0));
         if (keys > 0)
@@ -52,8 +58,13 @@ internal sealed class EngramFusion
     }
 
     /// <summary>What to add to the streams. streams [B, T, M, D], memory [B, T, E] → [B, T, M, D].</summary>
-    /// <param name="streams">The raw residual streams at the entry of the block, or the one mixture of them that its attention reads (<see cref="FusionPlace"/>); in other places they are tapped alone.</param>
-    /// <param name="memory">Gathered rows, all orders and heads side by side; zero at dead positions, so that exactly nothing is added there.</param>
+    /// <param name="streams">
+    /// The raw residual streams at the entry of the block, or the one mixture of them that its attention reads (<see cref="FusionPlace"/>);
+    /// in other places they are tapped alone.
+    /// </param>
+    /// <param name="memory">
+    /// Gathered rows, all orders and heads side by side; zero at dead positions, so that exactly nothing is added there.
+    /// </param>
     /// <param name="ages">Positions before each position that it may look back to, row-major [B, T]; −1 at dead positions
     /// (<see cref="Models.Sequences.DocumentRule"/>).</param>
     /// <param name="state">What the convolution keeps of the positions before; null for whole sequences.</param>
@@ -69,13 +80,17 @@ internal sealed class EngramFusion
             gated = keyValue.unsqueeze(2).expand(streams.size(0), streams.size(1), _streams, _hidden).contiguous();
             if (_scale != 1)
                 gated = gated.Times(_scale);
-            tap?.SetGate(ClosedWhereDead(ones([streams.size(0), streams.size(1), _streams], dtype: streams.dtype, device: streams.device), ages));
+            tap?.SetGate(
+                ClosedWhereDead(ones([streams.size(0), streams.size(1), _streams], dtype: streams.dtype, device: streams.device), ages)
+            );
         }
         else
         {
-            gated = Fused.Or(streams,
+            gated = Fused.Or(
+                streams,
                 kernel: () => ContextGateKernel.Apply(streams, keyValue, _queryGain, _keyGain!, _epsilon, _engram.Gate),
-                twin: () => GateComposed(streams, keyValue).Gated);
+                twin: () => GateComposed(streams, keyValue).Gated
+            );
             tap?.SetGate(ClosedWhereDead(GateComposed(streams, keyValue).Gate, ages));
         }
 
@@ -88,21 +103,26 @@ internal sealed class EngramFusion
     public (Tensor Gated, Tensor Gate) GateComposed(Tensor streams, Tensor keyValue)
     {
         var (batch, length) = (streams.size(0), streams.size(1));
-        var slices = keyValue.view(batch, length, _streams + 1, _hidden);   // paper Eq. 3, and a key for each stream (Eq. 6): keys of stream 1 … M, value last
+        // paper Eq. 3, and a key for each stream (Eq. 6): keys of stream 1 … M, value last
+        var slices = keyValue.view(batch, length, _streams + 1, _hidden);
         var q = RmsNorm.Unit(streams, _epsilon) * _queryGain!;
         var k = RmsNorm.Unit(slices.narrow(2, 0, _streams), _epsilon) * _keyGain!;
         // Paper Eq. 4 from here. Both sides have norm √D at unit gains, so |score| ≤ √D however large the residual streams grow.
         var score = (q * k).sum(-1, keepdim: true).Times(1 / Math.Sqrt(_hidden));
-        var alpha = (_engram.Gate switch
-        {
-            EngramGate.SignedSqrt => score.sign() * score.abs().AtLeast(RootFloor).sqrt(),
-            EngramGate.CopySignSqrt => score.abs().AtLeast(RootFloor).sqrt().copysign(score),
-            _ => score,
-        }).sigmoid();
+        var alpha = (
+            _engram.Gate switch
+            {
+                EngramGate.SignedSqrt => score.sign() * score.abs().AtLeast(RootFloor).sqrt(),
+                EngramGate.CopySignSqrt => score.abs().AtLeast(RootFloor).sqrt().copysign(score),
+                _ => score,
+            }
+        ).sigmoid();
         return (alpha * slices.narrow(2, _streams, 1), alpha.squeeze(-1));
     }
 
     /// <summary>Values [B, T, …] with zeros at dead positions.</summary>
     private static Tensor ClosedWhereDead(Tensor values, int[] ages) =>
-        ages.Contains(-1) ? values * tensor(ages, [values.size(0), values.size(1), 1], ScalarType.Int32, values.device).IsAtLeast(0).to(values.dtype) : values;
+        ages.Contains(-1)
+            ? values * tensor(ages, [values.size(0), values.size(1), 1], ScalarType.Int32, values.device).IsAtLeast(0).to(values.dtype)
+            : values;
 }

@@ -8,7 +8,8 @@ using static TorchSharp.torch;
 namespace Engram.Torch.Layers;
 
 /// <summary>
-/// Chooses K of E experts per token by affinity plus a balancing bias, and weighs them by affinity alone (DeepSeek-V3 §2.1.2). The choice is
+/// Chooses K of E experts per token by affinity plus a balancing bias, and weighs them by affinity alone (DeepSeek-V3 §2.1.2). The choice
+/// is
 /// integer work on the host; gradients flow through the affinities of the chosen experts only.
 /// </summary>
 internal sealed class ExpertRouter
@@ -22,8 +23,12 @@ internal sealed class ExpertRouter
     {
         _configuration = configuration;
         BiasName = $"{prefix}.e_score_correction_bias";
-        _weight = parameters.Add($"{prefix}.weight", [configuration.NRoutedExperts, configuration.HiddenSize], ParameterRole.Matrix,
-            InitialValue.Normal(configuration.InitializerRange));
+        _weight = parameters.Add(
+            $"{prefix}.weight",
+            [configuration.NRoutedExperts, configuration.HiddenSize],
+            ParameterRole.Matrix,
+            InitialValue.Normal(configuration.InitializerRange)
+        );
         _bias = new float[configuration.NRoutedExperts];
         _load = new long[configuration.NRoutedExperts];
     }
@@ -31,7 +36,9 @@ internal sealed class ExpertRouter
     /// <summary>Name of the balancing bias in checkpoints.</summary>
     public string BiasName { get; }
 
-    /// <summary>Balancing bias of each expert, added to the affinity for the choice only. Saved with the model, never trained by gradient.</summary>
+    /// <summary>
+    /// Balancing bias of each expert, added to the affinity for the choice only. Saved with the model, never trained by gradient.
+    /// </summary>
     public Memory<float> Bias => _bias;
 
     /// <summary>Tokens sent to each expert since the last <see cref="UpdateBias"/>.</summary>
@@ -76,7 +83,9 @@ internal sealed class ExpertRouter
         return chosen;
     }
 
-    /// <summary>Moves every bias by ±speed towards equal load (loss-free balancing, once per optimizer step), and forgets the load.</summary>
+    /// <summary>
+    /// Moves every bias by ±speed towards equal load (loss-free balancing, once per optimizer step), and forgets the load.
+    /// </summary>
     public void UpdateBias(double speed)
     {
         var mean = _load.Sum() / (double)_load.Length;

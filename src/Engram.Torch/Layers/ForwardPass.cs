@@ -12,17 +12,22 @@ internal sealed class ForwardPass
     /// <summary>Whether expert load counts and auxiliary losses are wanted.</summary>
     public required bool Training { get; init; }
 
-    /// <summary>For every position, row-major [B, T], how many positions before it the memory may look back to; −1 at dead positions.</summary>
+    /// <summary>
+    /// For every position, row-major [B, T], how many positions before it the memory may look back to; −1 at dead positions.
+    /// </summary>
     public required int[] Ages { get; init; }
 
     /// <summary>Rotary angles of the positions, [B or 1, T, pairs, 2].</summary>
     public required Tensor Angles { get; init; }
 
-    /// <summary>True where position t may see position u, [B, 1, T, U]; null for plain causal attention, over all or within <see cref="Segments"/>.</summary>
+    /// <summary>
+    /// True where position t may see position u, [B, 1, T, U]; null for plain causal attention, over all or within <see cref="Segments"/>.
+    /// </summary>
     public required Tensor? AttentionMask { get; init; }
 
     /// <summary>
-    /// Lengths of the documents that attention stays within, end to end over all sequences; null where it crosses them, or the mask says what is seen.
+    /// Lengths of the documents that attention stays within, end to end over all sequences; null where it crosses them, or the mask says
+    /// what is seen.
     /// </summary>
     public required long[]? Segments { get; init; }
 

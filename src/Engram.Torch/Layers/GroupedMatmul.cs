@@ -21,13 +21,17 @@ internal static class GroupedMatmul
     /// <param name="rows">Sorted by group, contiguous.</param>
     /// <param name="matrices">One matrix [out, in] per group.</param>
     /// <param name="ends">Exclusive end of each group's rows, ascending; the last is N. Groups may be empty.</param>
-    public static Tensor Apply(Tensor rows, Tensor matrices, int[] ends) => Fused.Or(rows,
-        kernel: () => GroupedMatmulKernel.Available ? GroupedMatmulKernel.Apply(rows, matrices, ends) : OnDevice(rows, matrices, ends),
-        twin: () => OnDevice(rows, matrices, ends));
+    public static Tensor Apply(Tensor rows, Tensor matrices, int[] ends) =>
+        Fused.Or(
+            rows,
+            kernel: () => GroupedMatmulKernel.Available ? GroupedMatmulKernel.Apply(rows, matrices, ends) : OnDevice(rows, matrices, ends),
+            twin: () => OnDevice(rows, matrices, ends)
+        );
 
     // The operator of libtorch takes single precision and 16-byte aligned rows only.
     private static Tensor OnDevice(Tensor rows, Tensor matrices, int[] ends) =>
-        rows.dtype == ScalarType.Float32 && rows.size(1) % 4 == 0 && matrices.size(1) % 4 == 0 ? InOneCall(rows, matrices, ends)
+        rows.dtype == ScalarType.Float32 && rows.size(1) % 4 == 0 && matrices.size(1) % 4 == 0
+            ? InOneCall(rows, matrices, ends)
             : Composed(rows, matrices, ends);
 
     /// <summary>The operator of libtorch: for devices that the kernel does not reach.</summary>

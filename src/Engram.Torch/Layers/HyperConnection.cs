@@ -23,13 +23,24 @@ internal sealed class HyperConnection : StreamConnection
     private readonly Parameter _base;
     private readonly Parameter _scale;
 
-    /// <summary>Registers the coefficient map of running sub-layer <paramref name="index"/> under <c>{prefix}_fn</c>, <c>_base</c> and <c>_scale</c>.</summary>
+    /// <summary>
+    /// Registers the coefficient map of running sub-layer <paramref name="index"/> under <c>{prefix}_fn</c>, <c>_base</c> and
+    /// <c>_scale</c>.
+    /// </summary>
     public HyperConnection(ModelConfiguration configuration, string prefix, int index, ModelParameters parameters)
     {
         (_streams, _rounds) = (configuration.HcMult, configuration.HcSinkhornIters);
         (_epsilon, _normEpsilon) = (configuration.HcEps, configuration.RmsNormEps);
         var (n, coefficients) = (_streams, Coefficients(_streams));
-        _fn = parameters.Add($"{prefix}_fn", [coefficients, n * configuration.HiddenSize], ParameterRole.Matrix, InitialValue.Constant(0), n, n, n * n);
+        _fn = parameters.Add(
+            $"{prefix}_fn",
+            [coefficients, n * configuration.HiddenSize],
+            ParameterRole.Matrix,
+            InitialValue.Constant(0),
+            n,
+            n,
+            n * n
+        );
         _base = parameters.Add($"{prefix}_base", [coefficients], ParameterRole.Vector, InitialValue.PerElement(InitialBase(n, index)));
         _scale = parameters.Add($"{prefix}_scale", [3], ParameterRole.Vector, InitialValue.Constant(0.01f));
     }
@@ -52,13 +63,16 @@ internal sealed class HyperConnection : StreamConnection
     }
 
     /// <inheritdoc/>
-    public override (Tensor Input, Tensor Coefficients) Read(Tensor streams) => Fused.Or(streams,
-        kernel: () =>
-        {
-            var coefficients = HyperConnectionKernel.Coefficients(streams, _fn, _base, _scale, _rounds, _epsilon, _normEpsilon);
-            return (HyperConnectionKernel.Read(streams, coefficients), coefficients);
-        },
-        twin: () => ReadComposed(streams));
+    public override (Tensor Input, Tensor Coefficients) Read(Tensor streams) =>
+        Fused.Or(
+            streams,
+            kernel: () =>
+            {
+                var coefficients = HyperConnectionKernel.Coefficients(streams, _fn, _base, _scale, _rounds, _epsilon, _normEpsilon);
+                return (HyperConnectionKernel.Read(streams, coefficients), coefficients);
+            },
+            twin: () => ReadComposed(streams)
+        );
 
     /// <summary>The twin of the kernels.</summary>
     public (Tensor Input, Tensor Coefficients) ReadComposed(Tensor streams)

@@ -38,7 +38,9 @@ public readonly record struct InitialValue(double Std, float[] Values)
 /// <param name="Tensor">The values; requires a gradient.</param>
 /// <param name="Role">Decides the optimizer.</param>
 /// <param name="Initial">Where the values start.</param>
-/// <param name="RowBlocks">Row counts of the logical matrices stacked along the rows, or empty when the tensor is one matrix (or a 3-D stack of them).</param>
+/// <param name="RowBlocks">
+/// Row counts of the logical matrices stacked along the rows, or empty when the tensor is one matrix (or a 3-D stack of them).
+/// </param>
 public sealed record ModelParameter(string Name, Parameter Tensor, ParameterRole Role, InitialValue Initial, IReadOnlyList<int> RowBlocks);
 
 /// <summary>
@@ -86,11 +88,13 @@ public sealed class ModelParameters
     /// Gives every parameter its starting value. Each draws from a generator of its own, seeded by (seed, name), so neither the order of
     /// construction nor the presence of other parameters changes a value.
     /// <list type="table">
-    /// <listheader><term>parameters</term><description>distribution (backbone initialisation; memory: convolution zero, paper §4.1)</description></listheader>
+    /// <listheader><term>parameters</term><description>distribution (backbone initialisation; memory: convolution zero, paper
+    /// §4.1)</description></listheader>
     /// <item><term>embeddings, head, projections, experts, router</term><description>N(0, initializer_range²)</description></item>
     /// <item><term>RMSNorm gains, memory query and key gains</term><description>1</description></item>
     /// <item><term>memory convolution taps</term><description>0</description></item>
-    /// <item><term>hyper-connection fn; scale; base</term><description>0; 0.01; pre ±1, post 0, comb 0 on and −8 off the diagonal</description></item>
+    /// <item><term>hyper-connection fn; scale; base</term><description>0; 0.01; pre ±1, post 0, comb 0 on and −8 off the
+    /// diagonal</description></item>
     /// </list>
     /// </summary>
     public void Initialize(long seed)
@@ -112,5 +116,4 @@ public sealed class ModelParameters
             }
         }
     }
-
 }

@@ -22,7 +22,7 @@ internal sealed class MultiHeadLatentAttention
     private readonly int _latent;
     private readonly double _epsilon;
     private readonly double _scale;
-    private readonly double _beyondKeyWidth;   // factor of the scores beyond 1/√(key width)
+    private readonly double _beyondKeyWidth; // factor of the scores beyond 1/√(key width)
     private readonly Parameter? _q;
     private readonly Parameter? _qDown;
     private readonly Parameter? _qGain;
@@ -42,7 +42,12 @@ internal sealed class MultiHeadLatentAttention
 
         var hidden = configuration.HiddenSize;
         Parameter Matrix(string name, int rows, int columns, double? std = null) =>
-            parameters.Add($"{prefix}.{name}.weight", [rows, columns], ParameterRole.Matrix, InitialValue.Normal(std ?? configuration.InitializerRange));
+            parameters.Add(
+                $"{prefix}.{name}.weight",
+                [rows, columns],
+                ParameterRole.Matrix,
+                InitialValue.Normal(std ?? configuration.InitializerRange)
+            );
         Parameter Gain(string name, int width) =>
             parameters.Add($"{prefix}.{name}.weight", [width], ParameterRole.Vector, InitialValue.Constant(1));
 
@@ -66,12 +71,29 @@ internal sealed class MultiHeadLatentAttention
     /// <summary>Attends. x [B, T, D] → [B, T, D].</summary>
     /// <param name="x">Normalised sub-layer input.</param>
     /// <param name="angles">Of the new positions, [B or 1, T, p/2, 2] (<see cref="RotaryEmbedding.Angles"/>).</param>
-    /// <param name="mask">True where position t may see position u, [B or 1, 1, T, U]; null for plain causal attention of sequences at one position.</param>
+    /// <param name="mask">
+    /// True where position t may see position u, [B or 1, 1, T, U]; null for plain causal attention of sequences at one position.
+    /// </param>
     /// <param name="state">Latents and rotary keys of earlier positions, extended by this call; null for whole sequences.</param>
-    /// <param name="absorbed">Multiplies the up-projections into query and output instead of expanding keys and values (same function).</param>
-    /// <param name="segments">Lengths of documents, end to end over whole sequences, that attention stays within (<see cref="AttentionMask.Segments"/>); null with a mask.</param>
-    /// <param name="remembered">What a memory adds to the values of all heads, [B, T, 1, H·v]; keys and values are then always expanded.</param>
-    public Tensor Forward(Tensor x, Tensor angles, Tensor? mask, LayerState? state, bool absorbed, long[]? segments = null, Tensor? remembered = null)
+    /// <param name="absorbed">
+    /// Multiplies the up-projections into query and output instead of expanding keys and values (same function).
+    /// </param>
+    /// <param name="segments">
+    /// Lengths of documents, end to end over whole sequences, that attention stays within (<see cref="AttentionMask.Segments"/>); null with
+    /// a mask.
+    /// </param>
+    /// <param name="remembered">
+    /// What a memory adds to the values of all heads, [B, T, 1, H·v]; keys and values are then always expanded.
+    /// </param>
+    public Tensor Forward(
+        Tensor x,
+        Tensor angles,
+        Tensor? mask,
+        LayerState? state,
+        bool absorbed,
+        long[]? segments = null,
+        Tensor? remembered = null
+    )
     {
         var (batch, length) = (x.size(0), x.size(1));
         var q = Query(x).view(batch, length, _heads, _nope + _rope);
@@ -88,13 +110,16 @@ internal sealed class MultiHeadLatentAttention
                 remembered = held.Append(StatePart.Value, remembered);
         }
 
-        var heads = absorbed && remembered is null ? Absorbed(qNope, qRope, latent, kRope, mask)
-            : Naive(qNope, qRope, latent, kRope, mask, segments, remembered);
+        var heads =
+            absorbed && remembered is null
+                ? Absorbed(qNope, qRope, latent, kRope, mask)
+                : Naive(qNope, qRope, latent, kRope, mask, segments, remembered);
         return nn.functional.linear(heads, _output);
     }
 
     /// <summary>
-    /// Whether T new positions of sequences with a past cost less in the absorbed form. A score and a mixture take 2r + p products for each pair of positions
+    /// Whether T new positions of sequences with a past cost less in the absorbed form. A score and a mixture take 2r + p products for each
+    /// pair of positions
     /// there and n + p + v here, where each visible position is expanded by r (n + v) first.
     /// </summary>
     public static bool AbsorbingPays(ModelConfiguration configuration, int length)
@@ -103,9 +128,10 @@ internal sealed class MultiHeadLatentAttention
         return length * (2 * latent - expanded) < latent * expanded;
     }
 
-    private Tensor Query(Tensor x) => _q is not null
-        ? nn.functional.linear(x, _q)
-        : nn.functional.linear(RmsNorm.Apply(nn.functional.linear(x, _qDown!), _qGain!, _epsilon), _qUp!);
+    private Tensor Query(Tensor x) =>
+        _q is not null
+            ? nn.functional.linear(x, _q)
+            : nn.functional.linear(RmsNorm.Apply(nn.functional.linear(x, _qDown!), _qGain!, _epsilon), _qUp!);
 
     /// <summary>Expands keys and values of every visible position. Returns [B, T, H·v].</summary>
     private Tensor Naive(Tensor qNope, Tensor qRope, Tensor latent, Tensor kRope, Tensor? mask, long[]? segments, Tensor? remembered)
@@ -138,12 +164,21 @@ internal sealed class MultiHeadLatentAttention
         // The fused kernel aligns its own causal mask with the first visible position: right for whole sequences only.
         if (mask is null && length != visible && length > 1)
             mask = AttentionMask.Causal(length, visible, q.device);
-        return nn.functional.scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), mask, 0.0,
-            is_casual: mask is null && length == visible).transpose(1, 2);
+        return nn
+            .functional.scaled_dot_product_attention(
+                q.transpose(1, 2),
+                k.transpose(1, 2),
+                v.transpose(1, 2),
+                mask,
+                0.0,
+                is_casual: mask is null && length == visible
+            )
+            .transpose(1, 2);
     }
 
     /// <summary>
-    /// Plain causal attention within each of consecutive documents: what a mask of documents says, without its T² numbers. q, k, v [B, T, H, w] → [B, T, H, w].
+    /// Plain causal attention within each of consecutive documents: what a mask of documents says, without its T² numbers. q, k, v [B, T,
+    /// H, w] → [B, T, H, w].
     /// </summary>
     private static Tensor Within(long[] segments, Tensor q, Tensor k, Tensor v)
     {
@@ -160,8 +195,8 @@ internal sealed class MultiHeadLatentAttention
     {
         var (batch, length) = (qNope.size(0), qNope.size(1));
         var up = _kvUp.view(_heads, _nope + _value, _latent);
-        var keyUp = up.narrow(1, 0, _nope);             // [H, n, r]
-        var valueUp = up.narrow(1, _nope, _value);      // [H, v, r]
+        var keyUp = up.narrow(1, 0, _nope); // [H, n, r]
+        var valueUp = up.narrow(1, _nope, _value); // [H, v, r]
         var q = einsum("bthn,hnr->bhtr", qNope, keyUp);
         var scores = einsum("bhtr,bur->bhtu", q, latent).Plus(einsum("bthp,bup->bhtu", qRope, kRope));
         scores = scores.Times(_scale);

@@ -13,7 +13,7 @@ internal sealed class RotaryEmbedding : IDisposable
     private readonly double[] _frequencies;
     private readonly ScalarType _type;
     private readonly Device _device;
-    private Tensor? _cosSin;   // [positions, pairs, 2]: grows by doubling; not a parameter
+    private Tensor? _cosSin; // [positions, pairs, 2]: grows by doubling; not a parameter
     private long _positions;
 
     public RotaryEmbedding(ModelConfiguration configuration, Device device, ScalarType type)
@@ -27,7 +27,9 @@ internal sealed class RotaryEmbedding : IDisposable
     /// <summary>Factor of the attention logits beyond 1/√(key width): m² of YaRN, or 1.</summary>
     public double ScoreScale { get; }
 
-    /// <summary>Cosines and sines [B, T, pairs, 2] of T positions of each sequence; [1, T, pairs, 2] where all sequences begin at one position.</summary>
+    /// <summary>
+    /// Cosines and sines [B, T, pairs, 2] of T positions of each sequence; [1, T, pairs, 2] where all sequences begin at one position.
+    /// </summary>
     /// <param name="offsets">Position of each sequence's first, [B].</param>
     /// <param name="length">T.</param>
     public Tensor Angles(ReadOnlySpan<int> offsets, int length)
@@ -44,7 +46,9 @@ internal sealed class RotaryEmbedding : IDisposable
         return table.index_select(0, tensor(positions, ScalarType.Int64, _device)).view(offsets.Length, length, _frequencies.Length, 2);
     }
 
-    /// <summary>Rotates x [B, T, …, d_r] by <see cref="Angles"/>; <paramref name="headAxis"/> says whether a head axis stands before the last.</summary>
+    /// <summary>
+    /// Rotates x [B, T, …, d_r] by <see cref="Angles"/>; <paramref name="headAxis"/> says whether a head axis stands before the last.
+    /// </summary>
     public static Tensor Rotate(Tensor x, Tensor angles, bool headAxis)
     {
         var cosSin = headAxis ? angles.unsqueeze(2) : angles;

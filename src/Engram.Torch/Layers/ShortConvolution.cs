@@ -35,11 +35,18 @@ internal sealed class ShortConvolution
 
     /// <summary>u [B, T, M, D] → [B, T, M, D].</summary>
     /// <param name="u">Gated values.</param>
-    /// <param name="ages">For every position (row-major [B, T]) how many positions before it the taps may read; −1 at a dead position, where u is zero.</param>
+    /// <param name="ages">
+    /// For every position (row-major [B, T]) how many positions before it the taps may read; −1 at a dead position, where u is zero.
+    /// </param>
     /// <param name="state">Normalised values of the positions before, extended by this call; null for whole sequences.</param>
-    public Tensor Forward(Tensor u, int[] ages, LayerState? state) => state is not null ? Composed(u, ages, state) : Fused.Or(u,
-        kernel: () => ShortConvolutionKernel.Apply(u, _taps, _gain, ages, _kernel, _dilation, NormEpsilon),
-        twin: () => Composed(u, ages, state: null));
+    public Tensor Forward(Tensor u, int[] ages, LayerState? state) =>
+        state is not null
+            ? Composed(u, ages, state)
+            : Fused.Or(
+                u,
+                kernel: () => ShortConvolutionKernel.Apply(u, _taps, _gain, ages, _kernel, _dilation, NormEpsilon),
+                twin: () => Composed(u, ages, state: null)
+            );
 
     /// <summary>The twin of the kernel, and the only one that continues a sequence.</summary>
     public Tensor Composed(Tensor u, int[] ages, LayerState? state)
@@ -47,7 +54,10 @@ internal sealed class ShortConvolution
         var (batch, length, channels) = (u.size(0), u.size(1), u.size(2) * u.size(3));
         var x = RmsNorm.Composed(u, _gain, NormEpsilon).view(batch, length, channels);
         var reach = Reach;
-        var past = reach > 0 && state is { } held ? held.Past(StatePart.Value, reach, x) : zeros([batch, reach, channels], dtype: u.dtype, device: u.device);
+        var past =
+            reach > 0 && state is { } held
+                ? held.Past(StatePart.Value, reach, x)
+                : zeros([batch, reach, channels], dtype: u.dtype, device: u.device);
         state?.Append(StatePart.Value, x);
         var flat = cat([past, x], 1);
         var age = tensor(ages, [batch, length, 1], ScalarType.Int32, u.device);
@@ -57,7 +67,7 @@ internal sealed class ShortConvolution
         {
             var back = (_kernel - 1 - j) * _dilation;
             var tap = flat.narrow(1, reach - back, length) * _taps.select(2, j).squeeze(-1);
-            if (back > 0 || anyDead)   // a position's own tap reads zero only where the position is dead
+            if (back > 0 || anyDead) // a position's own tap reads zero only where the position is dead
                 tap = tap * age.IsAtLeast(back).to(u.dtype);
             sum = sum is null ? tap : sum.Plus(tap);
         }

@@ -33,7 +33,7 @@ internal sealed class StreamHead
     public Tensor Forward(Tensor streams)
     {
         var z = nn.functional.linear(RmsNorm.Unit(streams.flatten(2), _normEpsilon), _fn);
-        var weights = (z * _scale).Plus(_base).sigmoid().Plus(_epsilon);   // [B, T, n]
+        var weights = (z * _scale).Plus(_base).sigmoid().Plus(_epsilon); // [B, T, n]
         return (weights.unsqueeze(-1) * streams).sum(2);
     }
 }

@@ -7,7 +7,9 @@ namespace Engram.Torch.Layers;
 
 // Shape letters: N tokens   D hidden width   w inner width
 
-/// <summary>Gated feed-forward network: W_down( silu(W_gate x) ⊙ W_up x ). Gate and up projections are one matrix, gate rows first.</summary>
+/// <summary>
+/// Gated feed-forward network: W_down( silu(W_gate x) ⊙ W_up x ). Gate and up projections are one matrix, gate rows first.
+/// </summary>
 internal sealed class SwiGlu
 {
     private readonly Parameter _gateUp;
@@ -16,9 +18,20 @@ internal sealed class SwiGlu
     public SwiGlu(string prefix, int width, ModelConfiguration configuration, ModelParameters parameters)
     {
         var hidden = configuration.HiddenSize;
-        _gateUp = parameters.Add($"{prefix}.gate_up_proj.weight", [2 * width, hidden], ParameterRole.Matrix,
-            InitialValue.Normal(configuration.InitializerRange), width, width);
-        _down = parameters.Add($"{prefix}.down_proj.weight", [hidden, width], ParameterRole.Matrix, InitialValue.Normal(configuration.OutputInitializerRange));
+        _gateUp = parameters.Add(
+            $"{prefix}.gate_up_proj.weight",
+            [2 * width, hidden],
+            ParameterRole.Matrix,
+            InitialValue.Normal(configuration.InitializerRange),
+            width,
+            width
+        );
+        _down = parameters.Add(
+            $"{prefix}.down_proj.weight",
+            [hidden, width],
+            ParameterRole.Matrix,
+            InitialValue.Normal(configuration.OutputInitializerRange)
+        );
     }
 
     /// <summary>x [N, D] → [N, D].</summary>

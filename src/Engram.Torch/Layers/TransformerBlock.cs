@@ -8,8 +8,10 @@ namespace Engram.Torch.Layers;
 // Shape letters: B sequences   T positions   N = B·T   n residual streams   D hidden width
 
 /// <summary>
-/// One block (paper §2.3): memory is added to the raw streams first (or, as an ablation, to what attention reads of them), then attention, then
-/// the feed-forward network, each wrapped by its own residual map. Dense or expert feed-forward, plain or hyper-connected residual, with or without memory, by
+/// One block (paper §2.3): memory is added to the raw streams first (or, as an ablation, to what attention reads of them), then attention,
+/// then
+/// the feed-forward network, each wrapped by its own residual map. Dense or expert feed-forward, plain or hyper-connected residual, with or
+/// without memory, by
 /// configuration alone.
 /// </summary>
 internal sealed class TransformerBlock
@@ -34,7 +36,12 @@ internal sealed class TransformerBlock
             Engram = new EngramFusion(configuration, $"{prefix}.engram", parameters);
         _inputGain = parameters.Add($"{prefix}.input_layernorm.weight", [hidden], ParameterRole.Vector, InitialValue.Constant(1));
         _attention = new MultiHeadLatentAttention(configuration, $"{prefix}.self_attn", rotary, parameters);
-        _postAttentionGain = parameters.Add($"{prefix}.post_attention_layernorm.weight", [hidden], ParameterRole.Vector, InitialValue.Constant(1));
+        _postAttentionGain = parameters.Add(
+            $"{prefix}.post_attention_layernorm.weight",
+            [hidden],
+            ParameterRole.Vector,
+            InitialValue.Constant(1)
+        );
         if (configuration.NRoutedExperts > 0 && layer >= configuration.FirstKDenseReplace)
             Experts = new DeepSeekMoe(configuration, $"{prefix}.mlp", parameters);
         else
@@ -55,7 +62,8 @@ internal sealed class TransformerBlock
     /// <summary>Streams [B, T, n, D] → streams.</summary>
     public Tensor Forward(Tensor streams, ForwardPass pass)
     {
-        // What the backward pass needs belongs to the graph, and the rest is in nobody's way: handles would keep it all until the step ends.
+        // What the backward pass needs belongs to the graph, and the rest is in nobody's way: handles would keep it all until the step
+        // ends.
         using var scope = NewDisposeScope();
         if (_place == FusionPlace.Streams)
             streams = WithMemory(streams, pass);
@@ -63,29 +71,41 @@ internal sealed class TransformerBlock
         var shape = streams.shape;
         var (batch, length, hidden) = (shape[0], shape[1], shape[3]);
         var x = streams.view(batch * length, _streams, hidden);
-        x = Wrap(x, _attentionConnection, u =>
-        {
-            if (_place == FusionPlace.Mixture)
-                u = WithMemory(u.view(batch, length, 1, hidden), pass).view(batch * length, hidden);
-            var values = _place == FusionPlace.Values ? Read(u.view(batch, length, 1, hidden), pass) : null;
-            var normed = RmsNorm.Apply(u, _inputGain, _epsilon).view(batch, length, hidden);
-            return _attention.Forward(normed, pass.Angles, pass.AttentionMask, pass.State(Layer), pass.AbsorbedAttention, pass.Segments, values).view(batch * length, hidden);
-        });
-        x = Wrap(x, _feedForwardConnection, u =>
-        {
-            var normed = RmsNorm.Apply(u, _postAttentionGain, _epsilon);
-            if (Experts is null)
-                return _dense!.Forward(normed);
-            var (output, auxiliary) = Experts.Forward(normed, batch, pass.Training);
-            pass.AddAuxiliaryLoss(auxiliary);
-            return output;
-        });
+        x = Wrap(
+            x,
+            _attentionConnection,
+            u =>
+            {
+                if (_place == FusionPlace.Mixture)
+                    u = WithMemory(u.view(batch, length, 1, hidden), pass).view(batch * length, hidden);
+                var values = _place == FusionPlace.Values ? Read(u.view(batch, length, 1, hidden), pass) : null;
+                var normed = RmsNorm.Apply(u, _inputGain, _epsilon).view(batch, length, hidden);
+                return _attention
+                    .Forward(normed, pass.Angles, pass.AttentionMask, pass.State(Layer), pass.AbsorbedAttention, pass.Segments, values)
+                    .view(batch * length, hidden);
+            }
+        );
+        x = Wrap(
+            x,
+            _feedForwardConnection,
+            u =>
+            {
+                var normed = RmsNorm.Apply(u, _postAttentionGain, _epsilon);
+                if (Experts is null)
+                    return _dense!.Forward(normed);
+                var (output, auxiliary) = Experts.Forward(normed, batch, pass.Training);
+                pass.AddAuxiliaryLoss(auxiliary);
+                return output;
+            }
+        );
         var leaving = x.view(shape);
         pass.Taps?.SetStreams(Layer, leaving);
         return leaving.MoveToOuterDisposeScope();
     }
 
-    /// <summary>Adds what the memory has to say, if there is one: to the streams, or to their mixture. [B, T, M, D] → [B, T, M, D].</summary>
+    /// <summary>
+    /// Adds what the memory has to say, if there is one: to the streams, or to their mixture. [B, T, M, D] → [B, T, M, D].
+    /// </summary>
     private Tensor WithMemory(Tensor x, ForwardPass pass) => Read(x, pass) is { } read ? x.Plus(read) : x;
 
     /// <summary>What the memory has to say, if there is one and it is on. [B, T, M, D] → [B, T, M, width of what it is for].</summary>
@@ -95,7 +115,9 @@ internal sealed class TransformerBlock
             return null;
         var read = Engram.Forward(x, memory, pass.Ages, pass.State(Layer), pass.Taps?.OfMemory(Layer));
         return pass.Gathered!.ClosedStream is { } closed
-            ? read.ZeroOutside(tensor([.. Enumerable.Range(0, (int)read.size(2)).Select(stream => stream != closed)], device: read.device).unsqueeze(-1))
+            ? read.ZeroOutside(
+                tensor([.. Enumerable.Range(0, (int)read.size(2)).Select(stream => stream != closed)], device: read.device).unsqueeze(-1)
+            )
             : read;
     }
 

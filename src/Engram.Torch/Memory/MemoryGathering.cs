@@ -7,14 +7,16 @@ using static TorchSharp.torch;
 namespace Engram.Torch.Memory;
 
 /// <summary>
-/// Copies the rows of a batch out of the tables into tensors (paper §2.2, Eq. 2): the rows of all heads and orders side by side are the memory of a token.
+/// Copies the rows of a batch out of the tables into tensors (paper §2.2, Eq. 2): the rows of all heads and orders side by side are the
+/// memory of a token.
 /// </summary>
 public static class MemoryGathering
 {
     private const int LongestSpan = int.MaxValue;
 
     /// <summary>
-    /// Rows of consecutive sequences as tensors [B, T, d_mem], one per memory layer. Rows of tables in memory are copied now. Of other stores,
+    /// Rows of consecutive sequences as tensors [B, T, d_mem], one per memory layer. Rows of tables in memory are copied now. Of other
+    /// stores,
     /// unless a gradient is wanted, reading is only started; they are copied when <see cref="GatheredMemory.Layer"/> asks for them.
     /// </summary>
     /// <param name="bank">The memory.</param>
@@ -24,7 +26,15 @@ public static class MemoryGathering
     /// <param name="length">Positions per sequence T.</param>
     /// <param name="device">Where the model computes.</param>
     /// <param name="requiresGradient">In training: the tensors are leaves that receive a gradient.</param>
-    public static GatheredMemory Gather(this MemoryBank bank, MemoryRows rows, int first, int sequences, int length, Device device, bool requiresGradient)
+    public static GatheredMemory Gather(
+        this MemoryBank bank,
+        MemoryRows rows,
+        int first,
+        int sequences,
+        int length,
+        Device device,
+        bool requiresGradient
+    )
     {
         var gathered = new GatheredMemory();
         for (var position = 0; position < bank.LayerIds.Count; position++)
@@ -45,7 +55,14 @@ public static class MemoryGathering
         return gathered;
     }
 
-    private static unsafe Tensor ToTensor(IRowStore store, ReadOnlySpan<long> rows, int sequences, int length, Device device, bool requiresGradient)
+    private static unsafe Tensor ToTensor(
+        IRowStore store,
+        ReadOnlySpan<long> rows,
+        int sequences,
+        int length,
+        Device device,
+        bool requiresGradient
+    )
     {
         using var noGrad = no_grad();
         var memory = empty([sequences, length, rows.Length / (sequences * length) * store.Width], ScalarType.Float32);
@@ -66,7 +83,7 @@ public static class MemoryGathering
     /// <param name="longestSpan">Values that a span may have.</param>
     internal static unsafe void Gather(IRowStore store, ReadOnlySpan<long> rows, float* destination, int longestSpan)
     {
-        for (var most = Math.Max(1, longestSpan / store.Width); rows.Length > 0;)
+        for (var most = Math.Max(1, longestSpan / store.Width); rows.Length > 0; )
         {
             var piece = rows[..Math.Min(most, rows.Length)];
             store.Gather(piece, new Span<float>(destination, piece.Length * store.Width), get_num_threads());

@@ -15,20 +15,30 @@ public static class Devices
     {
         ArgumentNullException.ThrowIfNull(device);
         var index = 0;
-        if (device != "cpu" && device != "cuda" && !(device.StartsWith("cuda:", StringComparison.Ordinal)
-            && int.TryParse(device.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out index)))
+        if (
+            device != "cpu"
+            && device != "cuda"
+            && !(
+                device.StartsWith("cuda:", StringComparison.Ordinal)
+                && int.TryParse(device.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out index)
+            )
+        )
             throw new ArgumentException($"Device '{device}' is not known: write cpu, cuda or cuda:N.", nameof(device));
 
         LibTorch.EnsureLoaded();
-        if (device == "cpu") return torch.CPU;
+        if (device == "cpu")
+            return torch.CPU;
 
         if (!torch.TryInitializeDeviceType(DeviceType.CUDA))
             throw new LibTorchException(
                 $"Device '{device}' is not available: no NVIDIA GPU is usable, or the loaded libtorch is built without CUDA; set {LibTorchFolder.Variable} "
-                + $"to the lib folder of a CUDA build of libtorch {LibTorchFolder.Version}.");
+                    + $"to the lib folder of a CUDA build of libtorch {LibTorchFolder.Version}."
+            );
         if (index >= torch.cuda.device_count())
-            throw new ArgumentException($"Device '{device}' does not exist: this machine has {torch.cuda.device_count()} CUDA device(s), numbered from 0.",
-                nameof(device));
+            throw new ArgumentException(
+                $"Device '{device}' does not exist: this machine has {torch.cuda.device_count()} CUDA device(s), numbered from 0.",
+                nameof(device)
+            );
         return torch.device(DeviceType.CUDA, index);
     }
 }

@@ -10,7 +10,8 @@ namespace Engram.Torch.Native;
 //   Vernaux         +0 hash u32   +4 flags u16   +6 other u16   +8 name u32   +12 next u32
 
 /// <summary>
-/// Changes which versions of other libraries' symbols a shared library insists on (its <c>.gnu.version_r</c> section), in a copy held in memory.
+/// Changes which versions of other libraries' symbols a shared library insists on (its <c>.gnu.version_r</c> section), in a copy held in
+/// memory.
 /// </summary>
 internal static class ElfVersionNeeds
 {
@@ -19,7 +20,8 @@ internal static class ElfVersionNeeds
     private const int VernauxSize = 16;
 
     /// <summary>
-    /// Makes every requirement on <paramref name="version"/> weak: the dynamic loader then accepts a library without it. Safe only if no relocation binds a
+    /// Makes every requirement on <paramref name="version"/> weak: the dynamic loader then accepts a library without it. Safe only if no
+    /// relocation binds a
     /// symbol at that version.
     /// </summary>
     /// <param name="image">The whole file; edited in place.</param>
@@ -31,7 +33,8 @@ internal static class ElfVersionNeeds
         var changed = 0;
         foreach (var need in Read(image))
         {
-            if (need.Version != version) continue;
+            if (need.Version != version)
+                continue;
             var flags = image.Slice(need.Offset + 4, 2);
             BinaryPrimitives.WriteUInt16LittleEndian(flags, (ushort)(BinaryPrimitives.ReadUInt16LittleEndian(flags) | WeakFlag));
             changed++;
@@ -40,7 +43,8 @@ internal static class ElfVersionNeeds
     }
 
     /// <summary>
-    /// Lets symbols required at version <paramref name="from"/> bind at <paramref name="to"/>, which the image must require already (its hash and name are
+    /// Lets symbols required at version <paramref name="from"/> bind at <paramref name="to"/>, which the image must require already (its
+    /// hash and name are
     /// reused).
     /// </summary>
     /// <param name="image">The whole file; edited in place.</param>
@@ -51,15 +55,17 @@ internal static class ElfVersionNeeds
     public static int Rebind(Span<byte> image, string from, string to)
     {
         var needs = Read(image);
-        if (needs.FindIndex(need => need.Version == to) is var target && target < 0) return 0;
+        if (needs.FindIndex(need => need.Version == to) is var target && target < 0)
+            return 0;
         var model = image.Slice(needs[target].Offset, VernauxSize);
         var changed = 0;
         foreach (var need in needs)
         {
-            if (need.Version != from) continue;
+            if (need.Version != from)
+                continue;
             var edited = image.Slice(need.Offset, VernauxSize);
-            model[..4].CopyTo(edited);            // hash
-            model[8..12].CopyTo(edited[8..]);     // name
+            model[..4].CopyTo(edited); // hash
+            model[8..12].CopyTo(edited[8..]); // name
             changed++;
         }
         return changed;
@@ -87,7 +93,8 @@ internal static class ElfVersionNeeds
         for (var s = 0; s < UInt16(image, 0x3C); s++)
         {
             var section = Section(image, s);
-            if (UInt32(section, 0x04) != VersionNeedSection) continue;
+            if (UInt32(section, 0x04) != VersionNeedSection)
+                continue;
             var strings = Content(image, Section(image, checked((int)UInt32(section, 0x28))));
             var content = Content(image, section);
             var start = checked((int)UInt64(section, 0x18));
@@ -101,7 +108,8 @@ internal static class ElfVersionNeeds
                     aux = checked(aux + (int)UInt32(content, aux + 12));
                 }
                 var next = checked((int)UInt32(content, record + 12));
-                if (next == 0) break;
+                if (next == 0)
+                    break;
                 record = checked(record + next);
             }
         }
@@ -124,6 +132,8 @@ internal static class ElfVersionNeeds
     }
 
     private static ushort UInt16(ReadOnlySpan<byte> b, int at) => BinaryPrimitives.ReadUInt16LittleEndian(b[at..]);
+
     private static uint UInt32(ReadOnlySpan<byte> b, int at) => BinaryPrimitives.ReadUInt32LittleEndian(b[at..]);
+
     private static ulong UInt64(ReadOnlySpan<byte> b, int at) => BinaryPrimitives.ReadUInt64LittleEndian(b[at..]);
 }

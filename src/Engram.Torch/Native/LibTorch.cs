@@ -10,7 +10,8 @@ namespace Engram.Torch.Native;
 /// </summary>
 /// <remarks>
 /// Loading happens when the TorchSharp assembly enters the process, so a program that only reads configurations neither waits for it
-/// nor needs the files. A failure is kept, not thrown, at that moment, because an exception there reaches the user wrapped and far from its cause:
+/// nor needs the files. A failure is kept, not thrown, at that moment, because an exception there reaches the user wrapped and far from its
+/// cause:
 /// <see cref="EnsureLoaded"/>, which <see cref="Devices.Parse"/> calls, throws it as one sentence.
 /// </remarks>
 public static class LibTorch
@@ -24,27 +25,34 @@ public static class LibTorch
     /// <exception cref="LibTorchException">The library cannot be loaded here; the same error at every call.</exception>
     public static void EnsureLoaded()
     {
-        if (Failure.Value is { } failure) throw new LibTorchException(failure.Message, failure);
+        if (Failure.Value is { } failure)
+            throw new LibTorchException(failure.Message, failure);
     }
 
     /// <summary>
-    /// Arranges that the natives are loaded when the TorchSharp assembly is, or at once if it is there already. Assemblies that use TorchSharp call this from a
+    /// Arranges that the natives are loaded when the TorchSharp assembly is, or at once if it is there already. Assemblies that use
+    /// TorchSharp call this from a
     /// module initializer.
     /// </summary>
     public static void LoadWithTorchSharp()
     {
         AppDomain.CurrentDomain.AssemblyLoad += (_, loaded) => LoadIfTorchSharp(loaded.LoadedAssembly.GetName().Name);
-        foreach (var assembly in AppDomain.CurrentDomain.GetAssemblies()) LoadIfTorchSharp(assembly.GetName().Name);
+        foreach (var assembly in AppDomain.CurrentDomain.GetAssemblies())
+            LoadIfTorchSharp(assembly.GetName().Name);
     }
 
     [ModuleInitializer]
-    [SuppressMessage("Usage", "CA2255",
-        Justification = "The natives must be in place before the first TorchSharp type, whichever class of this assembly is used first.")]
+    [SuppressMessage(
+        "Usage",
+        "CA2255",
+        Justification = "The natives must be in place before the first TorchSharp type, whichever class of this assembly is used first."
+    )]
     internal static void Initialize() => LoadWithTorchSharp();
 
     private static void LoadIfTorchSharp(string? assembly)
     {
-        if (assembly == "TorchSharp") _ = Failure.Value;
+        if (assembly == "TorchSharp")
+            _ = Failure.Value;
     }
 
     private static LibTorchException? TryLoad()
@@ -72,7 +80,8 @@ public static class LibTorch
             LoadFile(path);
 
         var bridge = LibTorchFolder.FindBridge();
-        if (!NeedsEdit(bridge)) return;
+        if (!NeedsEdit(bridge))
+            return;
         LoadFile(PatchedBridge.For(bridge, PatchedBridge.DefaultCache()));
     }
 
@@ -107,5 +116,8 @@ public static class LibTorch
     }
 
     private static LibTorchException Unusable(string path, Exception e) =>
-        new($"{path} cannot be loaded ({e.Message.ReplaceLineEndings(" ").Trim()}): restore the packages, or check {LibTorchFolder.Variable}.", e);
+        new(
+            $"{path} cannot be loaded ({e.Message.ReplaceLineEndings(" ").Trim()}): restore the packages, or check {LibTorchFolder.Variable}.",
+            e
+        );
 }

@@ -5,7 +5,9 @@ namespace Engram.Torch.Native;
 /// <summary>Finds the folders that hold the native files: libtorch itself and TorchSharp's bridge to it.</summary>
 internal static partial class LibTorchFolder
 {
-    /// <summary>Environment variable that names another libtorch folder, for example the <c>torch/lib</c> of a PyTorch install with CUDA.</summary>
+    /// <summary>
+    /// Environment variable that names another libtorch folder, for example the <c>torch/lib</c> of a PyTorch install with CUDA.
+    /// </summary>
     public const string Variable = "ENGRAM_LIBTORCH";
 
     /// <summary>The version TorchSharp's bridge is compiled against. The C++ interface changes between minor versions.</summary>
@@ -23,7 +25,8 @@ internal static partial class LibTorchFolder
     private const string CoreFile = "libtorch_cpu.so";
 
     /// <summary>
-    /// The folder with <c>libtorch_cpu.so</c>: <c>ENGRAM_LIBTORCH</c>, else the build's value in runtimeconfig.json, else the application's folders, else the
+    /// The folder with <c>libtorch_cpu.so</c>: <c>ENGRAM_LIBTORCH</c>, else the build's value in runtimeconfig.json, else the application's
+    /// folders, else the
     /// package cache.
     /// </summary>
     /// <exception cref="LibTorchException">The variable names an unusable folder, or no folder holds the library.</exception>
@@ -35,26 +38,26 @@ internal static partial class LibTorchFolder
         return candidates.Find(folder => File.Exists(Path.Combine(folder, CoreFile)))
             ?? throw new LibTorchException(
                 $"{CoreFile} is in none of {string.Join(", ", candidates)}: restore the package {Package}, or set {Variable} to a folder with libtorch "
-                + $"{Version}.");
+                    + $"{Version}."
+            );
     }
 
-    /// <summary>The bridge's file, the application's own copy first: TorchSharp looks there too, and two copies must not meet in one process.</summary>
+    /// <summary>
+    /// The bridge's file, the application's own copy first: TorchSharp looks there too, and two copies must not meet in one process.
+    /// </summary>
     /// <exception cref="LibTorchException">No folder holds it.</exception>
     public static string FindBridge()
     {
         var candidates = Candidates("Engram.LibTorchSharpDirectory", BridgePackage, applicationFirst: true);
         return candidates.Select(folder => Path.Combine(folder, BridgeFile)).FirstOrDefault(File.Exists)
             ?? throw new LibTorchException(
-                $"{BridgeFile} is in none of {string.Join(", ", candidates)}: restore the package {BridgePackage}.");
+                $"{BridgeFile} is in none of {string.Join(", ", candidates)}: restore the package {BridgePackage}."
+            );
     }
 
     private static List<string> Candidates(string key, string package, bool applicationFirst = false)
     {
-        var application = new[]
-        {
-            AppContext.BaseDirectory,
-            Path.Combine(AppContext.BaseDirectory, "runtimes/linux-x64/native"),
-        };
+        var application = new[] { AppContext.BaseDirectory, Path.Combine(AppContext.BaseDirectory, "runtimes/linux-x64/native") };
         var folders = new List<string>(application);
         if (AppContext.GetData(key) is string configured)
             folders.Insert(applicationFirst ? folders.Count : 0, configured);
@@ -76,12 +79,16 @@ internal static partial class LibTorchFolder
     private static string Checked(string folder)
     {
         if (!File.Exists(Path.Combine(folder, CoreFile)))
-            throw new LibTorchException($"{Variable} names {folder}, which holds no {CoreFile}: name the lib folder of a libtorch {Version} or PyTorch "
-                + $"{Version} install, or unset the variable.");
+            throw new LibTorchException(
+                $"{Variable} names {folder}, which holds no {CoreFile}: name the lib folder of a libtorch {Version} or PyTorch "
+                    + $"{Version} install, or unset the variable."
+            );
         var full = Path.GetFullPath(folder);
         if (NotedVersion(full) is { } version && version != Version && !version.StartsWith(Version + ".", StringComparison.Ordinal))
-            throw new LibTorchException($"{Variable} names {folder}, which is libtorch {version}, but {BridgePackage} needs {Version}: install that version, "
-                + "or unset the variable.");
+            throw new LibTorchException(
+                $"{Variable} names {folder}, which is libtorch {version}, but {BridgePackage} needs {Version}: install that version, "
+                    + "or unset the variable."
+            );
         return full;
     }
 
@@ -91,7 +98,8 @@ internal static partial class LibTorchFolder
         var parent = Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(folder))!;
         var python = Path.Combine(parent, "version.py");
         if (File.Exists(python))
-            return VersionLine().Match(File.ReadAllText(python)) is { Success: true } match ? match.Groups[1].Value
+            return VersionLine().Match(File.ReadAllText(python)) is { Success: true } match
+                ? match.Groups[1].Value
                 : $"of unknown version ({python} states none)";
         var build = Path.Combine(parent, "build-version");
         return File.Exists(build) ? File.ReadAllText(build).Trim() : null;

@@ -23,14 +23,15 @@ public static partial class Malloc
     /// <returns>Whether the allocator took all settings (glibc does; other C libraries may not).</returns>
     public static bool Tune()
     {
-        if (!OperatingSystem.IsLinux()) return false;
+        if (!OperatingSystem.IsLinux())
+            return false;
         try
         {
             return mallopt(MmapThreshold, 1 << 30) == 1 & mallopt(TrimThreshold, int.MaxValue) == 1 & mallopt(ArenaMax, 1) == 1;
         }
         catch (EntryPointNotFoundException)
         {
-            return false;   // musl has no mallopt
+            return false; // musl has no mallopt
         }
     }
 

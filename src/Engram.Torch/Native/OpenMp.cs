@@ -4,12 +4,14 @@ using System.Runtime.InteropServices;
 namespace Engram.Torch.Native;
 
 /// <summary>
-/// The threads on which libtorch runs its own operators (OpenMP). Managed kernels borrow them: a second pool would compete for the cores with
+/// The threads on which libtorch runs its own operators (OpenMP). Managed kernels borrow them: a second pool would compete for the cores
+/// with
 /// these, which wait for the next operator by spinning, and they start work in a microsecond where the thread pool takes many.
 /// </summary>
 internal static unsafe class OpenMp
 {
-    // void GOMP_parallel(void (*body)(void*), void* data, unsigned threads, unsigned flags): what compilers call for "#pragma omp parallel".
+    // void GOMP_parallel(void (*body)(void*), void* data, unsigned threads, unsigned flags): what compilers call for "#pragma omp
+    // parallel".
     // The GNU and the LLVM/Intel runtimes both export it.
     private static readonly delegate* unmanaged<delegate* unmanaged<void*, void>, void*, uint, uint, void> Parallel = Find();
 
@@ -39,7 +41,9 @@ internal static unsafe class OpenMp
     /// <summary>Whether the loaded libtorch has such threads.</summary>
     public static bool Available => Parallel != null;
 
-    /// <summary>Runs <paramref name="body"/> once for each part, 0 to <paramref name="parts"/> − 1, on as many threads, the caller's among them.</summary>
+    /// <summary>
+    /// Runs <paramref name="body"/> once for each part, 0 to <paramref name="parts"/> − 1, on as many threads, the caller's among them.
+    /// </summary>
     /// <exception cref="Exception">The first exception of a part; parts that had not begun on its thread are not run.</exception>
     public static void For(int parts, Action<int> body)
     {

@@ -30,7 +30,8 @@ internal static class PatchedBridge
         var image = File.ReadAllBytes(original);
         var folder = Path.Combine(cache, $"{Convert.ToHexStringLower(SHA256.HashData(image))}-{Revision}");
         var path = Path.Combine(folder, Path.GetFileName(original));
-        if (IsWhole(path, image.Length)) return path;
+        if (IsWhole(path, image.Length))
+            return path;
         var damaged = File.Exists(path);
 
         Edit(image);
@@ -52,7 +53,8 @@ internal static class PatchedBridge
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            if (File.Exists(temporary)) File.Delete(temporary);
+            if (File.Exists(temporary))
+                File.Delete(temporary);
             throw new LibTorchException($"{folder} cannot be written ({e.Message}): set XDG_CACHE_HOME to a writable folder.", e);
         }
         return path;
@@ -69,7 +71,8 @@ internal static class PatchedBridge
         if (!Path.IsPathFullyQualified(root ?? ""))
         {
             var home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
-            if (home.Length == 0) throw new LibTorchException("No home folder for the edited native library: set XDG_CACHE_HOME to a writable folder.");
+            if (home.Length == 0)
+                throw new LibTorchException("No home folder for the edited native library: set XDG_CACHE_HOME to a writable folder.");
             root = Path.Combine(home, ".cache");
         }
         return Path.Combine(root!, "engram-net", "native");

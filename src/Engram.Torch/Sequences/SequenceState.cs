@@ -3,13 +3,17 @@ using Engram.Models.Sequences;
 namespace Engram.Torch.Sequences;
 
 /// <summary>
-/// All that one sequence carries while a model reads it piece by piece: its tokens, from which n-gram window and documents follow, and, for every token,
+/// All that one sequence carries while a model reads it piece by piece: its tokens, from which n-gram window and documents follow, and, for
+/// every token,
 /// the latent and rotary key of each attention layer and the value of each memory layer with a convolution. A forward pass
-/// (<see cref="EngramTransformer.Continue(IReadOnlyList{SequenceState}, ReadOnlySpan{int}, Memory.GatheredMemory, Taps.ForwardTaps)"/>) appends; states at any
+/// (<see cref="EngramTransformer.Continue(IReadOnlyList{SequenceState}, ReadOnlySpan{int}, Memory.GatheredMemory, Taps.ForwardTaps)"/>)
+/// appends; states at any
 /// positions go into one pass together.
 /// <para>
-/// Per token it takes (r + p) values in each layer (r: latent width, p: rotary width) and S·D more in each memory layer with a convolution (S streams of
-/// width D), so that it may be cut anywhere. Room grows by doubling. One thread at a time, for all states that were forked from one another or read together.
+/// Per token it takes (r + p) values in each layer (r: latent width, p: rotary width) and S·D more in each memory layer with a convolution
+/// (S streams of
+/// width D), so that it may be cut anywhere. Room grows by doubling. One thread at a time, for all states that were forked from one another
+/// or read together.
 /// </para>
 /// </summary>
 public sealed class SequenceState : IDisposable
@@ -31,7 +35,8 @@ public sealed class SequenceState : IDisposable
     internal int Slot { get; private set; }
 
     /// <summary>
-    /// An independent state after the same tokens. Their values are shared and copied once, by whichever state is the first to go on beside the other.
+    /// An independent state after the same tokens. Their values are shared and copied once, by whichever state is the first to go on beside
+    /// the other.
     /// </summary>
     public SequenceState Fork()
     {
@@ -42,7 +47,9 @@ public sealed class SequenceState : IDisposable
         return fork;
     }
 
-    /// <summary>Forgets all tokens from a position on: the state is the one that it was, or would have been, after the tokens before.</summary>
+    /// <summary>
+    /// Forgets all tokens from a position on: the state is the one that it was, or would have been, after the tokens before.
+    /// </summary>
     /// <param name="length">Tokens that stay, 0 to <see cref="Length"/>.</param>
     /// <exception cref="ArgumentOutOfRangeException">There are fewer tokens.</exception>
     public void Truncate(int length)

@@ -5,7 +5,8 @@ namespace Engram.Torch.Sequences;
 // Shape letters: B sequences   T new positions of each   U positions of the longest, the new ones included   R positions back   w width
 
 /// <summary>
-/// The states of one forward pass: B sequences, each at its own position, all longer by T tokens. They are brought into neighbouring slots of one storage,
+/// The states of one forward pass: B sequences, each at its own position, all longer by T tokens. They are brought into neighbouring slots
+/// of one storage,
 /// where they usually are already, so that each layer sees them as one tensor. Its tensors belong to the dispose scope of the pass.
 /// </summary>
 internal sealed class StateBatch
@@ -17,7 +18,7 @@ internal sealed class StateBatch
     private readonly StateStorage _storage;
     private readonly int _first;
     private readonly Tensor? _newRows;
-    private readonly Dictionary<int, long[]> _pastRows = [];   // numbers, not tensors: layers ask inside scopes of their own
+    private readonly Dictionary<int, long[]> _pastRows = []; // numbers, not tensors: layers ask inside scopes of their own
 
     /// <summary>Appends the token ids to the histories and makes room for their values.</summary>
     /// <param name="states">B states, each once.</param>
@@ -73,7 +74,8 @@ internal sealed class StateBatch
     public int[] Documents() => Join(state => state.Tokens.Documents[^Length..]);
 
     /// <summary>
-    /// Keeps the values [B, T, …] of the new positions. Returns those of all positions, [B, U, w]; behind the end of a shorter sequence they mean nothing.
+    /// Keeps the values [B, T, …] of the new positions. Returns those of all positions, [B, U, w]; behind the end of a shorter sequence
+    /// they mean nothing.
     /// The view stays valid until the next pass.
     /// </summary>
     public Tensor Append(int layer, StatePart part, Tensor values)
@@ -87,7 +89,9 @@ internal sealed class StateBatch
         return held.narrow(0, _first, Sequences).narrow(1, 0, Visible);
     }
 
-    /// <summary>The kept values [B, R, w] of the R positions before the new ones. Before the first position of a sequence they mean nothing.</summary>
+    /// <summary>
+    /// The kept values [B, R, w] of the R positions before the new ones. Before the first position of a sequence they mean nothing.
+    /// </summary>
     public Tensor Past(int layer, StatePart part, int reach, Tensor like)
     {
         var held = _storage.Part(layer, part, like);
@@ -109,7 +113,12 @@ internal sealed class StateBatch
     {
         var (storage, first) = (_states[0].Storage, _states[0].Slot);
         for (var b = 0; b < _states.Count; b++)
-            if (storage is null || _states[b].Storage != storage || _states[b].Slot != first + b || !storage.MayAppend(first + b, Offsets[b], Length))
+            if (
+                storage is null
+                || _states[b].Storage != storage
+                || _states[b].Slot != first + b
+                || !storage.MayAppend(first + b, Offsets[b], Length)
+            )
                 return false;
         return true;
     }

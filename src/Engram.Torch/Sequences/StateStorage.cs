@@ -13,12 +13,15 @@ internal enum StatePart
     /// <summary>Rotated key that all heads share.</summary>
     Key,
 
-    /// <summary>Normalised gated value of the memory, which the convolution looks back to, or what it adds to the values of attention.</summary>
+    /// <summary>
+    /// Normalised gated value of the memory, which the convolution looks back to, or what it adds to the values of attention.
+    /// </summary>
     Value,
 }
 
 /// <summary>
-/// The values of sequences that are read together, one slot each: per layer and part a tensor [S, C, w], made when the layer first asks. States hold
+/// The values of sequences that are read together, one slot each: per layer and part a tensor [S, C, w], made when the layer first asks.
+/// States hold
 /// slots; when the last one leaves, the tensors are freed.
 /// </summary>
 internal sealed class StateStorage(int slots, int capacity)
@@ -48,7 +51,8 @@ internal sealed class StateStorage(int slots, int capacity)
     }
 
     /// <summary>Whether a state after <paramref name="length"/> tokens may write behind them: no other state holds values there.</summary>
-    public bool MayAppend(int slot, int length, int added) => length + added <= capacity && (_holders[slot] == 1 || _written[slot] == length);
+    public bool MayAppend(int slot, int length, int added) =>
+        length + added <= capacity && (_holders[slot] == 1 || _written[slot] == length);
 
     /// <summary>Notes how far a slot is written.</summary>
     public void Write(int slot, int length) => _written[slot] = length;

@@ -4,8 +4,10 @@ using static TorchSharp.torch;
 namespace Engram.Torch.Taps;
 
 /// <summary>
-/// What a caller asks to see of the inside of a forward pass, and, after the pass, what was seen. The pass computes the same to the bit as without. What is
-/// not asked costs nothing. A tap keeps tensors alive that the pass would have freed, without copying them: one of [B, T, S, D] for the streams of a layer, two
+/// What a caller asks to see of the inside of a forward pass, and, after the pass, what was seen. The pass computes the same to the bit as
+/// without. What is
+/// not asked costs nothing. A tap keeps tensors alive that the pass would have freed, without copying them: one of [B, T, S, D] for the
+/// streams of a layer, two
 /// of [B, T, S, D] and one of [B, T, d_mem] for a memory layer, whose gates, which kernels keep to themselves, are computed once more.
 /// </summary>
 public sealed class ForwardTaps : IDisposable
@@ -22,15 +24,22 @@ public sealed class ForwardTaps : IDisposable
     /// <summary>Residual streams [B, T, S, D] as they leave a layer, of the last pass.</summary>
     /// <param name="layer">One of <see cref="StreamLayers"/>.</param>
     /// <exception cref="InvalidOperationException">They were not asked for, or no pass has been made.</exception>
-    public Tensor Streams(int layer) => _streams.TryGetValue(layer, out var seen) ? seen
-        : throw new InvalidOperationException($"The streams behind layer {layer} have not been seen: name it in StreamLayers and make a forward pass.");
+    public Tensor Streams(int layer) =>
+        _streams.TryGetValue(layer, out var seen)
+            ? seen
+            : throw new InvalidOperationException(
+                $"The streams behind layer {layer} have not been seen: name it in StreamLayers and make a forward pass."
+            );
 
     /// <summary>What the memory of a layer did in the last pass.</summary>
     /// <param name="layer">One of <see cref="MemoryLayers"/>.</param>
     /// <exception cref="InvalidOperationException">It was not asked for, no pass has been made, or the memory was off.</exception>
-    public MemoryTap Memory(int layer) => _memory.TryGetValue(layer, out var seen) ? seen
-        : throw new InvalidOperationException($"The memory of layer {layer} has not been seen: name it in MemoryLayers and make a forward pass with gathered "
-            + "rows.");
+    public MemoryTap Memory(int layer) =>
+        _memory.TryGetValue(layer, out var seen)
+            ? seen
+            : throw new InvalidOperationException(
+                $"The memory of layer {layer} has not been seen: name it in MemoryLayers and make a forward pass with gathered " + "rows."
+            );
 
     /// <inheritdoc/>
     public void Dispose() => Forget();
@@ -42,11 +51,15 @@ public sealed class ForwardTaps : IDisposable
         Forget();
         foreach (var layer in StreamLayers)
             if (layer < 0 || layer >= configuration.NumHiddenLayers)
-                throw new ArgumentException($"Streams of layer {layer} are asked for; the model has the layers 0 to {configuration.NumHiddenLayers - 1}.");
+                throw new ArgumentException(
+                    $"Streams of layer {layer} are asked for; the model has the layers 0 to {configuration.NumHiddenLayers - 1}."
+                );
         foreach (var layer in MemoryLayers)
             if (!configuration.HasMemory(layer))
-                throw new ArgumentException($"The memory of layer {layer} is asked for; the layers with memory are: "
-                    + $"{string.Join(", ", configuration.Engram?.LayerIds ?? [])}.");
+                throw new ArgumentException(
+                    $"The memory of layer {layer} is asked for; the layers with memory are: "
+                        + $"{string.Join(", ", configuration.Engram?.LayerIds ?? [])}."
+                );
     }
 
     /// <summary>Where a layer's memory puts what it did; null if nobody asks.</summary>

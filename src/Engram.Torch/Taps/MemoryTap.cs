@@ -10,11 +10,11 @@ public sealed class MemoryTap : IDisposable
     private Tensor? _gate;
     private Tensor? _output;
 
-    internal MemoryTap()
-    {
-    }
+    internal MemoryTap() { }
 
-    /// <summary>Residual streams at the entry of the block, or their one mixture that its attention reads, or the input embedding, [B, T, S, D].</summary>
+    /// <summary>
+    /// Residual streams at the entry of the block, or their one mixture that its attention reads, or the input embedding, [B, T, S, D].
+    /// </summary>
     public Tensor HiddenIn => Seen(_hiddenIn);
 
     /// <summary>Gathered rows, order-major heads side by side, [B, T, d_mem].</summary>
@@ -44,7 +44,8 @@ public sealed class MemoryTap : IDisposable
         _output?.Dispose();
     }
 
-    private static Tensor Seen(Tensor? value) => value ?? throw new InvalidOperationException("The memory was off: there is nothing to see.");
+    private static Tensor Seen(Tensor? value) =>
+        value ?? throw new InvalidOperationException("The memory was off: there is nothing to see.");
 
     private static void Keep(ref Tensor? slot, Tensor value)
     {

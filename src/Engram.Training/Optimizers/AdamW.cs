@@ -16,7 +16,8 @@ public sealed record AdamWOptions
     public double Beta2 { get; init; } = 0.95;
 
     /// <summary>Added to the root of the bias-corrected second moment.</summary>
-    /// <value>Positive. Default 1e-20 (the published setting of the sibling mHC model): larger values drown the gradients of a mean over many tokens.</value>
+    /// <value>Positive. Default 1e-20 (the published setting of the sibling mHC model): larger values drown the gradients of a mean over
+    /// many tokens.</value>
     public double Epsilon { get; init; } = 1e-20;
 
     /// <summary>Decoupled weight decay of the decayed parameters: each update multiplies them by 1 − learning rate × this.</summary>
@@ -35,7 +36,9 @@ public sealed record AdamWOptions
     }
 }
 
-/// <summary>Adam with decoupled weight decay (Loshchilov and Hutter) in its standard form with bias correction, fused: one native call per group.</summary>
+/// <summary>
+/// Adam with decoupled weight decay (Loshchilov and Hutter) in its standard form with bias correction, fused: one native call per group.
+/// </summary>
 public sealed class AdamW : IDisposable
 {
     private readonly AdamWOptions _options;
@@ -64,7 +67,8 @@ public sealed class AdamW : IDisposable
     public void Step(double learningRate)
     {
         Require.NotNegative(learningRate);
-        if (_step is null) return;
+        if (_step is null)
+            return;
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         var (gradients, undecayedGradients) = (_decayed.Gradients(), _undecayed.Gradients());
@@ -75,29 +79,46 @@ public sealed class AdamW : IDisposable
         void Update(Group group, Tensor[] gradients, double decay)
         {
             if (gradients.Length > 0)
-                TorchScript.AdamW(group.Values, gradients, group.Means, group.Squares, _step, learningRate, _options.Beta1, _options.Beta2, decay,
-                    _options.Epsilon);
+                TorchScript.AdamW(
+                    group.Values,
+                    gradients,
+                    group.Means,
+                    group.Squares,
+                    _step,
+                    learningRate,
+                    _options.Beta1,
+                    _options.Beta2,
+                    decay,
+                    _options.Epsilon
+                );
         }
     }
 
     /// <summary>
-    /// The state: <c>name.exp_avg</c> and <c>name.exp_avg_sq</c> of each parameter's shape, <c>name.step</c> a float32 scalar, the number of updates.
+    /// The state: <c>name.exp_avg</c> and <c>name.exp_avg_sq</c> of each parameter's shape, <c>name.step</c> a float32 scalar, the number
+    /// of updates.
     /// The handles belong to the caller; values are live, so store them before the next update.
     /// </summary>
     public IReadOnlyList<(string Name, Tensor Value)> State() => [.. Own().Select(own => (own.Name, own.Value.alias()))];
 
-    /// <summary>Takes over a state that <see cref="State"/> gave; what follows is bit-identical to a run that was never interrupted.</summary>
+    /// <summary>
+    /// Takes over a state that <see cref="State"/> gave; what follows is bit-identical to a run that was never interrupted.
+    /// </summary>
     /// <param name="state">Tensors by name; names of other optimizers are ignored.</param>
-    /// <exception cref="InvalidDataException">A tensor is missing, has another shape or type, or the step counts differ. Nothing is changed then.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A tensor is missing, has another shape or type, or the step counts differ. Nothing is changed then.
+    /// </exception>
     public void Load(IReadOnlyDictionary<string, Tensor> state)
     {
         using var noGrad = no_grad();
         var pairs = Own().Select(own => (Own: own.Value, Stored: OptimizerState.Find(state, own.Name, own.Value))).ToList();
         var steps = pairs.Where(pair => ReferenceEquals(pair.Own, _step)).Select(pair => pair.Stored.item<float>()).Distinct().ToList();
         if (steps.Count > 1)
-            throw new InvalidDataException($"Optimizer state holds different step counts ({string.Join(", ", steps)}) for parameters that are updated "
-                + "together.");
-        foreach (var (own, stored) in pairs) own.copy_(stored);
+            throw new InvalidDataException(
+                $"Optimizer state holds different step counts ({string.Join(", ", steps)}) for parameters that are updated " + "together."
+            );
+        foreach (var (own, stored) in pairs)
+            own.copy_(stored);
     }
 
     private IEnumerable<(string Name, Tensor Value)> Own()
@@ -131,7 +152,8 @@ public sealed class AdamW : IDisposable
 
         public void Dispose()
         {
-            foreach (var tensor in Means.Concat(Squares)) tensor.Dispose();
+            foreach (var tensor in Means.Concat(Squares))
+                tensor.Dispose();
         }
     }
 }

@@ -22,7 +22,9 @@ public sealed record DenseOptimizerOptions
     public AdamWOptions AdamW { get; init; } = new();
 }
 
-/// <summary>Updates all dense parameters of a model: Muon for the matrices, AdamW for the rest. The tables have an optimizer of their own.</summary>
+/// <summary>
+/// Updates all dense parameters of a model: Muon for the matrices, AdamW for the rest. The tables have an optimizer of their own.
+/// </summary>
 public sealed class DenseOptimizer : IDisposable
 {
     private readonly Muon _muon;
@@ -48,7 +50,8 @@ public sealed class DenseOptimizer : IDisposable
 
     /// <summary>Updates every parameter in place with the gradient it holds.</summary>
     /// <param name="learningRate">Step size of this update.</param>
-    /// <param name="gradientNorm">Norm of all gradients of the model together, as they are now: what is rounding beside it moves no matrix. 0 leaves no matrix
+    /// <param name="gradientNorm">Norm of all gradients of the model together, as they are now: what is rounding beside it moves no matrix.
+    /// 0 leaves no matrix
     /// out.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is negative or not finite.</exception>
     /// <exception cref="InvalidOperationException">A parameter has no gradient.</exception>
@@ -61,31 +64,39 @@ public sealed class DenseOptimizer : IDisposable
     /// <summary>Drops all gradients, so that the next backward pass starts from none.</summary>
     public void ClearGradients()
     {
-        foreach (var parameter in Parameters) parameter.Tensor.grad = null;
+        foreach (var parameter in Parameters)
+            parameter.Tensor.grad = null;
     }
 
     /// <summary>
-    /// The state as <c>parameter.state</c>: momentum of matrices; exp_avg, exp_avg_sq and step of the rest. The handles belong to the caller; values may be
+    /// The state as <c>parameter.state</c>: momentum of matrices; exp_avg, exp_avg_sq and step of the rest. The handles belong to the
+    /// caller; values may be
     /// live, so store them before the next update.
     /// </summary>
     public IReadOnlyList<(string Name, Tensor Value)> State() => [.. _muon.State(), .. _adamW.State()];
 
-    /// <summary>Takes over a state that <see cref="State"/> gave; what follows is bit-identical to a run that was never interrupted.</summary>
+    /// <summary>
+    /// Takes over a state that <see cref="State"/> gave; what follows is bit-identical to a run that was never interrupted.
+    /// </summary>
     /// <param name="state">Tensors by name.</param>
-    /// <exception cref="InvalidDataException">A tensor is missing, superfluous, or has another shape or type. Nothing is changed then.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A tensor is missing, superfluous, or has another shape or type. Nothing is changed then.
+    /// </exception>
     public void Load(IReadOnlyDictionary<string, Tensor> state)
     {
         var own = State();
         try
         {
             OptimizerState.RequireSameNames(own.Select(s => s.Name), state.Keys);
-            foreach (var (name, value) in own) OptimizerState.Find(state, name, value);
+            foreach (var (name, value) in own)
+                OptimizerState.Find(state, name, value);
         }
         finally
         {
-            foreach (var (_, value) in own) value.Dispose();
+            foreach (var (_, value) in own)
+                value.Dispose();
         }
-        _adamW.Load(state);   // may still refuse the step counts, so it goes first
+        _adamW.Load(state); // may still refuse the step counts, so it goes first
         _muon.Load(state);
     }
 

@@ -6,7 +6,8 @@ using System.Runtime.Intrinsics.X86;
 namespace Engram.Training.Optimizers;
 
 /// <summary>
-/// Room for L small matrices, one per lane, and for what the Newton–Schulz iteration makes of them. Matrices are kept with no more rows than
+/// Room for L small matrices, one per lane, and for what the Newton–Schulz iteration makes of them. Matrices are kept with no more rows
+/// than
 /// columns; rows and columns that fill up tiles are zero and stay so.
 /// </summary>
 internal sealed unsafe class LaneMatrices : IDisposable
@@ -70,7 +71,8 @@ internal sealed unsafe class LaneMatrices : IDisposable
     }
 
     /// <summary>
-    /// A matrix of the outside in row order, [rows, columns], before it is scattered over its lane or after it was gathered from there. Shares memory with
+    /// A matrix of the outside in row order, [rows, columns], before it is scattered over its lane or after it was gathered from there.
+    /// Shares memory with
     /// <see cref="Spare"/>.
     /// </summary>
     public Span<float> Staged(int lane) => new(Spare + (long)lane * _rows * _columns, _rows * _columns);
@@ -93,32 +95,38 @@ internal sealed unsafe class LaneMatrices : IDisposable
         var (row, column) = _rows <= _columns ? (M * _lanes, _lanes) : (_lanes, M * _lanes);
         var size = _rows * _columns;
         for (var lane = 0; lane < _lanes; lane += Tile)
-            for (var i = 0; i < _rows; i++)
-            {
-                float* staged = Spare + (long)lane * size + i * _columns, x = X + (long)i * row + lane;
-                var j = 0;
-                if (Sse.IsSupported && _lanes >= Tile)
-                    for (; j <= _columns - Tile; j += Tile)
-                        if (into)
-                            Transpose(staged + j, size, x + (long)j * column, column);
-                        else
-                            Transpose(x + (long)j * column, column, staged + j, size);
-                for (; j < _columns; j++)
-                    for (var l = 0; l < Math.Min(Tile, _lanes); l++)
-                        if (into)
-                            x[(long)j * column + l] = staged[l * size + j];
-                        else
-                            staged[l * size + j] = x[(long)j * column + l];
-            }
+        for (var i = 0; i < _rows; i++)
+        {
+            float* staged = Spare + (long)lane * size + i * _columns,
+                x = X + (long)i * row + lane;
+            var j = 0;
+            if (Sse.IsSupported && _lanes >= Tile)
+                for (; j <= _columns - Tile; j += Tile)
+                    if (into)
+                        Transpose(staged + j, size, x + (long)j * column, column);
+                    else
+                        Transpose(x + (long)j * column, column, staged + j, size);
+            for (; j < _columns; j++)
+            for (var l = 0; l < Math.Min(Tile, _lanes); l++)
+                if (into)
+                    x[(long)j * column + l] = staged[l * size + j];
+                else
+                    staged[l * size + j] = x[(long)j * column + l];
+        }
     }
 
     /// <summary>A tile of 4 × 4 numbers, rows so far apart → its transpose.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Transpose(float* from, int fromRow, float* to, int toRow)
     {
-        Vector128<float> a = Vector128.Load(from), b = Vector128.Load(from + fromRow), c = Vector128.Load(from + 2 * fromRow),
+        Vector128<float> a = Vector128.Load(from),
+            b = Vector128.Load(from + fromRow),
+            c = Vector128.Load(from + 2 * fromRow),
             d = Vector128.Load(from + 3 * fromRow);
-        Vector128<float> abLow = Sse.UnpackLow(a, b), abHigh = Sse.UnpackHigh(a, b), cdLow = Sse.UnpackLow(c, d), cdHigh = Sse.UnpackHigh(c, d);
+        Vector128<float> abLow = Sse.UnpackLow(a, b),
+            abHigh = Sse.UnpackHigh(a, b),
+            cdLow = Sse.UnpackLow(c, d),
+            cdHigh = Sse.UnpackHigh(c, d);
         Sse.MoveLowToHigh(abLow, cdLow).Store(to);
         Sse.MoveHighToLow(cdLow, abLow).Store(to + toRow);
         Sse.MoveLowToHigh(abHigh, cdHigh).Store(to + 2 * toRow);

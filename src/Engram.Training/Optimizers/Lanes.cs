@@ -4,7 +4,8 @@ using System.Runtime.Intrinsics;
 namespace Engram.Training.Optimizers;
 
 /// <summary>
-/// Arithmetic on as many numbers at once as a vector has lanes. A product and a sum are rounded once everywhere, so a lane's result does not
+/// Arithmetic on as many numbers at once as a vector has lanes. A product and a sum are rounded once everywhere, so a lane's result does
+/// not
 /// depend on the width.
 /// </summary>
 /// <typeparam name="V">The vector.</typeparam>
@@ -42,7 +43,8 @@ internal readonly unsafe struct SixteenLanes : ILanes<Vector512<float>>
     public static Vector512<float> All(float value) => Vector512.Create(value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> MultiplyAdd(Vector512<float> a, Vector512<float> b, Vector512<float> c) => Vector512.FusedMultiplyAdd(a, b, c);
+    public static Vector512<float> MultiplyAdd(Vector512<float> a, Vector512<float> b, Vector512<float> c) =>
+        Vector512.FusedMultiplyAdd(a, b, c);
 }
 
 /// <summary>256-bit vectors.</summary>
@@ -60,7 +62,8 @@ internal readonly unsafe struct EightLanes : ILanes<Vector256<float>>
     public static Vector256<float> All(float value) => Vector256.Create(value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> MultiplyAdd(Vector256<float> a, Vector256<float> b, Vector256<float> c) => Vector256.FusedMultiplyAdd(a, b, c);
+    public static Vector256<float> MultiplyAdd(Vector256<float> a, Vector256<float> b, Vector256<float> c) =>
+        Vector256.FusedMultiplyAdd(a, b, c);
 }
 
 /// <summary>One number at a time: the scalar twin.</summary>

@@ -2,7 +2,9 @@ using Engram.Models.Recipes;
 
 namespace Engram.Training.Optimizers;
 
-/// <summary>The learning rate of every update of a run: a linear warm-up, a plateau, a decay. A pure function of the update's number.</summary>
+/// <summary>
+/// The learning rate of every update of a run: a linear warm-up, a plateau, a decay. A pure function of the update's number.
+/// </summary>
 public sealed record LearningRateSchedule
 {
     /// <summary>Learning rate of the plateau.</summary>
@@ -53,12 +55,15 @@ public sealed record LearningRateSchedule
 
     // In whole numbers: 0.8 · U and 0.9 · U are no exact fractions in binary.
     private double StepFactor(long update) =>
-        checked(10 * update) > checked(9 * Updates) ? 0.1 : 10 * update > 8 * Updates ? 0.316 : 1;
+        checked(10 * update) > checked(9 * Updates) ? 0.1
+        : 10 * update > 8 * Updates ? 0.316
+        : 1;
 
     private double LinearFactor(long update)
     {
         var start = Math.Floor(LinearStart * Updates);
-        if (update <= start) return 1;
+        if (update <= start)
+            return 1;
         return 1 - (1 - LinearEnd) * Math.Min(1, (update - start) / (Updates - start));
     }
 }

@@ -7,7 +7,10 @@ namespace Engram.Training.Optimizers;
 /// <summary>How the length of a Muon update follows from the shape of the matrix.</summary>
 public enum MuonScaling
 {
-    /// <summary>factor · √max(rows, columns): the update's RMS is about the factor, so learning rate and decay of AdamW fit (Moonlight; DeepSeek-V4).</summary>
+    /// <summary>
+    /// factor · √max(rows, columns): the update's RMS is about the factor, so learning rate and decay of AdamW fit (Moonlight;
+    /// DeepSeek-V4).
+    /// </summary>
     Rms,
 
     /// <summary>√max(1, rows / columns) (Jordan 2024); wants learning rates near 0.02.</summary>
@@ -44,11 +47,12 @@ public sealed record MuonOptions
     /// <summary>The factor κ of the orthogonalised matrix: W ← W − learning rate · κ · O.</summary>
     /// <param name="rows">Rows of the logical matrix.</param>
     /// <param name="columns">Columns of the logical matrix.</param>
-    public double Scale(long rows, long columns) => Scaling switch
-    {
-        MuonScaling.Rms => RmsFactor * Math.Sqrt(Math.Max(rows, columns)),
-        _ => Math.Sqrt(Math.Max(1, (double)rows / columns)),
-    };
+    public double Scale(long rows, long columns) =>
+        Scaling switch
+        {
+            MuonScaling.Rms => RmsFactor * Math.Sqrt(Math.Max(rows, columns)),
+            _ => Math.Sqrt(Math.Max(1, (double)rows / columns)),
+        };
 
     /// <summary>Returns this instance, or throws naming the value out of range.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A value is out of range.</exception>
@@ -70,8 +74,10 @@ public sealed record MuonOptions
 public sealed class Muon : IDisposable
 {
     /// <summary>
-    /// A matrix is left out whose direction is smaller than this share of all gradients: 2⁻⁴⁰. Its gradient is zero but for rounding, of which
-    /// orthogonalisation would make an update as large as any other. docs/deviations.md has the measured shares of rounding and of the smallest true gradients.
+    /// A matrix is left out whose direction is smaller than this share of all gradients: 2⁻⁴⁰. Its gradient is zero but for rounding, of
+    /// which
+    /// orthogonalisation would make an update as large as any other. docs/deviations.md has the measured shares of rounding and of the
+    /// smallest true gradients.
     /// </summary>
     internal const double LeastShare = 1.0 / (1L << 40);
 
@@ -80,7 +86,9 @@ public sealed class Muon : IDisposable
     private readonly List<Group> _groups = [];
 
     /// <summary>Starts with zero momentum.</summary>
-    /// <param name="parameters">Matrices [rows, columns] or stacks [count, rows, columns], with the row blocks that are matrices of their own.</param>
+    /// <param name="parameters">
+    /// Matrices [rows, columns] or stacks [count, rows, columns], with the row blocks that are matrices of their own.
+    /// </param>
     /// <param name="options">Settings.</param>
     /// <exception cref="ArgumentException">A parameter is no matrix, or its row blocks do not add up to its rows.</exception>
     public Muon(IReadOnlyList<ModelParameter> parameters, MuonOptions options)
@@ -95,7 +103,9 @@ public sealed class Muon : IDisposable
 
     /// <summary>Updates every parameter with the gradient it holds.</summary>
     /// <param name="learningRate">Step size of this update, before the factor for the shape.</param>
-    /// <param name="gradientNorm">Norm of all gradients of the model together, of which a matrix must have a share; 0 leaves no matrix out.</param>
+    /// <param name="gradientNorm">
+    /// Norm of all gradients of the model together, of which a matrix must have a share; 0 leaves no matrix out.
+    /// </param>
     /// <exception cref="ArgumentOutOfRangeException">A number is negative or not finite.</exception>
     /// <exception cref="InvalidOperationException">A parameter has no gradient.</exception>
     public void Step(double learningRate, double gradientNorm = 0)
@@ -116,12 +126,23 @@ public sealed class Muon : IDisposable
                 continue;
             }
             Tensor[] stacks = [.. group.Pieces.Select(piece => piece.Of(gradients[piece.Parameter.Name]))];
-            TorchScript.Muon(group.Values, stacks, group.Momentum, _options.Momentum, _options.Nesterov, shrink, rate, floor, _options.NewtonSchulz);
+            TorchScript.Muon(
+                group.Values,
+                stacks,
+                group.Momentum,
+                _options.Momentum,
+                _options.Nesterov,
+                shrink,
+                rate,
+                floor,
+                _options.NewtonSchulz
+            );
         }
     }
 
     /// <summary>
-    /// The state: <c>name.momentum</c>, of each parameter's shape. The handles belong to the caller; values may be live, so store them before the next update.
+    /// The state: <c>name.momentum</c>, of each parameter's shape. The handles belong to the caller; values may be live, so store them
+    /// before the next update.
     /// </summary>
     public IReadOnlyList<(string Name, Tensor Value)> State()
     {
@@ -132,7 +153,8 @@ public sealed class Muon : IDisposable
     private static Tensor Assembled(Piece[] pieces)
     {
         var parameter = pieces[0].Parameter.Tensor;
-        if (pieces.Length == 1) return pieces[0].Momentum!.view(parameter.shape);
+        if (pieces.Length == 1)
+            return pieces[0].Momentum!.view(parameter.shape);
         var momentum = empty_like(parameter, requires_grad: false);
         foreach (var piece in pieces)
         {
@@ -142,7 +164,9 @@ public sealed class Muon : IDisposable
         return momentum;
     }
 
-    /// <summary>Takes over a state that <see cref="State"/> gave; what follows is bit-identical to a run that was never interrupted.</summary>
+    /// <summary>
+    /// Takes over a state that <see cref="State"/> gave; what follows is bit-identical to a run that was never interrupted.
+    /// </summary>
     /// <param name="state">Tensors by name; names of other optimizers are ignored.</param>
     /// <exception cref="InvalidDataException">A tensor is missing or has another shape or type. Nothing is changed then.</exception>
     public void Load(IReadOnlyDictionary<string, Tensor> state)
@@ -150,17 +174,18 @@ public sealed class Muon : IDisposable
         using var noGrad = no_grad();
         var stored = _pieces.ToDictionary(p => p.Key, p => OptimizerState.Find(state, $"{p.Key}.momentum", p.Value[0].Parameter.Tensor));
         foreach (var (name, pieces) in _pieces)
-            foreach (var piece in pieces)
-            {
-                using var source = piece.Of(stored[name]);
-                piece.Momentum!.copy_(source);
-            }
+        foreach (var piece in pieces)
+        {
+            using var source = piece.Of(stored[name]);
+            piece.Momentum!.copy_(source);
+        }
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (var group in _groups) group.Dispose();
+        foreach (var group in _groups)
+            group.Dispose();
     }
 
     /// <summary>Equal row blocks of a parameter are one piece [count × blocks, rows, columns]; unequal ones a piece each.</summary>
@@ -168,13 +193,19 @@ public sealed class Muon : IDisposable
     {
         var shape = parameter.Tensor.shape;
         if (shape.Length is not (2 or 3))
-            throw new ArgumentException($"Parameter '{parameter.Name}' [{string.Join(", ", shape)}] is no matrix and no stack of matrices.");
+            throw new ArgumentException(
+                $"Parameter '{parameter.Name}' [{string.Join(", ", shape)}] is no matrix and no stack of matrices."
+            );
         if (!parameter.Tensor.is_contiguous())
-            throw new ArgumentException($"Parameter '{parameter.Name}' is not contiguous in memory, so its matrices cannot be updated in place.");
+            throw new ArgumentException(
+                $"Parameter '{parameter.Name}' is not contiguous in memory, so its matrices cannot be updated in place."
+            );
         var (rows, columns) = (shape[^2], shape[^1]);
         int[] blocks = parameter.RowBlocks.Count > 0 ? [.. parameter.RowBlocks] : [checked((int)rows)];
         if (blocks.Any(block => block < 1) || blocks.Sum(block => (long)block) != rows)
-            throw new ArgumentException($"Row blocks {string.Join(" + ", blocks)} of parameter '{parameter.Name}' do not add up to its {rows} rows.");
+            throw new ArgumentException(
+                $"Row blocks {string.Join(" + ", blocks)} of parameter '{parameter.Name}' do not add up to its {rows} rows."
+            );
         if (blocks.All(block => block == blocks[0]))
             return [new Piece(parameter, 0, rows, blocks[0], columns)];
         var offset = 0L;
@@ -194,7 +225,9 @@ public sealed class Muon : IDisposable
             return part.reshape(-1, Rows, Columns);
         }
 
-        /// <summary>Where the matrices of this piece begin in a contiguous tensor of the parameter's shape, in the order of <see cref="Of"/>.</summary>
+        /// <summary>
+        /// Where the matrices of this piece begin in a contiguous tensor of the parameter's shape, in the order of <see cref="Of"/>.
+        /// </summary>
         public unsafe void Addresses(Tensor whole, Span<nint> addresses)
         {
             var first = HostTensor.Pointer(whole);
@@ -258,8 +291,10 @@ public sealed class Muon : IDisposable
         public void Dispose()
         {
             Kernel?.Dispose();
-            foreach (var value in Values) value.Dispose();
-            foreach (var piece in Pieces) piece.Momentum?.Dispose();
+            foreach (var value in Values)
+                value.Dispose();
+            foreach (var piece in Pieces)
+                piece.Momentum?.Dispose();
             Momentum.Dispose();
         }
     }

@@ -4,7 +4,8 @@ using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 namespace Engram.Training.Optimizers;
 
 /// <summary>
-/// One Muon update of many small matrices of one shape in host memory: momentum, orthogonalisation and step of a batch of them while it is in the
+/// One Muon update of many small matrices of one shape in host memory: momentum, orthogonalisation and step of a batch of them while it is
+/// in the
 /// cache. Reference: <see cref="TorchScript.Muon"/>. A matrix ends in the same bits whatever its neighbours and the number of threads.
 /// </summary>
 internal sealed unsafe class MuonKernel : IDisposable
@@ -34,11 +35,15 @@ internal sealed unsafe class MuonKernel : IDisposable
         var parts = HostTensor.Parts(batches, least: 2);
         if (_rooms.Length < parts)
             _rooms = [.. _rooms, .. Enumerable.Range(0, parts - _rooms.Length).Select(_ => new LaneMatrices(_rows, _columns, _lanes))];
-        HostTensor.InParts(batches, (part, from, to) =>
-        {
-            for (var batch = from; batch < to; batch++)
-                Update(_rooms[part], values, gradients, (float*)momentum, batch * _lanes, options, (float)shrink, (float)rate, floor);
-        }, least: 2);
+        HostTensor.InParts(
+            batches,
+            (part, from, to) =>
+            {
+                for (var batch = from; batch < to; batch++)
+                    Update(_rooms[part], values, gradients, (float*)momentum, batch * _lanes, options, (float)shrink, (float)rate, floor);
+            },
+            least: 2
+        );
     }
 
     /// <inheritdoc/>
@@ -49,7 +54,16 @@ internal sealed unsafe class MuonKernel : IDisposable
     }
 
     private void Update(
-        LaneMatrices room, nint[] values, nint[] gradients, float* momentum, int first, MuonOptions options, float shrink, float rate, double floor)
+        LaneMatrices room,
+        nint[] values,
+        nint[] gradients,
+        float* momentum,
+        int first,
+        MuonOptions options,
+        float shrink,
+        float rate,
+        double floor
+    )
     {
         var size = _rows * _columns;
         var count = Math.Min(_lanes, values.Length - first);

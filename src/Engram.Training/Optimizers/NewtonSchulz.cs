@@ -16,7 +16,8 @@ public sealed record NewtonSchulz(NewtonSchulz.Rounds First, NewtonSchulz.Rounds
     public static NewtonSchulz Jordan { get; } = new(new Rounds(5, 3.4445, -4.7750, 2.0315), default);
 
     /// <summary>
-    /// Eight rounds of Jordan's polynomial and two that converge (DeepSeek-V4): singular values from 1e-4 to 1 end within 0.002 of 1, at twice the cost.
+    /// Eight rounds of Jordan's polynomial and two that converge (DeepSeek-V4): singular values from 1e-4 to 1 end within 0.002 of 1, at
+    /// twice the cost.
     /// </summary>
     public static NewtonSchulz Hybrid { get; } = new(Jordan.First with { Count = 8 }, new Rounds(2, 2, -1.5, 0.5));
 }

@@ -25,10 +25,13 @@ internal static unsafe class NewtonSchulzKernel
             return 0;
         bool Fits(int lanes, long bytes) => LaneMatrices.Bytes(rows, columns, lanes) <= bytes;
         return Vector512.IsHardwareAccelerated && Fits(SixteenLanes.Count, WideCacheBytes) ? SixteenLanes.Count
-            : Vector256.IsHardwareAccelerated && Fits(EightLanes.Count, CacheBytes) ? EightLanes.Count : 0;
+            : Vector256.IsHardwareAccelerated && Fits(EightLanes.Count, CacheBytes) ? EightLanes.Count
+            : 0;
     }
 
-    /// <summary>Brings the singular values of the matrices in all lanes towards 1. No entry may be larger than 1 or so; a zero matrix stays zero.</summary>
+    /// <summary>
+    /// Brings the singular values of the matrices in all lanes towards 1. No entry may be larger than 1 or so; a zero matrix stays zero.
+    /// </summary>
     /// <param name="matrices">The matrices, replaced by the result.</param>
     /// <param name="lanes">16, 8 or 1.</param>
     /// <param name="scheme">The polynomials.</param>
@@ -36,10 +39,17 @@ internal static unsafe class NewtonSchulzKernel
     {
         switch (lanes)
         {
-            case 16: Run<SixteenLanes, Vector512<float>>(matrices, scheme); break;
-            case 8: Run<EightLanes, Vector256<float>>(matrices, scheme); break;
-            case 1: Run<OneLane, float>(matrices, scheme); break;
-            default: throw new ArgumentOutOfRangeException(nameof(lanes), lanes, $"There are no vectors of {lanes} lanes here.");
+            case 16:
+                Run<SixteenLanes, Vector512<float>>(matrices, scheme);
+                break;
+            case 8:
+                Run<EightLanes, Vector256<float>>(matrices, scheme);
+                break;
+            case 1:
+                Run<OneLane, float>(matrices, scheme);
+                break;
+            default:
+                throw new ArgumentOutOfRangeException(nameof(lanes), lanes, $"There are no vectors of {lanes} lanes here.");
         }
     }
 
@@ -62,13 +72,16 @@ internal static unsafe class NewtonSchulzKernel
     }
 
     /// <summary>
-    /// Coefficients a s, b s³, c s⁵ of a first round that divides by the Frobenius norm as well, s = 1 / (‖X‖ + 1e-7). ‖X‖² is the trace of XXᵀ.
+    /// Coefficients a s, b s³, c s⁵ of a first round that divides by the Frobenius norm as well, s = 1 / (‖X‖ + 1e-7). ‖X‖² is the trace of
+    /// XXᵀ.
     /// </summary>
     private static (V A, V B, V C) Normalizing<S, V>(LaneMatrices matrices, NewtonSchulz.Rounds rounds)
         where S : ILanes<V>
         where V : struct
     {
-        float* a = stackalloc float[S.Count], b = stackalloc float[S.Count], c = stackalloc float[S.Count];
+        float* a = stackalloc float[S.Count],
+            b = stackalloc float[S.Count],
+            c = stackalloc float[S.Count];
         for (var lane = 0; lane < S.Count; lane++)
         {
             var squares = 0.0;

@@ -12,8 +12,10 @@ internal static class OptimizerState
         if (!state.TryGetValue(name, out var stored))
             throw new InvalidDataException($"Optimizer state '{name}' is missing.");
         if (!stored.shape.SequenceEqual(own.shape) || stored.dtype != own.dtype)
-            throw new InvalidDataException($"Optimizer state '{name}' is {stored.dtype} [{string.Join(", ", stored.shape)}], the parameter needs {own.dtype} "
-                + $"[{string.Join(", ", own.shape)}].");
+            throw new InvalidDataException(
+                $"Optimizer state '{name}' is {stored.dtype} [{string.Join(", ", stored.shape)}], the parameter needs {own.dtype} "
+                    + $"[{string.Join(", ", own.shape)}]."
+            );
         return stored;
     }
 
@@ -22,10 +24,15 @@ internal static class OptimizerState
     public static void RequireSameNames(IEnumerable<string> own, IEnumerable<string> stored)
     {
         var (needed, given) = (own.ToHashSet(StringComparer.Ordinal), stored.ToHashSet(StringComparer.Ordinal));
-        var (missing, superfluous) = (needed.Except(given).Order(StringComparer.Ordinal).ToList(), given.Except(needed).Order(StringComparer.Ordinal).ToList());
+        var (missing, superfluous) = (
+            needed.Except(given).Order(StringComparer.Ordinal).ToList(),
+            given.Except(needed).Order(StringComparer.Ordinal).ToList()
+        );
         if (missing.Count + superfluous.Count > 0)
-            throw new InvalidDataException($"Optimizer state does not belong to this model and optimizer: missing {List(missing)}; superfluous "
-                + $"{List(superfluous)}.");
+            throw new InvalidDataException(
+                $"Optimizer state does not belong to this model and optimizer: missing {List(missing)}; superfluous "
+                    + $"{List(superfluous)}."
+            );
 
         static string List(List<string> names) =>
             names.Count == 0 ? "none" : string.Join(", ", names.Take(3)) + (names.Count > 3 ? $" and {names.Count - 3} more" : "");

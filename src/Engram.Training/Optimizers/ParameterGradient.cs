@@ -9,5 +9,7 @@ internal static class ParameterGradient
     /// <exception cref="InvalidOperationException">There is none: the parameter takes no part in the loss.</exception>
     public static Tensor Gradient(this ModelParameter parameter) =>
         parameter.Tensor.grad
-            ?? throw new InvalidOperationException($"Parameter '{parameter.Name}' has no gradient: it takes no part in the loss, or backward() did not run.");
+        ?? throw new InvalidOperationException(
+            $"Parameter '{parameter.Name}' has no gradient: it takes no part in the loss, or backward() did not run."
+        );
 }

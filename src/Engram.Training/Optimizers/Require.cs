@@ -7,21 +7,25 @@ internal static class Require
 {
     public static void Fraction(double value, [CallerArgumentExpression(nameof(value))] string? name = null)
     {
-        if (!(value >= 0 && value < 1)) throw new ArgumentOutOfRangeException(name, value, $"{name} is {value}, but must be at least 0 and below 1.");
+        if (!(value >= 0 && value < 1))
+            throw new ArgumentOutOfRangeException(name, value, $"{name} is {value}, but must be at least 0 and below 1.");
     }
 
     public static void Positive(double value, [CallerArgumentExpression(nameof(value))] string? name = null)
     {
-        if (!(value > 0 && double.IsFinite(value))) throw new ArgumentOutOfRangeException(name, value, $"{name} is {value}, but must be positive.");
+        if (!(value > 0 && double.IsFinite(value)))
+            throw new ArgumentOutOfRangeException(name, value, $"{name} is {value}, but must be positive.");
     }
 
     public static void NotNegative(double value, [CallerArgumentExpression(nameof(value))] string? name = null)
     {
-        if (!(value >= 0 && double.IsFinite(value))) throw new ArgumentOutOfRangeException(name, value, $"{name} is {value}, but must not be negative.");
+        if (!(value >= 0 && double.IsFinite(value)))
+            throw new ArgumentOutOfRangeException(name, value, $"{name} is {value}, but must not be negative.");
     }
 
     public static void Share(double value, [CallerArgumentExpression(nameof(value))] string? name = null)
     {
-        if (!(value >= 0 && value <= 1)) throw new ArgumentOutOfRangeException(name, value, $"{name} is {value}, but must be from 0 to 1.");
+        if (!(value >= 0 && value <= 1))
+            throw new ArgumentOutOfRangeException(name, value, $"{name} is {value}, but must be from 0 to 1.");
     }
 }

@@ -6,7 +6,7 @@ namespace Engram.Addressing;
 /// </summary>
 public sealed class AddressWindow
 {
-    private readonly int[] _recent;   // newest first
+    private readonly int[] _recent; // newest first
     private int _reach;
 
     internal AddressWindow(int maxOrder) => _recent = new int[maxOrder - 1];
@@ -19,7 +19,8 @@ public sealed class AddressWindow
     internal int Reach => _reach;
 
     /// <summary>
-    /// How far a window ending at a position may look: one more than its age (<see cref="Lookback"/>), the position itself included, and never more than the largest order.
+    /// How far a window ending at a position may look: one more than its age (<see cref="Lookback"/>), the position itself included, and
+    /// never more than the largest order.
     /// </summary>
     /// <param name="previous">Reach of the position before, 0 at the very start.</param>
     /// <param name="id">Canonical id at the position, −1 if it is dead.</param>

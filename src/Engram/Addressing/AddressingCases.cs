@@ -3,15 +3,21 @@ using System.Text.Json;
 namespace Engram.Addressing;
 
 /// <summary>
-/// The form in which implementations exchange test vectors: a specification, one document of canonical ids, and per layer the multipliers, primes and rows
+/// The form in which implementations exchange test vectors: a specification, one document of canonical ids, and per layer the multipliers,
+/// primes and rows
 /// (without offsets, [token][column]) that follow from them. A file holds one case or an array of cases.
 /// </summary>
 public static class AddressingCases
 {
     /// <summary>Computes everything that follows from the input fields.</summary>
-    /// <param name="json">UTF-8: an object or an array of objects with <c>name, compressedVocabularySize, layers, slotsPerOrder, headsPerOrder, seed, padId, tokens</c>. A <c>perLayer</c> is replaced.</param>
+    /// <param name="json">
+    /// UTF-8: an object or an array of objects with <c>name, compressedVocabularySize, layers, slotsPerOrder, headsPerOrder, seed, padId,
+    /// tokens</c>. A <c>perLayer</c> is replaced.
+    /// </param>
     /// <param name="file">Name for messages.</param>
-    /// <returns>The same cases in the same form with <c>perLayer</c> filled in: compact UTF-8 JSON, a function of the input fields alone.</returns>
+    /// <returns>
+    /// The same cases in the same form with <c>perLayer</c> filled in: compact UTF-8 JSON, a function of the input fields alone.
+    /// </returns>
     /// <exception cref="InvalidDataException">Not such a file; the message names file and value.</exception>
     public static byte[] Complete(ReadOnlySpan<byte> json, string file)
     {
@@ -39,13 +45,19 @@ public static class AddressingCases
     private static void Complete(CaseJson one)
     {
         var addresser = new NgramAddresser(AddressingConstants.Derive(one.ToSpec()));
-        one.PerLayer = [.. addresser.Constants.Layers.Select((layer, position) => new CaseLayerJson
-        {
-            Layer = layer.Layer,
-            Multipliers = layer.Multipliers,
-            Primes = layer.Primes,
-            Rows = Rows(addresser, one.Tokens, position),
-        })];
+        one.PerLayer =
+        [
+            .. addresser.Constants.Layers.Select(
+                (layer, position) =>
+                    new CaseLayerJson
+                    {
+                        Layer = layer.Layer,
+                        Multipliers = layer.Multipliers,
+                        Primes = layer.Primes,
+                        Rows = Rows(addresser, one.Tokens, position),
+                    }
+            ),
+        ];
     }
 
     private static long[][] Rows(NgramAddresser addresser, int[] tokens, int layerPosition)

@@ -31,9 +31,11 @@ public sealed class AddressingConstants
         var used = new HashSet<long>();
         var layers = ImmutableArray.CreateBuilder<LayerConstants>(spec.Layers.Length);
         foreach (var layer in spec.Layers)
-            layers.Add(spec.Hash == HashScheme.Polynomial
-                ? new LayerConstants(layer, [], SegmentModuli(spec, layers.Count * spec.Columns))
-                : new LayerConstants(layer, Multipliers(spec, layer), SegmentPrimes(spec, used)));
+            layers.Add(
+                spec.Hash == HashScheme.Polynomial
+                    ? new LayerConstants(layer, [], SegmentModuli(spec, layers.Count * spec.Columns))
+                    : new LayerConstants(layer, Multipliers(spec, layer), SegmentPrimes(spec, used))
+            );
         return new AddressingConstants(spec, layers.MoveToImmutable());
     }
 
@@ -70,10 +72,14 @@ public sealed class AddressingConstants
 
     /// <summary>m + 2j for the j-th segment of the model, so that all differ (OverEncoding).</summary>
     private static ImmutableArray<ImmutableArray<long>> SegmentModuli(AddressingSpec spec, int first) =>
-    [
-        .. spec.SlotsPerOrder.Select((slots, order) => ImmutableArray.CreateRange(
-            Enumerable.Range(0, spec.HeadsPerOrder).Select(head => slots + (2L * (first + (order * spec.HeadsPerOrder) + head))))),
-    ];
+        [
+            .. spec.SlotsPerOrder.Select(
+                (slots, order) =>
+                    ImmutableArray.CreateRange(
+                        Enumerable.Range(0, spec.HeadsPerOrder).Select(head => slots + (2L * (first + (order * spec.HeadsPerOrder) + head)))
+                    )
+            ),
+        ];
 }
 
 /// <summary>The hash constants of one memory layer.</summary>
@@ -86,24 +92,31 @@ public sealed class LayerConstants
         Primes = primes;
         var offsets = ImmutableArray.CreateBuilder<long>(primes.Length * primes[0].Length);
         foreach (var heads in primes)
-            foreach (var prime in heads)
-            {
-                offsets.Add(TotalRows);
-                TotalRows += prime;
-            }
+        foreach (var prime in heads)
+        {
+            offsets.Add(TotalRows);
+            TotalRows += prime;
+        }
         Offsets = offsets.MoveToImmutable();
     }
 
     /// <summary>0-based index of the block.</summary>
     public int Layer { get; }
 
-    /// <summary>N odd multipliers; entry i belongs to the token i positions back. None where the hash is <see cref="HashScheme.Polynomial"/>.</summary>
+    /// <summary>
+    /// N odd multipliers; entry i belongs to the token i positions back. None where the hash is <see cref="HashScheme.Polynomial"/>.
+    /// </summary>
     public ImmutableArray<long> Multipliers { get; }
 
-    /// <summary>Rows of each segment, [N − 1 orders][K heads], all prime and distinct in the whole model; the moduli m + 2j where the hash is <see cref="HashScheme.Polynomial"/>.</summary>
+    /// <summary>
+    /// Rows of each segment, [N − 1 orders][K heads], all prime and distinct in the whole model; the moduli m + 2j where the hash is <see
+    /// cref="HashScheme.Polynomial"/>.
+    /// </summary>
     public ImmutableArray<ImmutableArray<long>> Primes { get; }
 
-    /// <summary>First row of each segment of the layer's table, [H], order-major: heads 0 … K − 1 of the smallest order, then of the next.</summary>
+    /// <summary>
+    /// First row of each segment of the layer's table, [H], order-major: heads 0 … K − 1 of the smallest order, then of the next.
+    /// </summary>
     public ImmutableArray<long> Offsets { get; }
 
     /// <summary>Rows R of the layer's table, the sum of all primes.</summary>

@@ -9,7 +9,8 @@ namespace Engram.Addressing;
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
     RespectNullableAnnotations = true,
-    AllowDuplicateProperties = false)]
+    AllowDuplicateProperties = false
+)]
 [JsonSerializable(typeof(CaseJson))]
 [JsonSerializable(typeof(CaseJson[]))]
 [JsonSerializable(typeof(ModelJson))]
@@ -18,32 +19,49 @@ internal sealed partial class AddressingJson : JsonSerializerContext;
 /// <summary>The fields of a specification, first in both files.</summary>
 internal abstract class SpecJson
 {
-    [JsonPropertyOrder(-9)] public required int CompressedVocabularySize { get; init; }
-    [JsonPropertyOrder(-8)] public required int[] Layers { get; init; }
-    [JsonPropertyOrder(-7)] public required long[] SlotsPerOrder { get; init; }
-    [JsonPropertyOrder(-6)] public required int HeadsPerOrder { get; init; }
-    [JsonPropertyOrder(-5)] public required long Seed { get; init; }
-    [JsonPropertyOrder(-4)] public required int PadId { get; init; }
-    [JsonPropertyOrder(-3)] public int? MinOrder { get; init; }
-    [JsonPropertyOrder(-2)] public HashScheme? Hash { get; init; }
+    [JsonPropertyOrder(-9)]
+    public required int CompressedVocabularySize { get; init; }
 
-    public AddressingSpec ToSpec() => new AddressingSpec
-    {
-        CompressedVocabularySize = CompressedVocabularySize,
-        Layers = [.. Layers],
-        SlotsPerOrder = [.. SlotsPerOrder],
-        HeadsPerOrder = HeadsPerOrder,
-        Seed = Seed,
-        PadId = PadId,
-        MinOrder = MinOrder ?? 2,
-        Hash = Hash ?? HashScheme.MultiplicativeXor,
-    }.Validated();
+    [JsonPropertyOrder(-8)]
+    public required int[] Layers { get; init; }
+
+    [JsonPropertyOrder(-7)]
+    public required long[] SlotsPerOrder { get; init; }
+
+    [JsonPropertyOrder(-6)]
+    public required int HeadsPerOrder { get; init; }
+
+    [JsonPropertyOrder(-5)]
+    public required long Seed { get; init; }
+
+    [JsonPropertyOrder(-4)]
+    public required int PadId { get; init; }
+
+    [JsonPropertyOrder(-3)]
+    public int? MinOrder { get; init; }
+
+    [JsonPropertyOrder(-2)]
+    public HashScheme? Hash { get; init; }
+
+    public AddressingSpec ToSpec() =>
+        new AddressingSpec
+        {
+            CompressedVocabularySize = CompressedVocabularySize,
+            Layers = [.. Layers],
+            SlotsPerOrder = [.. SlotsPerOrder],
+            HeadsPerOrder = HeadsPerOrder,
+            Seed = Seed,
+            PadId = PadId,
+            MinOrder = MinOrder ?? 2,
+            Hash = Hash ?? HashScheme.MultiplicativeXor,
+        }.Validated();
 }
 
 /// <summary>A test vector: input fields, and what is computed from them.</summary>
 internal sealed class CaseJson : SpecJson
 {
-    [JsonPropertyOrder(-10)] public required string Name { get; init; }
+    [JsonPropertyOrder(-10)]
+    public required string Name { get; init; }
     public required int[] Tokens { get; init; }
     public CaseLayerJson[]? PerLayer { get; set; }
 }

@@ -3,18 +3,23 @@ using System.Collections.Immutable;
 namespace Engram.Addressing;
 
 /// <summary>
-/// Everything that decides the addresses of a memory (paper §2.3; demonstration program of January 2026). <see cref="AddressingConstants.Derive"/> turns it into numbers.
+/// Everything that decides the addresses of a memory (paper §2.3; demonstration program of January 2026). <see
+/// cref="AddressingConstants.Derive"/> turns it into numbers.
 /// Two specifications are equal if all values are.
 /// </summary>
 public sealed record AddressingSpec
 {
-    /// <summary>Largest <see cref="CompressedVocabularySize"/>. Beyond about 2^30 the published generator would draw multipliers in another way.</summary>
+    /// <summary>
+    /// Largest <see cref="CompressedVocabularySize"/>. Beyond about 2^30 the published generator would draw multipliers in another way.
+    /// </summary>
     public const int MaxCompressedVocabularySize = 1 << 29;
 
     /// <summary>Largest entry of <see cref="SlotsPerOrder"/>, far beyond any memory, so that sums of rows stay below 2^63.</summary>
     public const long MaxSlots = 1L << 48;
 
-    /// <summary>Number V′ of canonical ids after vocabulary compression. It enters every multiplier: another value addresses other rows everywhere.</summary>
+    /// <summary>
+    /// Number V′ of canonical ids after vocabulary compression. It enters every multiplier: another value addresses other rows everywhere.
+    /// </summary>
     /// <value>1 to 2^29.</value>
     public required int CompressedVocabularySize { get; init; }
 
@@ -22,7 +27,9 @@ public sealed record AddressingSpec
     /// <value>0-based block indices, strictly ascending, at least one. The paper counts from 1: its [2, 15] is [1, 14] here.</value>
     public required ImmutableArray<int> Layers { get; init; }
 
-    /// <summary>Nominal rows of one head's segment, one entry per order from the smallest: where the search for its prime begins, or its base m.</summary>
+    /// <summary>
+    /// Nominal rows of one head's segment, one entry per order from the smallest: where the search for its prime begins, or its base m.
+    /// </summary>
     /// <value>N − 1 entries, with another <see cref="MinOrder"/> as many as there are orders, of at least 2 rows.</value>
     public required ImmutableArray<long> SlotsPerOrder { get; init; }
 
@@ -55,7 +62,10 @@ public sealed record AddressingSpec
     /// <exception cref="ArgumentException">A value is out of range.</exception>
     public AddressingSpec Validated()
     {
-        Require(CompressedVocabularySize is >= 1 and <= MaxCompressedVocabularySize, $"compressed vocabulary of {CompressedVocabularySize} ids; 1 to {MaxCompressedVocabularySize} are possible");
+        Require(
+            CompressedVocabularySize is >= 1 and <= MaxCompressedVocabularySize,
+            $"compressed vocabulary of {CompressedVocabularySize} ids; 1 to {MaxCompressedVocabularySize} are possible"
+        );
         Require(!Layers.IsDefaultOrEmpty, "no layer is given");
         for (var i = 0; i < Layers.Length; i++)
             Require(Layers[i] > (i == 0 ? -1 : Layers[i - 1]), $"layers [{string.Join(", ", Layers)}] are not strictly ascending from 0");
@@ -63,14 +73,23 @@ public sealed record AddressingSpec
         foreach (var slots in SlotsPerOrder)
             Require(slots is >= 2 and <= MaxSlots, $"{slots} slots per head; 2 to {MaxSlots} are possible");
         Require(HeadsPerOrder >= 1, $"{HeadsPerOrder} heads per order; at least 1 is needed");
-        Require((long)SlotsPerOrder.Length * HeadsPerOrder * Layers.Length <= MaxSegments, $"{Layers.Length} layers of {SlotsPerOrder.Length} orders of {HeadsPerOrder} heads; {MaxSegments} segments are possible");
+        Require(
+            (long)SlotsPerOrder.Length * HeadsPerOrder * Layers.Length <= MaxSegments,
+            $"{Layers.Length} layers of {SlotsPerOrder.Length} orders of {HeadsPerOrder} heads; {MaxSegments} segments are possible"
+        );
         Require(MinOrder is >= 1 and <= MaxMinOrder, $"smallest order {MinOrder}; 1 to {MaxMinOrder} are possible");
         Require(Enum.IsDefined(Hash), $"hash {Hash} does not exist");
         if (Hash == HashScheme.Polynomial)
             foreach (var slots in SlotsPerOrder)
             {
-                Require((Int128)(slots + (2 * MaxSegments)) * CompressedVocabularySize <= long.MaxValue, $"{slots} slots of polynomial codes in base {CompressedVocabularySize} leave 63 bits");
-                Require(CompressedVocabularySize == 1 || slots % CompressedVocabularySize != 0, $"{slots} slots are a multiple of the {CompressedVocabularySize} ids: a polynomial code would tell current tokens alone apart");
+                Require(
+                    (Int128)(slots + (2 * MaxSegments)) * CompressedVocabularySize <= long.MaxValue,
+                    $"{slots} slots of polynomial codes in base {CompressedVocabularySize} leave 63 bits"
+                );
+                Require(
+                    CompressedVocabularySize == 1 || slots % CompressedVocabularySize != 0,
+                    $"{slots} slots are a multiple of the {CompressedVocabularySize} ids: a polynomial code would tell current tokens alone apart"
+                );
             }
         Require(Seed >= 0, $"seed {Seed} is negative");
         Require(PadId >= 0 && PadId < CompressedVocabularySize, $"pad id {PadId} is not a canonical id below {CompressedVocabularySize}");
@@ -91,10 +110,16 @@ public sealed record AddressingSpec
     /// <summary>Equality of every value, lists by their elements.</summary>
     public bool Equals(AddressingSpec? other) =>
         other is not null
-        && CompressedVocabularySize == other.CompressedVocabularySize && HeadsPerOrder == other.HeadsPerOrder && Seed == other.Seed && PadId == other.PadId
-        && MinOrder == other.MinOrder && Hash == other.Hash
-        && Layers.AsSpan().SequenceEqual(other.Layers.AsSpan()) && SlotsPerOrder.AsSpan().SequenceEqual(other.SlotsPerOrder.AsSpan());
+        && CompressedVocabularySize == other.CompressedVocabularySize
+        && HeadsPerOrder == other.HeadsPerOrder
+        && Seed == other.Seed
+        && PadId == other.PadId
+        && MinOrder == other.MinOrder
+        && Hash == other.Hash
+        && Layers.AsSpan().SequenceEqual(other.Layers.AsSpan())
+        && SlotsPerOrder.AsSpan().SequenceEqual(other.SlotsPerOrder.AsSpan());
 
     /// <inheritdoc/>
-    public override int GetHashCode() => HashCode.Combine(CompressedVocabularySize, HeadsPerOrder, Seed, PadId, Layers.Length, SlotsPerOrder.Length, MinOrder, Hash);
+    public override int GetHashCode() =>
+        HashCode.Combine(CompressedVocabularySize, HeadsPerOrder, Seed, PadId, Layers.Length, SlotsPerOrder.Length, MinOrder, Hash);
 }

@@ -19,7 +19,7 @@ internal readonly struct FastModulo
         ArgumentOutOfRangeException.ThrowIfLessThan(divisor, 2);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(divisor, 1L << 62);
         _divisor = (ulong)divisor;
-        _shift = 63 - BitOperations.LeadingZeroCount(_divisor - 1);   // ℓ − 1
+        _shift = 63 - BitOperations.LeadingZeroCount(_divisor - 1); // ℓ − 1
         _reciprocal = (ulong)(((UInt128.One << (64 + _shift)) + _divisor - 1) / _divisor);
     }
 

@@ -5,8 +5,10 @@ using Engram.Vocabulary;
 namespace Engram.Addressing;
 
 /// <summary>
-/// What a model folder stores about its addresses (<c>engram/addressing.json</c>): the specification, the canonical map, the fingerprint of the tokenizer the map belongs to,
-/// and all constants. The constants could be derived again, and are when the file is read: a difference is an error, never a silent change of every row.
+/// What a model folder stores about its addresses (<c>engram/addressing.json</c>): the specification, the canonical map, the fingerprint of
+/// the tokenizer the map belongs to,
+/// and all constants. The constants could be derived again, and are when the file is read: a difference is an error, never a silent change
+/// of every row.
 /// </summary>
 public sealed class ModelAddressing
 {
@@ -14,14 +16,19 @@ public sealed class ModelAddressing
     /// <param name="constants">Hash constants.</param>
     /// <param name="canonicalMap">Canonical id of every tokenizer id.</param>
     /// <param name="tokenizerFingerprint">Identifies the tokenizer, for example the SHA-256 of its file.</param>
-    /// <exception cref="ArgumentException">The map has another number of canonical ids than the specification, or the fingerprint is empty.</exception>
+    /// <exception cref="ArgumentException">
+    /// The map has another number of canonical ids than the specification, or the fingerprint is empty.
+    /// </exception>
     public ModelAddressing(AddressingConstants constants, CanonicalMap canonicalMap, string tokenizerFingerprint)
     {
         ArgumentNullException.ThrowIfNull(constants);
         ArgumentNullException.ThrowIfNull(canonicalMap);
         ArgumentException.ThrowIfNullOrWhiteSpace(tokenizerFingerprint);
         if (canonicalMap.CanonicalVocabularySize != constants.Spec.CompressedVocabularySize)
-            throw new ArgumentException($"The map has {canonicalMap.CanonicalVocabularySize} canonical ids, the specification {constants.Spec.CompressedVocabularySize}.", nameof(canonicalMap));
+            throw new ArgumentException(
+                $"The map has {canonicalMap.CanonicalVocabularySize} canonical ids, the specification {constants.Spec.CompressedVocabularySize}.",
+                nameof(canonicalMap)
+            );
         Constants = constants;
         CanonicalMap = canonicalMap;
         TokenizerFingerprint = tokenizerFingerprint;
@@ -72,14 +79,17 @@ public sealed class ModelAddressing
         try
         {
             using var stream = File.OpenRead(path);
-            var content = JsonSerializer.Deserialize(stream, AddressingJson.Default.ModelJson) ?? throw new JsonException("The file is null.");
+            var content =
+                JsonSerializer.Deserialize(stream, AddressingJson.Default.ModelJson) ?? throw new JsonException("The file is null.");
             var map = CanonicalMap.FromStored(content.Map, path);
             if (map.Sha256 != content.MapSha256)
                 throw new ArgumentException($"The map has the SHA-256 {map.Sha256}, the file says {content.MapSha256}.");
             var addressing = new ModelAddressing(AddressingConstants.Derive(content.ToSpec()), map, content.TokenizerFingerprint);
             addressing.CheckConstants(content.PerLayer);
             if (tokenizerFingerprint is not null && tokenizerFingerprint != content.TokenizerFingerprint)
-                throw new ArgumentException($"The map belongs to the tokenizer {content.TokenizerFingerprint}, the one in use is {tokenizerFingerprint}.");
+                throw new ArgumentException(
+                    $"The map belongs to the tokenizer {content.TokenizerFingerprint}, the one in use is {tokenizerFingerprint}."
+                );
             return addressing;
         }
         catch (Exception e) when (e is JsonException or ArgumentException)
@@ -101,7 +111,12 @@ public sealed class ModelAddressing
             Compare(layer.Layer, "multipliers", found.Multipliers, expected.Multipliers);
             Compare(layer.Layer, "number of orders", [found.Primes.Length], [expected.Primes.Length]);
             for (var order = 0; order < expected.Primes.Length; order++)
-                Compare(layer.Layer, $"primes of order {order + Constants.Spec.MinOrder}", found.Primes[order] ?? [], expected.Primes[order]);
+                Compare(
+                    layer.Layer,
+                    $"primes of order {order + Constants.Spec.MinOrder}",
+                    found.Primes[order] ?? [],
+                    expected.Primes[order]
+                );
             Compare(layer.Layer, "offsets", found.Offsets, expected.Offsets);
             Compare(layer.Layer, "total rows", [found.TotalRows], [expected.TotalRows]);
         }
@@ -112,20 +127,25 @@ public sealed class ModelAddressing
         if (!found.AsSpan().SequenceEqual(expected))
         {
             var at = found.AsSpan().CommonPrefixLength(expected);
-            throw new ArgumentException($"Layer {layer}, {what}: the file says {Excerpt(found, at)}, its specification gives {Excerpt(expected, at)}.");
+            throw new ArgumentException(
+                $"Layer {layer}, {what}: the file says {Excerpt(found, at)}, its specification gives {Excerpt(expected, at)}."
+            );
         }
     }
 
     // A hostile file may ask for thousands.
     private static string Excerpt(long[] values, int at) =>
-        values.Length <= 16 ? $"[{string.Join(", ", values)}]" : at < values.Length ? $"{values[at]} as number {at + 1} of {values.Length}" : $"{values.Length} numbers";
+        values.Length <= 16 ? $"[{string.Join(", ", values)}]"
+        : at < values.Length ? $"{values[at]} as number {at + 1} of {values.Length}"
+        : $"{values.Length} numbers";
 
-    private static ModelLayerJson Describe(LayerConstants layer) => new()
-    {
-        Layer = layer.Layer,
-        Multipliers = [.. layer.Multipliers],
-        Primes = [.. layer.Primes.Select(heads => heads.ToArray())],
-        Offsets = [.. layer.Offsets],
-        TotalRows = layer.TotalRows,
-    };
+    private static ModelLayerJson Describe(LayerConstants layer) =>
+        new()
+        {
+            Layer = layer.Layer,
+            Multipliers = [.. layer.Multipliers],
+            Primes = [.. layer.Primes.Select(heads => heads.ToArray())],
+            Offsets = [.. layer.Offsets],
+            TotalRows = layer.TotalRows,
+        };
 }

@@ -3,7 +3,8 @@ using System.Runtime.CompilerServices;
 namespace Engram.Addressing;
 
 /// <summary>
-/// Turns canonical token ids into the table rows of their suffix n-grams (paper §2.2, Eq. 1). Integers only: rows depend on ids, never on weights.
+/// Turns canonical token ids into the table rows of their suffix n-grams (paper §2.2, Eq. 1). Integers only: rows depend on ids, never on
+/// weights.
 /// <para>
 /// With c_i the id i positions before t, or the pad id where the window has ended, mix_n = c_0·m_0 XOR … XOR c_(n−1)·m_(n−1)
 /// and row[t, n, head] = offset + mix_n mod prime. Columns run order-major: all heads of order 2, then of order 3.
@@ -11,12 +12,14 @@ namespace Engram.Addressing;
 /// Products stay below 2^63 by the choice of the multipliers.
 /// </para>
 /// <para>
-/// A window ends, and everything older counts as pad, at the start of the sequence, of the document, and at a dead position (id −1: an image, padding on the left).
+/// A window ends, and everything older counts as pad, at the start of the sequence, of the document, and at a dead position (id −1: an
+/// image, padding on the left).
 /// A dead position itself reads no row: all its columns are −1, which a table answers with zeros.
 /// Sequences of a batch are addressed by one call each, or in one call with a document start at the head of each.
 /// </para>
 /// <para>
-/// Immutable and safe to use from several threads. The tokens are walked once, a tile at a time, for all layers and orders, several heads per vector instruction;
+/// Immutable and safe to use from several threads. The tokens are walked once, a tile at a time, for all layers and orders, several heads
+/// per vector instruction;
 /// rows depend neither on the vectors of the processor nor on the number of threads. A call with one thread allocates nothing.
 /// </para>
 /// </summary>
@@ -37,7 +40,7 @@ public sealed class NgramAddresser
     private readonly Layer[] _layers;
     private readonly int _minOrder;
     private readonly int _maxOrder;
-    private readonly int _radix;   // V′ where n-grams are polynomial codes, otherwise 0
+    private readonly int _radix; // V′ where n-grams are polynomial codes, otherwise 0
     private readonly int _headsPerOrder;
     private readonly int _padId;
 
@@ -61,7 +64,9 @@ public sealed class NgramAddresser
 
     /// <summary>Prepares the addressing of a model.</summary>
     /// <param name="constants">Derived or loaded.</param>
-    /// <param name="oneRow">The capacity-one control: the table has one row per head, H in all, and every n-gram reads it: row = column.</param>
+    /// <param name="oneRow">
+    /// The capacity-one control: the table has one row per head, H in all, and every n-gram reads it: row = column.
+    /// </param>
     public NgramAddresser(AddressingConstants constants, bool oneRow = false)
     {
         ArgumentNullException.ThrowIfNull(constants);
@@ -71,16 +76,21 @@ public sealed class NgramAddresser
         _headsPerOrder = constants.Spec.HeadsPerOrder;
         _padId = constants.Spec.PadId;
         Columns = constants.Spec.Columns;
-        _layers = [.. constants.Layers.Select(layer =>
-        {
-            // With zero multipliers every mix, and so every remainder, is 0.
-            long[] multipliers = oneRow ? new long[_maxOrder] : [.. layer.Multipliers];
-            long[] offsets = oneRow ? [.. Enumerable.Range(0, Columns).Select(column => (long)column)] : [.. layer.Offsets];
-            var orders = layer.Primes.Select((primes, order) => new OrderHeads(primes, offsets.AsSpan(order * _headsPerOrder, _headsPerOrder)));
-            // Modulo 1 every code is 0.
-            long[] moduli = oneRow ? [.. Enumerable.Repeat(1L, Columns)] : [.. layer.Primes.SelectMany(primes => primes)];
-            return new Layer(multipliers, [.. orders], offsets, moduli);
-        })];
+        _layers =
+        [
+            .. constants.Layers.Select(layer =>
+            {
+                // With zero multipliers every mix, and so every remainder, is 0.
+                long[] multipliers = oneRow ? new long[_maxOrder] : [.. layer.Multipliers];
+                long[] offsets = oneRow ? [.. Enumerable.Range(0, Columns).Select(column => (long)column)] : [.. layer.Offsets];
+                var orders = layer.Primes.Select(
+                    (primes, order) => new OrderHeads(primes, offsets.AsSpan(order * _headsPerOrder, _headsPerOrder))
+                );
+                // Modulo 1 every code is 0.
+                long[] moduli = oneRow ? [.. Enumerable.Repeat(1L, Columns)] : [.. layer.Primes.SelectMany(primes => primes)];
+                return new Layer(multipliers, [.. orders], offsets, moduli);
+            }),
+        ];
     }
 
     /// <summary>The constants it uses.</summary>
@@ -100,9 +110,19 @@ public sealed class NgramAddresser
     /// <param name="documentStarts">Whether a document starts at each position [T]; empty if only the first does.</param>
     /// <param name="layerPosition">Position of the layer in <see cref="AddressingSpec.Layers"/>, not its index.</param>
     /// <param name="rows">Receives table rows, offsets included [T, H]; −1 at dead positions.</param>
-    /// <param name="threads">Threads that may share a large batch; 1, the default, is the calling thread alone. Rows do not depend on it.</param>
-    /// <exception cref="ArgumentException">A span has the wrong length, an id is none of the vocabulary, or no thread is allowed.</exception>
-    public void Address(ReadOnlySpan<int> canonicalIds, ReadOnlySpan<bool> documentStarts, int layerPosition, Span<long> rows, int threads = 1)
+    /// <param name="threads">
+    /// Threads that may share a large batch; 1, the default, is the calling thread alone. Rows do not depend on it.
+    /// </param>
+    /// <exception cref="ArgumentException">
+    /// A span has the wrong length, an id is none of the vocabulary, or no thread is allowed.
+    /// </exception>
+    public void Address(
+        ReadOnlySpan<int> canonicalIds,
+        ReadOnlySpan<bool> documentStarts,
+        int layerPosition,
+        Span<long> rows,
+        int threads = 1
+    )
     {
         ArgumentOutOfRangeException.ThrowIfNegative(layerPosition);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(layerPosition, _layers.Length);
@@ -114,32 +134,53 @@ public sealed class NgramAddresser
     /// <param name="canonicalIds">Ids [T] of 0 to V′ − 1; −1 marks a dead position.</param>
     /// <param name="documentStarts">Whether a document starts at each position [T]; empty if only the first does.</param>
     /// <param name="rows">Receives table rows, offsets included [L, T, H]; −1 at dead positions.</param>
-    /// <param name="threads">Threads that may share a large batch; 1, the default, is the calling thread alone. Rows do not depend on it.</param>
-    /// <exception cref="ArgumentException">A span has the wrong length, an id is none of the vocabulary, or no thread is allowed.</exception>
+    /// <param name="threads">
+    /// Threads that may share a large batch; 1, the default, is the calling thread alone. Rows do not depend on it.
+    /// </param>
+    /// <exception cref="ArgumentException">
+    /// A span has the wrong length, an id is none of the vocabulary, or no thread is allowed.
+    /// </exception>
     public void AddressAllLayers(ReadOnlySpan<int> canonicalIds, ReadOnlySpan<bool> documentStarts, Span<long> rows, int threads = 1)
     {
         Check(canonicalIds, documentStarts, rows.Length, _layers.Length, threads);
         Fill(0, _layers.Length, [], 0, canonicalIds, documentStarts, rows, threads);
     }
 
-    /// <summary>Rows of the next tokens of a sequence in all layers. However a sequence is cut into chunks, the rows are those of the whole.</summary>
+    /// <summary>
+    /// Rows of the next tokens of a sequence in all layers. However a sequence is cut into chunks, the rows are those of the whole.
+    /// </summary>
     /// <param name="window">State of the sequence; moved past these tokens unless an exception is thrown.</param>
     /// <param name="canonicalIds">Ids [T] of 0 to V′ − 1; −1 marks a dead position.</param>
     /// <param name="documentStarts">Whether a document starts at each position [T]; empty if none does.</param>
     /// <param name="rows">Receives table rows, offsets included [L, T, H]; −1 at dead positions.</param>
-    /// <param name="threads">Threads that may share a large batch; 1, the default, is the calling thread alone. Rows do not depend on it.</param>
-    /// <exception cref="ArgumentException">A span has the wrong length, an id is none of the vocabulary, no thread is allowed, or the window belongs to another order.</exception>
-    public void Append(AddressWindow window, ReadOnlySpan<int> canonicalIds, ReadOnlySpan<bool> documentStarts, Span<long> rows, int threads = 1)
+    /// <param name="threads">
+    /// Threads that may share a large batch; 1, the default, is the calling thread alone. Rows do not depend on it.
+    /// </param>
+    /// <exception cref="ArgumentException">
+    /// A span has the wrong length, an id is none of the vocabulary, no thread is allowed, or the window belongs to another order.
+    /// </exception>
+    public void Append(
+        AddressWindow window,
+        ReadOnlySpan<int> canonicalIds,
+        ReadOnlySpan<bool> documentStarts,
+        Span<long> rows,
+        int threads = 1
+    )
     {
         ArgumentNullException.ThrowIfNull(window);
         if (window.MaxOrder != _maxOrder)
-            throw new ArgumentException($"The window is one of order {window.MaxOrder}, the addressing of order {_maxOrder}.", nameof(window));
+            throw new ArgumentException(
+                $"The window is one of order {window.MaxOrder}, the addressing of order {_maxOrder}.",
+                nameof(window)
+            );
         Check(canonicalIds, documentStarts, rows.Length, _layers.Length, threads);
         Fill(0, _layers.Length, window.Recent, window.Reach, canonicalIds, documentStarts, rows, threads);
         window.Advance(canonicalIds, documentStarts);
     }
 
-    /// <summary>Rows of one sequence in one layer, counted within each segment: mix mod prime, without offsets. The form of published vectors.</summary>
+    /// <summary>
+    /// Rows of one sequence in one layer, counted within each segment: mix mod prime, without offsets. The form of published vectors.
+    /// </summary>
     /// <inheritdoc cref="Address"/>
     /// <param name="canonicalIds">Ids [T] of 0 to V′ − 1; −1 marks a dead position.</param>
     /// <param name="documentStarts">Whether a document starts at each position [T]; empty if only the first does.</param>
@@ -155,17 +196,37 @@ public sealed class NgramAddresser
     }
 
     private unsafe void Fill(
-        int firstLayer, int layers, ReadOnlySpan<int> recent, int reach, ReadOnlySpan<int> ids, ReadOnlySpan<bool> starts, Span<long> rows, int threads)
+        int firstLayer,
+        int layers,
+        ReadOnlySpan<int> recent,
+        int reach,
+        ReadOnlySpan<int> ids,
+        ReadOnlySpan<bool> starts,
+        Span<long> rows,
+        int threads
+    )
     {
-        fixed (int* recentIds = recent, allIds = ids)
+        fixed (
+            int* recentIds = recent,
+                allIds = ids
+        )
         fixed (bool* allStarts = starts)
         fixed (long* allRows = rows)
         {
             var streams = rows.Length >= RowStream.LeastRows && Columns * TileMixes.Capacity(1) <= StagedRows;
             var work = new Work
             {
-                FirstLayer = firstLayer, Layers = layers, Ids = allIds, Starts = allStarts, StartsLength = starts.Length, Length = ids.Length,
-                Recent = recentIds, RecentLength = recent.Length, Reach = reach, Rows = allRows, Streams = streams,
+                FirstLayer = firstLayer,
+                Layers = layers,
+                Ids = allIds,
+                Starts = allStarts,
+                StartsLength = starts.Length,
+                Length = ids.Length,
+                Recent = recentIds,
+                RecentLength = recent.Length,
+                Reach = reach,
+                Rows = allRows,
+                Streams = streams,
             };
             var parts = (int)Math.Clamp(rows.Length / RowsPerThread, 1, threads);
             if (parts == 1)
@@ -176,7 +237,11 @@ public sealed class NgramAddresser
     }
 
     private void FillParallel(Work work, int parts) =>
-        Parallel.For(0, parts, part => FillPart(work, (int)((long)work.Length * part / parts), (int)((long)work.Length * (part + 1) / parts)));
+        Parallel.For(
+            0,
+            parts,
+            part => FillPart(work, (int)((long)work.Length * part / parts), (int)((long)work.Length * (part + 1) / parts))
+        );
 
     /// <summary>Rows of consecutive tokens of the sequence in all wanted layers.</summary>
     [SkipLocalsInit]
@@ -214,7 +279,8 @@ public sealed class NgramAddresser
             FillCodes(layer, mixes, count, rows);
         else
             FillMixes(layer, mixes, count, rows);
-        if (!anyDead) return;
+        if (!anyDead)
+            return;
         for (var t = 0; t < count; t++)
             if (mixes.Ids[t] < 0)
                 new Span<long>(rows + t * Columns, Columns).Fill(NoRow);
@@ -238,17 +304,19 @@ public sealed class NgramAddresser
         }
     }
 
-    /// <summary>Polynomial codes modulo each segment by Horner's rule, the oldest token first: every intermediate value stays below 2^63.</summary>
+    /// <summary>
+    /// Polynomial codes modulo each segment by Horner's rule, the oldest token first: every intermediate value stays below 2^63.
+    /// </summary>
     private unsafe void FillCodes(Layer layer, in TileMixes mixes, int count, long* rows)
     {
         for (var t = 0; t < count; t++, rows += Columns)
-            for (var column = 0; column < Columns; column++)
-            {
-                var (code, modulus) = (0L, layer.Moduli[column]);
-                for (var back = _minOrder + (column / _headsPerOrder) - 1; back >= 0; back--)
-                    code = ((code * _radix) + mixes.Id(t, back)) % modulus;
-                rows[column] = code + layer.Offsets[column];
-            }
+        for (var column = 0; column < Columns; column++)
+        {
+            var (code, modulus) = (0L, layer.Moduli[column]);
+            for (var back = _minOrder + (column / _headsPerOrder) - 1; back >= 0; back--)
+                code = ((code * _radix) + mixes.Id(t, back)) % modulus;
+            rows[column] = code + layer.Offsets[column];
+        }
     }
 
     /// <summary>Reach of the token before a part: the last N tokens decide it, wherever the part begins.</summary>
@@ -267,9 +335,15 @@ public sealed class NgramAddresser
         if (!starts.IsEmpty && starts.Length != ids.Length)
             throw new ArgumentException($"{starts.Length} document starts for {ids.Length} ids.");
         if (rows != (long)layers * ids.Length * Columns)
-            throw new ArgumentException($"Room for {rows} rows; {layers} layers of {ids.Length} tokens of {Columns} columns need {(long)layers * ids.Length * Columns}.");
+            throw new ArgumentException(
+                $"Room for {rows} rows; {layers} layers of {ids.Length} tokens of {Columns} columns need {(long)layers * ids.Length * Columns}."
+            );
         var size = Constants.Spec.CompressedVocabularySize;
         if (ids.IndexOfAnyExceptInRange(-1, size - 1) is var wrong and >= 0)
-            throw new ArgumentOutOfRangeException(nameof(ids), ids[wrong], $"Canonical id {ids[wrong]} at position {wrong}; 0 to {size - 1} exist, -1 marks a dead position.");
+            throw new ArgumentOutOfRangeException(
+                nameof(ids),
+                ids[wrong],
+                $"Canonical id {ids[wrong]} at position {wrong}; 0 to {size - 1} exist, -1 marks a dead position."
+            );
     }
 }

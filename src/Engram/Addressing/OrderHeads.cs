@@ -7,14 +7,20 @@ namespace Engram.Addressing;
 /// <summary>
 /// The K heads of one order in one layer: row = offset + mix mod prime for each head, several heads per vector.
 /// <para>
-/// The remainder without a division, for 2^13 ≤ p ≤ 2^31 and 0 ≤ mix &lt; 2^63. With v = mix / p ≤ 2^50, let x be the mix and y the reciprocal 1 / p, both rounded to
-/// float64, and s = x·y + 2^52. The roundings of x, y and (where multiplication and addition are not fused) of their product err by at most 2^-53 each,
-/// relative, so the product is off by less than 2^50 · 3.1 · 2^-53 &lt; 0.4. The sum lies in [2^52, 2^53), where float64 counts in ones: it is rounded to an integer,
-/// off by at most 0.5 more, and its low mantissa bits are that integer q. So |q − v| &lt; 0.9 and −p &lt; mix − q·p &lt; p, a number that 32 bits of each term decide,
-/// because 2p ≤ 2^32. Negative, it is above 2^32 − p as an unsigned number, and adding p gives the remainder; otherwise it is the remainder, and adding p makes it larger:
+/// The remainder without a division, for 2^13 ≤ p ≤ 2^31 and 0 ≤ mix &lt; 2^63. With v = mix / p ≤ 2^50, let x be the mix and y the
+/// reciprocal 1 / p, both rounded to
+/// float64, and s = x·y + 2^52. The roundings of x, y and (where multiplication and addition are not fused) of their product err by at most
+/// 2^-53 each,
+/// relative, so the product is off by less than 2^50 · 3.1 · 2^-53 &lt; 0.4. The sum lies in [2^52, 2^53), where float64 counts in ones: it
+/// is rounded to an integer,
+/// off by at most 0.5 more, and its low mantissa bits are that integer q. So |q − v| &lt; 0.9 and −p &lt; mix − q·p &lt; p, a number that
+/// 32 bits of each term decide,
+/// because 2p ≤ 2^32. Negative, it is above 2^32 − p as an unsigned number, and adding p gives the remainder; otherwise it is the
+/// remainder, and adding p makes it larger:
 /// the smaller of both is right in either case.
 /// </para>
-/// Each 64-bit lane carries its 32-bit numbers in the lower half and zeros in the upper one, where the prime is zero too; two vectors of 256 bits are packed into one for them.
+/// Each 64-bit lane carries its 32-bit numbers in the lower half and zeros in the upper one, where the prime is zero too; two vectors of
+/// 256 bits are packed into one for them.
 /// Other primes take the scalar path.
 /// </summary>
 internal sealed unsafe class OrderHeads
@@ -41,7 +47,8 @@ internal sealed unsafe class OrderHeads
         _primes = [.. primes.Select(prime => (ulong)prime)];
         _reciprocals = [.. primes.Select(prime => 1.0 / prime)];
         if (primes.All(prime => prime is >= SmallestVectorPrime and <= LargestVectorPrime))
-            Lanes = Vector512.IsHardwareAccelerated && _heads >= Vector512<long>.Count ? Vector512<long>.Count
+            Lanes =
+                Vector512.IsHardwareAccelerated && _heads >= Vector512<long>.Count ? Vector512<long>.Count
                 : Vector256.IsHardwareAccelerated && _heads >= Vector256<long>.Count ? Vector256<long>.Count
                 : Vector128.IsHardwareAccelerated && _heads >= Vector128<long>.Count ? Vector128<long>.Count
                 : 1;
@@ -90,8 +97,8 @@ internal sealed unsafe class OrderHeads
     internal void FillScalar(in TileMixes mixes, int count, long* rows, int stride)
     {
         for (var t = 0; t < count; t++, rows += stride)
-            for (var head = 0; head < _heads; head++)
-                rows[head] = _modulo[head].Of(mixes.Exact[t]) + _offsets[head];
+        for (var head = 0; head < _heads; head++)
+            rows[head] = _modulo[head].Of(mixes.Exact[t]) + _offsets[head];
     }
 
     private void Fill512(in TileMixes mixes, int count, int first, long* rows, nint stride)
@@ -103,7 +110,9 @@ internal sealed unsafe class OrderHeads
         var low = mixes.Low;
         for (var t = 0; t < count; t++, rows += stride)
         {
-            var quotients = Vector512.MultiplyAddEstimate(Vector512.Create(rounded[t]), reciprocals, Vector512.Create(IntegerGrid)).AsUInt32();
+            var quotients = Vector512
+                .MultiplyAddEstimate(Vector512.Create(rounded[t]), reciprocals, Vector512.Create(IntegerGrid))
+                .AsUInt32();
             var remainders = Vector512.Create(low[t]).AsUInt32() - quotients * primes;
             (Vector512.Min(remainders, remainders + primes).AsInt64() + offsets).Store(rows);
         }
@@ -118,7 +127,9 @@ internal sealed unsafe class OrderHeads
         var low = mixes.Low;
         for (var t = 0; t < count; t++, rows += stride)
         {
-            var quotients = Vector256.MultiplyAddEstimate(Vector256.Create(rounded[t]), reciprocals, Vector256.Create(IntegerGrid)).AsUInt32();
+            var quotients = Vector256
+                .MultiplyAddEstimate(Vector256.Create(rounded[t]), reciprocals, Vector256.Create(IntegerGrid))
+                .AsUInt32();
             var remainders = Vector256.Create(low[t]).AsUInt32() - quotients * primes;
             (Vector256.Min(remainders, remainders + primes).AsInt64() + offsets).Store(rows);
         }
@@ -136,7 +147,10 @@ internal sealed unsafe class OrderHeads
         for (var t = 0; t < count; t++, rows += stride)
         {
             var mix = Vector256.Create(rounded[t]);
-            var quotients = Packed(Vector256.MultiplyAddEstimate(mix, front, grid).AsUInt64(), Vector256.MultiplyAddEstimate(mix, back, grid).AsUInt64());
+            var quotients = Packed(
+                Vector256.MultiplyAddEstimate(mix, front, grid).AsUInt64(),
+                Vector256.MultiplyAddEstimate(mix, back, grid).AsUInt64()
+            );
             var remainders = Vector256.Create((uint)low[t]) - quotients * primes;
             remainders = Vector256.Min(remainders, remainders + primes);
             // Interleaving with zeros undoes the packing, for it works within the same halves.
@@ -145,7 +159,8 @@ internal sealed unsafe class OrderHeads
         }
 
         // The lower halves of eight lanes: within each half of the register, two of the first and two of the second.
-        static Vector256<uint> Packed(Vector256<ulong> first, Vector256<ulong> second) => Avx.Shuffle(first.AsSingle(), second.AsSingle(), 0b10_00_10_00).AsUInt32();
+        static Vector256<uint> Packed(Vector256<ulong> first, Vector256<ulong> second) =>
+            Avx.Shuffle(first.AsSingle(), second.AsSingle(), 0b10_00_10_00).AsUInt32();
     }
 
     private void Fill128(in TileMixes mixes, int count, int first, long* rows, nint stride)
@@ -157,7 +172,9 @@ internal sealed unsafe class OrderHeads
         var low = mixes.Low;
         for (var t = 0; t < count; t++, rows += stride)
         {
-            var quotients = Vector128.MultiplyAddEstimate(Vector128.Create(rounded[t]), reciprocals, Vector128.Create(IntegerGrid)).AsUInt32();
+            var quotients = Vector128
+                .MultiplyAddEstimate(Vector128.Create(rounded[t]), reciprocals, Vector128.Create(IntegerGrid))
+                .AsUInt32();
             var remainders = Vector128.Create(low[t]).AsUInt32() - quotients * primes;
             (Vector128.Min(remainders, remainders + primes).AsInt64() + offsets).Store(rows);
         }

@@ -35,7 +35,7 @@ internal struct Pcg64
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(bound, 1UL << 32);
         var high = Math.BigMul(Next(), bound, out var low);
         if (low < bound)
-            for (var threshold = (0 - bound) % bound; low < threshold;)
+            for (var threshold = (0 - bound) % bound; low < threshold; )
                 high = Math.BigMul(Next(), bound, out low);
         return high;
     }

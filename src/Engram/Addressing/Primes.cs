@@ -11,7 +11,8 @@ internal static class Primes
     /// <summary>Whether a number is prime.</summary>
     public static bool IsPrime(ulong n)
     {
-        if (n < 2) return false;
+        if (n < 2)
+            return false;
         foreach (var small in Bases)
             if (n % small == 0)
                 return n == small;
@@ -26,8 +27,7 @@ internal static class Primes
     public static long NextUnused(long above, HashSet<long> used)
     {
         var candidate = above;
-        do
-            candidate = checked(candidate + 1);
+        do candidate = checked(candidate + 1);
         while (used.Contains(candidate) || !IsPrime((ulong)candidate));
         return candidate;
     }
@@ -36,11 +36,13 @@ internal static class Primes
     private static bool ProvesComposite(ulong witness, ulong n, int twos)
     {
         var x = Power(witness, (n - 1) >> twos, n);
-        if (x == 1 || x == n - 1) return false;
+        if (x == 1 || x == n - 1)
+            return false;
         for (var i = 1; i < twos; i++)
         {
             x = Multiply(x, x, n);
-            if (x == n - 1) return false;
+            if (x == n - 1)
+                return false;
         }
         return true;
     }

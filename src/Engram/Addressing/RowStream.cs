@@ -2,10 +2,16 @@ using System.Runtime.Intrinsics;
 
 namespace Engram.Addressing;
 
-/// <summary>Copies rows to memory past the caches: a result larger than they are would evict what the program needs next, and be read from memory to be overwritten.</summary>
+/// <summary>
+/// Copies rows to memory past the caches: a result larger than they are would evict what the program needs next, and be read from memory to
+/// be overwritten.
+/// </summary>
 internal static unsafe class RowStream
 {
-    /// <summary>Results of at least this many rows are streamed (32 MiB): below, the last-level cache takes them faster (bench/results/addressing.md).</summary>
+    /// <summary>
+    /// Results of at least this many rows are streamed (32 MiB): below, the last-level cache takes them faster
+    /// (bench/results/addressing.md).
+    /// </summary>
     public const long LeastRows = 1L << 22;
 
     /// <summary>Copies without caching the destination. A memory barrier must follow before another thread may read it.</summary>

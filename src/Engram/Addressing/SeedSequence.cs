@@ -1,7 +1,8 @@
 namespace Engram.Addressing;
 
 /// <summary>
-/// Expands a seed into the four 64-bit words that start <see cref="Pcg64"/>, bit for bit as numpy's <c>SeedSequence</c> with its pool of four words and no spawn key.
+/// Expands a seed into the four 64-bit words that start <see cref="Pcg64"/>, bit for bit as numpy's <c>SeedSequence</c> with its pool of
+/// four words and no spawn key.
 /// The published multipliers come from it, so it is part of the checkpoint contract.
 /// </summary>
 internal static class SeedSequence
@@ -33,9 +34,9 @@ internal static class SeedSequence
         for (var i = 0; i < PoolSize; i++)
             pool[i] = Hash((uint)(seed >> (32 * i)), ref constant);
         for (var source = 0; source < PoolSize; source++)
-            for (var target = 0; target < PoolSize; target++)
-                if (target != source)
-                    pool[target] = Combine(pool[target], Hash(pool[source], ref constant));
+        for (var target = 0; target < PoolSize; target++)
+            if (target != source)
+                pool[target] = Combine(pool[target], Hash(pool[source], ref constant));
     }
 
     private static uint Hash(uint x, ref uint constant)

@@ -6,13 +6,14 @@ namespace Engram.Addressing;
 /// <summary>
 /// The mixes of a tile of consecutive tokens, mix_n = c_0·m_0 XOR … XOR c_(n−1)·m_(n−1), in the forms that <see cref="OrderHeads"/> reads.
 /// <see cref="Load"/> takes the tokens in; then, for each layer, <see cref="Begin"/> and one <see cref="Extend"/> per order.
-/// Scratch of the caller's stack: vectors run past the last token into room that <see cref="Capacity"/> leaves, over values that nobody reads.
+/// Scratch of the caller's stack: vectors run past the last token into room that <see cref="Capacity"/> leaves, over values that nobody
+/// reads.
 /// </summary>
 internal readonly unsafe ref struct TileMixes
 {
     private readonly int _maxOrder;
     private readonly int _padId;
-    private readonly int* _ids;          // the N − 1 ids before the tile, then its own
+    private readonly int* _ids; // the N − 1 ids before the tile, then its own
     private readonly int* _reach;
     private readonly ulong* _exact;
     private readonly double* _rounded;
@@ -37,7 +38,8 @@ internal readonly unsafe ref struct TileMixes
     public static int Capacity(int tokens) => (tokens + Vector512<int>.Count - 1) & -Vector512<int>.Count;
 
     /// <summary>Bytes of scratch.</summary>
-    public static int ScratchBytes(int capacity, int maxOrder) => capacity * (3 * sizeof(ulong) + 2 * sizeof(int)) + (maxOrder - 1) * sizeof(int);
+    public static int ScratchBytes(int capacity, int maxOrder) =>
+        capacity * (3 * sizeof(ulong) + 2 * sizeof(int)) + (maxOrder - 1) * sizeof(int);
 
     /// <summary>Mix of each token for the current order, 0 to 2^63 − 1; without meaning at dead positions.</summary>
     public ulong* Exact => _exact;
@@ -65,7 +67,10 @@ internal readonly unsafe ref struct TileMixes
     public bool Load(ReadOnlySpan<int> ids, ReadOnlySpan<bool> starts, int from, int count, ReadOnlySpan<int> recent, ref int reach)
     {
         for (var back = 1; back < _maxOrder; back++)
-            Ids[-back] = back <= from ? ids[from - back] : back - from <= recent.Length ? recent[back - from - 1] : _padId;
+            Ids[-back] =
+                back <= from ? ids[from - back]
+                : back - from <= recent.Length ? recent[back - from - 1]
+                : _padId;
         ids = ids.Slice(from, count);
         ids.CopyTo(new Span<int>(Ids, count));
 

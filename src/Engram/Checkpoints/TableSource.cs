@@ -10,8 +10,10 @@ public enum TableSourceKind
 {
     /// <summary>A safetensors file with a table.</summary>
     File,
+
     /// <summary>A model folder of this project: <c>engram/addressing.json</c> and <c>engram/layer-NN.safetensors</c>.</summary>
     ModelFolder,
+
     /// <summary>A folder with a DeepSeek-V4.1 checkpoint.</summary>
     V41Checkpoint,
 }
@@ -24,12 +26,15 @@ public enum TableSourceKind
 /// <param name="OpenTime">How long opening took.</param>
 public sealed record SourceTable(int? Layer, string File, string TensorName, EngramTable Table, TimeSpan OpenTime)
 {
-    /// <summary>Bytes of the disk that the file with the values occupies; fewer than its length where it has holes, null where it is not known.</summary>
+    /// <summary>
+    /// Bytes of the disk that the file with the values occupies; fewer than its length where it has holes, null where it is not known.
+    /// </summary>
     public long? OccupiedBytes => FileIdentity.Of(File)?.OccupiedBytes;
 }
 
 /// <summary>
-/// The tables behind a path, whatever the path is: a table file, a model folder or a V4.1 checkpoint folder. All are mapped, none is read: opening takes milliseconds whatever their size.
+/// The tables behind a path, whatever the path is: a table file, a model folder or a V4.1 checkpoint folder. All are mapped, none is read:
+/// opening takes milliseconds whatever their size.
 /// Rows are compared with the constants of the addresses where there are some. Must be disposed.
 /// </summary>
 public sealed class TableSource : IDisposable
@@ -59,15 +64,24 @@ public sealed class TableSource : IDisposable
     public static TableSource Open(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        if (File.Exists(path)) return OpenFile(path);
+        if (File.Exists(path))
+            return OpenFile(path);
         if (!Directory.Exists(path))
             throw new FileNotFoundException($"{path}: there is no such file or folder.", path);
-        if (File.Exists(System.IO.Path.Combine(path, TablePaths.Addressing))) return OpenModelFolder(path);
+        if (File.Exists(System.IO.Path.Combine(path, TablePaths.Addressing)))
+            return OpenModelFolder(path);
         // A folder around a model folder, as training writes it, may have a configuration too.
         if (File.Exists(System.IO.Path.Combine(path, ModelSubfolder, TablePaths.Addressing)))
-            throw new FileNotFoundException($"{path}: the tables are those of the model in it: give {System.IO.Path.Combine(path, ModelSubfolder)}.", path);
-        if (File.Exists(System.IO.Path.Combine(path, "config.json"))) return OpenCheckpoint(path);
-        throw new FileNotFoundException($"{path}: neither a model folder with tables ({TablePaths.Addressing} is missing) nor a V4.1 checkpoint (config.json is missing).", path);
+            throw new FileNotFoundException(
+                $"{path}: the tables are those of the model in it: give {System.IO.Path.Combine(path, ModelSubfolder)}.",
+                path
+            );
+        if (File.Exists(System.IO.Path.Combine(path, "config.json")))
+            return OpenCheckpoint(path);
+        throw new FileNotFoundException(
+            $"{path}: neither a model folder with tables ({TablePaths.Addressing} is missing) nor a V4.1 checkpoint (config.json is missing).",
+            path
+        );
     }
 
     /// <summary>Ends all mappings.</summary>
@@ -84,7 +98,12 @@ public sealed class TableSource : IDisposable
         using (var file = SafetensorsFile.Open(path))
             name = TableIn(file);
         var table = EngramTable.Map(path, name);
-        return new TableSource(path, TableSourceKind.File, [new SourceTable(TablePaths.LayerOf(name), path, name, table, clock.Elapsed)], null);
+        return new TableSource(
+            path,
+            TableSourceKind.File,
+            [new SourceTable(TablePaths.LayerOf(name), path, name, table, clock.Elapsed)],
+            null
+        );
     }
 
     private static TableSource OpenModelFolder(string path)
@@ -101,7 +120,9 @@ public sealed class TableSource : IDisposable
                 tables.Add(new SourceTable(layer.Layer, file, name, table, clock.Elapsed));
                 // The control with one row per head has as many rows as heads.
                 if (table.Rows != layer.TotalRows && table.Rows != constants.Spec.Columns)
-                    throw new InvalidDataException($"{file}: the table has {table.Rows} rows, but {TablePaths.Addressing} makes it {layer.TotalRows}.");
+                    throw new InvalidDataException(
+                        $"{file}: the table has {table.Rows} rows, but {TablePaths.Addressing} makes it {layer.TotalRows}."
+                    );
             }
             return new TableSource(path, TableSourceKind.ModelFolder, tables, constants);
         }
@@ -117,8 +138,10 @@ public sealed class TableSource : IDisposable
         var clock = Stopwatch.StartNew();
         var checkpoint = V41Checkpoint.Open(path);
         var share = clock.Elapsed / checkpoint.Tables.Count;
-        var tables = checkpoint.Tables.Select((table, i) =>
-            new SourceTable(checkpoint.Configuration.LayerIds[i], checkpoint.Files[i], checkpoint.TensorNames[i], table, share));
+        var tables = checkpoint.Tables.Select(
+            (table, i) =>
+                new SourceTable(checkpoint.Configuration.LayerIds[i], checkpoint.Files[i], checkpoint.TensorNames[i], table, share)
+        );
         return new TableSource(path, TableSourceKind.V41Checkpoint, [.. tables], checkpoint.Constants);
     }
 
@@ -129,9 +152,17 @@ public sealed class TableSource : IDisposable
         if (named.Length == 0)
         {
             var scales = file.Tensors.Keys.Select(TableFile.ScaleTensor).ToHashSet(StringComparer.Ordinal);
-            named = [.. file.Tensors.Values.Where(tensor => tensor.Shape.Length == 2 && !scales.Contains(tensor.Name)).Select(tensor => tensor.Name)];
+            named =
+            [
+                .. file
+                    .Tensors.Values.Where(tensor => tensor.Shape.Length == 2 && !scales.Contains(tensor.Name))
+                    .Select(tensor => tensor.Name),
+            ];
         }
-        return named.Length == 1 ? named[0] : throw new InvalidDataException(
-            $"{file.Path}: {named.Length} tensors might be the table; one is needed, named …{TablePaths.TensorSuffix} or the only one of two dimensions beside its scales.");
+        return named.Length == 1
+            ? named[0]
+            : throw new InvalidDataException(
+                $"{file.Path}: {named.Length} tensors might be the table; one is needed, named …{TablePaths.TensorSuffix} or the only one of two dimensions beside its scales."
+            );
     }
 }

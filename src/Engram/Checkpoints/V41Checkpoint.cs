@@ -8,8 +8,10 @@ using Engram.Vocabulary;
 namespace Engram.Checkpoints;
 
 /// <summary>
-/// The memory of a DeepSeek-V4.1 checkpoint, opened where it lies: <c>config.json</c>, and in (sharded) safetensors files one table per memory layer,
-/// <c>layers.L.engram.embed.weight</c> F8_E4M3 [R, w] with <c>layers.L.engram.embed.scale</c> F8_E8M0 [R, w / 32]; <c>model.</c> may stand before the names.
+/// The memory of a DeepSeek-V4.1 checkpoint, opened where it lies: <c>config.json</c>, and in (sharded) safetensors files one table per
+/// memory layer,
+/// <c>layers.L.engram.embed.weight</c> F8_E4M3 [R, w] with <c>layers.L.engram.embed.scale</c> F8_E8M0 [R, w / 32]; <c>model.</c> may stand
+/// before the names.
 /// Opening reads headers alone: milliseconds and a few MiB whatever the tables' size. Must be disposed.
 /// </summary>
 public sealed class V41Checkpoint : IDisposable
@@ -19,8 +21,13 @@ public sealed class V41Checkpoint : IDisposable
 
     private readonly EngramTable[] _tables;
 
-    private V41Checkpoint(V41Configuration configuration, AddressingConstants constants, EngramTable[] tables, ImmutableArray<string> files, ImmutableArray<string> tensorNames) =>
-        (Configuration, Constants, _tables, Files, TensorNames) = (configuration, constants, tables, files, tensorNames);
+    private V41Checkpoint(
+        V41Configuration configuration,
+        AddressingConstants constants,
+        EngramTable[] tables,
+        ImmutableArray<string> files,
+        ImmutableArray<string> tensorNames
+    ) => (Configuration, Constants, _tables, Files, TensorNames) = (configuration, constants, tables, files, tensorNames);
 
     /// <summary>What <c>config.json</c> says about the memory.</summary>
     public V41Configuration Configuration { get; }
@@ -39,10 +46,13 @@ public sealed class V41Checkpoint : IDisposable
 
     /// <summary>Opens a folder.</summary>
     /// <param name="folder">With <c>config.json</c> and <c>model.safetensors.index.json</c> or <c>model.safetensors</c>.</param>
-    /// <param name="map">Canonical map of the checkpoint's tokenizer. Without it the pad token is taken to be its own canonical id, as special tokens at the head of a vocabulary are;
+    /// <param name="map">Canonical map of the checkpoint's tokenizer. Without it the pad token is taken to be its own canonical id, as
+    /// special tokens at the head of a vocabulary are;
     /// it fills windows beyond the start of a document and decides nothing else.</param>
     /// <exception cref="FileNotFoundException">A file is missing.</exception>
-    /// <exception cref="InvalidDataException">A file is damaged, or rows, widths, types and configuration contradict each other; the message names both sides.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A file is damaged, or rows, widths, types and configuration contradict each other; the message names both sides.
+    /// </exception>
     public static V41Checkpoint Open(string folder, CanonicalMap? map = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
@@ -50,7 +60,9 @@ public sealed class V41Checkpoint : IDisposable
         var constants = AddressingConstants.Derive(configuration.Addressing(CanonicalPad(configuration, map)));
         foreach (var (layer, rows) in constants.Layers.Zip(configuration.Rows))
             if (layer.TotalRows != rows)
-                throw new InvalidDataException($"{configuration.Path}: engram_num_embeddings says {rows} rows for layer {layer.Layer}, but its primes have the sum {layer.TotalRows}.");
+                throw new InvalidDataException(
+                    $"{configuration.Path}: engram_num_embeddings says {rows} rows for layer {layer.Layer}, but its primes have the sum {layer.TotalRows}."
+                );
 
         var index = SafetensorsIndex.Open(folder);
         var names = ImmutableArray.CreateBuilder<string>(constants.Layers.Length);
@@ -81,11 +93,16 @@ public sealed class V41Checkpoint : IDisposable
 
     private static int CanonicalPad(V41Configuration configuration, CanonicalMap? map)
     {
-        if (map is null) return configuration.PadTokenId;
+        if (map is null)
+            return configuration.PadTokenId;
         if (map.CanonicalVocabularySize != configuration.CompressedVocabularySize)
-            throw new InvalidDataException($"{configuration.Path}: engram_compressed_vocab_size is {configuration.CompressedVocabularySize}, the tokenizer's map has {map.CanonicalVocabularySize} canonical ids.");
+            throw new InvalidDataException(
+                $"{configuration.Path}: engram_compressed_vocab_size is {configuration.CompressedVocabularySize}, the tokenizer's map has {map.CanonicalVocabularySize} canonical ids."
+            );
         if (configuration.PadTokenId >= map.VocabularySize)
-            throw new InvalidDataException($"{configuration.Path}: engram_pad_token_id is {configuration.PadTokenId}, the tokenizer has the ids 0 to {map.VocabularySize - 1}.");
+            throw new InvalidDataException(
+                $"{configuration.Path}: engram_pad_token_id is {configuration.PadTokenId}, the tokenizer has the ids 0 to {map.VocabularySize - 1}."
+            );
         return map[configuration.PadTokenId];
     }
 
@@ -95,7 +112,9 @@ public sealed class V41Checkpoint : IDisposable
         foreach (var prefix in Prefixes)
             if (index.Contains(prefix + name))
                 return prefix + name;
-        throw new InvalidDataException($"{folder}: no tensor '{name}', with or without 'model.' before it, though config.json lists layer {layer}.");
+        throw new InvalidDataException(
+            $"{folder}: no tensor '{name}', with or without 'model.' before it, though config.json lists layer {layer}."
+        );
     }
 
     private static EngramTable OpenTable(SafetensorsIndex index, string name)
@@ -120,8 +139,12 @@ public sealed class V41Checkpoint : IDisposable
     private static void Check(V41Configuration configuration, LayerConstants layer, EngramTable table, string file, string name)
     {
         if (table.Rows != layer.TotalRows || table.Width != configuration.HeadDim)
-            throw new InvalidDataException($"{file}: tensor '{name}' has {table.Rows} rows of {table.Width} values, but {configuration.Path} makes it {layer.TotalRows} of {configuration.HeadDim}.");
+            throw new InvalidDataException(
+                $"{file}: tensor '{name}' has {table.Rows} rows of {table.Width} values, but {configuration.Path} makes it {layer.TotalRows} of {configuration.HeadDim}."
+            );
         if (table.Format != RowFormat.Float8(GroupSize))
-            throw new InvalidDataException($"{file}: tensor '{name}' has rows of {table.Format}; a V4.1 checkpoint has F8_E4M3 with an F8_E8M0 scale per {GroupSize} values.");
+            throw new InvalidDataException(
+                $"{file}: tensor '{name}' has rows of {table.Format}; a V4.1 checkpoint has F8_E4M3 with an F8_E8M0 scale per {GroupSize} values."
+            );
     }
 }

@@ -5,7 +5,8 @@ using Engram.Addressing;
 namespace Engram.Checkpoints;
 
 /// <summary>
-/// What the <c>config.json</c> of a DeepSeek-V4.1 checkpoint says about its memory: the fields <c>engram_…</c>, at the top or inside <c>text_config</c>.
+/// What the <c>config.json</c> of a DeepSeek-V4.1 checkpoint says about its memory: the fields <c>engram_…</c>, at the top or inside
+/// <c>text_config</c>.
 /// There is none for seed, multipliers, primes or canonical map: they follow from these.
 /// </summary>
 public sealed record V41Configuration
@@ -20,9 +21,7 @@ public sealed record V41Configuration
     private const string LayerIdsField = "engram_layer_ids";
     private const string RowsField = "engram_num_embeddings";
 
-    private V41Configuration()
-    {
-    }
+    private V41Configuration() { }
 
     /// <summary>The file, for messages.</summary>
     public required string Path { get; init; }
@@ -45,7 +44,9 @@ public sealed record V41Configuration
     /// <summary>Width w of a row in values (<c>engram_head_dim</c>).</summary>
     public required int HeadDim { get; init; }
 
-    /// <summary>Token id whose canonical id fills windows beyond the start of a document (<c>engram_pad_token_id</c>, or <c>engram_pad_id</c>).</summary>
+    /// <summary>
+    /// Token id whose canonical id fills windows beyond the start of a document (<c>engram_pad_token_id</c>, or <c>engram_pad_id</c>).
+    /// </summary>
     public required int PadTokenId { get; init; }
 
     /// <summary>Canonical ids V′ (<c>engram_compressed_vocab_size</c>).</summary>
@@ -64,7 +65,10 @@ public sealed record V41Configuration
             throw new InvalidDataException($"{path}: a configuration of {length} bytes; {MaxLength} are allowed.");
         try
         {
-            using var json = JsonDocument.Parse(File.ReadAllBytes(path), new JsonDocumentOptions { MaxDepth = MaxDepth, AllowDuplicateProperties = false });
+            using var json = JsonDocument.Parse(
+                File.ReadAllBytes(path),
+                new JsonDocumentOptions { MaxDepth = MaxDepth, AllowDuplicateProperties = false }
+            );
             return Read(path, json.RootElement);
         }
         // The reader throws the second for text that is JSON by its grammar but no string.
@@ -100,9 +104,14 @@ public sealed record V41Configuration
     {
         if (root.ValueKind != JsonValueKind.Object)
             throw new InvalidDataException($"{path}: the configuration is not a JSON object.");
-        var nested = root.TryGetProperty("text_config", out var text) && text.ValueKind == JsonValueKind.Object && text.TryGetProperty(LayerIdsField, out _);
+        var nested =
+            root.TryGetProperty("text_config", out var text)
+            && text.ValueKind == JsonValueKind.Object
+            && text.TryGetProperty(LayerIdsField, out _);
         if (nested == root.TryGetProperty(LayerIdsField, out _))
-            throw new InvalidDataException($"{path}: '{LayerIdsField}' {(nested ? "stands both at the top and inside 'text_config'." : "is missing: a model without memory has no tables.")}");
+            throw new InvalidDataException(
+                $"{path}: '{LayerIdsField}' {(nested ? "stands both at the top and inside 'text_config'." : "is missing: a model without memory has no tables.")}"
+            );
         var fields = nested ? text : root;
         var layers = List(path, fields, LayerIdsField, int.MaxValue);
         var rows = List(path, fields, RowsField, long.MaxValue);
@@ -119,7 +128,13 @@ public sealed record V41Configuration
             Heads = (int)Number(path, fields, "engram_n_heads", 1, int.MaxValue),
             HeadDim = (int)Number(path, fields, "engram_head_dim", 1, int.MaxValue),
             PadTokenId = (int)Number(path, fields, pad, 0, int.MaxValue),
-            CompressedVocabularySize = (int)Number(path, fields, "engram_compressed_vocab_size", 1, AddressingSpec.MaxCompressedVocabularySize),
+            CompressedVocabularySize = (int)Number(
+                path,
+                fields,
+                "engram_compressed_vocab_size",
+                1,
+                AddressingSpec.MaxCompressedVocabularySize
+            ),
         };
     }
 
@@ -131,12 +146,17 @@ public sealed record V41Configuration
     }
 
     private static long Number(string path, JsonElement fields, string name, long least, long most) =>
-        fields.TryGetProperty(name, out var number) ? Checked(path, number, name, least, most) : throw new InvalidDataException($"{path}: '{name}' is missing.");
+        fields.TryGetProperty(name, out var number)
+            ? Checked(path, number, name, least, most)
+            : throw new InvalidDataException($"{path}: '{name}' is missing.");
 
     private static long Checked(string path, JsonElement number, string name, long least, long most)
     {
-        if (number.ValueKind == JsonValueKind.Number && number.TryGetInt64(out var value) && value >= least && value <= most) return value;
+        if (number.ValueKind == JsonValueKind.Number && number.TryGetInt64(out var value) && value >= least && value <= most)
+            return value;
         var text = number.GetRawText();
-        throw new InvalidDataException($"{path}: '{name}' is {(text.Length <= 40 ? text : $"{text.AsSpan(0, 40)}…")}; a whole number from {least} to {most} is needed.");
+        throw new InvalidDataException(
+            $"{path}: '{name}' is {(text.Length <= 40 ? text : $"{text.AsSpan(0, 40)}…")}; a whole number from {least} to {most} is needed."
+        );
     }
 }

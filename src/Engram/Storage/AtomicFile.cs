@@ -1,8 +1,10 @@
 namespace Engram.Storage;
 
 /// <summary>
-/// Replaces a file whole or not at all: writes to a temporary name in the same folder, flushes to disk, renames, flushes the folder. Once it has returned, a crash of the machine finds the new file.
-/// Whatever fails, a file that was there before is intact and the temporary is gone. A process that still reads or maps the old file keeps the old content.
+/// Replaces a file whole or not at all: writes to a temporary name in the same folder, flushes to disk, renames, flushes the folder. Once
+/// it has returned, a crash of the machine finds the new file.
+/// Whatever fails, a file that was there before is intact and the temporary is gone. A process that still reads or maps the old file keeps
+/// the old content.
 /// </summary>
 public static class AtomicFile
 {
@@ -11,7 +13,9 @@ public static class AtomicFile
     /// <summary>Writes a file through a stream.</summary>
     /// <param name="path">The file; its folder exists.</param>
     /// <param name="write">Writes the content. It may seek within the stream and leaves it open.</param>
-    /// <exception cref="IOException">The folder is missing, not writable or full. Whatever <paramref name="write"/> throws passes through.</exception>
+    /// <exception cref="IOException">
+    /// The folder is missing, not writable or full. Whatever <paramref name="write"/> throws passes through.
+    /// </exception>
     public static void Write(string path, Action<Stream> write)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -35,7 +39,9 @@ public static class AtomicFile
         }
     }
 
-    /// <summary>Fails as <see cref="Write(string, Action{Stream})"/> would before its first byte: for programs that work long before they write.</summary>
+    /// <summary>
+    /// Fails as <see cref="Write(string, Action{Stream})"/> would before its first byte: for programs that work long before they write.
+    /// </summary>
     /// <param name="path">The file to be written.</param>
     /// <exception cref="IOException">The path is a folder, or its folder is missing or cannot be written.</exception>
     /// <exception cref="UnauthorizedAccessException">The user may not write in the folder.</exception>

@@ -3,12 +3,14 @@ using System.Runtime.InteropServices;
 namespace Engram.Storage;
 
 /// <summary>
-/// Folders whose entries survive a crash of the machine. A file that is flushed may still be without its name after a power cut: names are entries of the folder, which is written to the device on its own.
+/// Folders whose entries survive a crash of the machine. A file that is flushed may still be without its name after a power cut: names are
+/// entries of the folder, which is written to the device on its own.
 /// On Windows entries are kept by the file system's journal, and nothing is done.
 /// </summary>
 internal static partial class DurableFolder
 {
-    // Numbers of Linux's <fcntl.h> and <errno.h>, the same on x86-64 and Arm64 for the errors; a folder is opened for reading by 0 everywhere.
+    // Numbers of Linux's <fcntl.h> and <errno.h>, the same on x86-64 and Arm64 for the errors; a folder is opened for reading by 0
+    // everywhere.
     private const int ReadOnly = 0;
     private const int InvalidArgument = 22;
     private const int NotSupported = 95;
@@ -18,7 +20,8 @@ internal static partial class DurableFolder
     public static void Create(string folder)
     {
         var path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
-        if (Directory.Exists(path)) return;
+        if (Directory.Exists(path))
+            return;
         var parent = Path.GetDirectoryName(path);
         if (parent is not null)
             Create(parent);
@@ -39,7 +42,8 @@ internal static partial class DurableFolder
     /// <exception cref="IOException">The device cannot take them.</exception>
     public static void Flush(string folder)
     {
-        if (OperatingSystem.IsWindows()) return;
+        if (OperatingSystem.IsWindows())
+            return;
         var file = open(folder, ReadOnly);
         if (file < 0)
             throw new IOException($"{folder}: the folder cannot be opened ({Marshal.GetLastPInvokeErrorMessage()}).");

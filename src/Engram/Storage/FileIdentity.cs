@@ -16,10 +16,17 @@ internal readonly partial record struct FileIdentity(ulong Device, ulong Inode, 
     [StructLayout(LayoutKind.Explicit, Size = 256)]
     private struct Status
     {
-        [FieldOffset(32)] public ulong Inode;
-        [FieldOffset(48)] public ulong Blocks;
-        [FieldOffset(136)] public uint DeviceMajor;
-        [FieldOffset(140)] public uint DeviceMinor;
+        [FieldOffset(32)]
+        public ulong Inode;
+
+        [FieldOffset(48)]
+        public ulong Blocks;
+
+        [FieldOffset(136)]
+        public uint DeviceMajor;
+
+        [FieldOffset(140)]
+        public uint DeviceMinor;
     }
 
     /// <summary>Asks the system; null if there is no such file or it is not known here.</summary>
@@ -30,7 +37,8 @@ internal readonly partial record struct FileIdentity(ulong Device, ulong Inode, 
 
     /// <summary>Whether two paths lead to the same file or folder.</summary>
     public static bool AreSame(string path, string other) =>
-        Path.GetFullPath(path) == Path.GetFullPath(other) || Of(path) is { } first && Of(other) is { } second && (first.Device, first.Inode) == (second.Device, second.Inode);
+        Path.GetFullPath(path) == Path.GetFullPath(other)
+        || Of(path) is { } first && Of(other) is { } second && (first.Device, first.Inode) == (second.Device, second.Inode);
 
     [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int statx(int folder, string path, int flags, uint mask, out Status status);

@@ -8,7 +8,10 @@ namespace Engram.Storage;
 //   JSON: { "__metadata__": { string: string, … }, NAME: { "dtype": "F32", "shape": [2, 3], "data_offsets": [begin, end] }, … }
 //   begin and end count from the first byte after the JSON.
 
-/// <summary>The JSON of a safetensors file, checked completely: whatever this returns, every tensor lies inside the file and has the bytes its shape needs.</summary>
+/// <summary>
+/// The JSON of a safetensors file, checked completely: whatever this returns, every tensor lies inside the file and has the bytes its shape
+/// needs.
+/// </summary>
 internal sealed class SafetensorsHeader
 {
     public const long MaxLength = 100_000_000;
@@ -36,7 +39,9 @@ internal sealed class SafetensorsHeader
     /// <param name="json">Exactly the N bytes of the header.</param>
     /// <param name="file">Name for messages.</param>
     /// <param name="fileLength">Length of the whole file in bytes.</param>
-    /// <param name="lenient">Accepts JSON white space on both sides of the object, as the reference reader does, instead of spaces on the right alone.</param>
+    /// <param name="lenient">
+    /// Accepts JSON white space on both sides of the object, as the reference reader does, instead of spaces on the right alone.
+    /// </param>
     /// <exception cref="InvalidDataException">Any rule of the format is broken; the message names file, tensor and value.</exception>
     public static SafetensorsHeader Parse(ReadOnlySpan<byte> json, string file, long fileLength, bool lenient)
     {
@@ -101,21 +106,35 @@ internal sealed class SafetensorsHeader
     private TensorInfo ReadTensor(ref Utf8JsonReader reader, string name)
     {
         DType? type = null;
-        long[]? shape = null, offsets = null;
+        long[]? shape = null,
+            offsets = null;
         reader.Read();
         if (reader.TokenType != JsonTokenType.StartObject)
             throw Invalid($"tensor '{name}' is not an object.");
         while (NextProperty(ref reader, out var field))
         {
-            var repeated = field switch { "dtype" => type is not null, "shape" => shape is not null, "data_offsets" => offsets is not null, _ => false };
+            var repeated = field switch
+            {
+                "dtype" => type is not null,
+                "shape" => shape is not null,
+                "data_offsets" => offsets is not null,
+                _ => false,
+            };
             if (repeated)
                 throw Invalid($"tensor '{name}' has two fields '{field}'.");
             switch (field)
             {
-                case "dtype": type = ReadType(ref reader, name); break;
-                case "shape": shape = ReadNumbers(ref reader, name, field); break;
-                case "data_offsets": offsets = ReadNumbers(ref reader, name, field); break;
-                default: throw Invalid($"tensor '{name}' has an unknown field '{field}'.");
+                case "dtype":
+                    type = ReadType(ref reader, name);
+                    break;
+                case "shape":
+                    shape = ReadNumbers(ref reader, name, field);
+                    break;
+                case "data_offsets":
+                    offsets = ReadNumbers(ref reader, name, field);
+                    break;
+                default:
+                    throw Invalid($"tensor '{name}' has an unknown field '{field}'.");
             }
         }
         if (type is null || shape is null || offsets is null)
@@ -159,7 +178,10 @@ internal sealed class SafetensorsHeader
         return more;
     }
 
-    /// <summary>Tensors follow each other without hole or overlap, have the bytes their shapes need, and fill the buffer. Turns offsets into positions in the file.</summary>
+    /// <summary>
+    /// Tensors follow each other without hole or overlap, have the bytes their shapes need, and fill the buffer. Turns offsets into
+    /// positions in the file.
+    /// </summary>
     private void CheckLayout(long bufferLength)
     {
         var ordered = _tensors.Values.ToArray();
@@ -168,13 +190,21 @@ internal sealed class SafetensorsHeader
         foreach (var tensor in ordered)
         {
             if (tensor.Offset != end)
-                throw Invalid($"tensor '{tensor.Name}' begins at {tensor.Offset} where {end} is expected: {(tensor.Offset > end ? "a hole" : "an overlap")} in the buffer.");
+                throw Invalid(
+                    $"tensor '{tensor.Name}' begins at {tensor.Offset} where {end} is expected: {(tensor.Offset > end ? "a hole" : "an overlap")} in the buffer."
+                );
             if (!TensorInfo.TryCountBits(tensor.DType, tensor.Shape, out var bits))
-                throw Invalid($"tensor '{tensor.Name}' of {TensorInfo.Describe(tensor.DType, tensor.Shape)} has more bits than 63-bit arithmetic counts.");
+                throw Invalid(
+                    $"tensor '{tensor.Name}' of {TensorInfo.Describe(tensor.DType, tensor.Shape)} has more bits than 63-bit arithmetic counts."
+                );
             if (bits % 8 != 0)
-                throw Invalid($"tensor '{tensor.Name}' of {TensorInfo.Describe(tensor.DType, tensor.Shape)} has {bits} bits, no whole number of bytes.");
+                throw Invalid(
+                    $"tensor '{tensor.Name}' of {TensorInfo.Describe(tensor.DType, tensor.Shape)} has {bits} bits, no whole number of bytes."
+                );
             if (bits / 8 != tensor.ByteLength)
-                throw Invalid($"tensor '{tensor.Name}' of {TensorInfo.Describe(tensor.DType, tensor.Shape)} needs {bits / 8} bytes and has {tensor.ByteLength}.");
+                throw Invalid(
+                    $"tensor '{tensor.Name}' of {TensorInfo.Describe(tensor.DType, tensor.Shape)} needs {bits / 8} bytes and has {tensor.ByteLength}."
+                );
             end += tensor.ByteLength;
             if (end > bufferLength)
                 throw Invalid($"tensor '{tensor.Name}' ends at {end}, the buffer at {bufferLength}: the file is truncated.");

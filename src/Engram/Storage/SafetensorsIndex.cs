@@ -3,7 +3,8 @@ using System.Text.Json;
 namespace Engram.Storage;
 
 /// <summary>
-/// The tensors of a folder: which of its safetensors files holds each. Read from <c>model.safetensors.index.json</c> where tensors are divided among shards,
+/// The tensors of a folder: which of its safetensors files holds each. Read from <c>model.safetensors.index.json</c> where tensors are
+/// divided among shards,
 /// otherwise from the header of <c>model.safetensors</c>. Opens no shard that is not asked for.
 /// </summary>
 internal sealed class SafetensorsIndex
@@ -27,7 +28,9 @@ internal sealed class SafetensorsIndex
     public IReadOnlyCollection<string> Tensors => _files.Keys;
 
     /// <summary>Reads the index of a folder.</summary>
-    /// <exception cref="FileNotFoundException">The folder has neither an index nor a single file, or a file that the index names is missing.</exception>
+    /// <exception cref="FileNotFoundException">
+    /// The folder has neither an index nor a single file, or a file that the index names is missing.
+    /// </exception>
     /// <exception cref="InvalidDataException">The index is damaged, contradicts itself, or names files elsewhere.</exception>
     public static SafetensorsIndex Open(string folder)
     {
@@ -54,9 +57,10 @@ internal sealed class SafetensorsIndex
 
     /// <summary>The file that holds a tensor.</summary>
     /// <exception cref="InvalidDataException">No such tensor is listed.</exception>
-    public string PathOf(string tensor) => _files.TryGetValue(tensor, out var file)
-        ? Path.Combine(_folder, file)
-        : throw new InvalidDataException($"{_source}: there is no tensor '{tensor}'.");
+    public string PathOf(string tensor) =>
+        _files.TryGetValue(tensor, out var file)
+            ? Path.Combine(_folder, file)
+            : throw new InvalidDataException($"{_source}: there is no tensor '{tensor}'.");
 
     /// <summary>Opens the file that holds a tensor and checks that it has all tensors that are listed for it.</summary>
     /// <exception cref="InvalidDataException">No such tensor is listed, or the file is damaged or lacks a listed tensor.</exception>
@@ -65,7 +69,8 @@ internal sealed class SafetensorsIndex
         var path = PathOf(tensor);
         var file = SafetensorsFile.Open(path);
         var missing = _files.FirstOrDefault(listed => listed.Value == _files[tensor] && !file.Tensors.ContainsKey(listed.Key)).Key;
-        if (missing is null) return file;
+        if (missing is null)
+            return file;
         file.Dispose();
         throw new InvalidDataException($"{path}: tensor '{Quoted(missing)}' is missing, which {_source} says is here.");
     }
@@ -88,10 +93,12 @@ internal sealed class SafetensorsIndex
                 if (!keys.Add(key))
                     throw Invalid($"'{Quoted(key)}' is listed twice.");
                 reader.Read();
-                if (key == "weight_map") ReadFiles(ref reader);
-                else reader.Skip();
+                if (key == "weight_map")
+                    ReadFiles(ref reader);
+                else
+                    reader.Skip();
             }
-            reader.Read();   // refuses anything behind the object
+            reader.Read(); // refuses anything behind the object
             if (!keys.Contains("weight_map"))
                 throw Invalid("there is no 'weight_map'.");
         }
@@ -116,7 +123,9 @@ internal sealed class SafetensorsIndex
             if (!names.TryGetValue(file, out var known))
             {
                 if (!IsPlainName(file))
-                    throw Invalid($"tensor '{Quoted(tensor)}' is said to be in '{Quoted(file)}'; only a *{Extension} file of the same folder is possible.");
+                    throw Invalid(
+                        $"tensor '{Quoted(tensor)}' is said to be in '{Quoted(file)}'; only a *{Extension} file of the same folder is possible."
+                    );
                 names.Add(file, known = file);
             }
             if (!_files.TryAdd(tensor, known))
@@ -133,7 +142,10 @@ internal sealed class SafetensorsIndex
 
     // Separators of every system count everywhere, so that a folder means the same wherever it is opened.
     private static bool IsPlainName(string file) =>
-        file.Length is > 0 and <= 255 && file.EndsWith(Extension, StringComparison.Ordinal) && !file.AsSpan().ContainsAny('/', '\\', ':') && !file.Any(char.IsControl);
+        file.Length is > 0 and <= 255
+        && file.EndsWith(Extension, StringComparison.Ordinal)
+        && !file.AsSpan().ContainsAny('/', '\\', ':')
+        && !file.Any(char.IsControl);
 
     private static bool NextProperty(ref Utf8JsonReader reader, out string name)
     {

@@ -2,7 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace Engram.Storage;
 
-/// <summary>What the operating system is told and asked about pages of memory. On other systems than Linux every question is answered with "unknown" and every advice ignored.</summary>
+/// <summary>
+/// What the operating system is told and asked about pages of memory. On other systems than Linux every question is answered with "unknown"
+/// and every advice ignored.
+/// </summary>
 internal static unsafe partial class VirtualMemory
 {
     /// <summary>Size of a huge page on x86-64, and of the blocks that transparent huge pages need.</summary>
@@ -25,13 +28,15 @@ internal static unsafe partial class VirtualMemory
     {
         block = null;
         blockBytes = 0;
-        if (!OperatingSystem.IsLinux() || bytes > long.MaxValue - 2 * HugePageSize) return null;
+        if (!OperatingSystem.IsLinux() || bytes > long.MaxValue - 2 * HugePageSize)
+            return null;
         blockBytes = (nuint)((bytes + 2 * HugePageSize - 1) & ~(HugePageSize - 1));
         var mapped = mmap(null, blockBytes, ReadWrite, PrivateAnonymous, -1, 0);
-        if (mapped == (void*)-1) return null;
+        if (mapped == (void*)-1)
+            return null;
         block = mapped;
         var start = (byte*)(((nuint)mapped + HugePageSize - 1) & ~(nuint)(HugePageSize - 1));
-        _ = madvise(start, (nuint)bytes, AdviseHugePage);   // a kernel without them answers no, and small pages do
+        _ = madvise(start, (nuint)bytes, AdviseHugePage); // a kernel without them answers no, and small pages do
         return start;
     }
 
@@ -47,13 +52,18 @@ internal static unsafe partial class VirtualMemory
     /// <summary>Starts reading pages of a mapped file from the device and does not wait for them.</summary>
     public static void StartReading(void* start, long bytes) => Advise(start, bytes, AdviseWillNeed);
 
-    /// <summary>Forgets the pages of a mapping: a file's content stays in the file and in the system's cache, memory without a file is zero again.</summary>
+    /// <summary>
+    /// Forgets the pages of a mapping: a file's content stays in the file and in the system's cache, memory without a file is zero again.
+    /// </summary>
     public static void Forget(void* start, long bytes) => Advise(start, bytes, AdviseDontNeed);
 
-    /// <summary>Whether the page at an address is in memory, for a mapped file: in the system's cache. True where it cannot be asked.</summary>
+    /// <summary>
+    /// Whether the page at an address is in memory, for a mapped file: in the system's cache. True where it cannot be asked.
+    /// </summary>
     public static bool IsResident(void* address)
     {
-        if (!OperatingSystem.IsLinux()) return true;
+        if (!OperatingSystem.IsLinux())
+            return true;
         byte state;
         return mincore((void*)((nuint)address & ~(nuint)(PageSize - 1)), (nuint)PageSize, &state) != 0 || (state & 1) == 1;
     }
@@ -64,7 +74,8 @@ internal static unsafe partial class VirtualMemory
         get
         {
             const string setting = "/sys/kernel/mm/transparent_hugepage/enabled";
-            if (!OperatingSystem.IsLinux() || !File.Exists(setting)) return null;
+            if (!OperatingSystem.IsLinux() || !File.Exists(setting))
+                return null;
             var text = File.ReadAllText(setting);
             var (open, close) = (text.IndexOf('[', StringComparison.Ordinal), text.IndexOf(']', StringComparison.Ordinal));
             return open >= 0 && close > open ? text[(open + 1)..close] : null;
@@ -72,7 +83,8 @@ internal static unsafe partial class VirtualMemory
     }
 
     /// <summary>
-    /// Whether <see cref="IsResident"/> tells the truth about a mapped file. Of files that the user may not write, Linux claims that all pages are in memory,
+    /// Whether <see cref="IsResident"/> tells the truth about a mapped file. Of files that the user may not write, Linux claims that all
+    /// pages are in memory,
     /// so that nobody learns from them what others read.
     /// </summary>
     public static bool TellsResidency(string path)
@@ -91,7 +103,8 @@ internal static unsafe partial class VirtualMemory
     /// <summary>Bytes of a range that lie in huge pages now; 0 where it is unknown.</summary>
     public static long HugePageBytes(void* start, long bytes)
     {
-        if (!OperatingSystem.IsLinux() || !File.Exists("/proc/self/smaps")) return 0;
+        if (!OperatingSystem.IsLinux() || !File.Exists("/proc/self/smaps"))
+            return 0;
         var (first, last) = ((ulong)start, (ulong)start + (ulong)bytes);
         var inside = false;
         var sum = 0L;
@@ -99,8 +112,15 @@ internal static unsafe partial class VirtualMemory
         {
             var dash = line.IndexOf('-', StringComparison.Ordinal);
             if (dash > 0 && ulong.TryParse(line.AsSpan(0, dash), System.Globalization.NumberStyles.HexNumber, null, out var from))
-                inside = ulong.TryParse(line.AsSpan(dash + 1, line.IndexOf(' ', StringComparison.Ordinal) - dash - 1), System.Globalization.NumberStyles.HexNumber, null, out var to)
-                    && from < last && to > first;
+                inside =
+                    ulong.TryParse(
+                        line.AsSpan(dash + 1, line.IndexOf(' ', StringComparison.Ordinal) - dash - 1),
+                        System.Globalization.NumberStyles.HexNumber,
+                        null,
+                        out var to
+                    )
+                    && from < last
+                    && to > first;
             else if (inside && line.StartsWith("AnonHugePages:", StringComparison.Ordinal))
                 sum += long.Parse(line.AsSpan("AnonHugePages:".Length, line.Length - "AnonHugePages:".Length - "kB".Length).Trim()) * 1024;
         }
@@ -109,7 +129,8 @@ internal static unsafe partial class VirtualMemory
 
     private static void Advise(void* start, long bytes, int advice)
     {
-        if (!OperatingSystem.IsLinux() || bytes <= 0) return;
+        if (!OperatingSystem.IsLinux() || bytes <= 0)
+            return;
         var first = (nuint)start & ~(nuint)(PageSize - 1);
         _ = madvise((void*)first, (nuint)start + (nuint)bytes - first, advice);
     }

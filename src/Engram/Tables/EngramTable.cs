@@ -5,7 +5,8 @@ using Engram.Tables.Formats;
 namespace Engram.Tables;
 
 /// <summary>
-/// The table of one memory layer (paper §2.3), rows of any <see cref="RowFormat"/>, of any size: in native memory, or in a mapped file that is opened in milliseconds and never needs to fit memory.
+/// The table of one memory layer (paper §2.3), rows of any <see cref="RowFormat"/>, of any size: in native memory, or in a mapped file that
+/// is opened in milliseconds and never needs to fit memory.
 /// It is not a tensor: rows are gathered out of it and an optimizer of its own writes them.
 /// Reading from several threads is safe while nobody writes. Must be disposed.
 /// </summary>
@@ -73,21 +74,31 @@ public sealed unsafe class EngramTable : IRowStore
     /// <summary>Whether rows can be written: in memory, or in a file opened with <see cref="MapWritable"/>.</summary>
     public bool IsWritable => _file is null || _file.IsWritable;
 
-    /// <summary>The kernel's setting for transparent huge pages: <c>always</c>, <c>madvise</c> (which suffices for tables in memory) or <c>never</c>; null where it is not known.</summary>
+    /// <summary>
+    /// The kernel's setting for transparent huge pages: <c>always</c>, <c>madvise</c> (which suffices for tables in memory) or
+    /// <c>never</c>; null where it is not known.
+    /// </summary>
     public static string? HugePageSetting => VirtualMemory.TransparentHugePages;
 
     /// <summary>Bytes of the rows that lie in huge pages now; 0 for mapped files, and where the system does not tell.</summary>
     public long HugePageBytes => _memory?.HugePageBytes ?? 0;
 
-    /// <summary>First value of a float32 table; rows follow each other without gap, in memory the first is aligned to 64 bytes. Valid until disposal.</summary>
-    /// <remarks>What is written through it to a mapped table goes past the optimizer's journal and past the check for space: on a full disk the system ends the process.</remarks>
+    /// <summary>
+    /// First value of a float32 table; rows follow each other without gap, in memory the first is aligned to 64 bytes. Valid until
+    /// disposal.
+    /// </summary>
+    /// <remarks>
+    /// What is written through it to a mapped table goes past the optimizer's journal and past the check for space: on a full disk the
+    /// system ends the process.
+    /// </remarks>
     /// <exception cref="InvalidOperationException">Rows have another format.</exception>
     public float* Pointer
     {
         get
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            return Format.Encoding == RowEncoding.Float32 ? (float*)_stored.ValuesOf(0)
+            return Format.Encoding == RowEncoding.Float32
+                ? (float*)_stored.ValuesOf(0)
                 : throw new InvalidOperationException($"Rows of {Format} cannot be used in place; gather them.");
         }
     }
@@ -110,7 +121,10 @@ public sealed unsafe class EngramTable : IRowStore
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         if (destination.Length != (long)rows.Length * Width)
-            throw new ArgumentException($"{rows.Length} rows of width {Width} need {(long)rows.Length * Width} values; there is room for {destination.Length}.", nameof(destination));
+            throw new ArgumentException(
+                $"{rows.Length} rows of width {Width} need {(long)rows.Length * Width} values; there is room for {destination.Length}.",
+                nameof(destination)
+            );
         if (rows.IndexOfAnyExceptInRange(-1, Rows - 1) is var wrong and >= 0)
             throw NoSuchRow(rows[wrong], wrong);
         var begun = TableMetrics.Begin();
@@ -129,14 +143,19 @@ public sealed unsafe class EngramTable : IRowStore
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (values.Length != (long)rows.Length * _stored.ValueBytes || scales.Length != (long)rows.Length * _stored.ScaleBytes)
-            throw new ArgumentException($"{rows.Length} rows of {Format} of width {Width} need {(long)rows.Length * _stored.ValueBytes} bytes of values and "
-                + $"{(long)rows.Length * _stored.ScaleBytes} of scales; there is room for {values.Length} and {scales.Length}.");
+            throw new ArgumentException(
+                $"{rows.Length} rows of {Format} of width {Width} need {(long)rows.Length * _stored.ValueBytes} bytes of values and "
+                    + $"{(long)rows.Length * _stored.ScaleBytes} of scales; there is room for {values.Length} and {scales.Length}."
+            );
         if (rows.IndexOfAnyExceptInRange(0, Rows - 1) is var wrong and >= 0)
             throw NoSuchRow(rows[wrong], wrong);
         if (IsMapped && rows.Length > 1)
             MappedPages.StartReadingAbsent(_stored, rows, Rows, _residencyTold);
         fixed (long* first = rows)
-        fixed (byte* valueTarget = values, scaleTarget = scales)
+        fixed (
+            byte* valueTarget = values,
+                scaleTarget = scales
+        )
             _stored.Copy(first, rows.Length, valueTarget, scaleTarget);
         TableMetrics.Read(Name, rows, Format.RowBytes(Width));
     }
@@ -152,7 +171,9 @@ public sealed unsafe class EngramTable : IRowStore
     /// <summary>Encodes a run of rows.</summary>
     /// <param name="firstRow">First row to write.</param>
     /// <param name="source">Values [n, w], finite.</param>
-    /// <exception cref="ArgumentException">The source holds no whole rows, a value that is not finite, or more rows than there are.</exception>
+    /// <exception cref="ArgumentException">
+    /// The source holds no whole rows, a value that is not finite, or more rows than there are.
+    /// </exception>
     /// <exception cref="InvalidOperationException">The table is not <see cref="IsWritable"/>.</exception>
     /// <exception cref="IOException">The device of a mapped table is full; no row has been changed.</exception>
     public void Write(long firstRow, ReadOnlySpan<float> source)
@@ -179,33 +200,47 @@ public sealed unsafe class EngramTable : IRowStore
         _stored.Clear(Rows);
     }
 
-    /// <summary>Draws every value of a float32 table from a normal distribution around zero. The same seed gives the same values whatever the number of threads.</summary>
+    /// <summary>
+    /// Draws every value of a float32 table from a normal distribution around zero. The same seed gives the same values whatever the number
+    /// of threads.
+    /// </summary>
     /// <param name="seed">Any number.</param>
     /// <param name="standardDeviation">Not negative, finite.</param>
     public void FillNormal(ulong seed, float standardDeviation)
     {
         if (!(standardDeviation >= 0 && float.IsFinite(standardDeviation)))
-            throw new ArgumentOutOfRangeException(nameof(standardDeviation), standardDeviation, "A standard deviation is a finite number of at least 0.");
+            throw new ArgumentOutOfRangeException(
+                nameof(standardDeviation),
+                standardDeviation,
+                "A standard deviation is a finite number of at least 0."
+            );
         RequireWritable();
         _file?.Reserve(Pointer, Rows * Width * sizeof(float));
         const long block = 1 << 16;
         var random = new SplitMix64(seed);
         var (start, length) = ((nint)Pointer, Rows * Width);
-        Parallel.For(0, (length + block - 1) / block, b =>
-        {
-            var values = (float*)start;
-            var end = Math.Min(length, (b + 1) * block);
-            for (var i = b * block; i < end; i += 2)
+        Parallel.For(
+            0,
+            (length + block - 1) / block,
+            b =>
             {
-                var (first, second) = random.NormalPairAt((ulong)i / 2);
-                values[i] = (float)(standardDeviation * first);
-                if (i + 1 < end)
-                    values[i + 1] = (float)(standardDeviation * second);
+                var values = (float*)start;
+                var end = Math.Min(length, (b + 1) * block);
+                for (var i = b * block; i < end; i += 2)
+                {
+                    var (first, second) = random.NormalPairAt((ulong)i / 2);
+                    values[i] = (float)(standardDeviation * first);
+                    if (i + 1 < end)
+                        values[i + 1] = (float)(standardDeviation * second);
+                }
             }
-        });
+        );
     }
 
-    /// <summary>A copy in memory, of the same format, whose rows are permuted within each segment: the control that asks whether it matters which row an n-gram reads (paper §6).</summary>
+    /// <summary>
+    /// A copy in memory, of the same format, whose rows are permuted within each segment: the control that asks whether it matters which
+    /// row an n-gram reads (paper §6).
+    /// </summary>
     /// <param name="seed">Any number; the same seed gives the same permutation.</param>
     /// <param name="offsets">First row of each segment, ascending from 0.</param>
     /// <exception cref="ArgumentException">The offsets are no division of this table.</exception>
@@ -215,18 +250,23 @@ public sealed unsafe class EngramTable : IRowStore
         ObjectDisposedException.ThrowIf(_disposed, this);
         for (var i = 0; i < offsets.Length; i++)
             if (offsets[i] >= Rows || (i == 0 ? offsets[i] != 0 : offsets[i] <= offsets[i - 1]))
-                throw new ArgumentException($"Offset {offsets[i]} of segment {i}: offsets ascend from 0 and stay below the table's {Rows} rows.", nameof(offsets));
+                throw new ArgumentException(
+                    $"Offset {offsets[i]} of segment {i}: offsets ascend from 0 and stay below the table's {Rows} rows.",
+                    nameof(offsets)
+                );
         var copy = new EngramTable(Rows, Width, Format);
         _stored.CopyAll(copy._stored, Rows);
         var random = new SplitMix64(seed);
         for (var i = 0; i < offsets.Length; i++)
-            // Fisher and Yates, from the last row of the segment down.
-            for (var row = (i + 1 < offsets.Length ? offsets[i + 1] : Rows) - 1; row > offsets[i]; row--)
-                copy._stored.Swap(row, offsets[i] + random.BelowAt((ulong)row, row - offsets[i] + 1));
+        // Fisher and Yates, from the last row of the segment down.
+        for (var row = (i + 1 < offsets.Length ? offsets[i + 1] : Rows) - 1; row > offsets[i]; row--)
+            copy._stored.Swap(row, offsets[i] + random.BelowAt((ulong)row, row - offsets[i] + 1));
         return copy;
     }
 
-    /// <summary>Writes the table as a safetensors file: a tensor of values [R, w] and, for formats with scales, one of scales [R, groups].</summary>
+    /// <summary>
+    /// Writes the table as a safetensors file: a tensor of values [R, w] and, for formats with scales, one of scales [R, groups].
+    /// </summary>
     /// <param name="path">The file; its folder exists. Not the file this table is mapped from.</param>
     /// <param name="tensorName">Name of the tensor of values; that of the scales has <c>.scale</c> in place of <c>.weight</c>.</param>
     /// <exception cref="IOException">The file cannot be written; one that was there before is intact.</exception>
@@ -234,7 +274,15 @@ public sealed unsafe class EngramTable : IRowStore
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         var writer = TableFile.NewWriter(tensorName, Width, Format);
-        TableFile.Add(writer, tensorName, Rows, Width, Format, stream => _stored.WriteValues(Rows, stream), stream => _stored.WriteScales(Rows, stream));
+        TableFile.Add(
+            writer,
+            tensorName,
+            Rows,
+            Width,
+            Format,
+            stream => _stored.WriteValues(Rows, stream),
+            stream => _stored.WriteScales(Rows, stream)
+        );
         writer.Write(path);
     }
 
@@ -244,7 +292,9 @@ public sealed unsafe class EngramTable : IRowStore
     /// <param name="rows">Rows R it must have, for example those of the layer's addressing; any if null.</param>
     /// <param name="width">Width w it must have; any if null.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">The file is damaged, or the tensor is missing, of another type or shape, empty, or not finite.</exception>
+    /// <exception cref="InvalidDataException">
+    /// The file is damaged, or the tensor is missing, of another type or shape, empty, or not finite.
+    /// </exception>
     /// <exception cref="OutOfMemoryException">There is not enough memory.</exception>
     public static EngramTable Load(string path, string tensorName, long? rows = null, int? width = null)
     {
@@ -267,33 +317,47 @@ public sealed unsafe class EngramTable : IRowStore
         }
     }
 
-    /// <summary>Opens a table where it lies, read-only. Takes milliseconds whatever its size and reads no row; rows come from the device as they are gathered.</summary>
+    /// <summary>
+    /// Opens a table where it lies, read-only. Takes milliseconds whatever its size and reads no row; rows come from the device as they are
+    /// gathered.
+    /// </summary>
     /// <param name="path">A safetensors file. Nobody may shorten it while it is mapped.</param>
     /// <param name="tensorName">Name of the tensor of values [R, w].</param>
     /// <param name="rows">Rows R it must have; any if null.</param>
     /// <param name="width">Width w it must have; any if null.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">The file is damaged, or the tensor is missing, of another type or shape, or empty.</exception>
+    /// <exception cref="InvalidDataException">
+    /// The file is damaged, or the tensor is missing, of another type or shape, or empty.
+    /// </exception>
     public static EngramTable Map(string path, string tensorName, long? rows = null, int? width = null) =>
         Open(SafetensorsFile.Open(path), tensorName, rows, width);
 
     /// <summary>
-    /// Opens a float32 table where it lies, to be trained in place. What is written reaches the file by and by; <see cref="Flush"/> waits for it. If the process dies meanwhile, the file holds some
-    /// rows as they were and others as they became, unless the optimizer keeps an <see cref="Training.UndoJournal"/>, which returns it to a checkpoint; so it does if the machine dies.
+    /// Opens a float32 table where it lies, to be trained in place. What is written reaches the file by and by; <see cref="Flush"/> waits
+    /// for it. If the process dies meanwhile, the file holds some
+    /// rows as they were and others as they became, unless the optimizer keeps an <see cref="Training.UndoJournal"/>, which returns it to a
+    /// checkpoint; so it does if the machine dies.
     /// </summary>
     /// <inheritdoc cref="Map"/>
     public static EngramTable MapWritable(string path, string tensorName, long? rows = null, int? width = null)
     {
         var table = Open(SafetensorsFile.OpenWritable(path), tensorName, rows, width);
-        if (table.Format.Encoding == RowEncoding.Float32) return table;
+        if (table.Format.Encoding == RowEncoding.Float32)
+            return table;
         table.Dispose();
         throw new InvalidDataException($"{path}: tensor '{tensorName}' has rows of {table.Format}; only float32 is trained in place.");
     }
 
-    /// <summary>Opens a table whose values and scales lie in files that are open already, for example shards of a checkpoint. The table disposes them.</summary>
+    /// <summary>
+    /// Opens a table whose values and scales lie in files that are open already, for example shards of a checkpoint. The table disposes
+    /// them.
+    /// </summary>
     internal static EngramTable Open(SafetensorsFile values, SafetensorsFile? scales, string tensorName) => new(values, scales, tensorName);
 
-    /// <summary>Makes a file with a float32 table of zeros. It occupies no more of the disk than has been written to it, where the file system knows holes.</summary>
+    /// <summary>
+    /// Makes a file with a float32 table of zeros. It occupies no more of the disk than has been written to it, where the file system knows
+    /// holes.
+    /// </summary>
     /// <param name="path">The file; its folder exists. A file of that name is replaced.</param>
     /// <param name="tensorName">Name of the tensor.</param>
     /// <param name="rows">Rows R, at least 1.</param>
@@ -304,12 +368,20 @@ public sealed unsafe class EngramTable : IRowStore
         ArgumentOutOfRangeException.ThrowIfLessThan(rows, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(width, 1);
         var writer = TableFile.NewWriter(tensorName, width, RowFormat.Float32);
-        TableFile.Add(writer, tensorName, rows, width, RowFormat.Float32, stream =>
-        {
-            var end = stream.Position + checked(rows * width * sizeof(float));
-            stream.SetLength(end);
-            stream.Position = end;
-        }, _ => { });
+        TableFile.Add(
+            writer,
+            tensorName,
+            rows,
+            width,
+            RowFormat.Float32,
+            stream =>
+            {
+                var end = stream.Position + checked(rows * width * sizeof(float));
+                stream.SetLength(end);
+                stream.Position = end;
+            },
+            _ => { }
+        );
         writer.Write(path);
     }
 
@@ -329,13 +401,16 @@ public sealed unsafe class EngramTable : IRowStore
     public long? FirstRowNotFinite()
     {
         long? found = null;
-        Scan((firstRow, values) =>
-        {
-            if (found is not null || TensorPrimitives.IsFiniteAll(values)) return;
-            for (var i = 0; found is null; i++)
-                if (!float.IsFinite(values[i]))
-                    found = firstRow + i / Width;
-        });
+        Scan(
+            (firstRow, values) =>
+            {
+                if (found is not null || TensorPrimitives.IsFiniteAll(values))
+                    return;
+                for (var i = 0; found is null; i++)
+                    if (!float.IsFinite(values[i]))
+                        found = firstRow + i / Width;
+            }
+        );
         return found;
     }
 
@@ -359,9 +434,12 @@ public sealed unsafe class EngramTable : IRowStore
         try
         {
             var table = new EngramTable(file, file, tensorName);
-            if ((rows is null || rows == table.Rows) && (width is null || width == table.Width)) return table;
-            throw new InvalidDataException($"{file.Path}: tensor '{tensorName}' is {TensorInfo.Describe(table.Format.ValueType, [table.Rows, table.Width])}; "
-                + $"{TensorInfo.Describe(table.Format.ValueType, [rows ?? -1, width ?? -1])} is needed.");
+            if ((rows is null || rows == table.Rows) && (width is null || width == table.Width))
+                return table;
+            throw new InvalidDataException(
+                $"{file.Path}: tensor '{tensorName}' is {TensorInfo.Describe(table.Format.ValueType, [table.Rows, table.Width])}; "
+                    + $"{TensorInfo.Describe(table.Format.ValueType, [rows ?? -1, width ?? -1])} is needed."
+            );
         }
         catch
         {
@@ -378,5 +456,9 @@ public sealed unsafe class EngramTable : IRowStore
     }
 
     private ArgumentOutOfRangeException NoSuchRow(long row, int position) =>
-        new(nameof(row), row, $"Row {row} at position {position}: the table has the rows 0 to {Rows - 1}; -1 marks a position that reads none.");
+        new(
+            nameof(row),
+            row,
+            $"Row {row} at position {position}: the table has the rows 0 to {Rows - 1}; -1 marks a position that reads none."
+        );
 }

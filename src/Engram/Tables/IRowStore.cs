@@ -3,7 +3,8 @@ using Engram.Tables.Formats;
 namespace Engram.Tables;
 
 /// <summary>
-/// Where the rows of one memory layer's table come from: memory, a mapped file, a cache before a slower store. One surface, so that whoever reads rows need not know.
+/// Where the rows of one memory layer's table come from: memory, a mapped file, a cache before a slower store. One surface, so that whoever
+/// reads rows need not know.
 /// Reading from several threads is safe while nobody writes; disposing while another thread still reads is not.
 /// </summary>
 public interface IRowStore : IDisposable
@@ -36,7 +37,10 @@ public interface IRowStore : IDisposable
     /// <exception cref="ArgumentException">A destination has another length.</exception>
     void GatherStored(ReadOnlySpan<long> rows, Span<byte> values, Span<byte> scales);
 
-    /// <summary>Says that rows are needed soon. A store on a device starts reading them and does not wait; others have nothing to do. A hint: rows that do not exist are passed over.</summary>
+    /// <summary>
+    /// Says that rows are needed soon. A store on a device starts reading them and does not wait; others have nothing to do. A hint: rows
+    /// that do not exist are passed over.
+    /// </summary>
     /// <param name="rows">Row numbers [n].</param>
     void Prefetch(ReadOnlySpan<long> rows);
 }

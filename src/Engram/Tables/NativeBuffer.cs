@@ -4,11 +4,14 @@ using Engram.Storage;
 namespace Engram.Tables;
 
 /// <summary>
-/// Zeroed native memory for arrays beyond 2 GiB. Pages that are never written cost no physical memory on systems that give out zero pages lazily,
-/// so a table of which few rows are used stays small. Large buffers ask for huge pages: a random read then seldom misses the processor's address cache.
+/// Zeroed native memory for arrays beyond 2 GiB. Pages that are never written cost no physical memory on systems that give out zero pages
+/// lazily,
+/// so a table of which few rows are used stays small. Large buffers ask for huge pages: a random read then seldom misses the processor's
+/// address cache.
 /// Freed by <see cref="Dispose"/> alone.
 /// </summary>
-internal sealed unsafe class NativeBuffer<T> : IDisposable where T : unmanaged
+internal sealed unsafe class NativeBuffer<T> : IDisposable
+    where T : unmanaged
 {
     // A cache line, so that rows whose width is a multiple of it never straddle one.
     private const int Alignment = 64;
@@ -27,7 +30,11 @@ internal sealed unsafe class NativeBuffer<T> : IDisposable where T : unmanaged
         try
         {
             var bytes = checked((nuint)length * (nuint)sizeof(T) + Alignment);
-            if (bytes >= HugePagesFrom && VirtualMemory.AllocateHuge((long)bytes, out _block, out _mappedBytes) is var huge && huge is not null)
+            if (
+                bytes >= HugePagesFrom
+                && VirtualMemory.AllocateHuge((long)bytes, out _block, out _mappedBytes) is var huge
+                && huge is not null
+            )
             {
                 _start = (T*)huge;
                 return;
@@ -36,7 +43,10 @@ internal sealed unsafe class NativeBuffer<T> : IDisposable where T : unmanaged
         }
         catch (Exception e) when (e is OutOfMemoryException or OverflowException)
         {
-            throw new OutOfMemoryException($"{length} values of {sizeof(T)} bytes need {(double)length * sizeof(T) / (1L << 30):F1} GiB of memory, which cannot be had.", e);
+            throw new OutOfMemoryException(
+                $"{length} values of {sizeof(T)} bytes need {(double)length * sizeof(T) / (1L << 30):F1} GiB of memory, which cannot be had.",
+                e
+            );
         }
         _start = (T*)(((nuint)_block + Alignment - 1) & ~(nuint)(Alignment - 1));
     }
@@ -70,7 +80,8 @@ internal sealed unsafe class NativeBuffer<T> : IDisposable where T : unmanaged
 
     public void Dispose()
     {
-        if (_block is null) return;
+        if (_block is null)
+            return;
         if (_mappedBytes > 0)
             VirtualMemory.Free(_block, _mappedBytes);
         else

@@ -5,9 +5,11 @@ using Engram.Tables.Formats;
 namespace Engram.Tables;
 
 /// <summary>
-/// The rows of another store with their directions exchanged for random ones: the control that asks whether it matters what a row says, when how much it says is kept.
+/// The rows of another store with their directions exchanged for random ones: the control that asks whether it matters what a row says,
+/// when how much it says is kept.
 /// Every row keeps its Euclidean norm, up to rounding, and so every head the distribution of its norms; rows of zeros stay zeros.
-/// The direction is uniform on the sphere and a function of seed and row number alone. Nothing is copied: a table of any size, format and place serves.
+/// The direction is uniform on the sphere and a function of seed and row number alone. Nothing is copied: a table of any size, format and
+/// place serves.
 /// </summary>
 /// <param name="source">Gives the norms; stays the caller's.</param>
 /// <param name="seed">Any number.</param>
@@ -35,7 +37,8 @@ public sealed class RandomRows(IRowStore source, ulong seed) : IRowStore
         {
             var row = destination.Slice(i * Width, Width);
             var norm = Norm(row);
-            if (norm == 0) continue;
+            if (norm == 0)
+                continue;
             Draw(rows[i], row);
             TensorPrimitives.Multiply(row, (float)(norm / Norm(row)), row);
         }
@@ -45,7 +48,10 @@ public sealed class RandomRows(IRowStore source, ulong seed) : IRowStore
     public void GatherStored(ReadOnlySpan<long> rows, Span<byte> values, Span<byte> scales)
     {
         if (values.Length != (long)rows.Length * Width * sizeof(float) || !scales.IsEmpty)
-            throw new ArgumentException($"{rows.Length} rows of {Width} float32 values need {(long)rows.Length * Width * sizeof(float)} bytes and no scales.", nameof(values));
+            throw new ArgumentException(
+                $"{rows.Length} rows of {Width} float32 values need {(long)rows.Length * Width * sizeof(float)} bytes and no scales.",
+                nameof(values)
+            );
         if (rows.IndexOf(-1) is var dead and >= 0)
             throw new ArgumentOutOfRangeException(nameof(rows), rows[dead], $"Row -1 at position {dead} is not stored.");
         Gather(rows, MemoryMarshal.Cast<byte, float>(values));
@@ -55,9 +61,7 @@ public sealed class RandomRows(IRowStore source, ulong seed) : IRowStore
     public void Prefetch(ReadOnlySpan<long> rows) => source.Prefetch(rows);
 
     /// <summary>Does nothing: the source is the caller's.</summary>
-    public void Dispose()
-    {
-    }
+    public void Dispose() { }
 
     private void Draw(long row, Span<float> values)
     {

@@ -1,7 +1,8 @@
 namespace Engram.Tables;
 
 /// <summary>
-/// A random function of a seed and a counter (the finaliser of SplitMix64, Steele, Lea and Flood 2014): value number i is known without the ones before it,
+/// A random function of a seed and a counter (the finaliser of SplitMix64, Steele, Lea and Flood 2014): value number i is known without the
+/// ones before it,
 /// so work that is split over threads gives the same bits as work that is not.
 /// </summary>
 internal readonly struct SplitMix64(ulong seed)
@@ -18,7 +19,7 @@ internal readonly struct SplitMix64(ulong seed)
     public (double, double) NormalPairAt(ulong pair)
     {
         const double unit = 1.0 / (1L << 53);
-        var radius = Math.Sqrt(-2 * Math.Log(((At(2 * pair) >> 11) + 1) * unit));   // the logarithm's argument is in (0, 1]
+        var radius = Math.Sqrt(-2 * Math.Log(((At(2 * pair) >> 11) + 1) * unit)); // the logarithm's argument is in (0, 1]
         var (sin, cos) = Math.SinCos(2 * Math.PI * unit * (At(2 * pair + 1) >> 11));
         return (radius * cos, radius * sin);
     }

@@ -2,7 +2,10 @@ using System.Text.RegularExpressions;
 
 namespace Engram.Tables;
 
-/// <summary>Where tables lie: relative paths in a model folder, and in the folder of tables that are trained in place. Every reader and writer of tables asks here.</summary>
+/// <summary>
+/// Where tables lie: relative paths in a model folder, and in the folder of tables that are trained in place. Every reader and writer of
+/// tables asks here.
+/// </summary>
 public static partial class TablePaths
 {
     /// <summary>End of the name of every tensor of values.</summary>
@@ -20,7 +23,8 @@ public static partial class TablePaths
     public static string Tensor(int layer) => $"model.layers.{layer}.{TensorSuffix}";
 
     /// <summary>0-based block index that a tensor's name says; null if it says none.</summary>
-    internal static int? LayerOf(string tensor) => LayerNumber().Match(tensor) is { Success: true } match ? int.Parse(match.Groups[1].ValueSpan) : null;
+    internal static int? LayerOf(string tensor) =>
+        LayerNumber().Match(tensor) is { Success: true } match ? int.Parse(match.Groups[1].ValueSpan) : null;
 
     [GeneratedRegex(@"\blayers\.(\d{1,9})\.engram\.embed\.weight$")]
     private static partial Regex LayerNumber();

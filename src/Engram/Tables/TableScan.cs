@@ -9,7 +9,10 @@ namespace Engram.Tables;
 /// <param name="TotalRows">Rows there are.</param>
 public readonly record struct TableProgress(long Rows, long TotalRows);
 
-/// <summary>Reads a table from its first row to its last in a few MiB of memory: the next part is on its way from the device while one is in use, and what has been used is given back.</summary>
+/// <summary>
+/// Reads a table from its first row to its last in a few MiB of memory: the next part is on its way from the device while one is in use,
+/// and what has been used is given back.
+/// </summary>
 internal static unsafe class TableScan
 {
     /// <summary>Receives the decoded rows from a row on, [n, w].</summary>

@@ -6,7 +6,8 @@ using Engram.Tables.Formats;
 namespace Engram.Tables;
 
 /// <summary>
-/// The distinct rows of a batch, and for each address which of them it is. A batch reads few rows many times: each is gathered once, and its gradients are summed before the optimizer sees them.
+/// The distinct rows of a batch, and for each address which of them it is. A batch reads few rows many times: each is gathered once, and
+/// its gradients are summed before the optimizer sees them.
 /// Distinct rows keep the order of their first appearance. Reuse one instance: it allocates only while it grows. Not thread-safe.
 /// </summary>
 public sealed class UniqueRows
@@ -25,7 +26,7 @@ public sealed class UniqueRows
 
     private const int SlotsPerRow = 2;
     private const int PrefetchDistance = 16;
-    private const ulong GoldenRatio = 0x9E3779B97F4A7C15;   // 2^64 / φ, odd: spreads consecutive rows over all slots
+    private const ulong GoldenRatio = 0x9E3779B97F4A7C15; // 2^64 / φ, odd: spreads consecutive rows over all slots
 
     private Slot[] _slots = [];
     private long[] _rows = [];
@@ -36,7 +37,10 @@ public sealed class UniqueRows
     /// <summary>Number of distinct rows, u.</summary>
     public int Count { get; private set; }
 
-    /// <summary>Distinct rows [u] in order of first appearance; −1, the address of a dead position, is one of them if it occurs. Valid until the next <see cref="Build"/>.</summary>
+    /// <summary>
+    /// Distinct rows [u] in order of first appearance; −1, the address of a dead position, is one of them if it occurs. Valid until the
+    /// next <see cref="Build"/>.
+    /// </summary>
     public ReadOnlySpan<long> Rows => _rows.AsSpan(0, Count);
 
     /// <summary>Index into <see cref="Rows"/> of every address of the batch [n]. Valid until the next <see cref="Build"/>.</summary>
@@ -61,7 +65,12 @@ public sealed class UniqueRows
                 ref var slot = ref Unsafe.Add(ref slots, at);
                 if (slot.Call != _call)
                 {
-                    slot = new Slot { Row = row, Index = count, Call = _call };
+                    slot = new Slot
+                    {
+                        Row = row,
+                        Index = count,
+                        Call = _call,
+                    };
                     _rows[count++] = row;
                 }
                 else if (slot.Row != row)

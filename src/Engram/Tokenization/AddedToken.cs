@@ -9,4 +9,11 @@ namespace Engram.Tokenization;
 /// <param name="LeftStrip">Whether it swallows the white space before it.</param>
 /// <param name="RightStrip">Whether it swallows the white space after it.</param>
 public sealed record AddedToken(
-    int Id, string Content, bool Special = false, bool Normalized = false, bool SingleWord = false, bool LeftStrip = false, bool RightStrip = false);
+    int Id,
+    string Content,
+    bool Special = false,
+    bool Normalized = false,
+    bool SingleWord = false,
+    bool LeftStrip = false,
+    bool RightStrip = false
+);

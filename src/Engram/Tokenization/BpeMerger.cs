@@ -26,9 +26,11 @@ internal sealed class BpeMerger(MergeTable table)
             for (var i = 0; i + 1 < count; i++)
             {
                 var rank = table.Rank(symbols[i], symbols[i + 1], out var candidate);
-                if (rank < best) (best, at, merged) = (rank, i, candidate);
+                if (rank < best)
+                    (best, at, merged) = (rank, i, candidate);
             }
-            if (at < 0) return count;
+            if (at < 0)
+                return count;
             symbols[at] = merged;
             symbols[(at + 2)..count].CopyTo(symbols[(at + 1)..]);
         }
@@ -38,33 +40,42 @@ internal sealed class BpeMerger(MergeTable table)
     internal int MergeByScan(Span<int> symbols)
     {
         var count = symbols.Length;
-        if (count < 2) return count;
+        if (count < 2)
+            return count;
         Span<int> ranks = stackalloc int[LongestScan];
         Span<int> merged = stackalloc int[LongestScan];
-        for (var i = 0; i + 1 < count; i++) ranks[i] = table.Rank(symbols[i], symbols[i + 1], out merged[i]);
+        for (var i = 0; i + 1 < count; i++)
+            ranks[i] = table.Rank(symbols[i], symbols[i + 1], out merged[i]);
 
         while (true)
         {
             var (best, at) = (MergeTable.NoMerge, -1);
             for (var i = 0; i + 1 < count; i++)
-                if (ranks[i] < best) (best, at) = (ranks[i], i);
-            if (at < 0) return count;
+                if (ranks[i] < best)
+                    (best, at) = (ranks[i], i);
+            if (at < 0)
+                return count;
 
             symbols[at] = merged[at];
             symbols[(at + 2)..count].CopyTo(symbols[(at + 1)..]);
             ranks[(at + 2)..count].CopyTo(ranks[(at + 1)..]);
             merged[(at + 2)..count].CopyTo(merged[(at + 1)..]);
             count--;
-            if (at + 1 < count) ranks[at] = table.Rank(symbols[at], symbols[at + 1], out merged[at]);
-            if (at > 0) ranks[at - 1] = table.Rank(symbols[at - 1], symbols[at], out merged[at - 1]);
+            if (at + 1 < count)
+                ranks[at] = table.Rank(symbols[at], symbols[at + 1], out merged[at]);
+            if (at > 0)
+                ranks[at - 1] = table.Rank(symbols[at - 1], symbols[at], out merged[at - 1]);
         }
     }
 
-    /// <summary>O(n log n): a heap of (rank, position) over a linked list. An entry whose rank is no longer that of its position is stale.</summary>
+    /// <summary>
+    /// O(n log n): a heap of (rank, position) over a linked list. An entry whose rank is no longer that of its position is stale.
+    /// </summary>
     internal int MergeByHeap(Span<int> symbols)
     {
         var count = symbols.Length;
-        if (count < 2) return count;
+        if (count < 2)
+            return count;
         var pool = ArrayPool<int>.Shared;
         var (next, previous, ranks, merged) = (pool.Rent(count), pool.Rent(count), pool.Rent(count), pool.Rent(count));
         // Every merge takes one key and leaves at most two.
@@ -75,13 +86,15 @@ internal sealed class BpeMerger(MergeTable table)
             next[i] = i + 1;
             previous[i] = i - 1;
             ranks[i] = MergeTable.NoMerge;
-            if (i + 1 < count) Update(symbols, i, i + 1, ref queue);
+            if (i + 1 < count)
+                Update(symbols, i, i + 1, ref queue);
         }
 
         while (queue.TryPop(out var key))
         {
             var at = (int)(uint)key;
-            if (ranks[at] != (int)(key >> 32)) continue;
+            if (ranks[at] != (int)(key >> 32))
+                continue;
             var gone = next[at];
             var after = next[gone];
             symbols[at] = merged[at];
@@ -93,12 +106,17 @@ internal sealed class BpeMerger(MergeTable table)
                 previous[after] = at;
                 Update(symbols, at, after, ref queue);
             }
-            if (previous[at] >= 0) Update(symbols, previous[at], at, ref queue);
+            if (previous[at] >= 0)
+                Update(symbols, previous[at], at, ref queue);
         }
 
         var kept = 0;
-        for (var i = 0; i < count; i = next[i]) symbols[kept++] = symbols[i];
-        pool.Return(next); pool.Return(previous); pool.Return(ranks); pool.Return(merged);
+        for (var i = 0; i < count; i = next[i])
+            symbols[kept++] = symbols[i];
+        pool.Return(next);
+        pool.Return(previous);
+        pool.Return(ranks);
+        pool.Return(merged);
         ArrayPool<ulong>.Shared.Return(keys);
         return kept;
 
@@ -107,7 +125,8 @@ internal sealed class BpeMerger(MergeTable table)
         {
             var rank = table.Rank(ids[left], ids[right], out merged[left]);
             ranks[left] = rank;
-            if (rank != MergeTable.NoMerge) waiting.Push(((ulong)rank << 32) | (uint)left);
+            if (rank != MergeTable.NoMerge)
+                waiting.Push(((ulong)rank << 32) | (uint)left);
         }
     }
 }

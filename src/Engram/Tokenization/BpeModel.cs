@@ -51,8 +51,10 @@ internal sealed class BpeModel
         ids.AddRange(symbols[..count]);
         cache?.Add(piece, symbols[..count]);
 
-        if (rented is not null) ArrayPool<byte>.Shared.Return(rented);
-        if (rentedSymbols is not null) ArrayPool<int>.Shared.Return(rentedSymbols);
+        if (rented is not null)
+            ArrayPool<byte>.Shared.Return(rented);
+        if (rentedSymbols is not null)
+            ArrayPool<int>.Shared.Return(rentedSymbols);
     }
 
     private int Encode(ReadOnlySpan<byte> bytes, Span<int> symbols)
@@ -69,11 +71,13 @@ internal sealed class BpeModel
     /// <summary>The token that stands for exactly this piece, or -1.</summary>
     private int WholeToken(ReadOnlySpan<byte> bytes)
     {
-        if (_piecesAreSymbols) return _vocabulary.FindInModel(bytes);
+        if (_piecesAreSymbols)
+            return _vocabulary.FindInModel(bytes);
         var rented = bytes.Length > StackBytes ? ArrayPool<byte>.Shared.Rent(bytes.Length * 2) : null;
         var symbols = rented ?? stackalloc byte[StackBytes * 2];
         var id = _vocabulary.FindInModel(symbols[..ByteLevelAlphabet.Encode(bytes, symbols)]);
-        if (rented is not null) ArrayPool<byte>.Shared.Return(rented);
+        if (rented is not null)
+            ArrayPool<byte>.Shared.Return(rented);
         return id;
     }
 }

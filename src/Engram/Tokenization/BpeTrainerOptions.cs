@@ -14,7 +14,8 @@ public sealed record BpeTrainerOptions
     public long MinFrequency { get; init; }
 
     /// <summary>Tokens that get the first ids, in this order, and are marked special.</summary>
-    /// <value>Default none. Distinct, not empty, not the symbol of a byte, and if not ASCII with a character outside the byte alphabet.</value>
+    /// <value>Default none. Distinct, not empty, not the symbol of a byte, and if not ASCII with a character outside the byte
+    /// alphabet.</value>
     public IReadOnlyList<string> SpecialTokens { get; init; } = [];
 
     /// <summary>No merge makes a token longer than this.</summary>
@@ -27,19 +28,28 @@ public sealed record BpeTrainerOptions
     {
         ArgumentNullException.ThrowIfNull(SpecialTokens);
         ArgumentOutOfRangeException.ThrowIfNegative(MinFrequency);
-        if (MaxTokenLength is { } longest) ArgumentOutOfRangeException.ThrowIfLessThan(longest, 1, nameof(MaxTokenLength));
+        if (MaxTokenLength is { } longest)
+            ArgumentOutOfRangeException.ThrowIfLessThan(longest, 1, nameof(MaxTokenLength));
         if (VocabularySize < 256 + SpecialTokens.Count)
             throw new ArgumentOutOfRangeException(
-                nameof(VocabularySize), VocabularySize, $"256 bytes and {SpecialTokens.Count} special tokens need at least {256 + SpecialTokens.Count} ids.");
+                nameof(VocabularySize),
+                VocabularySize,
+                $"256 bytes and {SpecialTokens.Count} special tokens need at least {256 + SpecialTokens.Count} ids."
+            );
         var seen = new HashSet<string>(StringComparer.Ordinal);
         foreach (var token in SpecialTokens)
         {
-            if (string.IsNullOrEmpty(token)) throw new ArgumentException("A special token is empty.", nameof(SpecialTokens));
-            if (!seen.Add(token)) throw new ArgumentException($"Special token \"{token}\" is listed twice.", nameof(SpecialTokens));
+            if (string.IsNullOrEmpty(token))
+                throw new ArgumentException("A special token is empty.", nameof(SpecialTokens));
+            if (!seen.Add(token))
+                throw new ArgumentException($"Special token \"{token}\" is listed twice.", nameof(SpecialTokens));
             if (token.Length == 1 && ByteLevelAlphabet.Byte(token[0]) >= 0)
                 throw new ArgumentException($"Special token \"{token}\" is the symbol of a byte; make it longer.", nameof(SpecialTokens));
             if (!Ascii.IsValid(token) && token.All(unit => ByteLevelAlphabet.Byte(unit) >= 0))
-                throw new ArgumentException($"Special token \"{token}\" reads as a row of bytes, and other libraries would not decode it to itself; add a space or another character outside the byte alphabet.", nameof(SpecialTokens));
+                throw new ArgumentException(
+                    $"Special token \"{token}\" reads as a row of bytes, and other libraries would not decode it to itself; add a space or another character outside the byte alphabet.",
+                    nameof(SpecialTokens)
+                );
         }
         return this;
     }

@@ -3,8 +3,10 @@ using System.Text;
 namespace Engram.Tokenization;
 
 /// <summary>
-/// The ids with which byte-pair encoding begins: those of the 256 byte symbols, and what stands for a byte or a character that the vocabulary lacks.
-/// Many vocabularies lack the bytes that UTF-8 never uses. Rules of the reference: byte names if the file asks for them, then the unknown token, then nothing.
+/// The ids with which byte-pair encoding begins: those of the 256 byte symbols, and what stands for a byte or a character that the
+/// vocabulary lacks.
+/// Many vocabularies lack the bytes that UTF-8 never uses. Rules of the reference: byte names if the file asks for them, then the unknown
+/// token, then nothing.
 /// </summary>
 internal sealed class ByteIds
 {
@@ -29,13 +31,19 @@ internal sealed class ByteIds
         for (var value = 0; value < 256; value++)
         {
             _ids[value] = _vocabulary.FindInModel(symbol[..ByteLevelAlphabet.Encode([(byte)value], symbol)]);
-            if (_ids[value] < 0) _complete = false;
-            else used++;
+            if (_ids[value] < 0)
+                _complete = false;
+            else
+                used++;
         }
         if (used == 0)
-            throw new InvalidDataException($"{definition.Source}: not a byte-level vocabulary: it has no token for any byte (\"{ByteLevelAlphabet.Symbol(0)}\" for 0x00, … \"a\" for 0x61).");
+            throw new InvalidDataException(
+                $"{definition.Source}: not a byte-level vocabulary: it has no token for any byte (\"{ByteLevelAlphabet.Symbol(0)}\" for 0x00, … \"a\" for 0x61)."
+            );
         if (!_complete && definition.UnknownToken is { } name && _unknownId < 0)
-            throw new InvalidDataException($"{definition.Source}: model: the vocabulary lacks bytes, and the unk_token {Excerpt.Of(name)} that stands for them too.");
+            throw new InvalidDataException(
+                $"{definition.Source}: model: the vocabulary lacks bytes, and the unk_token {Excerpt.Of(name)} that stands for them too."
+            );
     }
 
     /// <summary>Writes the ids of bytes.</summary>
@@ -44,12 +52,16 @@ internal sealed class ByteIds
     /// <returns>Ids written.</returns>
     public int OfBytes(ReadOnlySpan<byte> bytes, Span<int> ids)
     {
-        if (!_complete) return OfIncomplete(bytes, ids);
-        for (var i = 0; i < bytes.Length; i++) ids[i] = _ids[bytes[i]];
+        if (!_complete)
+            return OfIncomplete(bytes, ids);
+        for (var i = 0; i < bytes.Length; i++)
+            ids[i] = _ids[bytes[i]];
         return bytes.Length;
     }
 
-    /// <summary>Writes the ids of the characters of a piece that is made of byte symbols, where stages have put others among them too.</summary>
+    /// <summary>
+    /// Writes the ids of the characters of a piece that is made of byte symbols, where stages have put others among them too.
+    /// </summary>
     /// <param name="symbols">UTF-8.</param>
     /// <param name="ids">Room for as many ids as <paramref name="symbols"/> has bytes.</param>
     /// <returns>Ids written.</returns>
@@ -70,7 +82,8 @@ internal sealed class ByteIds
     {
         var writer = new Writer(this, ids);
         Span<byte> symbol = stackalloc byte[2];
-        foreach (var value in bytes) writer.Add(_ids[value], symbol[..ByteLevelAlphabet.Encode([value], symbol)]);
+        foreach (var value in bytes)
+            writer.Add(_ids[value], symbol[..ByteLevelAlphabet.Encode([value], symbol)]);
         return writer.End();
     }
 
@@ -90,7 +103,8 @@ internal sealed class ByteIds
             // The unknown token that waits is written behind the names, as in the reference.
             else if (!(owner._byteNames && TryAddNames(symbol)) && owner._unknownId >= 0)
             {
-                if (!owner._fuseUnknown) Flush();
+                if (!owner._fuseUnknown)
+                    Flush();
                 _unknownWaits = true;
             }
         }
@@ -103,7 +117,8 @@ internal sealed class ByteIds
 
         private void Flush()
         {
-            if (_unknownWaits) _written[_count++] = owner._unknownId;
+            if (_unknownWaits)
+                _written[_count++] = owner._unknownId;
             _unknownWaits = false;
         }
 
@@ -116,7 +131,8 @@ internal sealed class ByteIds
                 "<0x00>"u8.CopyTo(name);
                 value.TryFormat(name[3..5], out _, "X2");
                 var id = owner._vocabulary.FindInModel(name);
-                if (id < 0) return false;
+                if (id < 0)
+                    return false;
                 _written[count++] = id;
             }
             _count = count;

@@ -41,13 +41,19 @@ internal static class ByteLevelAlphabet
     public static int Decode(ReadOnlySpan<byte> token, Span<byte> destination)
     {
         var written = 0;
-        for (var i = 0; i < token.Length;)
+        for (var i = 0; i < token.Length; )
         {
             // Every character of the alphabet lies below U+0800, so it has one or two UTF-8 bytes.
             int scalar;
-            if (token[i] < 0x80) scalar = token[i++];
-            else if ((token[i] & 0xE0) == 0xC0) { scalar = ((token[i] & 0x1F) << 6) | (token[i + 1] & 0x3F); i += 2; }
-            else scalar = -1;
+            if (token[i] < 0x80)
+                scalar = token[i++];
+            else if ((token[i] & 0xE0) == 0xC0)
+            {
+                scalar = ((token[i] & 0x1F) << 6) | (token[i + 1] & 0x3F);
+                i += 2;
+            }
+            else
+                scalar = -1;
 
             var value = Byte(scalar);
             if (value < 0)
@@ -70,7 +76,8 @@ internal static class ByteLevelAlphabet
         foreach (var value in bytes)
         {
             var symbol = ByteToChar[value];
-            if (symbol < 0x80) destination[written++] = (byte)symbol;
+            if (symbol < 0x80)
+                destination[written++] = (byte)symbol;
             else
             {
                 destination[written++] = (byte)(0xC0 | (symbol >> 6));

@@ -15,7 +15,8 @@ internal sealed class DigitChunks : CoveringSplitter
         var end = start + length;
         for (var count = 1; end < text.Length && !(isNumber && count == ChunkLength); count++)
         {
-            if (((RuneClasses.At(text, end, out length) & RuneClass.Number) != 0) != isNumber) break;
+            if (((RuneClasses.At(text, end, out length) & RuneClass.Number) != 0) != isNumber)
+                break;
             end += length;
         }
         return end;
@@ -31,7 +32,8 @@ internal sealed class HanKanaRuns : CoveringSplitter
     {
         var inside = (RuneClasses.At(text, start, out var length) & RuneClass.HanOrKana) != 0;
         var end = start + length;
-        while (end < text.Length && ((RuneClasses.At(text, end, out length) & RuneClass.HanOrKana) != 0) == inside) end += length;
+        while (end < text.Length && ((RuneClasses.At(text, end, out length) & RuneClass.HanOrKana) != 0) == inside)
+            end += length;
         return end;
     }
 }
@@ -40,8 +42,14 @@ internal sealed class HanKanaRuns : CoveringSplitter
 internal sealed class DeepSeekWords : CoveringSplitter
 {
     public const string Pattern =
-        """[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|""" + "[^\r\n" + @"\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+|"
-        + @" ?[\p{P}\p{S}]+" + "[\r\n]*|" + @"\s*" + "[\r\n]+|" + @"\s+(?!\S)|\s+";
+        """[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|"""
+        + "[^\r\n"
+        + @"\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+|"
+        + @" ?[\p{P}\p{S}]+"
+        + "[\r\n]*|"
+        + @"\s*"
+        + "[\r\n]+|"
+        + @"\s+(?!\S)|\s+";
 
     private const RuneClass Word = RuneClass.Letter | RuneClass.Mark;
     private const RuneClass NeverLeads = RuneClass.LineBreak | RuneClass.Letter | RuneClass.PunctuationOrSymbol;
@@ -49,9 +57,10 @@ internal sealed class DeepSeekWords : CoveringSplitter
     public override int PieceEnd(ReadOnlySpan<char> text, int start)
     {
         var end = MatchEnd(text, start);
-        if (end > start) return end;
+        if (end > start)
+            return end;
         // Runes no alternative begins with (controls, format characters, unassigned) gather until the next match.
-        for (end = start; end < text.Length && MatchEnd(text, end) == end;)
+        for (end = start; end < text.Length && MatchEnd(text, end) == end; )
         {
             RuneClasses.At(text, end, out var length);
             end += length;
@@ -59,7 +68,9 @@ internal sealed class DeepSeekWords : CoveringSplitter
         return end;
     }
 
-    /// <summary>End of the match at <paramref name="i"/>, or <paramref name="i"/>. The alternatives are tried in the order of the pattern.</summary>
+    /// <summary>
+    /// End of the match at <paramref name="i"/>, or <paramref name="i"/>. The alternatives are tried in the order of the pattern.
+    /// </summary>
     private static int MatchEnd(ReadOnlySpan<char> text, int i)
     {
         var first = RuneClasses.At(text, i, out var length);
@@ -84,7 +95,8 @@ internal sealed class DeepSeekWords : CoveringSplitter
         // All white space lies in the basic plane: one code unit each.
         var end = RuneClasses.RunEnd(text, start, RuneClass.WhiteSpace);
         var lastBreak = text[start..end].LastIndexOfAny('\r', '\n');
-        if (lastBreak >= 0) return start + lastBreak + 1;
+        if (lastBreak >= 0)
+            return start + lastBreak + 1;
         return end == text.Length || end == start + 1 ? end : end - 1;
     }
 }

@@ -5,7 +5,8 @@ internal static class Excerpt
 {
     private const int Longest = 80;
 
-    public static string Of(string text) => text.Length <= Longest ? $"\"{text}\"" : $"\"{text.AsSpan(0, Longest)}…\" ({text.Length} characters)";
+    public static string Of(string text) =>
+        text.Length <= Longest ? $"\"{text}\"" : $"\"{text.AsSpan(0, Longest)}…\" ({text.Length} characters)";
 
     public static string Of(ReadOnlySpan<byte> utf8) => Of(System.Text.Encoding.UTF8.GetString(utf8));
 }

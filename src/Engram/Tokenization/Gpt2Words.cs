@@ -11,23 +11,31 @@ internal sealed class Gpt2Words : CoveringSplitter
     public override int PieceEnd(ReadOnlySpan<char> text, int start)
     {
         var contraction = ContractionLength(text[start..]);
-        if (contraction > 0) return start + contraction;
+        if (contraction > 0)
+            return start + contraction;
 
         var first = RuneClasses.At(text, start, out var length);
         var body = start;
-        if (text[start] == ' ' && start + 1 < text.Length && (RuneClasses.At(text, start + 1, out var bodyLength) is var second)
-            && (second & RuneClass.WhiteSpace) == 0)
+        if (
+            text[start] == ' '
+            && start + 1 < text.Length
+            && (RuneClasses.At(text, start + 1, out var bodyLength) is var second)
+            && (second & RuneClass.WhiteSpace) == 0
+        )
         {
             body = start + 1;
             (first, length) = (second, bodyLength);
         }
 
-        if ((first & RuneClass.Letter) != 0) return RuneClasses.RunEnd(text, body + length, RuneClass.Letter);
-        if ((first & RuneClass.Number) != 0) return RuneClasses.RunEnd(text, body + length, RuneClass.Number);
+        if ((first & RuneClass.Letter) != 0)
+            return RuneClasses.RunEnd(text, body + length, RuneClass.Letter);
+        if ((first & RuneClass.Number) != 0)
+            return RuneClasses.RunEnd(text, body + length, RuneClass.Number);
         if ((first & RuneClass.WhiteSpace) == 0)
         {
             var end = body + length;
-            while (end < text.Length && (RuneClasses.At(text, end, out length) & NotOther) == 0) end += length;
+            while (end < text.Length && (RuneClasses.At(text, end, out length) & NotOther) == 0)
+                end += length;
             return end;
         }
 
@@ -37,9 +45,12 @@ internal sealed class Gpt2Words : CoveringSplitter
 
     private static int ContractionLength(ReadOnlySpan<char> text)
     {
-        if (text.Length < 2 || text[0] != '\'') return 0;
-        if (text[1] is 's' or 't' or 'm' or 'd') return 2;
-        if (text.Length < 3) return 0;
+        if (text.Length < 2 || text[0] != '\'')
+            return 0;
+        if (text[1] is 's' or 't' or 'm' or 'd')
+            return 2;
+        if (text.Length < 3)
+            return 0;
         return (text[1], text[2]) is ('r', 'e') or ('v', 'e') or ('l', 'l') ? 3 : 0;
     }
 }

@@ -11,9 +11,11 @@ internal static class LoneSurrogates
         var rest = text;
         for (int at; (at = rest.IndexOfAnyInRange('\uD800', '\uDFFF')) >= 0; rest = rest[(at + 2)..])
         {
-            if (char.IsHighSurrogate(rest[at]) && at + 1 < rest.Length && char.IsLowSurrogate(rest[at + 1])) continue;
+            if (char.IsHighSurrogate(rest[at]) && at + 1 < rest.Length && char.IsLowSurrogate(rest[at + 1]))
+                continue;
             var repaired = new StringBuilder(text.Length);
-            foreach (var rune in text.EnumerateRunes()) repaired.Append(rune);   // yields U+FFFD for a lone surrogate
+            foreach (var rune in text.EnumerateRunes())
+                repaired.Append(rune); // yields U+FFFD for a lone surrogate
             return repaired.ToString();
         }
         return text;

@@ -13,7 +13,8 @@ internal ref struct MergeQueue(Span<ulong> items)
         while (at > 0)
         {
             var parent = (at - 1) >> 1;
-            if (_items[parent] <= key) break;
+            if (_items[parent] <= key)
+                break;
             _items[at] = _items[parent];
             at = parent;
         }
@@ -32,8 +33,10 @@ internal ref struct MergeQueue(Span<ulong> items)
         var at = 0;
         for (int child; (child = (2 * at) + 1) < _count; at = child)
         {
-            if (child + 1 < _count && _items[child + 1] < _items[child]) child++;
-            if (_items[child] >= last) break;
+            if (child + 1 < _count && _items[child + 1] < _items[child])
+                child++;
+            if (_items[child] >= last)
+                break;
             _items[at] = _items[child];
         }
         _items[at] = last;

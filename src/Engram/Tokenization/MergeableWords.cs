@@ -17,12 +17,13 @@ internal readonly record struct SymbolPair(int Left, int Right) : IComparable<Sy
 }
 
 /// <summary>
-/// The different pieces of a corpus as rows of symbols, and for every pair of neighbours how often it occurs and where. Merging a pair rewrites the rows
+/// The different pieces of a corpus as rows of symbols, and for every pair of neighbours how often it occurs and where. Merging a pair
+/// rewrites the rows
 /// that hold it and adjusts the counts of the pairs it touches; all other rows stay untouched.
 /// </summary>
 internal sealed class MergeableWords
 {
-    private readonly int[] _symbols;     // all rows in one array; a row only shrinks
+    private readonly int[] _symbols; // all rows in one array; a row only shrinks
     private readonly int[] _starts;
     private readonly int[] _lengths;
     private readonly long[] _counts;
@@ -35,8 +36,8 @@ internal sealed class MergeableWords
     {
         public long Count;
         public bool Merged;
-        public bool Grown;               // waits in _grown to be queued
-        public List<int> Words = [];     // may name rows that no longer hold the pair, or one twice
+        public bool Grown; // waits in _grown to be queued
+        public List<int> Words = []; // may name rows that no longer hold the pair, or one twice
     }
 
     private sealed class MostFrequentFirst : IComparer<(long Count, SymbolPair Pair)>
@@ -61,9 +62,11 @@ internal sealed class MergeableWords
         {
             _starts[word] = end;
             _counts[word] = sorted[word].Count;
-            foreach (var value in Encoding.UTF8.GetBytes(sorted[word].Piece)) _symbols[end++] = idOfByte[value];
+            foreach (var value in Encoding.UTF8.GetBytes(sorted[word].Piece))
+                _symbols[end++] = idOfByte[value];
             _lengths[word] = end - _starts[word];
-            for (var i = _starts[word]; i + 1 < end; i++) Grow(new SymbolPair(_symbols[i], _symbols[i + 1]), word);
+            for (var i = _starts[word]; i + 1 < end; i++)
+                Grow(new SymbolPair(_symbols[i], _symbols[i + 1]), word);
         }
         QueueGrown();
     }
@@ -76,8 +79,10 @@ internal sealed class MergeableWords
         {
             // Counts fall after a pair was queued; a stale entry goes back with its present count.
             var count = _pairs[pair].Count;
-            if (count == priority.Count) return count;
-            if (count > 0) _queue.Enqueue(pair, (count, pair));
+            if (count == priority.Count)
+                return count;
+            if (count > 0)
+                _queue.Enqueue(pair, (count, pair));
         }
         return 0;
     }
@@ -87,7 +92,8 @@ internal sealed class MergeableWords
     public bool Merge(SymbolPair pair, int merged)
     {
         var occurrences = _pairs[pair];
-        foreach (var word in occurrences.Words) MergeInWord(word, pair, merged);
+        foreach (var word in occurrences.Words)
+            MergeInWord(word, pair, merged);
         occurrences.Count = 0;
         occurrences.Words = [];
         QueueGrown();
@@ -100,7 +106,7 @@ internal sealed class MergeableWords
     {
         var row = _symbols.AsSpan(_starts[word], _lengths[word]);
         var kept = 0;
-        for (var i = 0; i < row.Length;)
+        for (var i = 0; i < row.Length; )
         {
             if (i + 1 == row.Length || row[i] != pair.Left || row[i + 1] != pair.Right)
             {
@@ -127,19 +133,23 @@ internal sealed class MergeableWords
     {
         if (!_pairs.TryGetValue(pair, out var occurrences))
         {
-            if (!_mayMerge(pair)) return;
+            if (!_mayMerge(pair))
+                return;
             _pairs.Add(pair, occurrences = new Occurrences());
         }
         occurrences.Count += _counts[word];
-        if (occurrences.Words.Count == 0 || occurrences.Words[^1] != word) occurrences.Words.Add(word);
-        if (occurrences.Grown) return;
+        if (occurrences.Words.Count == 0 || occurrences.Words[^1] != word)
+            occurrences.Words.Add(word);
+        if (occurrences.Grown)
+            return;
         occurrences.Grown = true;
         _grown.Add(pair);
     }
 
     private void Shrink(SymbolPair pair, int word)
     {
-        if (_pairs.TryGetValue(pair, out var occurrences)) occurrences.Count -= _counts[word];
+        if (_pairs.TryGetValue(pair, out var occurrences))
+            occurrences.Count -= _counts[word];
     }
 
     private void QueueGrown()
@@ -148,7 +158,8 @@ internal sealed class MergeableWords
         {
             var occurrences = _pairs[pair];
             occurrences.Grown = false;
-            if (occurrences.Count > 0) _queue.Enqueue(pair, (occurrences.Count, pair));
+            if (occurrences.Count > 0)
+                _queue.Enqueue(pair, (occurrences.Count, pair));
         }
         _grown.Clear();
     }

@@ -4,7 +4,8 @@ using System.Text.Encodings.Web;
 namespace Engram.Tokenization;
 
 /// <summary>
-/// Escapes only what JSON requires: quote, backslash, control characters below U+0020. Everything else stays as UTF-8, so written files match those of
+/// Escapes only what JSON requires: quote, backslash, control characters below U+0020. Everything else stays as UTF-8, so written files
+/// match those of
 /// the reference library byte for byte; the encoders of the framework escape more.
 /// </summary>
 internal sealed unsafe class MinimalJsonEncoder : JavaScriptEncoder
@@ -18,14 +19,16 @@ internal sealed unsafe class MinimalJsonEncoder : JavaScriptEncoder
     public override int FindFirstCharacterToEncode(char* text, int textLength)
     {
         for (var i = 0; i < textLength; i++)
-            if (WillEncode(text[i])) return i;
+            if (WillEncode(text[i]))
+                return i;
         return -1;
     }
 
     public override bool TryEncodeUnicodeScalar(int unicodeScalar, char* buffer, int bufferLength, out int numberOfCharactersWritten)
     {
         var destination = new Span<char>(buffer, bufferLength);
-        if (!WillEncode(unicodeScalar)) return new Rune(unicodeScalar).TryEncodeToUtf16(destination, out numberOfCharactersWritten);
+        if (!WillEncode(unicodeScalar))
+            return new Rune(unicodeScalar).TryEncodeToUtf16(destination, out numberOfCharactersWritten);
         var escape = unicodeScalar switch
         {
             '"' => "\\\"",

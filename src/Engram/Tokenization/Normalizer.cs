@@ -9,7 +9,8 @@ internal sealed class Normalizer
     private const string Supported = "NFC, NFD, NFKC, NFKD, Lowercase, Replace, Strip, StripAccents, Prepend, ByteLevel, Sequence";
     private const int MostSteps = 64;
 
-    // A text may not grow beyond this factor and this constant. Normalisation of one character (U+FDFA) gives 18; more is a file that wants to exhaust memory.
+    // A text may not grow beyond this factor and this constant. Normalisation of one character (U+FDFA) gives 18; more is a file that wants
+    // to exhaust memory.
     private const int MostGrowth = 18;
     private const int MostAdded = 64;
 
@@ -25,7 +26,8 @@ internal sealed class Normalizer
     public string Apply(string text)
     {
         var longest = ((long)text.Length * MostGrowth) + MostAdded;
-        foreach (var step in _steps) text = step.Apply(text, longest);
+        foreach (var step in _steps)
+            text = step.Apply(text, longest);
         return text;
     }
 
@@ -34,29 +36,34 @@ internal sealed class Normalizer
     public static Normalizer? FromJson(TokenizerComponent json)
     {
         var steps = new List<NormalizerStep>();
-        if (json.Json.ValueKind is not (JsonValueKind.Null or JsonValueKind.Undefined)) Append(json, steps);
+        if (json.Json.ValueKind is not (JsonValueKind.Null or JsonValueKind.Undefined))
+            Append(json, steps);
         return steps.Count == 0 ? null : new Normalizer([.. steps]);
     }
 
     private static void Append(TokenizerComponent json, List<NormalizerStep> steps)
     {
         if (json.Type == "Sequence")
-            foreach (var child in json.Children("normalizers")) Append(child, steps);
+            foreach (var child in json.Children("normalizers"))
+                Append(child, steps);
         else if (steps.Count == MostSteps)
             throw json.Error($"more than {MostSteps} steps");
-        else steps.Add(json.Type switch
-        {
-            "NFC" => new UnicodeForm(NormalizationForm.FormC),
-            "NFD" => new UnicodeForm(NormalizationForm.FormD),
-            "NFKC" => new UnicodeForm(NormalizationForm.FormKC),
-            "NFKD" => new UnicodeForm(NormalizationForm.FormKD),
-            "Lowercase" => new Lowercase(),
-            "StripAccents" => new StripAccents(),
-            "Strip" => new Strip(json.Flag("strip_left", absent: true), json.Flag("strip_right", absent: true)),
-            "ByteLevel" => new ByteSymbolText(),
-            "Prepend" => new Prepend(json, json.Text("prepend")),
-            "Replace" => new Replace(json, json.CompiledPattern(), json.Text("content")),
-            _ => throw json.UnknownType(Supported),
-        });
+        else
+            steps.Add(
+                json.Type switch
+                {
+                    "NFC" => new UnicodeForm(NormalizationForm.FormC),
+                    "NFD" => new UnicodeForm(NormalizationForm.FormD),
+                    "NFKC" => new UnicodeForm(NormalizationForm.FormKC),
+                    "NFKD" => new UnicodeForm(NormalizationForm.FormKD),
+                    "Lowercase" => new Lowercase(),
+                    "StripAccents" => new StripAccents(),
+                    "Strip" => new Strip(json.Flag("strip_left", absent: true), json.Flag("strip_right", absent: true)),
+                    "ByteLevel" => new ByteSymbolText(),
+                    "Prepend" => new Prepend(json, json.Text("prepend")),
+                    "Replace" => new Replace(json, json.CompiledPattern(), json.Text("content")),
+                    _ => throw json.UnknownType(Supported),
+                }
+            );
     }
 }

@@ -33,8 +33,10 @@ internal sealed class Lowercase : NormalizerStep
     {
         var result = new StringBuilder(text.Length);
         foreach (var rune in text.EnumerateRunes())
-            if (rune.Value == 0x130) result.Append("i\u0307");
-            else result.Append(UnicodeData.Lowered(rune));
+            if (rune.Value == 0x130)
+                result.Append("i\u0307");
+            else
+                result.Append(UnicodeData.Lowered(rune));
         return result.ToString();
     }
 }
@@ -49,13 +51,14 @@ internal sealed class StripAccents : NormalizerStep
 internal sealed class Strip(bool left, bool right) : NormalizerStep
 {
     // string.Trim removes exactly the characters with the property White_Space.
-    public override string Apply(string text, long longest) => (left, right) switch
-    {
-        (true, true) => text.Trim(),
-        (true, false) => text.TrimStart(),
-        (false, true) => text.TrimEnd(),
-        _ => text,
-    };
+    public override string Apply(string text, long longest) =>
+        (left, right) switch
+        {
+            (true, true) => text.Trim(),
+            (true, false) => text.TrimStart(),
+            (false, true) => text.TrimEnd(),
+            _ => text,
+        };
 }
 
 /// <summary>Puts a string in front of a text that is not empty.</summary>
@@ -63,8 +66,11 @@ internal sealed class Prepend(TokenizerComponent json, string prefix) : Normaliz
 {
     public override string Apply(string text, long longest)
     {
-        if (text.Length == 0) return text;
-        return prefix.Length + (long)text.Length <= longest ? prefix + text : throw json.Error($"Prepend makes a text longer than {longest} characters");
+        if (text.Length == 0)
+            return text;
+        return prefix.Length + (long)text.Length <= longest
+            ? prefix + text
+            : throw json.Error($"Prepend makes a text longer than {longest} characters");
     }
 }
 
@@ -78,7 +84,8 @@ internal sealed class Replace(TokenizerComponent json, RunePattern pattern, stri
         for (var matches = default(PatternMatches); matches.Next(pattern, text, out var start, out var end); copied = end)
         {
             result.Append(text, copied, start - copied).Append(content);
-            if (result.Length > longest) throw json.Error($"Replace makes a text longer than {longest} characters");
+            if (result.Length > longest)
+                throw json.Error($"Replace makes a text longer than {longest} characters");
         }
         result.Append(text, copied, text.Length - copied);
         return result.Length <= longest ? result.ToString() : throw json.Error($"Replace makes a text longer than {longest} characters");

@@ -7,17 +7,23 @@ internal enum SplitBehavior
 {
     /// <summary>They are left out.</summary>
     Removed,
+
     /// <summary>Each is a piece.</summary>
     Isolated,
+
     /// <summary>Each belongs to the piece before it.</summary>
     MergedWithPrevious,
+
     /// <summary>Each belongs to the piece behind it.</summary>
     MergedWithNext,
+
     /// <summary>Neighbouring matches are one piece.</summary>
     Contiguous,
 }
 
-/// <summary>Hugging Face's Split: a pattern divides the text into matches and what lies between, a behavior says which of them make pieces.</summary>
+/// <summary>
+/// Hugging Face's Split: a pattern divides the text into matches and what lies between, a behavior says which of them make pieces.
+/// </summary>
 /// <param name="pattern">What to look for.</param>
 /// <param name="behavior">What becomes of the matches.</param>
 /// <param name="invert">Whether matches and the text between them change roles.</param>
@@ -26,22 +32,26 @@ internal sealed class PatternSplitter(RunePattern pattern, SplitBehavior behavio
     public override bool Next(ReadOnlySpan<char> text, ref Cut cut)
     {
         while (NextPiece(text, ref cut))
-            if (cut.End > cut.Start) return true;
+            if (cut.End > cut.Start)
+                return true;
         return false;
     }
 
     private bool NextPiece(ReadOnlySpan<char> text, ref Cut cut)
     {
         ref var segments = ref cut.Segments;
-        if (!segments.Next(pattern, text, out var segment)) return false;
+        if (!segments.Next(pattern, text, out var segment))
+            return false;
         var isMatch = segment.IsMatch != invert;
         while (behavior == SplitBehavior.Removed && isMatch)
         {
-            if (!segments.Next(pattern, text, out segment)) return false;
+            if (!segments.Next(pattern, text, out segment))
+                return false;
             isMatch = segment.IsMatch != invert;
         }
         (cut.Start, cut.End) = (segment.Start, segment.End);
-        if (behavior is SplitBehavior.Removed or SplitBehavior.Isolated) return true;
+        if (behavior is SplitBehavior.Removed or SplitBehavior.Isolated)
+            return true;
 
         while (segments.Peek(pattern, text, out var next))
         {
@@ -52,7 +62,8 @@ internal sealed class PatternSplitter(RunePattern pattern, SplitBehavior behavio
                 SplitBehavior.MergedWithPrevious => nextIsMatch && !isMatch,
                 _ => isMatch && !nextIsMatch,
             };
-            if (!joined) break;
+            if (!joined)
+                break;
             segments.Next(pattern, text, out next);
             cut.End = next.End;
             isMatch = nextIsMatch;

@@ -3,7 +3,8 @@ using System.Runtime.InteropServices;
 namespace Engram.Tokenization;
 
 /// <summary>
-/// Remembers the ids of recently seen pieces. Each piece has one possible place, chosen by its hash; a newcomer evicts. Entries are immutable and
+/// Remembers the ids of recently seen pieces. Each piece has one possible place, chosen by its hash; a newcomer evicts. Entries are
+/// immutable and
 /// published by one reference write, so threads share the cache without locks, and a lost race costs only a repeated computation.
 /// </summary>
 internal sealed class PieceCache
@@ -42,8 +43,10 @@ internal sealed class PieceCache
         const ulong factor = 0x9E3779B97F4A7C15;
         var hash = (ulong)piece.Length;
         var quads = MemoryMarshal.Cast<char, ulong>(piece);
-        foreach (var quad in quads) hash = Fold(hash ^ quad);
-        foreach (var unit in piece[(quads.Length * 4)..]) hash = (hash << 16 | hash >> 48) ^ unit;
+        foreach (var quad in quads)
+            hash = Fold(hash ^ quad);
+        foreach (var unit in piece[(quads.Length * 4)..])
+            hash = (hash << 16 | hash >> 48) ^ unit;
         return (int)(Fold(hash) & (Places - 1));
 
         static ulong Fold(ulong value)

@@ -37,12 +37,16 @@ internal sealed class ByteSymbols : PieceRewriter
         Span<byte> utf8 = stackalloc byte[4];
         var written = 0;
         foreach (var rune in piece.EnumerateRunes())
-            foreach (var value in utf8[..rune.EncodeToUtf8(utf8)]) destination[written++] = ByteLevelAlphabet.Symbol(value);
+        foreach (var value in utf8[..rune.EncodeToUtf8(utf8)])
+            destination[written++] = ByteLevelAlphabet.Symbol(value);
         return written;
     }
 }
 
-/// <summary>Hugging Face's Metaspace, without its splitting: another character in the place of spaces, and one in front of a piece that has none there.</summary>
+/// <summary>
+/// Hugging Face's Metaspace, without its splitting: another character in the place of spaces, and one in front of a piece that has none
+/// there.
+/// </summary>
 internal sealed class SpaceReplacement(char replacement, bool prefix) : PieceRewriter
 {
     public override int MaxLength(int length) => length + 1;

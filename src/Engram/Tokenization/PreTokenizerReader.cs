@@ -23,15 +23,18 @@ internal sealed class PreTokenizerReader
         switch (part.Json.ValueKind == JsonValueKind.Object ? part.Type : throw part.Error("must be an object"))
         {
             case "Sequence":
-                foreach (var child in part.Children("pretokenizers")) Append(child);
+                foreach (var child in part.Children("pretokenizers"))
+                    Append(child);
                 break;
             case "Split":
                 Add(part, Splitter(part));
                 break;
             case "ByteLevel":
                 HasByteLevel = true;
-                if (part.Flag("add_prefix_space", absent: true)) Add(part, new PrefixSpace());
-                if (part.Flag("use_regex", absent: true)) Add(part, new Gpt2Words());
+                if (part.Flag("add_prefix_space", absent: true))
+                    Add(part, new PrefixSpace());
+                if (part.Flag("use_regex", absent: true))
+                    Add(part, new Gpt2Words());
                 Add(part, new ByteSymbols());
                 break;
             case "Digits":
@@ -67,7 +70,8 @@ internal sealed class PreTokenizerReader
 
     private void Add(TokenizerComponent part, PreTokenizer.Stage stage)
     {
-        if (Stages.Count == MostStages) throw part.Error($"more than {MostStages} stages");
+        if (Stages.Count == MostStages)
+            throw part.Error($"more than {MostStages} stages");
         Stages.Add(stage);
     }
 
@@ -79,9 +83,12 @@ internal sealed class PreTokenizerReader
         {
             switch (split.Pattern())
             {
-                case (DigitChunks.Pattern, true): return new DigitChunks();
-                case (HanKanaRuns.Pattern, true): return new HanKanaRuns();
-                case (DeepSeekWords.Pattern, true): return new DeepSeekWords();
+                case (DigitChunks.Pattern, true):
+                    return new DigitChunks();
+                case (HanKanaRuns.Pattern, true):
+                    return new HanKanaRuns();
+                case (DeepSeekWords.Pattern, true):
+                    return new DeepSeekWords();
             }
         }
         return new PatternSplitter(split.CompiledPattern(), behavior, invert);
@@ -98,12 +105,18 @@ internal sealed class PreTokenizerReader
     private void AppendMetaspace(TokenizerComponent part)
     {
         var replacement = part.Text("replacement");
-        if (replacement.Length != 1) throw part.Error("\"replacement\" must be one character of the basic plane");
+        if (replacement.Length != 1)
+            throw part.Error("\"replacement\" must be one character of the basic plane");
         // Older files say add_prefix_space where newer ones have a scheme.
-        var scheme = part.Has("prepend_scheme") ? part.Text("prepend_scheme") : part.Flag("add_prefix_space", absent: true) ? "always" : "never";
-        if (scheme is not ("always" or "never")) throw part.Error($"Metaspace with prepend_scheme {Excerpt.Of(scheme)} is not supported; always and never are");
+        var scheme =
+            part.Has("prepend_scheme") ? part.Text("prepend_scheme")
+            : part.Flag("add_prefix_space", absent: true) ? "always"
+            : "never";
+        if (scheme is not ("always" or "never"))
+            throw part.Error($"Metaspace with prepend_scheme {Excerpt.Of(scheme)} is not supported; always and never are");
         Add(part, new SpaceReplacement(replacement[0], scheme == "always"));
-        if (part.Flag("split", absent: true)) Add(part, new PatternSplitter(RunePattern.Literal(replacement), SplitBehavior.MergedWithNext));
+        if (part.Flag("split", absent: true))
+            Add(part, new PatternSplitter(RunePattern.Literal(replacement), SplitBehavior.MergedWithNext));
     }
 
     /// <summary>Punctuation as the reference's stages see it: that of an older Unicode version, and the symbols of ASCII.</summary>

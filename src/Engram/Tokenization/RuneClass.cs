@@ -8,20 +8,28 @@ namespace Engram.Tokenization;
 internal enum RuneClass : byte
 {
     None = 0,
+
     /// <summary>General categories Lu, Ll, Lt, Lm, Lo.</summary>
     Letter = 1,
+
     /// <summary>Mn, Mc, Me.</summary>
     Mark = 2,
+
     /// <summary>Nd, Nl, No.</summary>
     Number = 4,
+
     /// <summary>Every P and S category; the patterns never part the two.</summary>
     PunctuationOrSymbol = 8,
+
     /// <summary>Property White_Space.</summary>
     WhiteSpace = 16,
+
     /// <summary>Carriage return and line feed.</summary>
     LineBreak = 32,
+
     /// <summary>U+4E00–9FA5, U+3040–30FF: the ranges DeepSeek keeps apart, assigned or not.</summary>
     HanOrKana = 64,
+
     /// <summary>A–Z, a–z.</summary>
     AsciiLetter = 128,
 }
@@ -47,7 +55,8 @@ internal static class RuneClasses
     /// <summary>End of the longest run from <paramref name="index"/> whose runes all have one of the classes.</summary>
     public static int RunEnd(ReadOnlySpan<char> text, int index, RuneClass classes)
     {
-        while (index < text.Length && (At(text, index, out var length) & classes) != 0) index += length;
+        while (index < text.Length && (At(text, index, out var length) & classes) != 0)
+            index += length;
         return index;
     }
 
@@ -63,20 +72,34 @@ internal static class RuneClasses
     {
         var result = Rune.GetUnicodeCategory(rune) switch
         {
-            UnicodeCategory.UppercaseLetter or UnicodeCategory.LowercaseLetter or UnicodeCategory.TitlecaseLetter
-                or UnicodeCategory.ModifierLetter or UnicodeCategory.OtherLetter => RuneClass.Letter,
+            UnicodeCategory.UppercaseLetter
+            or UnicodeCategory.LowercaseLetter
+            or UnicodeCategory.TitlecaseLetter
+            or UnicodeCategory.ModifierLetter
+            or UnicodeCategory.OtherLetter => RuneClass.Letter,
             UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark or UnicodeCategory.EnclosingMark => RuneClass.Mark,
             UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber or UnicodeCategory.OtherNumber => RuneClass.Number,
-            UnicodeCategory.ConnectorPunctuation or UnicodeCategory.DashPunctuation or UnicodeCategory.OpenPunctuation
-                or UnicodeCategory.ClosePunctuation or UnicodeCategory.InitialQuotePunctuation or UnicodeCategory.FinalQuotePunctuation
-                or UnicodeCategory.OtherPunctuation or UnicodeCategory.MathSymbol or UnicodeCategory.CurrencySymbol
-                or UnicodeCategory.ModifierSymbol or UnicodeCategory.OtherSymbol => RuneClass.PunctuationOrSymbol,
+            UnicodeCategory.ConnectorPunctuation
+            or UnicodeCategory.DashPunctuation
+            or UnicodeCategory.OpenPunctuation
+            or UnicodeCategory.ClosePunctuation
+            or UnicodeCategory.InitialQuotePunctuation
+            or UnicodeCategory.FinalQuotePunctuation
+            or UnicodeCategory.OtherPunctuation
+            or UnicodeCategory.MathSymbol
+            or UnicodeCategory.CurrencySymbol
+            or UnicodeCategory.ModifierSymbol
+            or UnicodeCategory.OtherSymbol => RuneClass.PunctuationOrSymbol,
             _ => RuneClass.None,
         };
-        if (Rune.IsWhiteSpace(rune)) result |= RuneClass.WhiteSpace;
-        if (rune.Value is '\r' or '\n') result |= RuneClass.LineBreak;
-        if (rune.Value is (>= 0x4E00 and <= 0x9FA5) or (>= 0x3040 and <= 0x30FF)) result |= RuneClass.HanOrKana;
-        if (rune.IsAscii && char.IsAsciiLetter((char)rune.Value)) result |= RuneClass.AsciiLetter;
+        if (Rune.IsWhiteSpace(rune))
+            result |= RuneClass.WhiteSpace;
+        if (rune.Value is '\r' or '\n')
+            result |= RuneClass.LineBreak;
+        if (rune.Value is (>= 0x4E00 and <= 0x9FA5) or (>= 0x3040 and <= 0x30FF))
+            result |= RuneClass.HanOrKana;
+        if (rune.IsAscii && char.IsAsciiLetter((char)rune.Value))
+            result |= RuneClass.AsciiLetter;
         return result;
     }
 }

@@ -17,32 +17,44 @@ internal sealed record SequenceTemplate(int[] Before, int[] After)
     /// <exception cref="InvalidDataException">An unknown type or a malformed template.</exception>
     public static SequenceTemplate FromJson(TokenizerComponent json, TokenTable vocabulary)
     {
-        if (json.Json.ValueKind is JsonValueKind.Null or JsonValueKind.Undefined) return Empty;
+        if (json.Json.ValueKind is JsonValueKind.Null or JsonValueKind.Undefined)
+            return Empty;
         return json.Type switch
         {
-            "ByteLevel" => Empty,   // concerns offsets only
+            "ByteLevel" => Empty, // concerns offsets only
             "TemplateProcessing" => FromTemplate(json, vocabulary),
             // Roberta also trims offsets, which do not exist here.
             "RobertaProcessing" or "BertProcessing" => new([SpecialId(json, "cls", vocabulary)], [SpecialId(json, "sep", vocabulary)]),
-            "Sequence" => json.Children("processors").Select(part => FromJson(part, vocabulary)).Aggregate(Empty, (inner, outer) =>
-                Limited(json, new SequenceTemplate([.. outer.Before, .. inner.Before], [.. inner.After, .. outer.After]))),
+            "Sequence" => json.Children("processors")
+                .Select(part => FromJson(part, vocabulary))
+                .Aggregate(
+                    Empty,
+                    (inner, outer) =>
+                        Limited(json, new SequenceTemplate([.. outer.Before, .. inner.Before], [.. inner.After, .. outer.After]))
+                ),
             _ => throw json.UnknownType(Supported),
         };
     }
 
     private static SequenceTemplate FromTemplate(TokenizerComponent json, TokenTable vocabulary)
     {
-        List<int> before = [], after = [];
+        List<int> before = [],
+            after = [];
         var seenText = false;
         foreach (var piece in json.Children("single"))
         {
             if (piece.Json.ValueKind == JsonValueKind.Object && piece.Json.TryGetProperty("Sequence", out _))
             {
-                if (seenText) throw json.Error("TemplateProcessing repeats the text");
+                if (seenText)
+                    throw json.Error("TemplateProcessing repeats the text");
                 seenText = true;
             }
-            else (seenText ? after : before).AddRange(Ids(json, (piece with { Json = piece.Property("SpecialToken") }).Text("id"), vocabulary));
-            if (before.Count + after.Count > MostIds) break;
+            else
+                (seenText ? after : before).AddRange(
+                    Ids(json, (piece with { Json = piece.Property("SpecialToken") }).Text("id"), vocabulary)
+                );
+            if (before.Count + after.Count > MostIds)
+                break;
         }
         var template = Limited(json, new SequenceTemplate([.. before], [.. after]));
         return seenText ? template : throw json.Error("TemplateProcessing leaves out the text");
@@ -52,8 +64,12 @@ internal sealed record SequenceTemplate(int[] Before, int[] After)
     private static int SpecialId(TokenizerComponent json, string name, TokenTable vocabulary)
     {
         var token = json.Property(name);
-        return token.ValueKind == JsonValueKind.Array && token.GetArrayLength() == 2 && token[1].ValueKind == JsonValueKind.Number
-            && token[1].TryGetInt32(out var id) && IsId(id, vocabulary)
+        return
+            token.ValueKind == JsonValueKind.Array
+            && token.GetArrayLength() == 2
+            && token[1].ValueKind == JsonValueKind.Number
+            && token[1].TryGetInt32(out var id)
+            && IsId(id, vocabulary)
             ? id
             : throw json.Error($"\"{name}\" must be a token and its id in this vocabulary, not {Excerpt.Of(token.GetRawText())}");
     }
@@ -61,13 +77,16 @@ internal sealed record SequenceTemplate(int[] Before, int[] After)
     private static bool IsId(int id, TokenTable vocabulary) => (uint)id < (uint)vocabulary.IdCount && vocabulary.Has(id);
 
     private static SequenceTemplate Limited(TokenizerComponent json, SequenceTemplate template) =>
-        template.Before.Length + template.After.Length <= MostIds ? template : throw json.Error($"more than {MostIds} special ids around a text");
+        template.Before.Length + template.After.Length <= MostIds
+            ? template
+            : throw json.Error($"more than {MostIds} special ids around a text");
 
     private static IEnumerable<int> Ids(TokenizerComponent json, string name, TokenTable vocabulary)
     {
         var special = (json with { Json = json.Property("special_tokens") }).Property(name);
         var ids = (json with { Json = special }).Property("ids");
-        if (ids.ValueKind != JsonValueKind.Array) throw json.Error($"the ids of {Excerpt.Of(name)} must be an array");
+        if (ids.ValueKind != JsonValueKind.Array)
+            throw json.Error($"the ids of {Excerpt.Of(name)} must be an array");
         foreach (var value in ids.EnumerateArray().Take(MostIds + 1))
         {
             if (value.ValueKind != JsonValueKind.Number || !value.TryGetInt32(out var id) || !IsId(id, vocabulary))

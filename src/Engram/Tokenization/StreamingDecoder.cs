@@ -3,7 +3,8 @@ using System.Text;
 namespace Engram.Tokenization;
 
 /// <summary>
-/// Decodes ids one at a time. Text is handed out as soon as its characters are complete: the bytes of an unfinished UTF-8 sequence wait for the next id.
+/// Decodes ids one at a time. Text is handed out as soon as its characters are complete: the bytes of an unfinished UTF-8 sequence wait for
+/// the next id.
 /// All texts together equal <see cref="Tokenizer.Decode"/> of all ids. One instance serves one sequence; not thread-safe.
 /// </summary>
 public sealed class StreamingDecoder
@@ -24,8 +25,7 @@ public sealed class StreamingDecoder
     /// <summary>Takes the next id.</summary>
     /// <param name="id">Token id; one without text adds nothing.</param>
     /// <returns>The text that is now complete, often one word, possibly empty.</returns>
-    public string Append(int id) =>
-        _skipSpecialTokens && _tokenizer.IsSpecial(id) ? "" : Take(_tokenizer.TokenBytes(id), flush: false);
+    public string Append(int id) => _skipSpecialTokens && _tokenizer.IsSpecial(id) ? "" : Take(_tokenizer.TokenBytes(id), flush: false);
 
     /// <summary>Ends the sequence and makes the decoder ready for another one.</summary>
     /// <returns>U+FFFD if an unfinished character was waiting, otherwise the empty string.</returns>

@@ -16,7 +16,8 @@ internal struct Cut
 }
 
 /// <summary>
-/// One stage of pre-tokenization that cuts a text into pieces, in order; some stages leave parts out. A stage sees one piece of the stage before it
+/// One stage of pre-tokenization that cuts a text into pieces, in order; some stages leave parts out. A stage sees one piece of the stage
+/// before it
 /// and nothing around it, so "end of text" is the end of that piece. Stateless, therefore thread-safe.
 /// </summary>
 internal abstract class TextSplitter
@@ -31,14 +32,17 @@ internal abstract class TextSplitter
 /// <summary>A splitter whose pieces lie side by side and cover the text.</summary>
 internal abstract class CoveringSplitter : TextSplitter
 {
-    /// <summary>End of the piece that begins at <paramref name="start"/>, itself a piece boundary below the length of <paramref name="text"/>.</summary>
+    /// <summary>
+    /// End of the piece that begins at <paramref name="start"/>, itself a piece boundary below the length of <paramref name="text"/>.
+    /// </summary>
     /// <returns>Greater than <paramref name="start"/>, at most the length of the text.</returns>
     public abstract int PieceEnd(ReadOnlySpan<char> text, int start);
 
     public sealed override bool Next(ReadOnlySpan<char> text, ref Cut cut)
     {
         cut.Start = cut.End;
-        if (cut.Start >= text.Length) return false;
+        if (cut.Start >= text.Length)
+            return false;
         cut.End = PieceEnd(text, cut.Start);
         return true;
     }

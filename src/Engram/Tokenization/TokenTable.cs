@@ -9,7 +9,7 @@ internal sealed class TokenTable
     private byte[] _utf8 = new byte[1024];
     private int _utf8Length;
     private Entry[] _entries = new Entry[64];
-    private int[] _slots = new int[128];     // entry index + 1, 0 = free
+    private int[] _slots = new int[128]; // entry index + 1, 0 = free
     private int[] _entryOfId = [];
 
     private record struct Entry(int Id, int Start, int Length, int Hash);
@@ -113,7 +113,8 @@ internal sealed class TokenTable
         for (var slot = hash & mask; ; slot = (slot + 1) & mask)
         {
             var entry = _slots[slot] - 1;
-            if (entry < 0 || (_entries[entry].Hash == hash && Utf8(entry).SequenceEqual(token))) return slot;
+            if (entry < 0 || (_entries[entry].Hash == hash && Utf8(entry).SequenceEqual(token)))
+                return slot;
         }
     }
 
@@ -124,7 +125,8 @@ internal sealed class TokenTable
         for (var entry = 0; entry < Count; entry++)
         {
             var slot = _entries[entry].Hash & mask;
-            while (_slots[slot] != 0) slot = (slot + 1) & mask;
+            while (_slots[slot] != 0)
+                slot = (slot + 1) & mask;
             _slots[slot] = entry + 1;
         }
     }

@@ -15,7 +15,8 @@ internal readonly record struct TokenizerComponent(JsonElement Json, string Sour
     public InvalidDataException Error(string message) => new($"{Source}: {Section}: {message}");
 
     /// <summary>The complaint about a kind this library does not know.</summary>
-    public InvalidDataException UnknownType(string supported) => Error($"type {Excerpt.Of(Type)} is not supported. Supported: {supported}.");
+    public InvalidDataException UnknownType(string supported) =>
+        Error($"type {Excerpt.Of(Type)} is not supported. Supported: {supported}.");
 
     public JsonElement Property(string name) =>
         Json.ValueKind == JsonValueKind.Object && Json.TryGetProperty(name, out var value)
@@ -31,7 +32,8 @@ internal readonly record struct TokenizerComponent(JsonElement Json, string Sour
 
     public bool Flag(string name, bool absent)
     {
-        if (Json.ValueKind != JsonValueKind.Object || !Json.TryGetProperty(name, out var value)) return absent;
+        if (Json.ValueKind != JsonValueKind.Object || !Json.TryGetProperty(name, out var value))
+            return absent;
         return value.ValueKind switch
         {
             JsonValueKind.True => true,
@@ -44,16 +46,23 @@ internal readonly record struct TokenizerComponent(JsonElement Json, string Sour
     public IEnumerable<TokenizerComponent> Children(string name)
     {
         var list = Property(name);
-        if (list.ValueKind != JsonValueKind.Array) throw Error($"\"{name}\" must be an array");
-        foreach (var child in list.EnumerateArray()) yield return this with { Json = child };
+        if (list.ValueKind != JsonValueKind.Array)
+            throw Error($"\"{name}\" must be an array");
+        foreach (var child in list.EnumerateArray())
+            yield return this with
+            {
+                Json = child,
+            };
     }
 
     /// <summary>The "pattern" of Split and Replace: a plain string or a regular expression, not empty.</summary>
     public (string Pattern, bool IsRegex) Pattern()
     {
         var json = Property("pattern");
-        if (json.ValueKind != JsonValueKind.Object) throw Error("\"pattern\" must be an object");
-        var (text, isRegex) = json.TryGetProperty("String", out var literal) ? (Text(literal, "String"), false)
+        if (json.ValueKind != JsonValueKind.Object)
+            throw Error("\"pattern\" must be an object");
+        var (text, isRegex) =
+            json.TryGetProperty("String", out var literal) ? (Text(literal, "String"), false)
             : json.TryGetProperty("Regex", out var regex) ? (Text(regex, "Regex"), true)
             : throw Error("\"pattern\" must hold a \"String\" or a \"Regex\"");
         return text.Length > 0 ? (text, isRegex) : throw Error("\"pattern\" is empty");

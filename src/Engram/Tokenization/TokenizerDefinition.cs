@@ -23,7 +23,9 @@ internal sealed record TokenizerDefinition
     /// <summary>Whether neighbouring unknown bytes become one unknown token.</summary>
     public bool FuseUnknown { get; init; }
 
-    /// <summary>Whether a byte that the vocabulary lacks is looked for by the names of the bytes of its symbol, such as "&lt;0xC4&gt;", first.</summary>
+    /// <summary>
+    /// Whether a byte that the vocabulary lacks is looked for by the names of the bytes of its symbol, such as "&lt;0xC4&gt;", first.
+    /// </summary>
     public bool ByteFallback { get; init; }
 
     /// <summary>Whether a piece that is a whole vocabulary entry is taken without merging.</summary>

@@ -5,7 +5,8 @@ using System.Text.Unicode;
 namespace Engram.Tokenization;
 
 /// <summary>
-/// Reads a Hugging Face tokenizer.json in one forward pass, without trusting it: nesting is limited, ids are checked before anything is sized by them,
+/// Reads a Hugging Face tokenizer.json in one forward pass, without trusting it: nesting is limited, ids are checked before anything is
+/// sized by them,
 /// and memory stays proportional to the file.
 /// </summary>
 internal ref struct TokenizerJsonReader
@@ -37,8 +38,11 @@ internal ref struct TokenizerJsonReader
     public static TokenizerDefinition Read(ReadOnlySpan<byte> utf8Json, string source)
     {
         if (utf8Json.StartsWith(LfsPointer))
-            throw new InvalidDataException($"{source}: is a git-lfs pointer, not the file it stands for. Fetch the file with \"git lfs pull\", or download it from the page of the repository.");
-        if (!Utf8.IsValid(utf8Json)) throw new InvalidDataException($"{source}: not valid UTF-8");
+            throw new InvalidDataException(
+                $"{source}: is a git-lfs pointer, not the file it stands for. Fetch the file with \"git lfs pull\", or download it from the page of the repository."
+            );
+        if (!Utf8.IsValid(utf8Json))
+            throw new InvalidDataException($"{source}: not valid UTF-8");
         try
         {
             return new TokenizerJsonReader(utf8Json, source).Read();
@@ -46,13 +50,22 @@ internal ref struct TokenizerJsonReader
         catch (JsonException e)
         {
             // The framework's message may quote the whole rest of the file.
-            throw new InvalidDataException($"{source}: not valid JSON in line {e.LineNumber + 1}, byte {e.BytePositionInLine}: {Excerpt.Of(e.Message)}", e);
+            throw new InvalidDataException(
+                $"{source}: not valid JSON in line {e.LineNumber + 1}, byte {e.BytePositionInLine}: {Excerpt.Of(e.Message)}",
+                e
+            );
         }
     }
 
     private TokenizerDefinition Read()
     {
-        var definition = new TokenizerDefinition { Source = _source, Tokens = _tokens, Merges = [], AddedTokens = [] };
+        var definition = new TokenizerDefinition
+        {
+            Source = _source,
+            Tokens = _tokens,
+            Merges = [],
+            AddedTokens = [],
+        };
         List<AddedToken> addedTokens = [];
         _json.Read();
         Require(JsonTokenType.StartObject, "the file");
@@ -62,33 +75,57 @@ internal ref struct TokenizerJsonReader
             {
                 case "version":
                     var version = ReadString(key);
-                    if (version != "1.0") throw Error($"version {Excerpt.Of(version)} is not supported; 1.0 is");
+                    if (version != "1.0")
+                        throw Error($"version {Excerpt.Of(version)} is not supported; 1.0 is");
                     break;
-                case "added_tokens": ReadAddedTokens(addedTokens); break;
-                case "model": definition = ReadModel(definition); break;
-                case "truncation": definition = definition with { Truncation = ReadElement() }; break;
-                case "padding": definition = definition with { Padding = ReadElement() }; break;
-                case "normalizer": definition = definition with { Normalizer = ReadElement() }; break;
-                case "pre_tokenizer": definition = definition with { PreTokenizer = ReadElement() }; break;
-                case "post_processor": definition = definition with { PostProcessor = ReadElement() }; break;
-                case "decoder": definition = definition with { Decoder = ReadElement() }; break;
-                default: SkipValue(); break;
+                case "added_tokens":
+                    ReadAddedTokens(addedTokens);
+                    break;
+                case "model":
+                    definition = ReadModel(definition);
+                    break;
+                case "truncation":
+                    definition = definition with { Truncation = ReadElement() };
+                    break;
+                case "padding":
+                    definition = definition with { Padding = ReadElement() };
+                    break;
+                case "normalizer":
+                    definition = definition with { Normalizer = ReadElement() };
+                    break;
+                case "pre_tokenizer":
+                    definition = definition with { PreTokenizer = ReadElement() };
+                    break;
+                case "post_processor":
+                    definition = definition with { PostProcessor = ReadElement() };
+                    break;
+                case "decoder":
+                    definition = definition with { Decoder = ReadElement() };
+                    break;
+                default:
+                    SkipValue();
+                    break;
             }
         }
-        _json.Read();   // throws when anything follows
-        if (!_hasVocabulary) throw Error("\"model\" is missing");
+        _json.Read(); // throws when anything follows
+        if (!_hasVocabulary)
+            throw Error("\"model\" is missing");
 
         _tokens.EndModel();
-        foreach (var token in addedTokens) AddToken(token);
-        if (_tokens.IndexIds() is { } fault) throw Error(fault);
+        foreach (var token in addedTokens)
+            AddToken(token);
+        if (_tokens.IndexIds() is { } fault)
+            throw Error(fault);
         addedTokens.Sort((a, b) => a.Id.CompareTo(b.Id));
         return definition with { Merges = [.. _merges], AddedTokens = [.. addedTokens] };
     }
 
     private readonly void AddToken(AddedToken token)
     {
-        if (!_addedTokens.TryAdd(token.Content, token)) throw Error($"added token {Excerpt.Of(token.Content)} is listed twice");
-        if (!_tokens.TryAdd(Encoding.UTF8.GetBytes(token.Content), token.Id, out var existing) && existing != token.Id) throw Error($"added token {Excerpt.Of(token.Content)} has id {token.Id}, but the vocabulary gives it id {existing}");
+        if (!_addedTokens.TryAdd(token.Content, token))
+            throw Error($"added token {Excerpt.Of(token.Content)} is listed twice");
+        if (!_tokens.TryAdd(Encoding.UTF8.GetBytes(token.Content), token.Id, out var existing) && existing != token.Id)
+            throw Error($"added token {Excerpt.Of(token.Content)} has id {token.Id}, but the vocabulary gives it id {existing}");
     }
 
     private void ReadAddedTokens(List<AddedToken> tokens)
@@ -100,23 +137,54 @@ internal ref struct TokenizerJsonReader
             Require(JsonTokenType.StartObject, "an added token");
             string? content = null;
             int? id = null;
-            bool special = false, normalized = false, singleWord = false, left = false, right = false;
+            bool special = false,
+                normalized = false,
+                singleWord = false,
+                left = false,
+                right = false;
             while (_json.Read() && _json.TokenType == JsonTokenType.PropertyName)
             {
                 switch (StringValue("the key of an added token"))
                 {
-                    case "id": id = ReadId("an added token"); break;
-                    case "content": content = ReadString("content"); break;
-                    case "special": special = ReadFlag("special"); break;
-                    case "normalized": normalized = ReadFlag("normalized"); break;
-                    case "single_word": singleWord = ReadFlag("single_word"); break;
-                    case "lstrip": left = ReadFlag("lstrip"); break;
-                    case "rstrip": right = ReadFlag("rstrip"); break;
-                    default: SkipValue(); break;
+                    case "id":
+                        id = ReadId("an added token");
+                        break;
+                    case "content":
+                        content = ReadString("content");
+                        break;
+                    case "special":
+                        special = ReadFlag("special");
+                        break;
+                    case "normalized":
+                        normalized = ReadFlag("normalized");
+                        break;
+                    case "single_word":
+                        singleWord = ReadFlag("single_word");
+                        break;
+                    case "lstrip":
+                        left = ReadFlag("lstrip");
+                        break;
+                    case "rstrip":
+                        right = ReadFlag("rstrip");
+                        break;
+                    default:
+                        SkipValue();
+                        break;
                 }
             }
-            if (string.IsNullOrEmpty(content)) throw Error($"the added token with id {id?.ToString() ?? "?"} has no content");
-            tokens.Add(new AddedToken(id ?? throw Error($"added token {Excerpt.Of(content)} has no id"), content, special, normalized, singleWord, left, right));
+            if (string.IsNullOrEmpty(content))
+                throw Error($"the added token with id {id?.ToString() ?? "?"} has no content");
+            tokens.Add(
+                new AddedToken(
+                    id ?? throw Error($"added token {Excerpt.Of(content)} has no id"),
+                    content,
+                    special,
+                    normalized,
+                    singleWord,
+                    left,
+                    right
+                )
+            );
         }
     }
 
@@ -133,31 +201,52 @@ internal ref struct TokenizerJsonReader
                 case "type":
                     var type = ReadString("model type");
                     if (type != "BPE")
-                        throw Error($"model: type {Excerpt.Of(type)} is not a byte-level vocabulary{(type == "Unigram" ? " but one of SentencePiece" : "")}. Supported: BPE over bytes.");
+                        throw Error(
+                            $"model: type {Excerpt.Of(type)} is not a byte-level vocabulary{(type == "Unigram" ? " but one of SentencePiece" : "")}. Supported: BPE over bytes."
+                        );
                     break;
                 case "dropout":
                     _json.Read();
-                    if (_json.TokenType != JsonTokenType.Null && !(_json.TokenType == JsonTokenType.Number && _json.TryGetDouble(out var dropout) && dropout == 0))
+                    if (
+                        _json.TokenType != JsonTokenType.Null
+                        && !(_json.TokenType == JsonTokenType.Number && _json.TryGetDouble(out var dropout) && dropout == 0)
+                    )
                         throw Error("model: dropout is not supported");
                     break;
-                case "unk_token": definition = definition with { UnknownToken = ReadOptionalString(key) }; break;
-                case "continuing_subword_prefix" or "end_of_word_suffix":
-                    if (!string.IsNullOrEmpty(ReadOptionalString(key))) throw Error($"model: {key} is not supported in a byte-level vocabulary");
+                case "unk_token":
+                    definition = definition with { UnknownToken = ReadOptionalString(key) };
                     break;
-                case "fuse_unk": definition = definition with { FuseUnknown = ReadFlag(key) }; break;
-                case "byte_fallback": definition = definition with { ByteFallback = ReadFlag(key) }; break;
-                case "ignore_merges": definition = definition with { IgnoreMerges = ReadFlag(key) }; break;
-                case "vocab": ReadVocabulary(); break;
+                case "continuing_subword_prefix" or "end_of_word_suffix":
+                    if (!string.IsNullOrEmpty(ReadOptionalString(key)))
+                        throw Error($"model: {key} is not supported in a byte-level vocabulary");
+                    break;
+                case "fuse_unk":
+                    definition = definition with { FuseUnknown = ReadFlag(key) };
+                    break;
+                case "byte_fallback":
+                    definition = definition with { ByteFallback = ReadFlag(key) };
+                    break;
+                case "ignore_merges":
+                    definition = definition with { IgnoreMerges = ReadFlag(key) };
+                    break;
+                case "vocab":
+                    ReadVocabulary();
+                    break;
                 case "merges" when !_hasVocabulary:
                     mergesBeforeVocabulary = _json;
                     mergesWait = true;
                     SkipValue();
                     break;
-                case "merges": ReadMerges(); break;
-                default: SkipValue(); break;
+                case "merges":
+                    ReadMerges();
+                    break;
+                default:
+                    SkipValue();
+                    break;
             }
         }
-        if (!_hasVocabulary) throw Error("model: \"vocab\" is missing");
+        if (!_hasVocabulary)
+            throw Error("model: \"vocab\" is missing");
         if (mergesWait)
         {
             var here = _json;
@@ -165,7 +254,8 @@ internal ref struct TokenizerJsonReader
             ReadMerges();
             _json = here;
         }
-        else if (!_seen.Contains("model.merges")) throw Error("model: \"merges\" is missing");
+        else if (!_seen.Contains("model.merges"))
+            throw Error("model: \"merges\" is missing");
         return definition;
     }
 
@@ -204,7 +294,8 @@ internal ref struct TokenizerJsonReader
             {
                 var pair = Utf8Value("a merge", ref _scratch);
                 var space = pair.IndexOf((byte)' ');
-                if (space < 0) throw Error($"merge {_merges.Count} {Excerpt.Of(pair)} has no space between two parts");
+                if (space < 0)
+                    throw Error($"merge {_merges.Count} {Excerpt.Of(pair)} has no space between two parts");
                 AddMerge(pair[..space], pair[(space + 1)..]);
             }
         }
@@ -212,8 +303,10 @@ internal ref struct TokenizerJsonReader
 
     private void AddMerge(scoped ReadOnlySpan<byte> left, scoped ReadOnlySpan<byte> right)
     {
-        if (left.Contains((byte)' ') || right.Contains((byte)' ')) throw Error($"a part of merge {_merges.Count} contains a space");
-        if (left.Length + right.Length > _concatenation.Length) _concatenation = new byte[(left.Length + right.Length) * 2];
+        if (left.Contains((byte)' ') || right.Contains((byte)' '))
+            throw Error($"a part of merge {_merges.Count} contains a space");
+        if (left.Length + right.Length > _concatenation.Length)
+            _concatenation = new byte[(left.Length + right.Length) * 2];
         left.CopyTo(_concatenation);
         right.CopyTo(_concatenation.AsSpan(left.Length));
         _merges.Add(new Merge(IdOf(left), IdOf(right), IdOf(_concatenation.AsSpan(0, left.Length + right.Length))));
@@ -229,7 +322,8 @@ internal ref struct TokenizerJsonReader
     private string? NextProperty(string path)
     {
         _json.Read();
-        if (_json.TokenType == JsonTokenType.EndObject) return null;
+        if (_json.TokenType == JsonTokenType.EndObject)
+            return null;
         var key = StringValue("a key");
         return _seen.Add(path + key) ? key : throw Error($"{Excerpt.Of(path + key)} appears twice");
     }
@@ -249,7 +343,9 @@ internal ref struct TokenizerJsonReader
     private bool ReadFlag(string what)
     {
         _json.Read();
-        return _json.TokenType is JsonTokenType.True or JsonTokenType.False ? _json.GetBoolean() : throw Error($"\"{what}\" must be true or false");
+        return _json.TokenType is JsonTokenType.True or JsonTokenType.False
+            ? _json.GetBoolean()
+            : throw Error($"\"{what}\" must be true or false");
     }
 
     private int ReadId(string what)
@@ -263,7 +359,8 @@ internal ref struct TokenizerJsonReader
     private JsonElement? ReadElement()
     {
         _json.Read();
-        if (_json.TokenType == JsonTokenType.Null) return null;
+        if (_json.TokenType == JsonTokenType.Null)
+            return null;
         var start = _json;
         var element = JsonElement.ParseValue(ref _json);
         var end = _json;
@@ -271,9 +368,9 @@ internal ref struct TokenizerJsonReader
         _json = start;
         do
         {
-            if (_json.TokenType is JsonTokenType.String or JsonTokenType.PropertyName) Utf8Value("a string", ref _scratch);
-        }
-        while (_json.BytesConsumed < end.BytesConsumed && _json.Read());
+            if (_json.TokenType is JsonTokenType.String or JsonTokenType.PropertyName)
+                Utf8Value("a string", ref _scratch);
+        } while (_json.BytesConsumed < end.BytesConsumed && _json.Read());
         _json = end;
         return element;
     }
@@ -289,14 +386,17 @@ internal ref struct TokenizerJsonReader
     /// <summary>The current string or key, unescaped; a view of the file or of <paramref name="scratch"/>.</summary>
     private readonly ReadOnlySpan<byte> Utf8Value(string what, ref byte[] scratch)
     {
-        if (_json.TokenType is not (JsonTokenType.String or JsonTokenType.PropertyName)) throw Error($"{what} must be a string, not {_json.TokenType}");
-        if (!_json.ValueIsEscaped) return _json.ValueSpan;
-        if (scratch.Length < _json.ValueSpan.Length) scratch = new byte[_json.ValueSpan.Length * 2];
+        if (_json.TokenType is not (JsonTokenType.String or JsonTokenType.PropertyName))
+            throw Error($"{what} must be a string, not {_json.TokenType}");
+        if (!_json.ValueIsEscaped)
+            return _json.ValueSpan;
+        if (scratch.Length < _json.ValueSpan.Length)
+            scratch = new byte[_json.ValueSpan.Length * 2];
         try
         {
             return scratch.AsSpan(0, _json.CopyString(scratch));
         }
-        catch (InvalidOperationException e)   // an escape that stands for half a surrogate pair
+        catch (InvalidOperationException e) // an escape that stands for half a surrogate pair
         {
             throw new InvalidDataException($"{_source}: {what} is not valid Unicode, before byte {_json.BytesConsumed}", e);
         }
@@ -304,7 +404,10 @@ internal ref struct TokenizerJsonReader
 
     private readonly void Require(JsonTokenType type, string what)
     {
-        if (_json.TokenType != type) throw Error($"{what} must be {(type == JsonTokenType.StartObject ? "an object" : type == JsonTokenType.StartArray ? "an array" : "complete")}, not {_json.TokenType}");
+        if (_json.TokenType != type)
+            throw Error(
+                $"{what} must be {(type == JsonTokenType.StartObject ? "an object" : type == JsonTokenType.StartArray ? "an array" : "complete")}, not {_json.TokenType}"
+            );
     }
 
     private readonly InvalidDataException Error(string message) => new($"{_source}: {message} (before byte {_json.BytesConsumed})");

@@ -3,20 +3,31 @@ using System.Text.Json;
 namespace Engram.Tokenization;
 
 /// <summary>
-/// Writes a tokenizer.json in the canonical form: the reference library's key order and pretty printing, merges as strings, UTF-8 with only the
+/// Writes a tokenizer.json in the canonical form: the reference library's key order and pretty printing, merges as strings, UTF-8 with only
+/// the
 /// escapes JSON requires. Two files that define the same tokenizer come out identical.
 /// </summary>
 internal static class TokenizerJsonWriter
 {
     public static void Write(TokenizerDefinition definition, Stream destination)
     {
-        using var json = new Utf8JsonWriter(destination, new JsonWriterOptions { Indented = true, IndentSize = 2, NewLine = "\n", Encoder = MinimalJsonEncoder.Instance });
+        using var json = new Utf8JsonWriter(
+            destination,
+            new JsonWriterOptions
+            {
+                Indented = true,
+                IndentSize = 2,
+                NewLine = "\n",
+                Encoder = MinimalJsonEncoder.Instance,
+            }
+        );
         json.WriteStartObject();
         json.WriteString("version", "1.0");
         WriteElement(json, "truncation", definition.Truncation);
         WriteElement(json, "padding", definition.Padding);
         json.WriteStartArray("added_tokens");
-        foreach (var token in definition.AddedTokens) WriteAddedToken(json, token);
+        foreach (var token in definition.AddedTokens)
+            WriteAddedToken(json, token);
         json.WriteEndArray();
         WriteElement(json, "normalizer", definition.Normalizer);
         WriteElement(json, "pre_tokenizer", definition.PreTokenizer);
@@ -39,7 +50,8 @@ internal static class TokenizerJsonWriter
         json.WriteBoolean("ignore_merges", definition.IgnoreMerges);
         json.WriteStartObject("vocab");
         for (var id = 0; id < definition.Tokens.IdCount; id++)
-            if (definition.Tokens.IsInModel(id)) json.WriteNumber(definition.Tokens[id], id);
+            if (definition.Tokens.IsInModel(id))
+                json.WriteNumber(definition.Tokens[id], id);
         json.WriteEndObject();
         json.WriteStartArray("merges");
         var pair = Array.Empty<byte>();
@@ -48,7 +60,8 @@ internal static class TokenizerJsonWriter
             var left = definition.Tokens[merge.Left];
             var right = definition.Tokens[merge.Right];
             var length = left.Length + 1 + right.Length;
-            if (pair.Length < length) pair = new byte[length * 2];
+            if (pair.Length < length)
+                pair = new byte[length * 2];
             left.CopyTo(pair);
             pair[left.Length] = (byte)' ';
             right.CopyTo(pair.AsSpan(left.Length + 1));
@@ -74,7 +87,9 @@ internal static class TokenizerJsonWriter
     private static void WriteElement(Utf8JsonWriter json, string name, JsonElement? value)
     {
         json.WritePropertyName(name);
-        if (value is { } element) element.WriteTo(json);
-        else json.WriteNullValue();
+        if (value is { } element)
+            element.WriteTo(json);
+        else
+            json.WriteNullValue();
     }
 }

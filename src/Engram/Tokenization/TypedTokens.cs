@@ -1,6 +1,9 @@
 namespace Engram.Tokenization;
 
-/// <summary>What the strings of added tokens mean where they stand in a text. Text of strangers should not contain control markers: <see cref="AllAsText"/>.</summary>
+/// <summary>
+/// What the strings of added tokens mean where they stand in a text. Text of strangers should not contain control markers: <see
+/// cref="AllAsText"/>.
+/// </summary>
 public enum TypedTokens
 {
     /// <summary>Every added token is recognised, as the reference library does unless told otherwise.</summary>
@@ -9,6 +12,8 @@ public enum TypedTokens
     /// <summary>Special tokens are text; other added tokens are recognised (the reference's <c>encode_special_tokens</c>).</summary>
     SpecialAsText,
 
-    /// <summary>All added tokens are text, also control markers that a vocabulary does not call special, as "&lt;｜User｜&gt;" of DeepSeek-V3.</summary>
+    /// <summary>
+    /// All added tokens are text, also control markers that a vocabulary does not call special, as "&lt;｜User｜&gt;" of DeepSeek-V3.
+    /// </summary>
     AllAsText,
 }

@@ -4,7 +4,8 @@ using Engram.Tokenization;
 namespace Engram.Vocabulary;
 
 /// <summary>
-/// The string by which a token is compared with others: its text with the differences removed that the memory does not care about (case, accents,
+/// The string by which a token is compared with others: its text with the differences removed that the memory does not care about (case,
+/// accents,
 /// compatibility forms, kind and amount of white space). Paper §2.2; the steps are those of the official demonstration code.
 /// </summary>
 internal static class CanonicalKey
@@ -18,7 +19,8 @@ internal static class CanonicalKey
         // The reference reads every token as a row of byte symbols, added ones too, and models store maps made so.
         var text = tokenizer.TokenAsBytes(id);
         // A fragment of a character has no text to normalise and is known by its vocabulary string. All kinds of key share one dictionary.
-        if (text.Contains('\uFFFD')) return tokenizer.IdToToken(id)!;
+        if (text.Contains('\uFFFD'))
+            return tokenizer.IdToToken(id)!;
         var normalized = Normalize(text);
         return normalized.Length > 0 ? normalized : text;
     }
@@ -31,8 +33,9 @@ internal static class CanonicalKey
         text = UnicodeData.WithoutMarks(text);
         text = Lowered(text);
         text = WithSingleSpaces(text);
-        if (text == " ") text = SpaceSentinel;
-        text = text.Trim();   // exactly the characters with the property White_Space; U+FEFF stays
+        if (text == " ")
+            text = SpaceSentinel;
+        text = text.Trim(); // exactly the characters with the property White_Space; U+FEFF stays
         return text.Replace(SpaceSentinel, " ", StringComparison.Ordinal);
     }
 
@@ -40,7 +43,8 @@ internal static class CanonicalKey
     private static string Lowered(string text)
     {
         var result = new StringBuilder(text.Length);
-        foreach (var rune in text.EnumerateRunes()) result.Append(UnicodeData.Lowered(rune));
+        foreach (var rune in text.EnumerateRunes())
+            result.Append(UnicodeData.Lowered(rune));
         return result.ToString();
     }
 
@@ -52,8 +56,10 @@ internal static class CanonicalKey
         foreach (var unit in text)
         {
             var blank = unit is ' ' or '\t' or '\r' or '\n';
-            if (!blank) result.Append(unit);
-            else if (!inRun) result.Append(' ');
+            if (!blank)
+                result.Append(unit);
+            else if (!inRun)
+                result.Append(' ');
             inRun = blank;
         }
         return result.ToString();

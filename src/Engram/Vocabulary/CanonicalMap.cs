@@ -10,8 +10,10 @@ namespace Engram.Vocabulary;
 public sealed record CanonicalGroup(int CanonicalId, IReadOnlyList<int> TokenIds);
 
 /// <summary>
-/// The surjection from token ids to canonical ids (paper §2.2): tokens whose text differs only in case, accents, compatibility form or white space are one.
-/// The number of canonical ids enters every hash multiplier, so a map is made once for a tokenizer and stored with the model. Immutable, thread-safe.
+/// The surjection from token ids to canonical ids (paper §2.2): tokens whose text differs only in case, accents, compatibility form or
+/// white space are one.
+/// The number of canonical ids enters every hash multiplier, so a map is made once for a tokenizer and stored with the model. Immutable,
+/// thread-safe.
 /// </summary>
 public sealed class CanonicalMap
 {
@@ -38,7 +40,8 @@ public sealed class CanonicalMap
         get
         {
             var bytes = new byte[_map.Length * sizeof(int)];
-            for (var id = 0; id < _map.Length; id++) BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(id * sizeof(int)), _map[id]);
+            for (var id = 0; id < _map.Length; id++)
+                BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(id * sizeof(int)), _map[id]);
             return Convert.ToHexStringLower(SHA256.HashData(bytes));
         }
     }
@@ -50,14 +53,17 @@ public sealed class CanonicalMap
     {
         get
         {
-            if ((uint)id >= (uint)_map.Length) ThrowUnknownId(id);
+            if ((uint)id >= (uint)_map.Length)
+                ThrowUnknownId(id);
             return _map[id];
         }
     }
 
     /// <summary>Computes the map of a tokenizer. Canonical ids are numbered in the order in which token ids first need them.</summary>
     /// <param name="tokenizer">The vocabulary; added tokens take part.</param>
-    /// <exception cref="PlatformNotSupportedException">The process cannot normalise Unicode text (globalization-invariant mode).</exception>
+    /// <exception cref="PlatformNotSupportedException">
+    /// The process cannot normalise Unicode text (globalization-invariant mode).
+    /// </exception>
     public static CanonicalMap Build(Tokenizer tokenizer)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
@@ -67,21 +73,30 @@ public sealed class CanonicalMap
         for (var id = 0; id < map.Length; id++)
         {
             var key = CanonicalKey.Of(tokenizer, id);
-            if (!canonicalIds.TryGetValue(key, out map[id])) canonicalIds.Add(key, map[id] = canonicalIds.Count);
+            if (!canonicalIds.TryGetValue(key, out map[id]))
+                canonicalIds.Add(key, map[id] = canonicalIds.Count);
         }
         return new CanonicalMap(map, canonicalIds.Count);
     }
 
-    /// <summary>The string by which a token is compared with others: its text without the differences the map ignores. For inspection.</summary>
+    /// <summary>
+    /// The string by which a token is compared with others: its text without the differences the map ignores. For inspection.
+    /// </summary>
     /// <param name="tokenizer">The vocabulary.</param>
     /// <param name="id">Token id of this vocabulary.</param>
     /// <exception cref="ArgumentOutOfRangeException">The tokenizer has no such id.</exception>
-    /// <exception cref="PlatformNotSupportedException">The process cannot normalise Unicode text (globalization-invariant mode).</exception>
+    /// <exception cref="PlatformNotSupportedException">
+    /// The process cannot normalise Unicode text (globalization-invariant mode).
+    /// </exception>
     public static string KeyOf(Tokenizer tokenizer, int id)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
         if ((uint)id >= (uint)tokenizer.VocabularySize)
-            throw new ArgumentOutOfRangeException(nameof(id), id, $"Token id {id} does not exist: the tokenizer defines ids 0 to {tokenizer.VocabularySize - 1}.");
+            throw new ArgumentOutOfRangeException(
+                nameof(id),
+                id,
+                $"Token id {id} does not exist: the tokenizer defines ids 0 to {tokenizer.VocabularySize - 1}."
+            );
         UnicodeData.EnsureNormalization();
         return CanonicalKey.Of(tokenizer, id);
     }
@@ -100,20 +115,25 @@ public sealed class CanonicalMap
     /// <exception cref="InvalidDataException">It is empty, or its values do not cover 0 … max without a gap.</exception>
     public static CanonicalMap FromStored(ReadOnlySpan<int> map, string sourceName)
     {
-        if (map.IsEmpty) throw new InvalidDataException($"{sourceName}: the canonical map is empty.");
+        if (map.IsEmpty)
+            throw new InvalidDataException($"{sourceName}: the canonical map is empty.");
         var used = new bool[map.Length];
         var size = 0;
         for (var id = 0; id < map.Length; id++)
         {
             if ((uint)map[id] >= (uint)map.Length)
-                throw new InvalidDataException($"{sourceName}: the canonical map sends token {id} to {map[id]}; {map.Length} tokens allow 0 to {map.Length - 1}.");
+                throw new InvalidDataException(
+                    $"{sourceName}: the canonical map sends token {id} to {map[id]}; {map.Length} tokens allow 0 to {map.Length - 1}."
+                );
             used[map[id]] = true;
             size = Math.Max(size, map[id] + 1);
         }
         var gap = used.AsSpan(0, size).IndexOf(false);
         return gap < 0
             ? new CanonicalMap(map.ToArray(), size)
-            : throw new InvalidDataException($"{sourceName}: no token has canonical id {gap}, although ids up to {size - 1} are used. The map is damaged.");
+            : throw new InvalidDataException(
+                $"{sourceName}: no token has canonical id {gap}, although ids up to {size - 1} are used. The map is damaged."
+            );
     }
 
     /// <summary>The same groups of tokens under other canonical ids.</summary>
@@ -125,12 +145,21 @@ public sealed class CanonicalMap
     public IReadOnlyList<CanonicalGroup> LargestGroups(int count)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
-        return [.. _map.Index().GroupBy(entry => entry.Item, entry => entry.Index)
-            .OrderByDescending(group => group.Count()).ThenBy(group => group.Key)
-            .Take(count)
-            .Select(group => new CanonicalGroup(group.Key, [.. group]))];
+        return
+        [
+            .. _map.Index()
+                .GroupBy(entry => entry.Item, entry => entry.Index)
+                .OrderByDescending(group => group.Count())
+                .ThenBy(group => group.Key)
+                .Take(count)
+                .Select(group => new CanonicalGroup(group.Key, [.. group])),
+        ];
     }
 
     private void ThrowUnknownId(int id) =>
-        throw new ArgumentOutOfRangeException(nameof(id), id, $"Token id {id} has no canonical id: the tokenizer defines ids 0 to {_map.Length - 1}.");
+        throw new ArgumentOutOfRangeException(
+            nameof(id),
+            id,
+            $"Token id {id} has no canonical id: the tokenizer defines ids 0 to {_map.Length - 1}."
+        );
 }

@@ -16,7 +16,10 @@ public class AddressingWidthTests
     public async Task Addressing_holds_at_every_width(string disabled, string expectedBits)
     {
         var program = Path.Combine(AppContext.BaseDirectory, "Engram.Tests");
-        Assert.SkipUnless(OperatingSystem.IsLinux() && File.Exists(program), "The test program is started as an executable beside its library.");
+        Assert.SkipUnless(
+            OperatingSystem.IsLinux() && File.Exists(program),
+            "The test program is started as an executable beside its library."
+        );
         Assert.SkipUnless(expectedBits != "256" || Vector256.IsHardwareAccelerated, "This processor has no 256-bit vectors.");
         string[] classes = [typeof(OrderHeadsTests).FullName!, typeof(TileMixesTests).FullName!, typeof(NgramAddresserTests).FullName!];
         var start = new ProcessStartInfo(program, [.. classes.SelectMany(name => new[] { "-class", name }), "-noColor"])
@@ -31,7 +34,9 @@ public class AddressingWidthTests
         Assert.Matches(@"Total: [1-9]\d, Errors: 0, Failed: 0, Skipped: 0", output);
     }
 
-    /// <summary>The widest vectors are tested in this process: on a processor without them that tier is skipped visibly, never passed.</summary>
+    /// <summary>
+    /// The widest vectors are tested in this process: on a processor without them that tier is skipped visibly, never passed.
+    /// </summary>
     [Fact]
     public void Addressing_is_tested_with_the_widest_vectors()
     {

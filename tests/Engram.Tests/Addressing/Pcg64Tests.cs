@@ -20,7 +20,10 @@ public class Pcg64Tests
     {
         Assert.Equal((0x77d32a348ad70d07UL, 0x993ed609b84a4fa5UL, 0xd5f972dec8698e49UL, 0x7d79ebaebcf148deUL), SeedSequence.Expand(10007));
         var generator = new Pcg64(10007);
-        Assert.Equal((new UInt128(0x3b34af7676e8ddd5, 0x556a026c98a77d27), new UInt128(0xabf2e5bd90d31c92, 0xfaf3d75d79e291bd)), generator.Internals);
+        Assert.Equal(
+            (new UInt128(0x3b34af7676e8ddd5, 0x556a026c98a77d27), new UInt128(0xabf2e5bd90d31c92, 0xfaf3d75d79e291bd)),
+            generator.Internals
+        );
         ulong[] expected = [0xd2c3f84026661e33, 0x0d4fb6969eb57435, 0x62e6e1c58c3bd72b, 0xcb7dd1a94ca96343];
         Assert.All(expected, next => Assert.Equal(next, generator.Next()));
 
@@ -32,7 +35,8 @@ public class Pcg64Tests
     [Fact]
     public void A_bounded_draw_is_floor_of_the_product_and_rejects_the_biased_part()
     {
-        // With a bound of 2^63 + 1 almost half of all draws are rejected; the replay takes 128-bit arithmetic and the definition of the bias.
+        // With a bound of 2^63 + 1 almost half of all draws are rejected; the replay takes 128-bit arithmetic and the definition of the
+        // bias.
         const ulong bound = (1UL << 63) + 1;
         var generator = new Pcg64(5);
         var replay = new Pcg64(5);
@@ -59,10 +63,16 @@ public class Pcg64Tests
     {
         for (var order = 2; order <= 4; order++)
         {
-            var constants = AddressingConstants.Derive(new AddressingSpec
-            {
-                CompressedVocabularySize = vocabulary, Layers = [layer], SlotsPerOrder = [.. Enumerable.Repeat(100L, order - 1)], HeadsPerOrder = 1, PadId = 2,
-            });
+            var constants = AddressingConstants.Derive(
+                new AddressingSpec
+                {
+                    CompressedVocabularySize = vocabulary,
+                    Layers = [layer],
+                    SlotsPerOrder = [.. Enumerable.Repeat(100L, order - 1)],
+                    HeadsPerOrder = 1,
+                    PadId = 2,
+                }
+            );
             Assert.Equal(expected[..order], constants.Layers[0].Multipliers);
         }
     }

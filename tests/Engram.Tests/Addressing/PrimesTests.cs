@@ -19,12 +19,12 @@ public class PrimesTests
     }
 
     [Theory]
-    [InlineData(3215031751, false)]                 // strong pseudoprime to the bases 2, 3, 5, 7
-    [InlineData(3825123056546413051, false)]        // to the first nine primes
-    [InlineData(18446744073709551557, true)]        // the largest below 2^64
+    [InlineData(3215031751, false)] // strong pseudoprime to the bases 2, 3, 5, 7
+    [InlineData(3825123056546413051, false)] // to the first nine primes
+    [InlineData(18446744073709551557, true)] // the largest below 2^64
     [InlineData(18446744073709551556, false)]
-    [InlineData(9223372036854775783, true)]         // the largest below 2^63
-    [InlineData(18446744030759878681, false)]       // 4294967291², a square of the largest 32-bit prime
+    [InlineData(9223372036854775783, true)] // the largest below 2^63
+    [InlineData(18446744030759878681, false)] // 4294967291², a square of the largest 32-bit prime
     [InlineData(16000057, true)]
     [InlineData(561, false)]
     public void Knows_the_hard_cases(ulong n, bool prime) => Assert.Equal(prime, Primes.IsPrime(n));
@@ -48,10 +48,17 @@ public class PrimesTests
     [Fact]
     public void Segments_are_distinct_primes_one_after_the_other()
     {
-        var constants = AddressingConstants.Derive(new AddressingSpec
-        {
-            CompressedVocabularySize = 311, Layers = [0, 1, 5], SlotsPerOrder = [13, 17, 2], HeadsPerOrder = 5, Seed = 42, PadId = 7,
-        });
+        var constants = AddressingConstants.Derive(
+            new AddressingSpec
+            {
+                CompressedVocabularySize = 311,
+                Layers = [0, 1, 5],
+                SlotsPerOrder = [13, 17, 2],
+                HeadsPerOrder = 5,
+                Seed = 42,
+                PadId = 7,
+            }
+        );
         var primes = constants.Layers.SelectMany(layer => layer.Primes).SelectMany(heads => heads).ToArray();
         Assert.Equal(45, primes.Distinct().Count());
         Assert.All(primes, prime => Assert.True(Primes.IsPrime((ulong)prime)));
@@ -77,8 +84,15 @@ public class PrimesTests
         Assert.Equal(a.Layers[1].Multipliers, Derive([14], 1000, 3).Layers[0].Multipliers);
     }
 
-    private static AddressingConstants Derive(int[] layers, long slots, int maxOrder) => AddressingConstants.Derive(new AddressingSpec
-    {
-        CompressedVocabularySize = 99_092, Layers = [.. layers], SlotsPerOrder = [.. Enumerable.Repeat(slots, maxOrder - 1)], HeadsPerOrder = 8, PadId = 2,
-    });
+    private static AddressingConstants Derive(int[] layers, long slots, int maxOrder) =>
+        AddressingConstants.Derive(
+            new AddressingSpec
+            {
+                CompressedVocabularySize = 99_092,
+                Layers = [.. layers],
+                SlotsPerOrder = [.. Enumerable.Repeat(slots, maxOrder - 1)],
+                HeadsPerOrder = 8,
+                PadId = 2,
+            }
+        );
 }

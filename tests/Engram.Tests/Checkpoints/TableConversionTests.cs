@@ -1,5 +1,5 @@
-using Engram.Checkpoints;
 using Engram.Addressing;
+using Engram.Checkpoints;
 using Engram.Storage;
 using Engram.Tables;
 using Engram.Tables.Formats;
@@ -23,7 +23,7 @@ public sealed class TableConversionTests : IDisposable
     [Fact]
     public void Whatever_else_a_file_holds_stays_with_its_table()
     {
-        var other = Enumerable.Range(0, 700_000).Select(i => (float)i).ToArray();   // more than one piece of the copy
+        var other = Enumerable.Range(0, 700_000).Select(i => (float)i).ToArray(); // more than one piece of the copy
         var writer = new SafetensorsWriter { Metadata = { ["note"] = "kept" } };
         writer.Add<float>(Name, DType.F32, [.. Enumerable.Range(0, 96).Select(i => i / 8f)], 3, 32);
         writer.Add<float>("other.weight", DType.F32, other, 700, 1000);
@@ -46,7 +46,9 @@ public sealed class TableConversionTests : IDisposable
         }
     }
 
-    /// <summary>As many rows as make several blocks, in every format and back; the converted file is what encoding the rows in memory gives.</summary>
+    /// <summary>
+    /// As many rows as make several blocks, in every format and back; the converted file is what encoding the rows in memory gives.
+    /// </summary>
     [Theory]
     [InlineData("bfloat16")]
     [InlineData("fp8")]
@@ -57,7 +59,8 @@ public sealed class TableConversionTests : IDisposable
     [InlineData("int4/row")]
     public void A_converted_file_is_the_table_in_the_other_format(string text)
     {
-        const int rows = 10_001, width = 80;
+        const int rows = 10_001,
+            width = 80;
         var format = RowFormat.Parse(text);
         using var table = new EngramTable(rows, width);
         table.FillNormal(1, 0.1f);
@@ -115,7 +118,9 @@ public sealed class TableConversionTests : IDisposable
         table.Save(Source, Name);
         using var cancellation = new CancellationTokenSource();
         using var source = TableSource.Open(Source);
-        Assert.Throws<OperationCanceledException>(() => Convert(source, RowFormat.Float8(), Target, new Cancels(cancellation), cancellation.Token));
+        Assert.Throws<OperationCanceledException>(() =>
+            Convert(source, RowFormat.Float8(), Target, new Cancels(cancellation), cancellation.Token)
+        );
         Assert.Equal(["source.safetensors"], _folder.Names());
     }
 
@@ -128,9 +133,25 @@ public sealed class TableConversionTests : IDisposable
         File.CreateSymbolicLink(_folder.File("link.safetensors"), Source);
         Directory.CreateSymbolicLink(_folder.File("elsewhere"), System.IO.Path.GetDirectoryName(Source)!);
         using var source = TableSource.Open(Source);
-        foreach (var target in new[] { Source, _folder.File("link.safetensors"), _folder.File("elsewhere/source.safetensors"), _folder.File("./elsewhere/../source.safetensors") })
-            Assert.Contains("source itself", Assert.Throws<ArgumentException>(() => Convert(source, RowFormat.BFloat16, target)).Message, StringComparison.Ordinal);
-        Assert.Contains("even number", Assert.Throws<ArgumentException>(() => Convert(source, RowFormat.Int4(), Target)).Message, StringComparison.Ordinal);
+        foreach (
+            var target in new[]
+            {
+                Source,
+                _folder.File("link.safetensors"),
+                _folder.File("elsewhere/source.safetensors"),
+                _folder.File("./elsewhere/../source.safetensors"),
+            }
+        )
+            Assert.Contains(
+                "source itself",
+                Assert.Throws<ArgumentException>(() => Convert(source, RowFormat.BFloat16, target)).Message,
+                StringComparison.Ordinal
+            );
+        Assert.Contains(
+            "even number",
+            Assert.Throws<ArgumentException>(() => Convert(source, RowFormat.Int4(), Target)).Message,
+            StringComparison.Ordinal
+        );
         Assert.Equal(before, File.ReadAllBytes(Source));
     }
 
@@ -143,8 +164,16 @@ public sealed class TableConversionTests : IDisposable
         {
             Assert.Equal(TableSourceKind.ModelFolder, source.Kind);
             Convert(source, RowFormat.Float8(16), target);
-            Assert.Contains("no empty folder", Assert.Throws<IOException>(() => Convert(source, RowFormat.Int8(), target)).Message, StringComparison.Ordinal);
-            Assert.Contains("lies in it", Assert.Throws<ArgumentException>(() => Convert(source, RowFormat.Int8(), System.IO.Path.Combine(folder, "new"))).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                "no empty folder",
+                Assert.Throws<IOException>(() => Convert(source, RowFormat.Int8(), target)).Message,
+                StringComparison.Ordinal
+            );
+            Assert.Contains(
+                "lies in it",
+                Assert.Throws<ArgumentException>(() => Convert(source, RowFormat.Int8(), System.IO.Path.Combine(folder, "new"))).Message,
+                StringComparison.Ordinal
+            );
         }
         Assert.Equal(Files(folder), Files(target));
         foreach (var file in Files(folder).Where(file => !file.Contains("layer-", StringComparison.Ordinal)))
@@ -166,7 +195,9 @@ public sealed class TableConversionTests : IDisposable
         var folder = Model();
         using var cancellation = new CancellationTokenSource();
         using (var source = TableSource.Open(folder))
-            Assert.Throws<OperationCanceledException>(() => Convert(source, RowFormat.Float8(), _folder.File("converted"), new Cancels(cancellation), cancellation.Token));
+            Assert.Throws<OperationCanceledException>(() =>
+                Convert(source, RowFormat.Float8(), _folder.File("converted"), new Cancels(cancellation), cancellation.Token)
+            );
         Assert.Equal([folder], Directory.GetDirectories(System.IO.Path.GetDirectoryName(folder)!));
     }
 
@@ -182,11 +213,20 @@ public sealed class TableConversionTests : IDisposable
         Assert.Throws<FileNotFoundException>(() => TableSource.Open(folder));
         Assert.Throws<FileNotFoundException>(() => TableSource.Open(_folder.File("nothing")));
         Directory.CreateDirectory(_folder.File("empty"));
-        Assert.Contains("neither", Assert.Throws<FileNotFoundException>(() => TableSource.Open(_folder.File("empty"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "neither",
+            Assert.Throws<FileNotFoundException>(() => TableSource.Open(_folder.File("empty"))).Message,
+            StringComparison.Ordinal
+        );
     }
 
-    private static void Convert(TableSource source, RowFormat format, string target, IProgress<TableProgress>? progress = null, CancellationToken? cancellation = null) =>
-        TableConversion.Convert(source, format, target, progress, cancellation ?? TestContext.Current.CancellationToken);
+    private static void Convert(
+        TableSource source,
+        RowFormat format,
+        string target,
+        IProgress<TableProgress>? progress = null,
+        CancellationToken? cancellation = null
+    ) => TableConversion.Convert(source, format, target, progress, cancellation ?? TestContext.Current.CancellationToken);
 
     private string Model()
     {
@@ -195,7 +235,16 @@ public sealed class TableConversionTests : IDisposable
         File.WriteAllText(System.IO.Path.Combine(folder, "config.json"), "{}");
         File.WriteAllText(System.IO.Path.Combine(folder, "tokenizer.json"), "{ }");
         var map = CanonicalMap.FromStored([0, 1, 2, 1], "map");
-        var constants = AddressingConstants.Derive(new AddressingSpec { CompressedVocabularySize = 3, Layers = [1, 4], SlotsPerOrder = [300, 400], HeadsPerOrder = 2, PadId = 0 });
+        var constants = AddressingConstants.Derive(
+            new AddressingSpec
+            {
+                CompressedVocabularySize = 3,
+                Layers = [1, 4],
+                SlotsPerOrder = [300, 400],
+                HeadsPerOrder = 2,
+                PadId = 0,
+            }
+        );
         new ModelAddressing(constants, map, "fingerprint").Save(System.IO.Path.Combine(folder, TablePaths.Addressing));
         foreach (var layer in constants.Layers)
         {
@@ -207,7 +256,12 @@ public sealed class TableConversionTests : IDisposable
     }
 
     private static string[] Files(string folder) =>
-        [.. Directory.GetFiles(folder, "*", SearchOption.AllDirectories).Select(file => System.IO.Path.GetRelativePath(folder, file)).Order(StringComparer.Ordinal)];
+        [
+            .. Directory
+                .GetFiles(folder, "*", SearchOption.AllDirectories)
+                .Select(file => System.IO.Path.GetRelativePath(folder, file))
+                .Order(StringComparer.Ordinal),
+        ];
 
     private static float[] All(EngramTable table)
     {

@@ -28,7 +28,10 @@ public sealed class V41CheckpointTests : IDisposable
         Assert.Equal([$"{prefix}layers.1.engram.embed.weight", $"{prefix}layers.3.engram.embed.weight"], checkpoint.TensorNames);
         foreach (var (table, layer) in checkpoint.Tables.Zip(checkpoint.Constants.Layers))
         {
-            Assert.Equal((layer.TotalRows, V41Folder.Width, RowFormat.Float8(), true), (table.Rows, table.Width, table.Format, table.IsMapped));
+            Assert.Equal(
+                (layer.TotalRows, V41Folder.Width, RowFormat.Float8(), true),
+                (table.Rows, table.Width, table.Format, table.IsMapped)
+            );
             RequireRows(table, [.. Enumerable.Range(0, (int)table.Rows).Select(row => (long)row)]);
         }
     }
@@ -38,12 +41,14 @@ public sealed class V41CheckpointTests : IDisposable
     public void Tables_of_the_published_size_are_opened_in_place()
     {
         Assert.SkipUnless(HolesCostNothing(), "This file system stores holes: the files would fill 203 GB.");
-        const long rows1 = 384_006_168, rows14 = 384_016_682;
-        long[] first = [0, 1, 12_345, 16_000_057, 200_000_000, rows1 - 2, rows1 - 1], second = [0, 7, 99_999_999, 383_999_999, rows14 - 1];
+        const long rows1 = 384_006_168,
+            rows14 = 384_016_682;
+        long[] first = [0, 1, 12_345, 16_000_057, 200_000_000, rows1 - 2, rows1 - 1],
+            second = [0, 7, 99_999_999, 383_999_999, rows14 - 1];
         V41Folder.Full(Path, [.. first], [.. second]);
         Assert.True(Directory.EnumerateFiles(Path).Sum(file => FileIdentity.Of(file)!.Value.OccupiedBytes) < 2 << 20);
 
-        using (V41Checkpoint.Open(Path)) { }   // compiles what opening needs
+        using (V41Checkpoint.Open(Path)) { } // compiles what opening needs
         var before = GC.GetAllocatedBytesForCurrentThread();
         using var checkpoint = V41Checkpoint.Open(Path);
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
@@ -54,7 +59,9 @@ public sealed class V41CheckpointTests : IDisposable
         Assert.Equal(101_377_628_352, checkpoint.Tables[0].Bytes);
 
         // The constants are those of the golden case, and every address is a row of the tables.
-        var golden = JsonNode.Parse(File.ReadAllText(System.IO.Path.Combine(AppContext.BaseDirectory, "Addressing", "golden", "addressing.json")))!.AsArray()
+        var golden = JsonNode
+            .Parse(File.ReadAllText(System.IO.Path.Combine(AppContext.BaseDirectory, "Addressing", "golden", "addressing.json")))!
+            .AsArray()
             .Single(one => (string)one!["name"]! == "v4.1")!;
         Assert.Equal((int)golden["padId"]!, checkpoint.Constants.Spec.PadId);
         foreach (var (layer, expected) in checkpoint.Constants.Layers.Zip(golden["perLayer"]!.AsArray()))
@@ -65,11 +72,14 @@ public sealed class V41CheckpointTests : IDisposable
         addresser.Address(tokens, documentStarts: [], layerPosition: 1, addresses);
         var gathered = new float[addresses.Length * 256];
         checkpoint.Tables[1].Gather(addresses, gathered);
-        Assert.All(addresses.Index(), address =>
-        {
-            if (!second.Contains(address.Item))
-                Assert.All(gathered.AsSpan(address.Index * 256, 256).ToArray(), value => Assert.Equal(0, value));
-        });
+        Assert.All(
+            addresses.Index(),
+            address =>
+            {
+                if (!second.Contains(address.Item))
+                    Assert.All(gathered.AsSpan(address.Index * 256, 256).ToArray(), value => Assert.Equal(0, value));
+            }
+        );
     }
 
     [Fact]
@@ -79,10 +89,17 @@ public sealed class V41CheckpointTests : IDisposable
         var writer = new SafetensorsWriter();
         foreach (var layer in folder.Constants.Layers)
         {
-            writer.Add<byte>($"layers.{layer.Layer}.engram.embed.weight", DType.F8_E4M3, new byte[layer.TotalRows * 32], layer.TotalRows, 32);
+            writer.Add<byte>(
+                $"layers.{layer.Layer}.engram.embed.weight",
+                DType.F8_E4M3,
+                new byte[layer.TotalRows * 32],
+                layer.TotalRows,
+                32
+            );
             writer.Add<byte>($"layers.{layer.Layer}.engram.embed.scale", DType.F8_E8M0, new byte[layer.TotalRows], layer.TotalRows, 1);
         }
-        foreach (var file in Directory.GetFiles(Path)) File.Delete(file);
+        foreach (var file in Directory.GetFiles(Path))
+            File.Delete(file);
         writer.Write(System.IO.Path.Combine(Path, "model.safetensors"));
         var configuration = V41Folder.Configuration(folder.Constants, 32);
         File.WriteAllText(System.IO.Path.Combine(Path, "config.json"), configuration["text_config"]!.ToJsonString());
@@ -132,8 +149,10 @@ public sealed class V41CheckpointTests : IDisposable
         var path = System.IO.Path.Combine(Path, "config.json");
         var configuration = JsonNode.Parse(File.ReadAllText(path))!;
         var fields = configuration["text_config"]!.AsObject();
-        if (value is null) fields.Remove(field);
-        else fields[field] = JsonNode.Parse(value);
+        if (value is null)
+            fields.Remove(field);
+        else
+            fields[field] = JsonNode.Parse(value);
         File.WriteAllText(path, configuration.ToJsonString());
         var error = Assert.Throws<InvalidDataException>(() => V41Checkpoint.Open(Path));
         Assert.Contains(expected, error.Message, StringComparison.Ordinal);
@@ -187,7 +206,10 @@ public sealed class V41CheckpointTests : IDisposable
         table.Gather(rows, gathered);
         foreach (var (i, row) in rows.Index())
             for (var column = 0; column < table.Width; column++)
-                Assert.Equal(E4M3(V41Folder.Value(row, column)) * Math.Pow(2, V41Folder.Scale(row, column / 32) - 127), gathered[i * table.Width + column]);
+                Assert.Equal(
+                    E4M3(V41Folder.Value(row, column)) * Math.Pow(2, V41Folder.Scale(row, column / 32) - 127),
+                    gathered[i * table.Width + column]
+                );
     }
 
     private static double E4M3(byte code)
@@ -202,7 +224,7 @@ public sealed class V41CheckpointTests : IDisposable
         var folder = $"/{new DirectoryInfo(Path).Parent!.Name}/";
         var (bytes, counts) = (0L, false);
         foreach (var line in File.ReadLines("/proc/self/smaps"))
-            if (line.Contains('-'))   // addresses: the next mapping
+            if (line.Contains('-')) // addresses: the next mapping
                 counts = line.Contains(folder, StringComparison.Ordinal);
             else if (counts && line.StartsWith("Rss:", StringComparison.Ordinal))
                 bytes += 1024 * long.Parse(line.Split(' ')[^2], System.Globalization.CultureInfo.InvariantCulture);

@@ -7,12 +7,40 @@ namespace Engram.Tests.Configuration;
 
 public sealed class ConfigurationFuzzTests
 {
-    private static readonly byte[][] Seeds = [.. Presets.Names.Select(name => Encoding.UTF8.GetBytes(Presets.Load(name).ToJson())), PublishedConfigurations.DeepSeekV3.ToArray()];
+    private static readonly byte[][] Seeds =
+    [
+        .. Presets.Names.Select(name => Encoding.UTF8.GetBytes(Presets.Load(name).ToJson())),
+        PublishedConfigurations.DeepSeekV3.ToArray(),
+    ];
 
     private static readonly string[] HostileValues =
     [
-        "0", "-1", "1", "2", "7", "2147483647", "2147483648", "-2147483648", "9223372036854775807", "1e308", "1e999", "-1e-999", "0.5", "null", "true", "\"\"", "\"yarn\"",
-        "[]", "{}", "[1]", "[0,1,2,3]", "[2147483647]", "[null]", "[9223372036854775807,9223372036854775807]", "\"\\ud800\"", "{\"type\":\"yarn\",\"factor\":1e308}",
+        "0",
+        "-1",
+        "1",
+        "2",
+        "7",
+        "2147483647",
+        "2147483648",
+        "-2147483648",
+        "9223372036854775807",
+        "1e308",
+        "1e999",
+        "-1e-999",
+        "0.5",
+        "null",
+        "true",
+        "\"\"",
+        "\"yarn\"",
+        "[]",
+        "{}",
+        "[1]",
+        "[0,1,2,3]",
+        "[2147483647]",
+        "[null]",
+        "[9223372036854775807,9223372036854775807]",
+        "\"\\ud800\"",
+        "{\"type\":\"yarn\",\"factor\":1e308}",
     ];
 
     [Fact]
@@ -23,18 +51,21 @@ public sealed class ConfigurationFuzzTests
     [Fact]
     public void HostileValues_LoadOrAreOneClearError() =>
         Gen.Select(Gen.Int[0, Seeds.Length - 1], Gen.Select(Gen.Int[0, 200], Gen.Int[0, HostileValues.Length - 1]).Array[1, 3])
-            .Sample((seed, edits) =>
-            {
-                JsonObject keys = JsonNode.Parse(Seeds[seed])!.AsObject();
-                string text = keys.ToJsonString();
-                foreach ((int place, int value) in edits)
+            .Sample(
+                (seed, edits) =>
                 {
-                    string key = keys.ElementAt(place % keys.Count).Key;
-                    string old = $"\"{key}\":{keys[key]?.ToJsonString() ?? "null"}";
-                    text = text.Replace(old, $"\"{key}\":{HostileValues[value]}");
-                }
-                LoadsOrIsRefused(Encoding.UTF8.GetBytes(text));
-            }, iter: 6000);
+                    JsonObject keys = JsonNode.Parse(Seeds[seed])!.AsObject();
+                    string text = keys.ToJsonString();
+                    foreach ((int place, int value) in edits)
+                    {
+                        string key = keys.ElementAt(place % keys.Count).Key;
+                        string old = $"\"{key}\":{keys[key]?.ToJsonString() ?? "null"}";
+                        text = text.Replace(old, $"\"{key}\":{HostileValues[value]}");
+                    }
+                    LoadsOrIsRefused(Encoding.UTF8.GetBytes(text));
+                },
+                iter: 6000
+            );
 
     [Fact]
     public void LargeFile_CostsMemoryInProportionToItsSize()
@@ -76,10 +107,14 @@ public sealed class ConfigurationFuzzTests
         foreach ((int place, byte value, int kind) in edits)
         {
             int at = place % bytes.Count;
-            if (kind == 0) bytes[at] = value;
-            else if (kind == 1) bytes.RemoveAt(at);
-            else if (kind == 2) bytes.Insert(at, (byte)('0' + (value % 10)));
-            else bytes.RemoveRange(at, Math.Min(value, bytes.Count - at - 1));
+            if (kind == 0)
+                bytes[at] = value;
+            else if (kind == 1)
+                bytes.RemoveAt(at);
+            else if (kind == 2)
+                bytes.Insert(at, (byte)('0' + (value % 10)));
+            else
+                bytes.RemoveRange(at, Math.Min(value, bytes.Count - at - 1));
         }
         return [.. bytes];
     }

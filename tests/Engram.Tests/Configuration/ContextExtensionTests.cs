@@ -7,17 +7,34 @@ public class ContextExtensionTests
 {
     private static ModelConfiguration Paper { get; } = Presets.Load("engram-27b");
 
-    /// <summary>Paper §6.1: 4,096 tokens to 32,768 with s = 10, α = 1, β = 32, f = 0.707; the numbers of the blended pairs are those of the specification.</summary>
+    /// <summary>
+    /// Paper §6.1: 4,096 tokens to 32,768 with s = 10, α = 1, β = 32, f = 0.707; the numbers of the blended pairs are those of the
+    /// specification.
+    /// </summary>
     [Fact]
     public void Defaults_are_the_papers()
     {
         var extended = ContextExtension.Extend(Paper, 32768);
-        Assert.Equal(new RopeScaling { Factor = 10, OriginalMaxPositionEmbeddings = 4096, BetaFast = 32, BetaSlow = 1, Mscale = 0.707, MscaleAllDim = 0.707 }, extended.RopeScaling);
+        Assert.Equal(
+            new RopeScaling
+            {
+                Factor = 10,
+                OriginalMaxPositionEmbeddings = 4096,
+                BetaFast = 32,
+                BetaSlow = 1,
+                Mscale = 0.707,
+                MscaleAllDim = 0.707,
+            },
+            extended.RopeScaling
+        );
         Assert.Equal(Paper with { MaxPositionEmbeddings = 32768, RopeScaling = extended.RopeScaling }, extended);
         Assert.Equal(1.35208701684, RotaryFrequencies.ScoreScale(extended), 1e-10);
         Assert.Equal(0.03925021301, RotaryFrequencies.Of(extended)[11], 1e-10);
         Assert.Equal(0.0003009395925, RotaryFrequencies.Of(extended)[22], 1e-12);
-        Assert.Equal(extended.ToJson(), ModelConfiguration.Parse(System.Text.Encoding.UTF8.GetBytes(extended.ToJson()), "config.json").ToJson());
+        Assert.Equal(
+            extended.ToJson(),
+            ModelConfiguration.Parse(System.Text.Encoding.UTF8.GetBytes(extended.ToJson()), "config.json").ToJson()
+        );
     }
 
     /// <summary>DeepSeek-V3: s = 40 and √t = 0.1 ln s + 1, to 32K and then to 128K from the same original context.</summary>
@@ -27,7 +44,10 @@ public class ContextExtensionTests
         var first = ContextExtension.Extend(Paper, 32768, factor: 40, mscale: 1);
         var second = ContextExtension.Extend(first, 131072);
         Assert.Equal(first with { MaxPositionEmbeddings = 131072 }, second);
-        Assert.Equal((4096, 40.0, 1.0), (second.RopeScaling!.OriginalMaxPositionEmbeddings, second.RopeScaling.Factor, second.RopeScaling.Mscale));
+        Assert.Equal(
+            (4096, 40.0, 1.0),
+            (second.RopeScaling!.OriginalMaxPositionEmbeddings, second.RopeScaling.Factor, second.RopeScaling.Mscale)
+        );
         Assert.Equal(1.87385420709, RotaryFrequencies.ScoreScale(second), 1e-10);
     }
 
@@ -46,5 +66,8 @@ public class ContextExtensionTests
     [InlineData(8192, null, 1.5, "takes the original context of 4096 tokens to 6144")]
     [InlineData(8192, null, double.NaN, "rope_scaling.factor")]
     public void What_cannot_be_is_refused(int context, int? original, double? factor, string reason) =>
-        Assert.Contains(reason, Assert.ThrowsAny<ArgumentException>(() => ContextExtension.Extend(Paper, context, original, factor)).Message);
+        Assert.Contains(
+            reason,
+            Assert.ThrowsAny<ArgumentException>(() => ContextExtension.Extend(Paper, context, original, factor)).Message
+        );
 }

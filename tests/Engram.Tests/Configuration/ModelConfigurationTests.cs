@@ -33,8 +33,14 @@ public sealed class ModelConfigurationTests
     public void PublishedFile_IsReadWithItsMeaning()
     {
         ModelConfiguration model = ModelConfiguration.Parse(PublishedConfigurations.DeepSeekV3, "config.json");
-        Assert.Equal((7168, 61, 128, 256, 8), (model.HiddenSize, model.NumHiddenLayers, model.NumAttentionHeads, model.NRoutedExperts, model.NumExpertsPerToken));
-        Assert.Equal((8, 4, 3, 1536, 0.001), (model.NGroup, model.TopkGroup, model.FirstKDenseReplace, model.QLoraRank, model.SequenceAuxiliaryLossAlpha));
+        Assert.Equal(
+            (7168, 61, 128, 256, 8),
+            (model.HiddenSize, model.NumHiddenLayers, model.NumAttentionHeads, model.NRoutedExperts, model.NumExpertsPerToken)
+        );
+        Assert.Equal(
+            (8, 4, 3, 1536, 0.001),
+            (model.NGroup, model.TopkGroup, model.FirstKDenseReplace, model.QLoraRank, model.SequenceAuxiliaryLossAlpha)
+        );
         Assert.Equal(new RopeScaling { Factor = 40 }, model.RopeScaling);
         Assert.Equal((58, ResidualConnection.Plain, ScoringFunction.Sigmoid), (model.MoeLayers, model.Residual, model.ScoringFunction));
         Assert.False(model.IsMoeLayer(2));
@@ -47,7 +53,10 @@ public sealed class ModelConfigurationTests
         JsonObject keys = JsonNode.Parse(ModelConfiguration.Parse(PublishedConfigurations.DeepSeekV3, "config.json").ToJson())!.AsObject();
         Assert.Equal("deepseek_v3", (string?)keys["model_type"]);
         Assert.Equal("DeepseekV3ForCausalLM", (string?)keys["architectures"]![0]);
-        Assert.Equal((128, "noaux_tc", "yarn"), ((int)keys["num_key_value_heads"]!, (string?)keys["topk_method"], (string?)keys["rope_scaling"]!["type"]));
+        Assert.Equal(
+            (128, "noaux_tc", "yarn"),
+            ((int)keys["num_key_value_heads"]!, (string?)keys["topk_method"], (string?)keys["rope_scaling"]!["type"])
+        );
         Assert.Equal("deepseek_v3", Dialect(Presets.Load("tiny-dense") with { HcMult = 1 }));
         Assert.Equal("engram_mla", Dialect(Presets.Load("tiny-dense")));
         Assert.Equal("engram_mla", Dialect(Presets.Load("quickstart-moe") with { HcMult = 1 }));
@@ -65,8 +74,22 @@ public sealed class ModelConfigurationTests
         keys.Remove("rope_scaling");
         keys["rope_parameters"] = JsonNode.Parse("""{"rope_type": "default", "rope_theta": 5000.0}""");
         Assert.Equal(tiny with { RopeTheta = 5000.0 }, Read(keys.ToJsonString()));
-        keys["rope_parameters"] = JsonNode.Parse("""{"rope_type": "yarn", "rope_theta": 5000.0, "factor": 10, "mscale": 0.707, "mscale_all_dim": 0.707}""");
-        Assert.Equal(tiny with { RopeTheta = 5000.0, RopeScaling = new() { Factor = 10, Mscale = 0.707, MscaleAllDim = 0.707 } }, Read(keys.ToJsonString()));
+        keys["rope_parameters"] = JsonNode.Parse(
+            """{"rope_type": "yarn", "rope_theta": 5000.0, "factor": 10, "mscale": 0.707, "mscale_all_dim": 0.707}"""
+        );
+        Assert.Equal(
+            tiny with
+            {
+                RopeTheta = 5000.0,
+                RopeScaling = new()
+                {
+                    Factor = 10,
+                    Mscale = 0.707,
+                    MscaleAllDim = 0.707,
+                },
+            },
+            Read(keys.ToJsonString())
+        );
     }
 
     [Fact]
@@ -142,7 +165,7 @@ public sealed class ModelConfigurationTests
     public void MissingKey_IsNamed(string key)
     {
         JsonObject keys = JsonNode.Parse(Presets.Load("tiny-engram").ToJson())!.AsObject();
-        keys.Remove("engram_vocab_size");   // says the same as the slots per order
+        keys.Remove("engram_vocab_size"); // says the same as the slots per order
         keys.Remove(key);
         Assert.Contains(key, Assert.Throws<InvalidDataException>(() => Read(keys.ToJsonString())).Message);
     }
@@ -193,7 +216,8 @@ public sealed class ModelConfigurationTests
     [Fact]
     public void Equality_ComparesListsByTheirElements()
     {
-        EngramConfiguration memory = Presets.Load("tiny-engram").Engram!, same = memory with { LayerIds = [.. memory.LayerIds] };
+        EngramConfiguration memory = Presets.Load("tiny-engram").Engram!,
+            same = memory with { LayerIds = [.. memory.LayerIds] };
         Assert.Equal(memory, same);
         Assert.Equal(memory.GetHashCode(), same.GetHashCode());
         Assert.NotEqual(memory, memory with { LayerIds = [1, 3] });
@@ -202,7 +226,14 @@ public sealed class ModelConfigurationTests
     [Fact]
     public void Dilation_IsTheLargestOrderUnlessSet()
     {
-        EngramConfiguration memory = new() { LayerIds = [0], MaxNgramSize = 4, NHeads = 1, HeadDim = 1, SlotsPerOrder = [2, 2, 2] };
+        EngramConfiguration memory = new()
+        {
+            LayerIds = [0],
+            MaxNgramSize = 4,
+            NHeads = 1,
+            HeadDim = 1,
+            SlotsPerOrder = [2, 2, 2],
+        };
         Assert.Equal(4, memory.ConvDilation);
         Assert.Equal(2, (memory with { ConvDilation = 2 }).ConvDilation);
     }
@@ -213,8 +244,15 @@ public sealed class ModelConfigurationTests
         ModelConfiguration model = Presets.Load("tiny-engram");
         model = model with
         {
-            HcConstrained = false, HcExit = StreamExit.Head,
-            Engram = model.Engram! with { CompressVocabulary = false, Fusion = FusionPlace.Mixture, MaxNgramSize = 4, SlotsPerOrder = [41, 41, 43] },
+            HcConstrained = false,
+            HcExit = StreamExit.Head,
+            Engram = model.Engram! with
+            {
+                CompressVocabulary = false,
+                Fusion = FusionPlace.Mixture,
+                MaxNgramSize = 4,
+                SlotsPerOrder = [41, 41, 43],
+            },
         };
         JsonObject keys = JsonNode.Parse(model.ToJson())!.AsObject();
         Assert.Equal(("hc", "head", "mixture"), ((string?)keys["residual"], (string?)keys["hc_exit"], (string?)keys["engram_fusion"]));
@@ -226,10 +264,22 @@ public sealed class ModelConfigurationTests
     public void Guide_NamesEveryKeyAndPreset()
     {
         string guide = File.ReadAllText(Path.Combine(Repository.Root, "docs", "configuration.md"));
-        string written = (Presets.Load("engram-27b") with { SharedExpertIntermediateSize = 1, RopeScaling = new() { Factor = 10 } }).ToJson();
+        string written = (
+            Presets.Load("engram-27b") with
+            {
+                SharedExpertIntermediateSize = 1,
+                RopeScaling = new() { Factor = 10 },
+            }
+        ).ToJson();
         JsonObject keys = JsonNode.Parse(written)!.AsObject();
-        Assert.All(keys.Concat(keys["rope_scaling"]!.AsObject()).Select(pair => pair.Key).Concat(ConfigurationFile.Ignored), key => Assert.Contains($"`{key}`", guide));
-        Assert.All(Presets.Names, name => Assert.True(guide.Contains($"`{name}`") || guide.Contains($"`{name[name.IndexOf('-')..]}`"), name));
+        Assert.All(
+            keys.Concat(keys["rope_scaling"]!.AsObject()).Select(pair => pair.Key).Concat(ConfigurationFile.Ignored),
+            key => Assert.Contains($"`{key}`", guide)
+        );
+        Assert.All(
+            Presets.Names,
+            name => Assert.True(guide.Contains($"`{name}`") || guide.Contains($"`{name[name.IndexOf('-')..]}`"), name)
+        );
     }
 
     private static ModelConfiguration Read(string json) => ModelConfiguration.Parse(Encoding.UTF8.GetBytes(json), "config.json");

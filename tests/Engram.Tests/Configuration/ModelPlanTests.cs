@@ -14,7 +14,10 @@ public sealed class ModelPlanTests
     public void PaperModels_Counts_AreThePublishedOnes(string preset, long without, long one, long both, long active)
     {
         ModelPlan plan = ModelPlan.Of(Presets.Load(preset));
-        Assert.Equal((without, one, both, active), (plan.TotalWithoutVocabulary, plan.TotalParameters, plan.TotalWithBoth, plan.ActiveParameters));
+        Assert.Equal(
+            (without, one, both, active),
+            (plan.TotalWithoutVocabulary, plan.TotalParameters, plan.TotalWithBoth, plan.ActiveParameters)
+        );
         Assert.Equal(without - active, plan.SparseParameters);
         Assert.Equal(active + 330_956_800, plan.ActiveWithOne);
         Assert.Equal(both, plan.StoredParameters);
@@ -34,7 +37,9 @@ public sealed class ModelPlanTests
     public void Tiny_Counts_AreExact()
     {
         ModelConfiguration tiny = Presets.Load("tiny");
-        ModelPlan plan = ModelPlan.Of(tiny), plain = ModelPlan.Of(tiny with { HcMult = 1 }), dense = ModelPlan.Of(Presets.Load("tiny-dense"));
+        ModelPlan plan = ModelPlan.Of(tiny),
+            plain = ModelPlan.Of(tiny with { HcMult = 1 }),
+            dense = ModelPlan.Of(Presets.Load("tiny-dense"));
         Assert.Equal((303_512, 369_048, 192_920), (plan.TotalWithoutVocabulary, plan.TotalWithBoth, plan.ActiveParameters));
         Assert.Equal((254_144, 319_680), (plain.TotalWithoutVocabulary, plain.TotalWithBoth));
         Assert.Equal((191_384, 256_920), (dense.TotalWithoutVocabulary, dense.TotalWithBoth));
@@ -62,7 +67,8 @@ public sealed class ModelPlanTests
     [Fact]
     public void Tables_OfThePaperModels_HaveTheirPrimeRows()
     {
-        ModelPlan small = ModelPlan.Of(Presets.Load("engram-27b")), large = ModelPlan.Of(Presets.Load("engram-40b"));
+        ModelPlan small = ModelPlan.Of(Presets.Load("engram-27b")),
+            large = ModelPlan.Of(Presets.Load("engram-40b"));
         Assert.Equal([36_199_972, 36_204_260], small.TableRows);
         Assert.Equal([115_837_464, 115_841_428], large.TableRows);
         Assert.Equal((5_792_338_560, 18_534_311_360), (small.MemoryParameters, large.MemoryParameters));
@@ -100,15 +106,20 @@ public sealed class ModelPlanTests
     public void QueryRank_ChangesTheCountByItsClosedForm()
     {
         ModelConfiguration model = Presets.Load("moe-27b");
-        long full = 2560L * 32 * 192, ranked = (1536L * (2560 + (32 * 192))) + 1536;
-        Assert.Equal(30 * (ranked - full), ModelPlan.Of(model with { QLoraRank = 1536 }).TotalWithoutVocabulary - ModelPlan.Of(model).TotalWithoutVocabulary);
+        long full = 2560L * 32 * 192,
+            ranked = (1536L * (2560 + (32 * 192))) + 1536;
+        Assert.Equal(
+            30 * (ranked - full),
+            ModelPlan.Of(model with { QLoraRank = 1536 }).TotalWithoutVocabulary - ModelPlan.Of(model).TotalWithoutVocabulary
+        );
     }
 
     [Fact]
     public void Tying_ChangesOnlyWhatIsStored()
     {
         ModelConfiguration model = Presets.Load("tiny");
-        ModelPlan untied = ModelPlan.Of(model), tied = ModelPlan.Of(model with { TieWordEmbeddings = true });
+        ModelPlan untied = ModelPlan.Of(model),
+            tied = ModelPlan.Of(model with { TieWordEmbeddings = true });
         Assert.Equal(512 * 64, untied.StoredParameters - tied.StoredParameters);
         Assert.Equal(untied.TotalParameters, tied.TotalParameters);
     }
@@ -131,7 +142,10 @@ public sealed class ModelPlanTests
         Assert.Equal(40_965, Added(model with { HcExit = StreamExit.Head }));
         Assert.Equal(60 * (((2 + 4) * 2560) + 24 + 2 - 245_787), Added(model with { HcConstrained = false }));
         // One key instead of four, and gains and taps of one stream.
-        Assert.Equal(-2 * 3 * 2560 * (1280 + 2 + 4 + 1), Added(model with { Engram = model.Engram! with { Fusion = FusionPlace.Mixture } }));
+        Assert.Equal(
+            -2 * 3 * 2560 * (1280 + 2 + 4 + 1),
+            Added(model with { Engram = model.Engram! with { Fusion = FusionPlace.Mixture } })
+        );
         Assert.Equal(0, Added(model with { Engram = model.Engram! with { CompressVocabulary = false, CompressedVocabularySize = 0 } }));
     }
 
@@ -141,14 +155,21 @@ public sealed class ModelPlanTests
     {
         ModelConfiguration model = Presets.Load("engram-27b");
         long slots = model.Engram!.SlotsPerOrder[0] * 2 / 3;
-        ModelPlan plan = ModelPlan.Of(model with { Engram = model.Engram with { MaxNgramSize = 4, SlotsPerOrder = [slots, slots, slots], ConvDilation = 4 } });
-        Assert.InRange(plan.MemoryParameters / 5_792_338_560.0, 0.9998, 1.0002);   // eight more primes per layer, a little above the nominal size
+        ModelPlan plan = ModelPlan.Of(
+            model with
+            {
+                Engram = model.Engram with { MaxNgramSize = 4, SlotsPerOrder = [slots, slots, slots], ConvDilation = 4 },
+            }
+        );
+        // eight more primes per layer, a little above the nominal size
+        Assert.InRange(plan.MemoryParameters / 5_792_338_560.0, 0.9998, 1.0002);
     }
 
     [Fact]
     public void OneRow_KeepsWhatATokenTouches()
     {
-        ModelPlan many = ModelPlan.Of(Presets.Load("quickstart-engram")), one = ModelPlan.Of(Presets.Load("quickstart-engram-one-row"));
+        ModelPlan many = ModelPlan.Of(Presets.Load("quickstart-engram")),
+            one = ModelPlan.Of(Presets.Load("quickstart-engram-one-row"));
         Assert.Equal(many.ActiveParameters, one.ActiveParameters);
         Assert.Equal(many.FlopsPerToken, one.FlopsPerToken);
         Assert.Equal([8], one.TableRows);
@@ -160,8 +181,16 @@ public sealed class ModelPlanTests
     {
         ModelConfiguration model = new()
         {
-            VocabularySize = 10, HiddenSize = 4, NumHiddenLayers = 2, NumAttentionHeads = 1, KvLoraRank = 3, QkNopeHeadDim = 2, QkRopeHeadDim = 2, VHeadDim = 2,
-            IntermediateSize = 5, MaxPositionEmbeddings = 100,
+            VocabularySize = 10,
+            HiddenSize = 4,
+            NumHiddenLayers = 2,
+            NumAttentionHeads = 1,
+            KvLoraRank = 3,
+            QkNopeHeadDim = 2,
+            QkRopeHeadDim = 2,
+            VHeadDim = 2,
+            IntermediateSize = 5,
+            MaxPositionEmbeddings = 100,
         };
         ModelPlan plan = ModelPlan.Of(model, contextLength: 7);
         // Per layer: query 4·4, latent 4·5, keys and values 3·4, output 2·4, feed-forward 3·4·5; then the output matrix 10·4.
@@ -192,12 +221,29 @@ public sealed class ModelPlanTests
     {
         ModelConfiguration model = new()
         {
-            VocabularySize = 1 << 29, HiddenSize = 1 << 16, NumHiddenLayers = 1024, NumAttentionHeads = 1024, KvLoraRank = 1 << 16, QLoraRank = 1 << 16,
-            QkNopeHeadDim = 8192, QkRopeHeadDim = 8192, VHeadDim = 8192, MoeIntermediateSize = 1 << 18, NRoutedExperts = 4096, NumExpertsPerToken = 4096,
-            NSharedExperts = 1, SharedExpertIntermediateSize = 1 << 20, MaxPositionEmbeddings = 1 << 24, HcMult = 16,
+            VocabularySize = 1 << 29,
+            HiddenSize = 1 << 16,
+            NumHiddenLayers = 1024,
+            NumAttentionHeads = 1024,
+            KvLoraRank = 1 << 16,
+            QLoraRank = 1 << 16,
+            QkNopeHeadDim = 8192,
+            QkRopeHeadDim = 8192,
+            VHeadDim = 8192,
+            MoeIntermediateSize = 1 << 18,
+            NRoutedExperts = 4096,
+            NumExpertsPerToken = 4096,
+            NSharedExperts = 1,
+            SharedExpertIntermediateSize = 1 << 20,
+            MaxPositionEmbeddings = 1 << 24,
+            HcMult = 16,
             Engram = new()
             {
-                LayerIds = [.. Enumerable.Range(0, 4)], MaxNgramSize = 2, NHeads = 256, HeadDim = 8192, SlotsPerOrder = [int.MaxValue],
+                LayerIds = [.. Enumerable.Range(0, 4)],
+                MaxNgramSize = 2,
+                NHeads = 256,
+                HeadDim = 8192,
+                SlotsPerOrder = [int.MaxValue],
             },
         };
         ModelPlan plan = ModelPlan.Of(model);

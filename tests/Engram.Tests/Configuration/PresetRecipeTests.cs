@@ -1,8 +1,8 @@
-using Engram.Tests.Package;
 using System.Text.Json.Nodes;
 using Engram.Models.Configuration;
 using Engram.Models.Recipes;
 using Engram.Tables.Training;
+using Engram.Tests.Package;
 
 namespace Engram.Tests.Configuration;
 
@@ -21,10 +21,14 @@ public sealed class PresetRecipeTests
         Assert.Equal(262_144_000_000, recipe.Steps * recipe.TokensPerStep);
         Assert.Equal((4e-4, 2000L, 2000L, LearningRateDecay.Steps), (recipe.LearningRate, recipe.WarmupSteps, recipe.WarmUp, recipe.Decay));
         Assert.Equal((MatrixOptimizer.Muon, 0.1, 1.0), (recipe.MatrixOptimizer, recipe.WeightDecay, recipe.ClipNorm));
-        Assert.Equal((5.0, TableOptimizer.Adam, MomentFormat.Float32), (recipe.TableLearningRateMultiplier, recipe.TableOptimizer, recipe.TableMoments));
+        Assert.Equal(
+            (5.0, TableOptimizer.Adam, MomentFormat.Float32),
+            (recipe.TableLearningRateMultiplier, recipe.TableOptimizer, recipe.TableMoments)
+        );
         ModelConfiguration model = Presets.Load(preset);
         Assert.Equal(0.006, model.InitializerRange);
-        if (model.Engram is { } memory) Assert.Equal(0, memory.TableInitStd);
+        if (model.Engram is { } memory)
+            Assert.Equal(0, memory.TableInitStd);
     }
 
     [Theory]
@@ -33,8 +37,14 @@ public sealed class PresetRecipeTests
     public void SiblingModels_HaveThePublishedRecipe(string preset, long steps, int sequences, double rate)
     {
         TrainingRecipe recipe = PresetRecipe.Of(preset).Recipe;
-        Assert.Equal((steps, sequences, 4096, rate), (recipe.Steps, recipe.Sequences * recipe.AccumulationSteps, recipe.Length, recipe.LearningRate));
-        Assert.Equal((2000L, LearningRateDecay.Steps, MatrixOptimizer.AdamW, 0.1), (recipe.WarmUp, recipe.Decay, recipe.MatrixOptimizer, recipe.WeightDecay));
+        Assert.Equal(
+            (steps, sequences, 4096, rate),
+            (recipe.Steps, recipe.Sequences * recipe.AccumulationSteps, recipe.Length, recipe.LearningRate)
+        );
+        Assert.Equal(
+            (2000L, LearningRateDecay.Steps, MatrixOptimizer.AdamW, 0.1),
+            (recipe.WarmUp, recipe.Decay, recipe.MatrixOptimizer, recipe.WeightDecay)
+        );
     }
 
     [Fact]
@@ -50,22 +60,46 @@ public sealed class PresetRecipeTests
     [Fact]
     public void EveryFile_StatesEveryValue()
     {
-        string[] keys = [.. JsonNode.Parse(PresetRecipe.Of("tiny").ToJson())!["recipe"]!.AsObject().Select(pair => pair.Key).Order(StringComparer.Ordinal)];
+        string[] keys =
+        [
+            .. JsonNode.Parse(PresetRecipe.Of("tiny").ToJson())!["recipe"]!
+                .AsObject()
+                .Select(pair => pair.Key)
+                .Order(StringComparer.Ordinal),
+        ];
         Assert.Equal(13, keys.Length);
         var files = Directory.GetFiles(Path.Combine(Repository.Root, "src", "Engram.Models", "Recipes"), "*.json");
         Assert.Equal(PresetRecipe.All.Count, files.Length);
-        Assert.All(files, file => Assert.Equal(keys, JsonNode.Parse(File.ReadAllText(file))!["recipe"]!.AsObject().Select(pair => pair.Key).Order(StringComparer.Ordinal)));
+        Assert.All(
+            files,
+            file =>
+                Assert.Equal(
+                    keys,
+                    JsonNode.Parse(File.ReadAllText(file))!["recipe"]!.AsObject().Select(pair => pair.Key).Order(StringComparer.Ordinal)
+                )
+        );
     }
 
     [Fact]
     public void TinyAndSmallModels_HaveTheDefaults() =>
-        Assert.All(["tiny-engram", "small-engram"], name => Assert.Equal(new TrainingRecipe { Steps = PresetRecipe.Of(name).Recipe.Steps }, PresetRecipe.Of(name).Recipe));
+        Assert.All(
+            ["tiny-engram", "small-engram"],
+            name => Assert.Equal(new TrainingRecipe { Steps = PresetRecipe.Of(name).Recipe.Steps }, PresetRecipe.Of(name).Recipe)
+        );
 
     [Fact]
     public void WarmUp_IsFivePercentUnlessSaid()
     {
         TrainingRecipe recipe = new() { Steps = 1000 };
-        Assert.Equal((50, 1, 2000, 7), (recipe.WarmUp, (recipe with { Steps = 3 }).WarmUp, (recipe with { Steps = 1_000_000 }).WarmUp, (recipe with { WarmupSteps = 7 }).WarmUp));
+        Assert.Equal(
+            (50, 1, 2000, 7),
+            (
+                recipe.WarmUp,
+                (recipe with { Steps = 3 }).WarmUp,
+                (recipe with { Steps = 1_000_000 }).WarmUp,
+                (recipe with { WarmupSteps = 7 }).WarmUp
+            )
+        );
     }
 
     [Fact]

@@ -8,7 +8,12 @@ public sealed class PresetTests
     [Fact]
     public void Names_AreTheFilesOfTheSource()
     {
-        string[] files = [.. Directory.GetFiles(Path.Combine(Repository.Root, "src", "Engram.Models", "presets"), "*.json").Select(file => Path.GetFileNameWithoutExtension(file)!)];
+        string[] files =
+        [
+            .. Directory
+                .GetFiles(Path.Combine(Repository.Root, "src", "Engram.Models", "presets"), "*.json")
+                .Select(file => Path.GetFileNameWithoutExtension(file)!),
+        ];
         Assert.Equal(files.Order(StringComparer.Ordinal), Presets.Names);
         Assert.Contains("engram-27b", Presets.Names);
     }
@@ -39,7 +44,10 @@ public sealed class PresetTests
         ModelConfiguration model = Presets.Load("engram-27b");
         EngramConfiguration memory = model.Engram!;
         Assert.Equal([1, 14], memory.LayerIds);
-        Assert.Equal((1280, 16, 3, 98_627), (memory.MemoryWidth, memory.RowsPerToken, memory.ConvDilation, memory.CompressedVocabularySize));
+        Assert.Equal(
+            (1280, 16, 3, 98_627),
+            (memory.MemoryWidth, memory.RowsPerToken, memory.ConvDilation, memory.CompressedVocabularySize)
+        );
         Assert.Equal(model with { Engram = memory with { SlotsPerOrder = [7_239_680, 7_239_680] } }, Presets.Load("engram-40b"));
         Assert.Equal(model with { Engram = null, NRoutedExperts = 72 }, Presets.Load("moe-27b"));
     }
@@ -62,7 +70,10 @@ public sealed class PresetTests
 
     [Fact]
     public void SmallMemoryModels_ReadTheDictionaryOfATokenizerThatIsNotKnownYet() =>
-        Assert.All(["quickstart-engram", "quickstart-engram-one-row", "small-engram"], name => Assert.Equal(0, Presets.Load(name).Engram!.CompressedVocabularySize));
+        Assert.All(
+            ["quickstart-engram", "quickstart-engram-one-row", "small-engram"],
+            name => Assert.Equal(0, Presets.Load(name).Engram!.CompressedVocabularySize)
+        );
 
     private static void AssertPaired(string[] arms, string reference, string[] memory)
     {

@@ -4,7 +4,8 @@ namespace Engram.Tests.Configuration;
 internal static class PublishedConfigurations
 {
     /// <summary>The shape of DeepSeek-V3 with the keys of its published file.</summary>
-    public static ReadOnlySpan<byte> DeepSeekV3 => """
+    public static ReadOnlySpan<byte> DeepSeekV3 =>
+        """
         {
           "architectures": ["DeepseekV3ForCausalLM"], "model_type": "deepseek_v3", "torch_dtype": "bfloat16", "transformers_version": "4.33.1",
           "vocab_size": 129280, "hidden_size": 7168, "intermediate_size": 18432, "moe_intermediate_size": 2048, "num_hidden_layers": 61,

@@ -1,6 +1,6 @@
 using CsCheck;
-using Engram.Tests.Storage;
 using Engram.Corpora;
+using Engram.Tests.Storage;
 
 namespace Engram.Tests.Corpora;
 
@@ -12,7 +12,11 @@ public sealed class BatchSamplerTests : IDisposable
     public BatchSamplerTests()
     {
         var path = SampleText.WriteJsonLines(_folder.File("a.jsonl"), SampleText.Documents(200));
-        _corpus = DataPreparation.Prepare(CorpusSource.Open(path), _folder.File("data"), new PreparationOptions { VocabularySize = 300, ValidationFraction = 0.2 });
+        _corpus = DataPreparation.Prepare(
+            CorpusSource.Open(path),
+            _folder.File("data"),
+            new PreparationOptions { VocabularySize = 300, ValidationFraction = 0.2 }
+        );
     }
 
     public void Dispose()
@@ -24,16 +28,20 @@ public sealed class BatchSamplerTests : IDisposable
     [Fact]
     public void Permutation_VisitsEveryBlockOnce()
     {
-        Gen.Select(Gen.Long[1, 3000], Gen.ULong, Gen.Long[0, 100]).Sample((count, seed, epoch) =>
-        {
-            var order = new BlockPermutation(count, seed, epoch);
-            var seen = new bool[count];
-            for (var i = 0L; i < count; i++)
-            {
-                Assert.False(seen[order[i]]);
-                seen[order[i]] = true;
-            }
-        }, iter: 200);
+        Gen.Select(Gen.Long[1, 3000], Gen.ULong, Gen.Long[0, 100])
+            .Sample(
+                (count, seed, epoch) =>
+                {
+                    var order = new BlockPermutation(count, seed, epoch);
+                    var seen = new bool[count];
+                    for (var i = 0L; i < count; i++)
+                    {
+                        Assert.False(seen[order[i]]);
+                        seen[order[i]] = true;
+                    }
+                },
+                iter: 200
+            );
         Assert.Throws<ArgumentOutOfRangeException>(() => new BlockPermutation(5, 1, 0)[5]);
         var large = new BlockPermutation(long.MaxValue, 1, 0);
         Assert.InRange(large[long.MaxValue - 1], 0, long.MaxValue - 1);
@@ -50,7 +58,8 @@ public sealed class BatchSamplerTests : IDisposable
         Assert.Equal(expected, Enumerable.Range(0, (int)count).Select(i => order[i]));
     }
 
-    // 40,000 draws of where block 0 of 20 lands, over seeds and over epochs: chi-squared with 19 degrees of freedom stays below 50 but for one case in 10,000.
+    // 40,000 draws of where block 0 of 20 lands, over seeds and over epochs: chi-squared with 19 degrees of freedom stays below 50 but for
+    // one case in 10,000.
     [Fact]
     public void Permutation_PutsABlockAnywhere()
     {
@@ -85,7 +94,8 @@ public sealed class BatchSamplerTests : IDisposable
         {
             var at = block * length;
             bool[] expectedStarts = [true, .. starts[(at + 1)..(at + length)]];
-            var key = $"{string.Join(',', stream[at..(at + length)])}|{string.Join(',', stream[(at + 1)..(at + length + 1)])}|{string.Join(',', expectedStarts)}";
+            var key =
+                $"{string.Join(',', stream[at..(at + length)])}|{string.Join(',', stream[(at + 1)..(at + length + 1)])}|{string.Join(',', expectedStarts)}";
             Assert.True(blocks.TryGetValue(key, out var count) && count > 0, key);
             blocks[key]--;
         }
@@ -107,12 +117,16 @@ public sealed class BatchSamplerTests : IDisposable
     {
         const int length = 16;
         var uninterrupted = Draw(new BatchSampler(_corpus, length, seed: 9), Enumerable.Repeat(5, 200));
-        Gen.Select(Gen.Int[0, 900], Gen.Int[1, 9].Array[1, 20]).Sample((position, sizes) =>
-        {
-            var resumed = Draw(new BatchSampler(_corpus, length, seed: 9) { Position = position }, sizes);
-            var rows = Math.Min(sizes.Sum(), 1000 - position);
-            return resumed.Take(rows).SequenceEqual(uninterrupted.Skip(position).Take(rows));
-        }, iter: 30);
+        Gen.Select(Gen.Int[0, 900], Gen.Int[1, 9].Array[1, 20])
+            .Sample(
+                (position, sizes) =>
+                {
+                    var resumed = Draw(new BatchSampler(_corpus, length, seed: 9) { Position = position }, sizes);
+                    var rows = Math.Min(sizes.Sum(), 1000 - position);
+                    return resumed.Take(rows).SequenceEqual(uninterrupted.Skip(position).Take(rows));
+                },
+                iter: 30
+            );
         // More than one epoch was compared.
         Assert.True(new BatchSampler(_corpus, length, seed: 9).BlocksPerEpoch < 900);
     }
@@ -180,8 +194,14 @@ public sealed class BatchSamplerTests : IDisposable
     public void TooLongSequences_NameTheShortPart()
     {
         var error = Assert.Throws<InvalidDataException>(() => new BatchSampler(_corpus, 1_000_000, seed: 1));
-        Assert.Contains($"the training part holds {_corpus.Training.Count} tokens, but one sequence of length 1000000 needs 1000001", error.Message);
-        Assert.Contains("the validation part", Assert.Throws<InvalidDataException>(() => new ValidationBatches(_corpus, 1, 1, 1_000_000)).Message);
+        Assert.Contains(
+            $"the training part holds {_corpus.Training.Count} tokens, but one sequence of length 1000000 needs 1000001",
+            error.Message
+        );
+        Assert.Contains(
+            "the validation part",
+            Assert.Throws<InvalidDataException>(() => new ValidationBatches(_corpus, 1, 1, 1_000_000)).Message
+        );
     }
 
     [Fact]

@@ -1,6 +1,6 @@
+using Engram.Corpora;
 using Engram.Corpora.Files;
 using Engram.Tests.Storage;
-using Engram.Corpora;
 
 namespace Engram.Tests.Corpora;
 
@@ -36,7 +36,11 @@ public sealed class CorpusSourceTests : IDisposable
     [Fact]
     public void JsonLines_ReadTheNamedField_SkippingEmptyLinesAndTexts()
     {
-        var documents = Read("a.jsonl", """{"id":1,"content":"one \u00e9"}""" + "\n\n" + """{"content":" "}""" + "\r\n" + """{"content":"two"}""", new CorpusOptions { TextField = "content" });
+        var documents = Read(
+            "a.jsonl",
+            """{"id":1,"content":"one \u00e9"}""" + "\n\n" + """{"content":" "}""" + "\r\n" + """{"content":"two"}""",
+            new CorpusOptions { TextField = "content" }
+        );
         Assert.Equal([new Document("a.jsonl:1", "one é"), new Document("a.jsonl:4", "two")], documents);
     }
 
@@ -64,14 +68,20 @@ public sealed class CorpusSourceTests : IDisposable
     [Fact]
     public void Folder_IsReadInOrdinalOrder_WithoutOtherFiles()
     {
-        foreach (var name in (string[])["b.txt", "B.md", "sub/a.txt", "sub.txt", "c.png", "README.md", "sub/LICENSE.txt", ".hidden.txt", "z.jsonl"])
+        foreach (
+            var name in (string[])
+                ["b.txt", "B.md", "sub/a.txt", "sub.txt", "c.png", "README.md", "sub/LICENSE.txt", ".hidden.txt", "z.jsonl"]
+        )
         {
             Directory.CreateDirectory(Path.GetDirectoryName(_folder.File(name))!);
             File.WriteAllText(_folder.File(name), name.EndsWith("jsonl") ? "{\"text\":\"z\"}" : name);
         }
         var source = CorpusSource.Open(_folder.File(""));
         Assert.Equal(["B.md", "b.txt", "sub.txt", "sub/a.txt", "z"], source.Read().Select(document => document.Text));
-        Assert.Equal([new("README.md", "describes the corpus"), new("c.png", "not text"), new("sub/LICENSE.txt", "describes the corpus")], source.LeftOut);
+        Assert.Equal(
+            [new("README.md", "describes the corpus"), new("c.png", "not text"), new("sub/LICENSE.txt", "describes the corpus")],
+            source.LeftOut
+        );
     }
 
     [Fact]
@@ -84,7 +94,10 @@ public sealed class CorpusSourceTests : IDisposable
 
     [Fact]
     public void Folder_WithoutText_IsAnError() =>
-        Assert.Contains("holds no file that can be read (.txt, .md, .jsonl", Assert.Throws<InvalidDataException>(() => CorpusSource.Open(_folder.File(""))).Message);
+        Assert.Contains(
+            "holds no file that can be read (.txt, .md, .jsonl",
+            Assert.Throws<InvalidDataException>(() => CorpusSource.Open(_folder.File(""))).Message
+        );
 
     [Fact]
     public void MissingPath_IsAnError() =>

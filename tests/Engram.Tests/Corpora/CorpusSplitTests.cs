@@ -23,12 +23,20 @@ public class CorpusSplitTests
     [Fact]
     public void Choice_DoesNotDependOnOrderOrNames()
     {
-        Gen.Int[2, 60].SelectMany(count => Gen.Shuffle(SampleText.Documents(count))).Sample(shuffled =>
-        {
-            var original = CorpusSplit.Divide(SampleText.Documents(shuffled.Length), 0.1).Validation.Select(document => document.Text).ToHashSet();
-            var renamed = shuffled.Select(document => document with { Name = "x" + document.Name }).ToArray();
-            return original.SetEquals(CorpusSplit.Divide(renamed, 0.1).Validation.Select(document => document.Text));
-        }, iter: 100);
+        Gen.Int[2, 60]
+            .SelectMany(count => Gen.Shuffle(SampleText.Documents(count)))
+            .Sample(
+                shuffled =>
+                {
+                    var original = CorpusSplit
+                        .Divide(SampleText.Documents(shuffled.Length), 0.1)
+                        .Validation.Select(document => document.Text)
+                        .ToHashSet();
+                    var renamed = shuffled.Select(document => document with { Name = "x" + document.Name }).ToArray();
+                    return original.SetEquals(CorpusSplit.Divide(renamed, 0.1).Validation.Select(document => document.Text));
+                },
+                iter: 100
+            );
     }
 
     [Fact]
@@ -49,14 +57,21 @@ public class CorpusSplitTests
     [Fact]
     public void ParagraphGroups_TogetherAreTheText()
     {
-        Gen.OneOf("word", " ", "\n", "\n\n", "\r\n\r\n", "😀", "x").Array[0, 4000].Sample(parts =>
-        {
-            var document = new Document("d", string.Concat(parts));
-            var pieces = ParagraphGroups.Cut(document).ToList();
-            return string.Concat(pieces.Select(piece => piece.Text)) == document.Text
-                && pieces.All(piece => piece.Text.Length <= 2 * ParagraphGroups.Target && !char.IsHighSurrogate(piece.Text.LastOrDefault()))
-                && pieces.SkipLast(1).All(piece => piece.Text.Length >= ParagraphGroups.Target);
-        }, iter: 50);
+        Gen.OneOf("word", " ", "\n", "\n\n", "\r\n\r\n", "😀", "x")
+            .Array[0, 4000]
+            .Sample(
+                parts =>
+                {
+                    var document = new Document("d", string.Concat(parts));
+                    var pieces = ParagraphGroups.Cut(document).ToList();
+                    return string.Concat(pieces.Select(piece => piece.Text)) == document.Text
+                        && pieces.All(piece =>
+                            piece.Text.Length <= 2 * ParagraphGroups.Target && !char.IsHighSurrogate(piece.Text.LastOrDefault())
+                        )
+                        && pieces.SkipLast(1).All(piece => piece.Text.Length >= ParagraphGroups.Target);
+                },
+                iter: 50
+            );
     }
 
     [Fact]

@@ -70,7 +70,9 @@ public sealed class DocumentFileTests : IDisposable
         Assert.Contains(message, Assert.Single(told));
     }
 
-    /// <summary>Every prefix of a compressed or binary file is read or refused by name, never silently shortened to less than its whole lines.</summary>
+    /// <summary>
+    /// Every prefix of a compressed or binary file is read or refused by name, never silently shortened to less than its whole lines.
+    /// </summary>
     [Theory]
     [InlineData(".gz")]
     [InlineData(".zst")]
@@ -78,13 +80,20 @@ public sealed class DocumentFileTests : IDisposable
     public void TruncatedCompression_IsRefused(string compression)
     {
         var random = new Random(5);
-        var bytes = Encoding.UTF8.GetBytes(string.Join('\n', Enumerable.Range(0, 400).Select(_ => $"{{\"text\":\"{random.Next()} {random.Next()}\"}}")));
-        Write($"whole.jsonl{compression}", bytes, stream => compression switch
-        {
-            ".gz" => new GZipStream(stream, CompressionLevel.Fastest),
-            ".br" => new BrotliStream(stream, CompressionLevel.Fastest),
-            _ => new ZstdSharp.CompressionStream(stream),
-        });
+        var bytes = Encoding.UTF8.GetBytes(
+            string.Join('\n', Enumerable.Range(0, 400).Select(_ => $"{{\"text\":\"{random.Next()} {random.Next()}\"}}"))
+        );
+        Write(
+            $"whole.jsonl{compression}",
+            bytes,
+            stream =>
+                compression switch
+                {
+                    ".gz" => new GZipStream(stream, CompressionLevel.Fastest),
+                    ".br" => new BrotliStream(stream, CompressionLevel.Fastest),
+                    _ => new ZstdSharp.CompressionStream(stream),
+                }
+        );
         var whole = File.ReadAllBytes(_folder.File($"whole.jsonl{compression}"));
         for (var cut = 1; cut < whole.Length - 16; cut += whole.Length / 20)
         {
@@ -100,8 +109,12 @@ public sealed class DocumentFileTests : IDisposable
         for (var i = 0; i < 300; i++)
             File.WriteAllText(_folder.File($"{i:000}.jsonl"), i % 10 == 3 ? "{\"text\":" : $"{{\"text\":\"{texts[i].Text}\"}}");
         var told = 0;
-        using var corpus = DataPreparation.Prepare(CorpusSource.Open(_folder.File(""), new CorpusOptions { SkipBad = true }), Path.Combine(_folder.File(""), "..", Path.GetFileName(_folder.File("")) + "-data"),
-            new PreparationOptions { VocabularySize = 300 }, skipped: _ => told++);
+        using var corpus = DataPreparation.Prepare(
+            CorpusSource.Open(_folder.File(""), new CorpusOptions { SkipBad = true }),
+            Path.Combine(_folder.File(""), "..", Path.GetFileName(_folder.File("")) + "-data"),
+            new PreparationOptions { VocabularySize = 300 },
+            skipped: _ => told++
+        );
         try
         {
             Assert.Equal((30, 30), (told, corpus.Summary.SkippedBad));
@@ -116,10 +129,20 @@ public sealed class DocumentFileTests : IDisposable
     [Fact]
     public void TemplatedDocuments_AreNotLeftOutSilently()
     {
-        const string form = "this record of one entry among the many entries of the same long and boring form begins with words that never change and ends with others that do for every single one";
+        const string form =
+            "this record of one entry among the many entries of the same long and boring form begins with words that never change and ends with others that do for every single one";
         var random = new Random(3);
-        File.WriteAllLines(_folder.File("a.jsonl"), Enumerable.Range(0, 60).Select(_ => $"{{\"text\":\"{form} {SampleText.Sentence(random, 8)}\"}}"));
-        var error = Assert.Throws<InvalidDataException>(() => DataPreparation.Prepare(CorpusSource.Open(_folder.File("a.jsonl")), _folder.File("data"), new PreparationOptions { VocabularySize = 300 }));
+        File.WriteAllLines(
+            _folder.File("a.jsonl"),
+            Enumerable.Range(0, 60).Select(_ => $"{{\"text\":\"{form} {SampleText.Sentence(random, 8)}\"}}")
+        );
+        var error = Assert.Throws<InvalidDataException>(() =>
+            DataPreparation.Prepare(
+                CorpusSource.Open(_folder.File("a.jsonl")),
+                _folder.File("data"),
+                new PreparationOptions { VocabularySize = 300 }
+            )
+        );
         Assert.Contains("documents for training share half of their three-word sequences or more with one for validation", error.Message);
         Assert.False(Directory.Exists(_folder.File("data")));
     }
@@ -135,7 +158,11 @@ public sealed class DocumentFileTests : IDisposable
     }
 
     private string Error(string name, string field) =>
-        Assert.Throws<InvalidDataException>(() => CorpusSource.Open(_folder.File(name), new CorpusOptions { TextField = field }).Read().ToList()).Message;
+        Assert
+            .Throws<InvalidDataException>(() =>
+                CorpusSource.Open(_folder.File(name), new CorpusOptions { TextField = field }).Read().ToList()
+            )
+            .Message;
 
     private List<Document> Documents(string name) => [.. CorpusSource.Open(_folder.File(name)).Read()];
 

@@ -1,6 +1,6 @@
 using System.Xml;
-using Engram.Tests.Storage;
 using Engram.Corpora;
+using Engram.Tests.Storage;
 
 namespace Engram.Tests.Corpora;
 
@@ -54,17 +54,24 @@ public sealed class DotnetDocumentationTests : IDisposable
     [Fact]
     public void Files_ComeFromTheNewestVersion_OnceEach_WithoutTranslations()
     {
-        foreach (var path in (string[])[
-            "Microsoft.NETCore.App.Ref/9.0.30/ref/net9.0/Old.xml",
-            "Microsoft.NETCore.App.Ref/10.0.2/ref/net10.0/Both.xml",
-            "Microsoft.NETCore.App.Ref/10.0.2/ref/net10.0/de/Both.xml",
-            "Microsoft.NETCore.App.Ref/10.0.2-rc.1/ref/net10.0/Preview.xml",
-            "Microsoft.AspNetCore.App.Ref/10.0.2/ref/net10.0/Both.xml",
-            "Microsoft.AspNetCore.App.Ref/10.0.2/ref/net10.0/Web.xml",
-            "Microsoft.Other.Ref/10.0.2/ref/net10.0/Other.xml"])
+        foreach (
+            var path in (string[])
+                [
+                    "Microsoft.NETCore.App.Ref/9.0.30/ref/net9.0/Old.xml",
+                    "Microsoft.NETCore.App.Ref/10.0.2/ref/net10.0/Both.xml",
+                    "Microsoft.NETCore.App.Ref/10.0.2/ref/net10.0/de/Both.xml",
+                    "Microsoft.NETCore.App.Ref/10.0.2-rc.1/ref/net10.0/Preview.xml",
+                    "Microsoft.AspNetCore.App.Ref/10.0.2/ref/net10.0/Both.xml",
+                    "Microsoft.AspNetCore.App.Ref/10.0.2/ref/net10.0/Web.xml",
+                    "Microsoft.Other.Ref/10.0.2/ref/net10.0/Other.xml",
+                ]
+        )
             WritePackFile(path, "<doc/>");
         var files = DotnetDocumentation.FindFiles([_folder.File("nowhere"), _folder.File("")]);
-        Assert.Equal(["Microsoft.AspNetCore.App.Ref/10.0.2/Both.xml", "Microsoft.AspNetCore.App.Ref/10.0.2/Web.xml"], files.Select(file => file.Name));
+        Assert.Equal(
+            ["Microsoft.AspNetCore.App.Ref/10.0.2/Both.xml", "Microsoft.AspNetCore.App.Ref/10.0.2/Web.xml"],
+            files.Select(file => file.Name)
+        );
     }
 
     [Fact]
@@ -92,12 +99,15 @@ public sealed class DotnetDocumentationTests : IDisposable
         Assert.Equal(5000, documents.Count);
         Assert.Equal(documents, source.Read());
         Assert.Equal(5000, documents.Select(document => document.Name).Distinct().Count());
-        Assert.All(documents, document =>
-        {
-            Assert.True(document.Body.Length >= 20);
-            Assert.DoesNotContain("<see ", document.Text);
-            Assert.Equal(document.Name[2..] + "\n", document.Text[..document.TitleLength]);
-        });
+        Assert.All(
+            documents,
+            document =>
+            {
+                Assert.True(document.Body.Length >= 20);
+                Assert.DoesNotContain("<see ", document.Text);
+                Assert.Equal(document.Name[2..] + "\n", document.Text[..document.TitleLength]);
+            }
+        );
     }
 
     private void WritePackFile(string path, string content)

@@ -13,8 +13,12 @@ public class NearDuplicatesTests
     {
         Document[] documents =
         [
-            new("a", "Gets the value of entry 12."), new("b", "Gets the value of entry 12."), new("c", "gets the VALUE of entry, 13"),
-            new("d", Long), new("e", Long + " One more."), new("f", SampleText.Sentence(new Random(6), 200)),
+            new("a", "Gets the value of entry 12."),
+            new("b", "Gets the value of entry 12."),
+            new("c", "gets the VALUE of entry, 13"),
+            new("d", Long),
+            new("e", Long + " One more."),
+            new("f", SampleText.Sentence(new Random(6), 200)),
         ];
         var (kept, statistics) = NearDuplicates.Remove(documents);
         Assert.Equal(new DeduplicationStatistics(Read: 6, Exact: 1, Normalised: 1, Near: 1, NearValidation: 0), statistics);
@@ -52,12 +56,17 @@ public class NearDuplicatesTests
         // Small vocabulary and short texts: all three tests drop something.
         var text = Gen.Int[0, 2].Array[1, 6].Select(words => string.Join(' ', words.Select(word => "abc"[word])));
         var corpus = text.Array[1, 40].Select(texts => texts.Select((t, i) => new Document($"d{i:D2}", t)).ToArray());
-        corpus.SelectMany(documents => Gen.Shuffle(documents).Select(shuffled => (documents, shuffled))).Sample((documents, shuffled) =>
-        {
-            var one = NearDuplicates.Remove(documents);
-            var other = NearDuplicates.Remove(shuffled);
-            return one.Kept.SequenceEqual(other.Kept) && one.Statistics == other.Statistics;
-        }, iter: 300);
+        corpus
+            .SelectMany(documents => Gen.Shuffle(documents).Select(shuffled => (documents, shuffled)))
+            .Sample(
+                (documents, shuffled) =>
+                {
+                    var one = NearDuplicates.Remove(documents);
+                    var other = NearDuplicates.Remove(shuffled);
+                    return one.Kept.SequenceEqual(other.Kept) && one.Statistics == other.Statistics;
+                },
+                iter: 300
+            );
     }
 
     [Fact]
@@ -69,7 +78,11 @@ public class NearDuplicatesTests
             var (left, right) = (string.Join(' ', words), string.Join(' ', words[removed..]));
             var jaccard = Jaccard(left, right);
             var estimate = MinHash.Matches(Sign(left), Sign(right)) / (double)MinHash.Length;
-            Assert.InRange(estimate, jaccard - 4 * Math.Sqrt(jaccard * (1 - jaccard) / MinHash.Length), jaccard + 4 * Math.Sqrt(jaccard * (1 - jaccard) / MinHash.Length));
+            Assert.InRange(
+                estimate,
+                jaccard - 4 * Math.Sqrt(jaccard * (1 - jaccard) / MinHash.Length),
+                jaccard + 4 * Math.Sqrt(jaccard * (1 - jaccard) / MinHash.Length)
+            );
         }
     }
 
@@ -90,7 +103,8 @@ public class NearDuplicatesTests
         Assert.NotEqual(Shingles("ab c d"), Shingles("a bc d"));
     }
 
-    // Exact similarities by an inverted index over shingles. The estimate has a standard error of 0.035 at the threshold and 0.025 at 0.91, so of pairs above 0.9
+    // Exact similarities by an inverted index over shingles. The estimate has a standard error of 0.035 at the threshold and 0.025 at 0.91,
+    // so of pairs above 0.9
     // hardly any can be missed, and none at 0.95.
     [Fact]
     public void DotnetDocs_ValidationHasNoNearDuplicateInTraining()
@@ -120,7 +134,8 @@ public class NearDuplicatesTests
         }
         var above = similarities.Where(similarity => similarity >= NearDuplicates.Threshold).ToList();
         TestContext.Current.TestOutputHelper?.WriteLine(
-            $"{statistics}; {validation.Count} validation documents, {above.Count} pairs at {NearDuplicates.Threshold} or more, highest {similarities.Max():f3}");
+            $"{statistics}; {validation.Count} validation documents, {above.Count} pairs at {NearDuplicates.Threshold} or more, highest {similarities.Max():f3}"
+        );
         Assert.True(similarities.Max() < 0.95, $"a pair at {similarities.Max():f3}");
         Assert.True(above.Count <= validation.Count / 50, $"{above.Count} pairs at the threshold or above");
     }

@@ -7,7 +7,24 @@ namespace Engram.Tests.Corpora;
 /// <summary>Made-up text: sentences of random words, so that no two documents resemble each other.</summary>
 internal static class SampleText
 {
-    private static readonly string[] Syllables = ["ka", "lo", "mi", "ne", "tu", "ra", "so", "vi", "pe", "du", "gan", "fol", "tir", "mes", "bur"];
+    private static readonly string[] Syllables =
+    [
+        "ka",
+        "lo",
+        "mi",
+        "ne",
+        "tu",
+        "ra",
+        "so",
+        "vi",
+        "pe",
+        "du",
+        "gan",
+        "fol",
+        "tir",
+        "mes",
+        "bur",
+    ];
 
     public static string Sentence(Random random, int words)
     {
@@ -33,5 +50,6 @@ internal static class SampleText
         return path;
     }
 
-    public static string WriteJsonLines(string path, IEnumerable<Document> documents) => WriteJsonLines(path, documents.Select(document => document.Text));
+    public static string WriteJsonLines(string path, IEnumerable<Document> documents) =>
+        WriteJsonLines(path, documents.Select(document => document.Text));
 }

@@ -12,7 +12,8 @@ namespace Engram.Tests.Package;
 public sealed class LookUpTests : IDisposable
 {
     private const string Text = "Abc";
-    private const int Layer = 3, Width = 6;
+    private const int Layer = 3,
+        Width = 6;
 
     private readonly TemporaryFolder _folder = new();
     private readonly AddressingConstants _constants;
@@ -25,10 +26,16 @@ public sealed class LookUpTests : IDisposable
         tokenizer.Save(_folder.File("tokenizer.json"));
         tokenizer = Tokenizer.Load(_folder.File("tokenizer.json"));
         var map = CanonicalMap.Build(tokenizer);
-        _constants = AddressingConstants.Derive(new AddressingSpec
-        {
-            CompressedVocabularySize = map.CanonicalVocabularySize, Layers = [Layer], SlotsPerOrder = [50, 60], HeadsPerOrder = 2, PadId = 0,
-        });
+        _constants = AddressingConstants.Derive(
+            new AddressingSpec
+            {
+                CompressedVocabularySize = map.CanonicalVocabularySize,
+                Layers = [Layer],
+                SlotsPerOrder = [50, 60],
+                HeadsPerOrder = 2,
+                PadId = 0,
+            }
+        );
         new ModelAddressing(_constants, map, tokenizer.Fingerprint).Save(_folder.File("engram/addressing.json"));
         using var table = new EngramTable(_constants.Layers[0].TotalRows, Width);
         table.FillNormal(1, 1);
@@ -58,7 +65,13 @@ public sealed class LookUpTests : IDisposable
     [Fact]
     public async Task TableElsewhere_GivesTheSame()
     {
-        var (code, output, _) = await Run(_folder.File("engram/layer-03.safetensors"), _folder.File("engram/addressing.json"), _folder.File("tokenizer.json"), "3", Text);
+        var (code, output, _) = await Run(
+            _folder.File("engram/layer-03.safetensors"),
+            _folder.File("engram/addressing.json"),
+            _folder.File("tokenizer.json"),
+            "3",
+            Text
+        );
         Assert.Equal(0, code);
         Assert.Equal((await Run(_folder.File(""), Text)).Output, output);
     }
@@ -74,7 +87,13 @@ public sealed class LookUpTests : IDisposable
 
     private static async Task<(int Code, string Output, string Errors)> Run(params string[] arguments)
     {
-        using var process = Process.Start(new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "LookUp"), arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using var process = Process.Start(
+            new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "LookUp"), arguments)
+            {
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            }
+        )!;
         var (output, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
         await process.WaitForExitAsync();
         return (process.ExitCode, await output, await errors);

@@ -9,7 +9,11 @@ public sealed class ReadmeTests
     public void Readme_ShowsTheRegionOfTheSample(string project, string program, string name)
     {
         var sample = File.ReadAllLines(Path.Combine(Repository.Root, "samples", program, "Program.cs"));
-        var region = sample.SkipWhile(line => line.Trim() != $"// docs: begin {name}").Skip(1).TakeWhile(line => line.Trim() != $"// docs: end {name}").ToList();
+        var region = sample
+            .SkipWhile(line => line.Trim() != $"// docs: begin {name}")
+            .Skip(1)
+            .TakeWhile(line => line.Trim() != $"// docs: end {name}")
+            .ToList();
         Assert.NotEmpty(region);
         var indent = region.Where(line => line.Length > 0).Min(line => line.Length - line.TrimStart().Length);
         var code = string.Join('\n', region.Select(line => line.Length > 0 ? line[indent..] : line));

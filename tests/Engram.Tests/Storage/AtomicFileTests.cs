@@ -25,11 +25,16 @@ public sealed class AtomicFileTests : IDisposable
         var path = _folder.File("a.bin");
         AtomicFile.WriteAllBytes(path, new byte[] { 1, 2, 3 });
 
-        var error = Assert.Throws<IOException>(() => AtomicFile.Write(path, stream =>
-        {
-            stream.Write(new byte[1_000_000]);
-            throw new IOException("No space left on device");
-        }));
+        var error = Assert.Throws<IOException>(() =>
+            AtomicFile.Write(
+                path,
+                stream =>
+                {
+                    stream.Write(new byte[1_000_000]);
+                    throw new IOException("No space left on device");
+                }
+            )
+        );
 
         Assert.Equal("No space left on device", error.Message);
         Assert.Equal([1, 2, 3], File.ReadAllBytes(path));
@@ -58,12 +63,15 @@ public sealed class AtomicFileTests : IDisposable
     [Fact]
     public void The_content_may_be_written_out_of_order()
     {
-        AtomicFile.Write(_folder.File("a"), stream =>
-        {
-            stream.Write([0, 0, 3]);
-            stream.Position = 0;
-            stream.Write([1, 2]);
-        });
+        AtomicFile.Write(
+            _folder.File("a"),
+            stream =>
+            {
+                stream.Write([0, 0, 3]);
+                stream.Position = 0;
+                stream.Write([1, 2]);
+            }
+        );
         Assert.Equal([1, 2, 3], File.ReadAllBytes(_folder.File("a")));
     }
 }

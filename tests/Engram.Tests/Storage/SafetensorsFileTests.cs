@@ -23,8 +23,39 @@ public sealed class SafetensorsFileTests : IDisposable
 
         byte[] expected =
         [
-            64, 0, 0, 0, 0, 0, 0, 0, .. """{"attn.0":{"dtype":"F32","shape":[1,2,3],"data_offsets":[0,24]}}"""u8,
-            0, 0, 0, 0, 0, 0, 0x80, 0x3F, 0, 0, 0, 0x40, 0, 0, 0x40, 0x40, 0, 0, 0x80, 0x40, 0, 0, 0xA0, 0x40,
+            64,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            .. """{"attn.0":{"dtype":"F32","shape":[1,2,3],"data_offsets":[0,24]}}"""u8,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0x80,
+            0x3F,
+            0,
+            0,
+            0,
+            0x40,
+            0,
+            0,
+            0x40,
+            0x40,
+            0,
+            0,
+            0x80,
+            0x40,
+            0,
+            0,
+            0xA0,
+            0x40,
         ];
         Assert.Equal(expected, File.ReadAllBytes(File1));
     }
@@ -50,8 +81,7 @@ public sealed class SafetensorsFileTests : IDisposable
             written[first] = File.ReadAllBytes(File1);
         }
 
-        const string header =
-            """
+        const string header = """
             {"__metadata__":{"author":"Zoë \"Z\"","format":"pt"},
             "u":{"dtype":"U64","shape":[1],"data_offsets":[0,8]},
             "B":{"dtype":"BF16","shape":[1,1],"data_offsets":[8,10]},"b":{"dtype":"BF16","shape":[2],"data_offsets":[10,14]},
@@ -62,8 +92,31 @@ public sealed class SafetensorsFileTests : IDisposable
         var length = json.Length + padding;
         byte[] expected =
         [
-            (byte)length, (byte)(length >> 8), 0, 0, 0, 0, 0, 0, .. json, .. Enumerable.Repeat((byte)' ', padding),
-            255, 255, 255, 255, 255, 255, 255, 255, 0x40, 0x40, 0x80, 0x3F, 0x00, 0x40, 1,
+            (byte)length,
+            (byte)(length >> 8),
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            .. json,
+            .. Enumerable.Repeat((byte)' ', padding),
+            255,
+            255,
+            255,
+            255,
+            255,
+            255,
+            255,
+            255,
+            0x40,
+            0x40,
+            0x80,
+            0x3F,
+            0x00,
+            0x40,
+            1,
         ];
         Assert.All(written, bytes => Assert.Equal(expected, bytes));
     }
@@ -72,7 +125,7 @@ public sealed class SafetensorsFileTests : IDisposable
     public void Every_type_survives_a_round_trip_bit_for_bit()
     {
         var writer = new SafetensorsWriter();
-        uint[] singles = [0x7FC0_0001, 0xFF80_0000, 0x8000_0000, 0x0000_0001, 0xFFFF_FFFF];   // NaNs with payload, −∞, −0, a denormal
+        uint[] singles = [0x7FC0_0001, 0xFF80_0000, 0x8000_0000, 0x0000_0001, 0xFFFF_FFFF]; // NaNs with payload, −∞, −0, a denormal
         writer.Add<float>("F32", DType.F32, [.. singles.Select(BitConverter.UInt32BitsToSingle)], 5);
         writer.Add<double>("F64", DType.F64, [BitConverter.UInt64BitsToDouble(0x7FF0_0000_0000_0001), -0.0], 2);
         writer.Add<Half>("F16", DType.F16, [BitConverter.UInt16BitsToHalf(0x7E01), Half.Epsilon], 1, 2);
@@ -169,11 +222,16 @@ public sealed class SafetensorsFileTests : IDisposable
     {
         var values = Enumerable.Range(0, 100_000).ToArray();
         var writer = new SafetensorsWriter();
-        writer.Add("w", DType.I32, stream =>
-        {
-            for (var i = 0; i < values.Length; i += 1000)
-                stream.Write(System.Runtime.InteropServices.MemoryMarshal.AsBytes(values.AsSpan(i, 1000)));
-        }, values.Length);
+        writer.Add(
+            "w",
+            DType.I32,
+            stream =>
+            {
+                for (var i = 0; i < values.Length; i += 1000)
+                    stream.Write(System.Runtime.InteropServices.MemoryMarshal.AsBytes(values.AsSpan(i, 1000)));
+            },
+            values.Length
+        );
         writer.Add<byte>("last", DType.U8, [9]);
         writer.Write(File1);
 
@@ -190,7 +248,11 @@ public sealed class SafetensorsFileTests : IDisposable
         File.WriteAllText(File1, "old");
         var writer = new SafetensorsWriter();
         writer.Add("w", DType.F32, stream => stream.Write(new byte[given]), 2);
-        Assert.Contains($"needs 8 bytes and was given {given}", Assert.Throws<InvalidOperationException>(() => writer.Write(File1)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"needs 8 bytes and was given {given}",
+            Assert.Throws<InvalidOperationException>(() => writer.Write(File1)).Message,
+            StringComparison.Ordinal
+        );
         Assert.Equal("old", File.ReadAllText(File1));
         Assert.Equal(["x.safetensors"], _folder.Names());
     }
@@ -245,8 +307,11 @@ public sealed class SafetensorsFileTests : IDisposable
     [Fact]
     public unsafe void Tensors_beyond_2_GiB_are_read_at_64_bit_offsets()
     {
-        const long first = 3L << 30, second = (1L << 31) + 4;
-        var json = Encoding.UTF8.GetBytes($$$"""{"a":{"dtype":"F32","shape":[{{{first / 4}}}],"data_offsets":[0,{{{first}}}]},"b":{"dtype":"U8","shape":[{{{second}}}],"data_offsets":[{{{first}}},{{{first + second}}}]}}""");
+        const long first = 3L << 30,
+            second = (1L << 31) + 4;
+        var json = Encoding.UTF8.GetBytes(
+            $$$"""{"a":{"dtype":"F32","shape":[{{{first / 4}}}],"data_offsets":[0,{{{first}}}]},"b":{"dtype":"U8","shape":[{{{second}}}],"data_offsets":[{{{first}}},{{{first + second}}}]}}"""
+        );
         var start = 8 + json.Length;
         using (var stream = File.Create(File1))
         {
@@ -269,7 +334,8 @@ public sealed class SafetensorsFileTests : IDisposable
         Assert.Throws<ArgumentException>(() => file.Bytes("a").Length);
     }
 
-    private static T[] Read<T>(SafetensorsFile file, string name, int length) where T : unmanaged
+    private static T[] Read<T>(SafetensorsFile file, string name, int length)
+        where T : unmanaged
     {
         var values = new T[length];
         file.CopyTo<T>(name, values);

@@ -15,14 +15,20 @@ public sealed class SafetensorsIndexTests : IDisposable
     {
         Shard("a.safetensors", "one", "two");
         File.WriteAllText(_temporary.File("b.safetensors"), "damaged");
-        Index("""{"metadata": {"total_size": 12, "x": [1, {}]}, "weight_map": {"one": "a.safetensors", "two": "a.safetensors", "three": "b.safetensors"}}""");
+        Index(
+            """{"metadata": {"total_size": 12, "x": [1, {}]}, "weight_map": {"one": "a.safetensors", "two": "a.safetensors", "three": "b.safetensors"}}"""
+        );
         var index = SafetensorsIndex.Open(Folder);
         Assert.Equal(["one", "three", "two"], index.Tensors.Order(StringComparer.Ordinal));
         Assert.True(index.Contains("three"));
         Assert.False(index.Contains("four"));
         using var file = index.OpenFileOf("two");
         Assert.Equal(_temporary.File("a.safetensors"), file.Path);
-        Assert.Contains("b.safetensors", Assert.Throws<InvalidDataException>(() => index.OpenFileOf("three")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "b.safetensors",
+            Assert.Throws<InvalidDataException>(() => index.OpenFileOf("three")).Message,
+            StringComparison.Ordinal
+        );
         Assert.Contains("'four'", Assert.Throws<InvalidDataException>(() => index.OpenFileOf("four")).Message, StringComparison.Ordinal);
     }
 
@@ -48,7 +54,11 @@ public sealed class SafetensorsIndexTests : IDisposable
     public void Shards_that_do_not_exist_are_named()
     {
         Index("""{"weight_map": {"one": "a.safetensors"}}""");
-        Assert.Contains(_temporary.File("a.safetensors"), Assert.Throws<FileNotFoundException>(() => SafetensorsIndex.Open(Folder)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            _temporary.File("a.safetensors"),
+            Assert.Throws<FileNotFoundException>(() => SafetensorsIndex.Open(Folder)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]
@@ -66,7 +76,11 @@ public sealed class SafetensorsIndexTests : IDisposable
     public void Files_elsewhere_are_refused(string file)
     {
         Index("{\"weight_map\": {\"one\": \"" + file + "\"}}");
-        Assert.Contains("of the same folder", Assert.Throws<InvalidDataException>(() => SafetensorsIndex.Open(Folder)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "of the same folder",
+            Assert.Throws<InvalidDataException>(() => SafetensorsIndex.Open(Folder)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]
@@ -97,7 +111,11 @@ public sealed class SafetensorsIndexTests : IDisposable
         using (var stream = File.Create(_temporary.File(SafetensorsIndex.FileName)))
             stream.SetLength(1L << 40);
         var before = GC.GetAllocatedBytesForCurrentThread();
-        Assert.Contains("are allowed", Assert.Throws<InvalidDataException>(() => SafetensorsIndex.Open(Folder)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "are allowed",
+            Assert.Throws<InvalidDataException>(() => SafetensorsIndex.Open(Folder)).Message,
+            StringComparison.Ordinal
+        );
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
     }
 

@@ -14,58 +14,94 @@ public sealed class SafetensorsValidationTests : IDisposable
 
     private const string Good = """{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}""";
 
-    public static TheoryData<string, string, int, string> Refused => new()
-    {
-        { "not JSON", "{ nonsense", 0, "not JSON" },
-        { "array as root", "[]", 0, "start with '{'" },
-        { "empty header", "", 0, "start with '{'" },
-        { "leading space", " " + Good, 2, "start with '{'" },
-        { "line break after the header", Good + "\n", 2, "something else than spaces" },
-        { "text after the header", Good + "{}", 2, "something else than spaces" },
-        { "comment", """{/**/}""", 0, "not JSON" },
-        { "trailing comma", """{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},}""", 2, "not JSON" },
-        { "unfinished", Good[..^1], 2, "not JSON" },
-        { "half a surrogate pair", """{"\ud800":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}""", 2, "not JSON" },
-        { "depth", """{"a":[[[[[[[[[[]]]]]]]]]]}""", 0, "not an object" },
-        { "entry is a number", """{"a":1}""", 0, "not an object" },
-        { "tensor twice", """{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}""", 2, "'a' is listed twice" },
-        { "tensor twice, written differently", """{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"\u0061":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}""", 2, "'a' is listed twice" },
-        { "field twice", """{"a":{"dtype":"U8","dtype":"U8","shape":[2],"data_offsets":[0,2]}}""", 2, "two fields 'dtype'" },
-        { "unknown field", """{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2],"x":0}}""", 2, "unknown field 'x'" },
-        { "no dtype", """{"a":{"shape":[2],"data_offsets":[0,2]}}""", 2, "lacks dtype" },
-        { "no shape", """{"a":{"dtype":"U8","data_offsets":[0,2]}}""", 2, "lacks shape" },
-        { "no offsets", """{"a":{"dtype":"U8","shape":[2]}}""", 2, "lacks data_offsets" },
-        { "unknown dtype", """{"a":{"dtype":"F128","shape":[2],"data_offsets":[0,2]}}""", 2, "unknown dtype 'F128'" },
-        { "dtype by number", """{"a":{"dtype":"4","shape":[2],"data_offsets":[0,2]}}""", 2, "unknown dtype '4'" },
-        { "dtype in lower case", """{"a":{"dtype":"u8","shape":[2],"data_offsets":[0,2]}}""", 2, "unknown dtype 'u8'" },
-        { "dtype no string", """{"a":{"dtype":4,"shape":[2],"data_offsets":[0,2]}}""", 2, "dtype that is not a string" },
-        { "shape no array", """{"a":{"dtype":"U8","shape":2,"data_offsets":[0,2]}}""", 2, "shape that is not an array" },
-        { "negative size", """{"a":{"dtype":"U8","shape":[-2,-1],"data_offsets":[0,2]}}""", 2, "whole numbers" },
-        { "fractional size", """{"a":{"dtype":"U8","shape":[2.0],"data_offsets":[0,2]}}""", 2, "whole numbers" },
-        { "size beyond 63 bits", """{"a":{"dtype":"U8","shape":[9223372036854775808],"data_offsets":[0,2]}}""", 2, "whole numbers" },
-        { "size null", """{"a":{"dtype":"U8","shape":[null],"data_offsets":[0,2]}}""", 2, "whole numbers" },
-        { "one offset", """{"a":{"dtype":"U8","shape":[2],"data_offsets":[2]}}""", 2, "1 data_offsets" },
-        { "three offsets", """{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,1,2]}}""", 2, "3 data_offsets" },
-        { "reversed offsets", """{"a":{"dtype":"U8","shape":[2],"data_offsets":[2,0]}}""", 2, "ends before" },
-        { "negative offset", """{"a":{"dtype":"U8","shape":[2],"data_offsets":[-2,0]}}""", 2, "whole numbers" },
-        { "no bytes for a shape that needs some", """{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,0]}}""", 0, "needs 2 bytes and has 0" },
-        { "too few bytes for the shape", """{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}""", 4, "needs 8 bytes and has 4" },
-        { "too many bytes for the shape", """{"a":{"dtype":"U8","shape":[],"data_offsets":[0,2]}}""", 2, "needs 1 bytes and has 2" },
-        { "shape product beyond 63 bits", """{"a":{"dtype":"U8","shape":[4611686018427387904,4],"data_offsets":[0,0]}}""", 0, "63-bit" },
-        { "bits beyond 63 bits", """{"a":{"dtype":"F64","shape":[4611686018427387904],"data_offsets":[0,0]}}""", 0, "63-bit" },
-        { "half a byte", """{"a":{"dtype":"F4","shape":[3],"data_offsets":[0,2]}}""", 2, "no whole number of bytes" },
-        { "hole at the start", """{"a":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}}""", 3, "a hole" },
-        { "hole", """{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[3,5]}}""", 5, "a hole" },
-        { "overlap", """{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}}""", 3, "an overlap" },
-        { "incomplete buffer", Good, 1, "truncated" },
-        { "bytes after the last tensor", Good, 3, "1 bytes follow" },
-        { "bytes without a tensor", "{}", 1, "1 bytes follow" },
-        { "offset far beyond the file", """{"a":{"dtype":"U8","shape":[9223372036854775807],"data_offsets":[0,9223372036854775807]}}""", 2, "63-bit" },
-        { "metadata with a number", """{"__metadata__":{"x":1}}""", 0, "'x' is not a string" },
-        { "metadata no object", """{"__metadata__":null}""", 0, "not an object" },
-        { "metadata twice", """{"__metadata__":{},"__metadata__":{}}""", 0, "listed twice" },
-        { "metadata key twice", """{"__metadata__":{"x":"1","x":"2"}}""", 0, "'x' is listed twice" },
-    };
+    public static TheoryData<string, string, int, string> Refused =>
+        new()
+        {
+            { "not JSON", "{ nonsense", 0, "not JSON" },
+            { "array as root", "[]", 0, "start with '{'" },
+            { "empty header", "", 0, "start with '{'" },
+            { "leading space", " " + Good, 2, "start with '{'" },
+            { "line break after the header", Good + "\n", 2, "something else than spaces" },
+            { "text after the header", Good + "{}", 2, "something else than spaces" },
+            { "comment", """{/**/}""", 0, "not JSON" },
+            { "trailing comma", """{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},}""", 2, "not JSON" },
+            { "unfinished", Good[..^1], 2, "not JSON" },
+            { "half a surrogate pair", """{"\ud800":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}""", 2, "not JSON" },
+            { "depth", """{"a":[[[[[[[[[[]]]]]]]]]]}""", 0, "not an object" },
+            { "entry is a number", """{"a":1}""", 0, "not an object" },
+            {
+                "tensor twice",
+                """{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}""",
+                2,
+                "'a' is listed twice"
+            },
+            {
+                "tensor twice, written differently",
+                """{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"\u0061":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}""",
+                2,
+                "'a' is listed twice"
+            },
+            { "field twice", """{"a":{"dtype":"U8","dtype":"U8","shape":[2],"data_offsets":[0,2]}}""", 2, "two fields 'dtype'" },
+            { "unknown field", """{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2],"x":0}}""", 2, "unknown field 'x'" },
+            { "no dtype", """{"a":{"shape":[2],"data_offsets":[0,2]}}""", 2, "lacks dtype" },
+            { "no shape", """{"a":{"dtype":"U8","data_offsets":[0,2]}}""", 2, "lacks shape" },
+            { "no offsets", """{"a":{"dtype":"U8","shape":[2]}}""", 2, "lacks data_offsets" },
+            { "unknown dtype", """{"a":{"dtype":"F128","shape":[2],"data_offsets":[0,2]}}""", 2, "unknown dtype 'F128'" },
+            { "dtype by number", """{"a":{"dtype":"4","shape":[2],"data_offsets":[0,2]}}""", 2, "unknown dtype '4'" },
+            { "dtype in lower case", """{"a":{"dtype":"u8","shape":[2],"data_offsets":[0,2]}}""", 2, "unknown dtype 'u8'" },
+            { "dtype no string", """{"a":{"dtype":4,"shape":[2],"data_offsets":[0,2]}}""", 2, "dtype that is not a string" },
+            { "shape no array", """{"a":{"dtype":"U8","shape":2,"data_offsets":[0,2]}}""", 2, "shape that is not an array" },
+            { "negative size", """{"a":{"dtype":"U8","shape":[-2,-1],"data_offsets":[0,2]}}""", 2, "whole numbers" },
+            { "fractional size", """{"a":{"dtype":"U8","shape":[2.0],"data_offsets":[0,2]}}""", 2, "whole numbers" },
+            { "size beyond 63 bits", """{"a":{"dtype":"U8","shape":[9223372036854775808],"data_offsets":[0,2]}}""", 2, "whole numbers" },
+            { "size null", """{"a":{"dtype":"U8","shape":[null],"data_offsets":[0,2]}}""", 2, "whole numbers" },
+            { "one offset", """{"a":{"dtype":"U8","shape":[2],"data_offsets":[2]}}""", 2, "1 data_offsets" },
+            { "three offsets", """{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,1,2]}}""", 2, "3 data_offsets" },
+            { "reversed offsets", """{"a":{"dtype":"U8","shape":[2],"data_offsets":[2,0]}}""", 2, "ends before" },
+            { "negative offset", """{"a":{"dtype":"U8","shape":[2],"data_offsets":[-2,0]}}""", 2, "whole numbers" },
+            {
+                "no bytes for a shape that needs some",
+                """{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,0]}}""",
+                0,
+                "needs 2 bytes and has 0"
+            },
+            { "too few bytes for the shape", """{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}""", 4, "needs 8 bytes and has 4" },
+            { "too many bytes for the shape", """{"a":{"dtype":"U8","shape":[],"data_offsets":[0,2]}}""", 2, "needs 1 bytes and has 2" },
+            {
+                "shape product beyond 63 bits",
+                """{"a":{"dtype":"U8","shape":[4611686018427387904,4],"data_offsets":[0,0]}}""",
+                0,
+                "63-bit"
+            },
+            { "bits beyond 63 bits", """{"a":{"dtype":"F64","shape":[4611686018427387904],"data_offsets":[0,0]}}""", 0, "63-bit" },
+            { "half a byte", """{"a":{"dtype":"F4","shape":[3],"data_offsets":[0,2]}}""", 2, "no whole number of bytes" },
+            { "hole at the start", """{"a":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}}""", 3, "a hole" },
+            {
+                "hole",
+                """{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[3,5]}}""",
+                5,
+                "a hole"
+            },
+            {
+                "overlap",
+                """{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}}""",
+                3,
+                "an overlap"
+            },
+            { "incomplete buffer", Good, 1, "truncated" },
+            { "bytes after the last tensor", Good, 3, "1 bytes follow" },
+            { "bytes without a tensor", "{}", 1, "1 bytes follow" },
+            {
+                "offset far beyond the file",
+                """{"a":{"dtype":"U8","shape":[9223372036854775807],"data_offsets":[0,9223372036854775807]}}""",
+                2,
+                "63-bit"
+            },
+            { "metadata with a number", """{"__metadata__":{"x":1}}""", 0, "'x' is not a string" },
+            { "metadata no object", """{"__metadata__":null}""", 0, "not an object" },
+            { "metadata twice", """{"__metadata__":{},"__metadata__":{}}""", 0, "listed twice" },
+            { "metadata key twice", """{"__metadata__":{"x":"1","x":"2"}}""", 0, "'x' is listed twice" },
+        };
 
     [Theory, MemberData(nameof(Refused))]
     public void A_broken_rule_is_named(string rule, string header, int bytes, string expected)
@@ -79,9 +115,13 @@ public sealed class SafetensorsValidationTests : IDisposable
     [Fact]
     public void Many_tensors_over_the_same_bytes_are_refused()
     {
-        var entries = Enumerable.Range(0, 10_000).Select(i => $$"""
-            "t{{i}}":{"dtype":"F32","shape":[1000000],"data_offsets":[0,4000000]}
-            """);
+        var entries = Enumerable
+            .Range(0, 10_000)
+            .Select(i =>
+                $$"""
+                    "t{{i}}":{"dtype":"F32","shape":[1000000],"data_offsets":[0,4000000]}
+                    """
+            );
         var error = Assert.Throws<InvalidDataException>(() => Open(Compose($"{{{string.Join(',', entries)}}}", 4_000_000)));
         Assert.Contains("an overlap", error.Message, StringComparison.Ordinal);
     }
@@ -125,7 +165,11 @@ public sealed class SafetensorsValidationTests : IDisposable
         string Header(int length) => $$$"""{"{{{new string('n', length)}}}":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}""";
         using (var file = Open(Compose(Header(1024), 2)))
             Assert.Single(file.Tensors);
-        Assert.Contains("1025 characters", Assert.Throws<InvalidDataException>(() => Open(Compose(Header(1025), 2))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "1025 characters",
+            Assert.Throws<InvalidDataException>(() => Open(Compose(Header(1025), 2))).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -140,7 +184,11 @@ public sealed class SafetensorsValidationTests : IDisposable
     [Fact]
     public void Missing_files_and_folders_are_not_found()
     {
-        Assert.Contains("none.safetensors", Assert.Throws<FileNotFoundException>(() => SafetensorsFile.Open(_folder.File("none.safetensors"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "none.safetensors",
+            Assert.Throws<FileNotFoundException>(() => SafetensorsFile.Open(_folder.File("none.safetensors"))).Message,
+            StringComparison.Ordinal
+        );
         Assert.Throws<FileNotFoundException>(() => SafetensorsFile.Open(_folder.File("none/none.safetensors")));
         Assert.Throws<FileNotFoundException>(() => SafetensorsFile.Open(_folder.File("")));
     }
@@ -152,10 +200,17 @@ public sealed class SafetensorsValidationTests : IDisposable
         using var pipe = new AnonymousPipeServerStream(PipeDirection.Out);
         pipe.Write(Compose(Good, 2));
         var path = $"/proc/self/fd/{pipe.ClientSafePipeHandle.DangerousGetHandle()}";
-        Assert.Contains("not a regular file", Assert.Throws<InvalidDataException>(() => SafetensorsFile.Open(path)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "not a regular file",
+            Assert.Throws<InvalidDataException>(() => SafetensorsFile.Open(path)).Message,
+            StringComparison.Ordinal
+        );
     }
 
-    /// <summary>Random damage to a real file: it either opens, and then every tensor can be read to its last byte, or is refused as invalid; nothing else, and memory stays small.</summary>
+    /// <summary>
+    /// Random damage to a real file: it either opens, and then every tensor can be read to its last byte, or is refused as invalid; nothing
+    /// else, and memory stays small.
+    /// </summary>
     [Fact]
     public void Random_damage_never_crashes()
     {
@@ -180,13 +235,24 @@ public sealed class SafetensorsValidationTests : IDisposable
                 var value = interesting[random.Next(interesting.Length)];
                 switch (random.Next(5))
                 {
-                    case 0: damaged[at] = (byte)random.Next(256); break;
-                    case 1: damaged[at] = value; break;
-                    case 2: damaged.Insert(at, value); break;
-                    case 3: damaged.RemoveAt(at); break;
-                    default: damaged.RemoveRange(at, Math.Min(random.Next(32), damaged.Count - at)); break;
+                    case 0:
+                        damaged[at] = (byte)random.Next(256);
+                        break;
+                    case 1:
+                        damaged[at] = value;
+                        break;
+                    case 2:
+                        damaged.Insert(at, value);
+                        break;
+                    case 3:
+                        damaged.RemoveAt(at);
+                        break;
+                    default:
+                        damaged.RemoveRange(at, Math.Min(random.Next(32), damaged.Count - at));
+                        break;
                 }
-                if (damaged.Count == 0) break;
+                if (damaged.Count == 0)
+                    break;
             }
             File.WriteAllBytes(path, [.. damaged]);
 

@@ -19,30 +19,41 @@ public sealed class EngramTableTests : IDisposable
     {
         var table = new EngramTable(rows, width);
         for (var row = 0L; row < rows; row++)
-            for (var column = 0; column < width; column++)
-                table.Row(row)[column] = 100 * row + column;
+        for (var column = 0; column < width; column++)
+            table.Row(row)[column] = 100 * row + column;
         return table;
     }
 
-    private static float[] Values(EngramTable table) => [.. Enumerable.Range(0, (int)table.Rows).SelectMany(row => table.Row(row).ToArray())];
+    private static float[] Values(EngramTable table) =>
+        [.. Enumerable.Range(0, (int)table.Rows).SelectMany(row => table.Row(row).ToArray())];
 
     [Fact]
     public void Gathered_rows_are_the_rows_and_minus_one_is_zero() =>
-        Gen.Select(Gen.Int[1, 30], Gen.Int[1, 40]).SelectMany((rows, width) => Gen.Select(Gen.Const(rows), Gen.Const(width), Gen.Long[-1, rows - 1].Array[0, 60]))
-            .Sample((rows, width, addresses) =>
-            {
-                using var table = Numbered(rows, width);
-                var gathered = new float[addresses.Length * width];
-                Array.Fill(gathered, float.NaN);
-                table.Gather(addresses, gathered);
-                Assert.Equal(addresses.SelectMany(row => Enumerable.Range(0, width).Select(column => row < 0 ? 0f : 100 * row + column)), gathered);
-            });
+        Gen.Select(Gen.Int[1, 30], Gen.Int[1, 40])
+            .SelectMany((rows, width) => Gen.Select(Gen.Const(rows), Gen.Const(width), Gen.Long[-1, rows - 1].Array[0, 60]))
+            .Sample(
+                (rows, width, addresses) =>
+                {
+                    using var table = Numbered(rows, width);
+                    var gathered = new float[addresses.Length * width];
+                    Array.Fill(gathered, float.NaN);
+                    table.Gather(addresses, gathered);
+                    Assert.Equal(
+                        addresses.SelectMany(row => Enumerable.Range(0, width).Select(column => row < 0 ? 0f : 100 * row + column)),
+                        gathered
+                    );
+                }
+            );
 
     [Fact]
     public void Rows_that_do_not_exist_are_refused_with_their_position()
     {
         using var table = Numbered(5, 3);
-        Assert.Contains("Row 5 at position 1", Assert.Throws<ArgumentOutOfRangeException>(() => table.Gather([0, 5], new float[6])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "Row 5 at position 1",
+            Assert.Throws<ArgumentOutOfRangeException>(() => table.Gather([0, 5], new float[6])).Message,
+            StringComparison.Ordinal
+        );
         Assert.Throws<ArgumentOutOfRangeException>(() => table.Gather([-2], new float[3]));
         Assert.Throws<ArgumentOutOfRangeException>(() => table.Gather([long.MaxValue], new float[3]));
         Assert.Throws<ArgumentException>(() => table.Gather([0], new float[4]));
@@ -59,7 +70,10 @@ public sealed class EngramTableTests : IDisposable
     public void More_memory_than_there_is_is_refused()
     {
         const string setting = "/proc/sys/vm/overcommit_memory";
-        Assert.SkipUnless(File.Exists(setting) && File.ReadAllText(setting).Trim() != "1", "The system promises memory that it does not have.");
+        Assert.SkipUnless(
+            File.Exists(setting) && File.ReadAllText(setting).Trim() != "1",
+            "The system promises memory that it does not have."
+        );
         Assert.Contains("GiB", Assert.Throws<OutOfMemoryException>(() => new EngramTable(1L << 35, 256)).Message, StringComparison.Ordinal);
     }
 
@@ -172,7 +186,8 @@ public sealed class EngramTableTests : IDisposable
     [Theory, InlineData("fp8/8"), InlineData("int8/4"), InlineData("int8/row"), InlineData("bfloat16")]
     public void Shuffling_moves_scales_with_their_rows(string name)
     {
-        const int rows = 40, width = 33;
+        const int rows = 40,
+            width = 33;
         using var table = new EngramTable(rows, width, RowFormat.Parse(name));
         table.Write(0, [.. Enumerable.Range(0, rows * width).Select(i => MathF.Pow(2, i / width - 20) * (1 + i % width / 64f))]);
         using var shuffled = table.Shuffled(3, [0]);
@@ -214,7 +229,7 @@ public sealed class EngramTableTests : IDisposable
             counts[order] = counts.GetValueOrDefault(order) + 1;
         }
         Assert.Equal(6, counts.Count);
-        Assert.All(counts.Values, count => Assert.InRange(count, 1000 - 5 * 29, 1000 + 5 * 29));   // five standard deviations
+        Assert.All(counts.Values, count => Assert.InRange(count, 1000 - 5 * 29, 1000 + 5 * 29)); // five standard deviations
     }
 
     [Fact]
@@ -246,8 +261,13 @@ public sealed class EngramTableTests : IDisposable
         writer.Write(Path);
         (string Name, string Expected)[] wrong =
         [
-            ("vector", "F32 [2]; F32 [-1, -1] is needed"), ("empty", "is no table"), ("thin", "is no table"), ("double", "F64"),
-            ("nan", "row 1 of tensor 'nan'"), ("infinite", "row 1"), ("none", "no tensor 'none'"),
+            ("vector", "F32 [2]; F32 [-1, -1] is needed"),
+            ("empty", "is no table"),
+            ("thin", "is no table"),
+            ("double", "F64"),
+            ("nan", "row 1 of tensor 'nan'"),
+            ("infinite", "row 1"),
+            ("none", "no tensor 'none'"),
         ];
         foreach (var (name, expected) in wrong)
         {
@@ -255,8 +275,16 @@ public sealed class EngramTableTests : IDisposable
             Assert.Contains(expected, error.Message, StringComparison.Ordinal);
             Assert.StartsWith(Path, error.Message, StringComparison.Ordinal);
         }
-        Assert.Contains("[2, 2]; F32 [3, -1] is needed", Assert.Throws<InvalidDataException>(() => EngramTable.Load(Path, "nan", rows: 3)).Message, StringComparison.Ordinal);
-        Assert.Contains("[2, 2]; F32 [2, 3] is needed", Assert.Throws<InvalidDataException>(() => EngramTable.Load(Path, "nan", 2, 3)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "[2, 2]; F32 [3, -1] is needed",
+            Assert.Throws<InvalidDataException>(() => EngramTable.Load(Path, "nan", rows: 3)).Message,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "[2, 2]; F32 [2, 3] is needed",
+            Assert.Throws<InvalidDataException>(() => EngramTable.Load(Path, "nan", 2, 3)).Message,
+            StringComparison.Ordinal
+        );
         Assert.Throws<FileNotFoundException>(() => EngramTable.Load(_folder.File("none"), "x"));
     }
 

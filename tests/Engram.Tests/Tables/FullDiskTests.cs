@@ -5,7 +5,10 @@ using Engram.Tests.Tables.Training;
 
 namespace Engram.Tests.Tables;
 
-/// <summary>A store into a hole of a mapped file on a full disk ends the process with a signal; every way to write a mapped table has to find the disk full before it.</summary>
+/// <summary>
+/// A store into a hole of a mapped file on a full disk ends the process with a signal; every way to write a mapped table has to find the
+/// disk full before it.
+/// </summary>
 public sealed class FullDiskTests : IDisposable
 {
     private const string Folder = "ENGRAM_TEST_SMALL_DISK";
@@ -21,9 +24,23 @@ public sealed class FullDiskTests : IDisposable
         // A file system of its own, in a mount namespace that only the child sees.
         var disk = Directory.CreateDirectory(_folder.File("disk")).FullName;
         var program = Path.Combine(AppContext.BaseDirectory, "Engram.Tests");
-        Assert.SkipUnless(OperatingSystem.IsLinux() && File.Exists(program), "The test program is started as an executable beside its library.");
-        Assert.SkipUnless((await InSmallDisk(disk, "true")).ExitCode == 0, "This user may not mount a file system (unshare --map-root-user --mount).");
-        var (code, output) = await InSmallDisk(disk, program, "-explicit", "only", "-method", $"{typeof(FullDiskTests).FullName}.{nameof(Write_to_the_full_disk)}", "-noColor");
+        Assert.SkipUnless(
+            OperatingSystem.IsLinux() && File.Exists(program),
+            "The test program is started as an executable beside its library."
+        );
+        Assert.SkipUnless(
+            (await InSmallDisk(disk, "true")).ExitCode == 0,
+            "This user may not mount a file system (unshare --map-root-user --mount)."
+        );
+        var (code, output) = await InSmallDisk(
+            disk,
+            program,
+            "-explicit",
+            "only",
+            "-method",
+            $"{typeof(FullDiskTests).FullName}.{nameof(Write_to_the_full_disk)}",
+            "-noColor"
+        );
         Assert.True(code == 0, output);
         Assert.Contains("Total: 1, Errors: 0, Failed: 0, Skipped: 0", output, StringComparison.Ordinal);
     }
@@ -32,7 +49,8 @@ public sealed class FullDiskTests : IDisposable
     [Fact(Explicit = true)]
     public void Write_to_the_full_disk()
     {
-        const int rows = 4000, width = 64;
+        const int rows = 4000,
+            width = 64;
         var disk = Environment.GetEnvironmentVariable(Folder)!;
         var path = Path.Combine(disk, "table");
         EngramTable.CreateFile(path, Tensor, rows, width);
@@ -52,8 +70,18 @@ public sealed class FullDiskTests : IDisposable
 
     private static async Task<(int ExitCode, string Output)> InSmallDisk(string disk, params string[] command)
     {
-        var start = new ProcessStartInfo("/usr/bin/env",
-            ["unshare", "--map-root-user", "--mount", "/bin/sh", "-c", $"mount -t tmpfs -o size=200k none '{disk}' && exec \"$0\" \"$@\"", .. command])
+        var start = new ProcessStartInfo(
+            "/usr/bin/env",
+            [
+                "unshare",
+                "--map-root-user",
+                "--mount",
+                "/bin/sh",
+                "-c",
+                $"mount -t tmpfs -o size=200k none '{disk}' && exec \"$0\" \"$@\"",
+                .. command,
+            ]
+        )
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

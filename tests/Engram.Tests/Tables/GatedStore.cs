@@ -46,7 +46,8 @@ internal sealed class GatedStore(EngramTable table) : IRowStore
 
     public void Prefetch(ReadOnlySpan<long> rows)
     {
-        if (!KeepPrefetched) return;
+        if (!KeepPrefetched)
+            return;
         lock (Prefetched)
             Prefetched.Add(rows.ToArray());
     }

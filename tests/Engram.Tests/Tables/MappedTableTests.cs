@@ -27,20 +27,24 @@ public sealed partial class MappedTableTests : IDisposable
 
     [Fact]
     public void A_mapped_table_hands_out_what_a_loaded_one_does() =>
-        Gen.Select(Gen.Int[1, 3000], Gen.Int[1, 130]).SelectMany((rows, width) => Gen.Select(Gen.Const(rows), Gen.Const(width), Gen.Long[-1, rows - 1].Array[0, 200]))
-            .Sample((rows, width, addresses) =>
-            {
-                // Samples run side by side.
-                var path = SaveRandom(rows, width, _folder.File(Guid.NewGuid().ToString()));
-                using var loaded = EngramTable.Load(path, Name);
-                using var mapped = EngramTable.Map(path, Name, rows, width);
-                var (expected, found) = (new float[addresses.Length * width], new float[addresses.Length * width]);
-                loaded.Gather(addresses, expected);
-                mapped.Prefetch(addresses);
-                mapped.Gather(addresses, found);
-                Assert.Equal(expected, found);
-                Assert.True(mapped.IsMapped && !mapped.IsWritable && !loaded.IsMapped && loaded.IsWritable);
-            }, iter: 30);
+        Gen.Select(Gen.Int[1, 3000], Gen.Int[1, 130])
+            .SelectMany((rows, width) => Gen.Select(Gen.Const(rows), Gen.Const(width), Gen.Long[-1, rows - 1].Array[0, 200]))
+            .Sample(
+                (rows, width, addresses) =>
+                {
+                    // Samples run side by side.
+                    var path = SaveRandom(rows, width, _folder.File(Guid.NewGuid().ToString()));
+                    using var loaded = EngramTable.Load(path, Name);
+                    using var mapped = EngramTable.Map(path, Name, rows, width);
+                    var (expected, found) = (new float[addresses.Length * width], new float[addresses.Length * width]);
+                    loaded.Gather(addresses, expected);
+                    mapped.Prefetch(addresses);
+                    mapped.Gather(addresses, found);
+                    Assert.Equal(expected, found);
+                    Assert.True(mapped.IsMapped && !mapped.IsWritable && !loaded.IsMapped && loaded.IsWritable);
+                },
+                iter: 30
+            );
 
     [Fact]
     public void Rows_of_a_saved_table_begin_at_a_page_of_the_file()
@@ -55,7 +59,11 @@ public sealed partial class MappedTableTests : IDisposable
     {
         SaveRandom(10, 4);
         using var mapped = EngramTable.Map(Path, Name);
-        Assert.Contains(Path, Assert.Throws<InvalidOperationException>(() => mapped.Write(0, new float[4])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            Path,
+            Assert.Throws<InvalidOperationException>(() => mapped.Write(0, new float[4])).Message,
+            StringComparison.Ordinal
+        );
         Assert.Throws<InvalidOperationException>(mapped.FillZero);
         Assert.Throws<InvalidOperationException>(() => mapped.FillNormal(1, 1));
     }
@@ -111,7 +119,11 @@ public sealed partial class MappedTableTests : IDisposable
         var writer = new SafetensorsWriter();
         writer.Add<ushort>(Name, DType.BF16, new ushort[6], 3, 2);
         writer.Write(Path);
-        Assert.Contains("bfloat16", Assert.Throws<InvalidDataException>(() => EngramTable.MapWritable(Path, Name)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "bfloat16",
+            Assert.Throws<InvalidDataException>(() => EngramTable.MapWritable(Path, Name)).Message,
+            StringComparison.Ordinal
+        );
         using var mapped = EngramTable.Map(Path, Name);
         Assert.Equal((3, 2, RowFormat.BFloat16), (mapped.Rows, mapped.Width, mapped.Format));
         Assert.Throws<InvalidOperationException>(() => mapped.Row(0)[0]);
@@ -123,7 +135,11 @@ public sealed partial class MappedTableTests : IDisposable
         SaveRandom(10, 4);
         using var mapped = EngramTable.Map(Path, Name);
         var destination = new float[8];
-        Assert.Contains("Row 10 at position 1", Assert.Throws<ArgumentOutOfRangeException>(() => mapped.Gather([0, 10], destination)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "Row 10 at position 1",
+            Assert.Throws<ArgumentOutOfRangeException>(() => mapped.Gather([0, 10], destination)).Message,
+            StringComparison.Ordinal
+        );
         Assert.All(destination, value => Assert.Equal(0, value));
         mapped.Prefetch([10, -5, long.MaxValue, long.MinValue]);
     }
@@ -148,7 +164,8 @@ public sealed partial class MappedTableTests : IDisposable
     }
 
     /// <summary>
-    /// Rows come in an order: token after token, head after head. If the look at a batch fell on one head alone, whose rows happen to be in memory, every other row would be
+    /// Rows come in an order: token after token, head after head. If the look at a batch fell on one head alone, whose rows happen to be in
+    /// memory, every other row would be
     /// waited for one at a time.
     /// </summary>
     [Theory]
@@ -177,7 +194,9 @@ public sealed partial class MappedTableTests : IDisposable
     [Fact]
     public void A_batch_whose_first_head_is_in_memory_waits_for_no_page_alone()
     {
-        const int heads = 16, tokens = 512, width = 64;
+        const int heads = 16,
+            tokens = 512,
+            width = 64;
         const long rows = 1L << 18;
         SaveRandom(rows, width);
         using var table = EngramTable.Map(Path, Name);
@@ -256,7 +275,10 @@ public sealed partial class MappedTableTests : IDisposable
         }
         unsafe
         {
-            Assert.SkipWhen(VirtualMemory.IsResident(mapped.Pointer + mapped.Rows / 2 * mapped.Width), "The system keeps the file in memory, as it does with one that lies there.");
+            Assert.SkipWhen(
+                VirtualMemory.IsResident(mapped.Pointer + mapped.Rows / 2 * mapped.Width),
+                "The system keeps the file in memory, as it does with one that lies there."
+            );
         }
     }
 

@@ -21,14 +21,18 @@ public class RowFormatTests
         var format = RowFormat.Parse(name);
         Assert.Equal(name, format.ToString());
         Assert.Equal(format, RowFormat.Parse(format.ToString()));
-        Assert.Equal((valueBytes, scaleBytes, valueBytes + scaleBytes), (format.ValueBytes(width), format.ScaleBytes(width), format.RowBytes(width)));
+        Assert.Equal(
+            (valueBytes, scaleBytes, valueBytes + scaleBytes),
+            (format.ValueBytes(width), format.ScaleBytes(width), format.RowBytes(width))
+        );
     }
 
     [Theory]
     [InlineData("int8/row", "int8")]
     [InlineData("int4/32", "int4")]
     [InlineData("fp8/32", "fp8")]
-    public void The_default_group_size_has_no_suffix(string name, string written) => Assert.Equal(written, RowFormat.Parse(name).ToString());
+    public void The_default_group_size_has_no_suffix(string name, string written) =>
+        Assert.Equal(written, RowFormat.Parse(name).ToString());
 
     [Theory]
     [InlineData("")]

@@ -47,10 +47,17 @@ public class TableMetricsTests
         new EngramTable(1, 1).Gather([0], new float[1]);
         Assert.Equal(
             [
-                "engram.table.cache.evictions {row}", "engram.table.cache.hits {row}", "engram.table.cache.io By", "engram.table.cache.misses {row}", "engram.table.io By",
-                "engram.table.lookup.duration s", "engram.table.lookups {row}", "process.paging.faults {fault}",
+                "engram.table.cache.evictions {row}",
+                "engram.table.cache.hits {row}",
+                "engram.table.cache.io By",
+                "engram.table.cache.misses {row}",
+                "engram.table.io By",
+                "engram.table.lookup.duration s",
+                "engram.table.lookups {row}",
+                "process.paging.faults {fault}",
             ],
-            heard.Instruments.Order(StringComparer.Ordinal));
+            heard.Instruments.Order(StringComparer.Ordinal)
+        );
     }
 
     [Fact]
@@ -60,7 +67,7 @@ public class TableMetricsTests
         using var heard = new Heard("faults");
         new EngramTable(1, 1).Gather([0], new float[1]);
         heard.Observe();
-        Assert.InRange(heard.Faults["minor"], 100, long.MaxValue);   // a .NET process touches thousands of pages before it runs a test
+        Assert.InRange(heard.Faults["minor"], 100, long.MaxValue); // a .NET process touches thousands of pages before it runs a test
         Assert.InRange(heard.Faults["major"], 0, heard.Faults["minor"]);
     }
 
@@ -91,23 +98,29 @@ public class TableMetricsTests
             Name = name;
             _listener.InstrumentPublished = (instrument, listener) =>
             {
-                if (instrument.Meter.Name != "Engram.Tables") return;
+                if (instrument.Meter.Name != "Engram.Tables")
+                    return;
                 Instruments.Add($"{instrument.Name} {instrument.Unit}");
                 listener.EnableMeasurementEvents(instrument);
             };
-            _listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) =>
-            {
-                if (Discards || tags.Length != 1) return;
-                if (tags[0].Key == "system.paging.fault.type")
-                    Faults[(string)tags[0].Value!] = value;
-                if (IsMine(tags))
-                    Sums[instrument.Name] = Sums.GetValueOrDefault(instrument.Name) + value;
-            });
-            _listener.SetMeasurementEventCallback<double>((_, value, tags, _) =>
-            {
-                if (!Discards && IsMine(tags))
-                    Durations.Add(value);
-            });
+            _listener.SetMeasurementEventCallback<long>(
+                (instrument, value, tags, _) =>
+                {
+                    if (Discards || tags.Length != 1)
+                        return;
+                    if (tags[0].Key == "system.paging.fault.type")
+                        Faults[(string)tags[0].Value!] = value;
+                    if (IsMine(tags))
+                        Sums[instrument.Name] = Sums.GetValueOrDefault(instrument.Name) + value;
+                }
+            );
+            _listener.SetMeasurementEventCallback<double>(
+                (_, value, tags, _) =>
+                {
+                    if (!Discards && IsMine(tags))
+                        Durations.Add(value);
+                }
+            );
             _listener.Start();
         }
 
@@ -128,6 +141,7 @@ public class TableMetricsTests
         public void Dispose() => _listener.Dispose();
 
         // Other tests gather at the same time; their stores have other names.
-        private bool IsMine(ReadOnlySpan<KeyValuePair<string, object?>> tags) => tags is [{ Key: "engram.table.name", Value: string name }] && name == Name;
+        private bool IsMine(ReadOnlySpan<KeyValuePair<string, object?>> tags) =>
+            tags is [{ Key: "engram.table.name", Value: string name }] && name == Name;
     }
 }

@@ -11,17 +11,19 @@ public class UniqueRowsTests
     {
         var unique = new UniqueRows();
         var addresses = Gen.OneOf(Gen.Long[-1, 5], Gen.Long[-1, 300], Gen.Long[0, 1L << 40], Gen.Long);
-        addresses.Array[0, 400].Sample(rows =>
-        {
-            lock (unique)
+        addresses
+            .Array[0, 400]
+            .Sample(rows =>
             {
-                unique.Build(rows);
-                Assert.Equal(rows.Distinct(), unique.Rows.ToArray());
-                Assert.Equal(unique.Rows.Length, unique.Count);
-                var back = unique.Rows.ToArray();
-                Assert.Equal(rows, unique.Inverse.ToArray().Select(index => back[index]));
-            }
-        });
+                lock (unique)
+                {
+                    unique.Build(rows);
+                    Assert.Equal(rows.Distinct(), unique.Rows.ToArray());
+                    Assert.Equal(unique.Rows.Length, unique.Count);
+                    var back = unique.Rows.ToArray();
+                    Assert.Equal(rows, unique.Inverse.ToArray().Select(index => back[index]));
+                }
+            });
     }
 
     [Fact]

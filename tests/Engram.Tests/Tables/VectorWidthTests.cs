@@ -17,7 +17,11 @@ public class VectorWidthTests
     [InlineData("DOTNET_EnableAVX2", "128")]
     [InlineData("DOTNET_EnableHWIntrinsic", "none")]
     public Task Row_optimizers_hold_at_every_width(string disabled, string expectedBits) =>
-        RunAgain([typeof(RowAdamTests), typeof(RowOptimizerTests), typeof(RowSinkhornTests), typeof(RowGradientsTests), typeof(BFloat16Tests)], (disabled, "0"), (ExpectedBits, expectedBits));
+        RunAgain(
+            [typeof(RowAdamTests), typeof(RowOptimizerTests), typeof(RowSinkhornTests), typeof(RowGradientsTests), typeof(BFloat16Tests)],
+            (disabled, "0"),
+            (ExpectedBits, expectedBits)
+        );
 
     [Theory]
     [InlineData("DOTNET_EnableAVX512", "256")]
@@ -25,15 +29,24 @@ public class VectorWidthTests
     [InlineData("DOTNET_EnableHWIntrinsic", "none")]
     public Task Codecs_hold_in_every_tier(string disabled, string expectedTier)
     {
-        Assert.SkipUnless(CodecTests.Tier != "none" && (expectedTier == "none" || CodecTests.Tier == "512"), $"This processor has no wider tier than {expectedTier}.");
+        Assert.SkipUnless(
+            CodecTests.Tier != "none" && (expectedTier == "none" || CodecTests.Tier == "512"),
+            $"This processor has no wider tier than {expectedTier}."
+        );
         return RunAgain([typeof(CodecTests)], (disabled, "0"), (ExpectedTier, expectedTier));
     }
 
     private static async Task RunAgain(Type[] tests, params (string Name, string Value)[] environment)
     {
         var program = Path.Combine(AppContext.BaseDirectory, "Engram.Tests");
-        Assert.SkipUnless(OperatingSystem.IsLinux() && File.Exists(program), "The test program is started as an executable beside its library.");
-        var start = new ProcessStartInfo(program, [.. tests.SelectMany(test => new[] { "-class", test.FullName! }), "-noColor"]) { RedirectStandardOutput = true };
+        Assert.SkipUnless(
+            OperatingSystem.IsLinux() && File.Exists(program),
+            "The test program is started as an executable beside its library."
+        );
+        var start = new ProcessStartInfo(program, [.. tests.SelectMany(test => new[] { "-class", test.FullName! }), "-noColor"])
+        {
+            RedirectStandardOutput = true,
+        };
         foreach (var (name, value) in environment)
             start.Environment[name] = value;
         using var child = Process.Start(start)!;

@@ -35,22 +35,37 @@ public sealed class AddedTokenTests
     public void Matcher_EqualsAnObviousSearch()
     {
         var content = Gen.OneOf('a', 'b', '\uD83D').Array[1, 4].Select(units => new string(units));
-        Gen.Select(content.Array[1, 6], Gen.OneOf('a', 'b', '\uD83D', 'x').Array[0, 12].Select(units => new string(units))).Sample((contents, text) =>
-        {
-            var distinct = contents.Distinct().ToArray();
-            var matcher = new AddedTokenMatcher(distinct.Select((entry, id) => (entry, new AddedToken(id, entry))));
-            var start = Enumerable.Range(0, text.Length + 1).First(at => at == text.Length || distinct.Any(entry => text[at..].StartsWith(entry, StringComparison.Ordinal)));
-            var longest = distinct.Where(entry => text[start..].StartsWith(entry, StringComparison.Ordinal)).MaxBy(entry => entry.Length);
-            var found = matcher.Find(text, 0, out var foundStart, out var foundEnd);
-            Assert.Equal((longest, start, start + (longest?.Length ?? 0)), (found?.Content, foundStart, foundEnd));
-        }, iter: 10_000);
+        Gen.Select(content.Array[1, 6], Gen.OneOf('a', 'b', '\uD83D', 'x').Array[0, 12].Select(units => new string(units)))
+            .Sample(
+                (contents, text) =>
+                {
+                    var distinct = contents.Distinct().ToArray();
+                    var matcher = new AddedTokenMatcher(distinct.Select((entry, id) => (entry, new AddedToken(id, entry))));
+                    var start = Enumerable
+                        .Range(0, text.Length + 1)
+                        .First(at => at == text.Length || distinct.Any(entry => text[at..].StartsWith(entry, StringComparison.Ordinal)));
+                    var longest = distinct
+                        .Where(entry => text[start..].StartsWith(entry, StringComparison.Ordinal))
+                        .MaxBy(entry => entry.Length);
+                    var found = matcher.Find(text, 0, out var foundStart, out var foundEnd);
+                    Assert.Equal((longest, start, start + (longest?.Length ?? 0)), (found?.Content, foundStart, foundEnd));
+                },
+                iter: 10_000
+            );
     }
 
-    /// <summary>Tokens that are not normalised are found in the raw text first; the others in the normalised rest, where they are themselves normalised.</summary>
+    /// <summary>
+    /// Tokens that are not normalised are found in the raw text first; the others in the normalised rest, where they are themselves
+    /// normalised.
+    /// </summary>
     [Fact]
     public void RawTokens_GoBeforeNormalizedOnes()
     {
-        var tokenizer = new TinyTokenizer().Added("ABc", normalized: true).Added("ab").With("normalizer", JsonNode.Parse("""{ "type": "Lowercase" }""")).Build();
+        var tokenizer = new TinyTokenizer()
+            .Added("ABc", normalized: true)
+            .Added("ab")
+            .With("normalizer", JsonNode.Parse("""{ "type": "Lowercase" }"""))
+            .Build();
         Assert.Equal("[ABc]", Cut(tokenizer, "Abc"));
         Assert.Equal("[ab]c", Cut(tokenizer, "abC"));
         Assert.Equal("x[ABc][ab]", Cut(tokenizer, "XaBCab"));

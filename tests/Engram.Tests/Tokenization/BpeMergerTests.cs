@@ -6,27 +6,36 @@ namespace Engram.Tests.Tokenization;
 public sealed class BpeMergerTests
 {
     /// <summary>Random merges over four base symbols: any two ids merge into any later id, ranks in random order, pairs repeated.</summary>
-    private static readonly Gen<Merge[]> Merges =
-        Gen.Select(Gen.Int[0, 11], Gen.Int[0, 11], Gen.Int[4, 11]).Select(parts => new Merge(parts.Item1, parts.Item2, parts.Item3)).Array[0, 40];
+    private static readonly Gen<Merge[]> Merges = Gen.Select(Gen.Int[0, 11], Gen.Int[0, 11], Gen.Int[4, 11])
+        .Select(parts => new Merge(parts.Item1, parts.Item2, parts.Item3))
+        .Array[0, 40];
 
     [Fact]
     public void ScanAndHeap_EqualTheDefinition() =>
-        Gen.Select(Merges, Gen.Int[0, 3].Array[0, 48]).Sample((merges, symbols) =>
-        {
-            var merger = new BpeMerger(new MergeTable(merges));
-            var expected = Run(merger.MergeNaively, symbols);
-            Assert.Equal(expected, Run(merger.MergeByScan, symbols));
-            Assert.Equal(expected, Run(merger.MergeByHeap, symbols));
-            Assert.Equal(expected, Run(merger.Merge, symbols));
-        }, iter: 20_000);
+        Gen.Select(Merges, Gen.Int[0, 3].Array[0, 48])
+            .Sample(
+                (merges, symbols) =>
+                {
+                    var merger = new BpeMerger(new MergeTable(merges));
+                    var expected = Run(merger.MergeNaively, symbols);
+                    Assert.Equal(expected, Run(merger.MergeByScan, symbols));
+                    Assert.Equal(expected, Run(merger.MergeByHeap, symbols));
+                    Assert.Equal(expected, Run(merger.Merge, symbols));
+                },
+                iter: 20_000
+            );
 
     [Fact]
     public void LongPieces_EqualTheDefinition() =>
-        Gen.Select(Merges, Gen.Int[0, 1].Array[40, 400]).Sample((merges, symbols) =>
-        {
-            var merger = new BpeMerger(new MergeTable(merges));
-            Assert.Equal(Run(merger.MergeNaively, symbols), Run(merger.Merge, symbols));
-        }, iter: 1_000);
+        Gen.Select(Merges, Gen.Int[0, 1].Array[40, 400])
+            .Sample(
+                (merges, symbols) =>
+                {
+                    var merger = new BpeMerger(new MergeTable(merges));
+                    Assert.Equal(Run(merger.MergeNaively, symbols), Run(merger.Merge, symbols));
+                },
+                iter: 1_000
+            );
 
     /// <summary>a a a with a+a → A: the left pair wins. Then A+a → B takes the rest.</summary>
     [Fact]

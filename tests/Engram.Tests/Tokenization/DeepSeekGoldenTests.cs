@@ -12,8 +12,11 @@ public sealed class DeepSeekGoldenTests
 {
     public sealed record Golden(string Text, string[] Pieces, int[] Ids, int[] CanonicalIds);
 
-    public static Golden[] Goldens { get; } = JsonSerializer.Deserialize<Golden[]>(
-        File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Tokenization", "deepseek-v3-golden.json")), JsonSerializerOptions.Web)!;
+    public static Golden[] Goldens { get; } =
+        JsonSerializer.Deserialize<Golden[]>(
+            File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Tokenization", "deepseek-v3-golden.json")),
+            JsonSerializerOptions.Web
+        )!;
 
     public static TheoryData<int> Rows => [.. Enumerable.Range(0, 52)];
 
@@ -40,7 +43,8 @@ public sealed class DeepSeekGoldenTests
     [InlineData("<｜▁pad▁｜>", new[] { 2 })]
     [InlineData("<｜User｜ >x", new[] { 30, 28217, 6756, 28217, 1955, 90 })]
     [InlineData("", new int[0])]
-    public void AddedTokens_AreFoundAsTheReferenceFindsThem(string text, int[] ids) => Assert.Equal(ids, TestData.DeepSeekV3().Encode(text));
+    public void AddedTokens_AreFoundAsTheReferenceFindsThem(string text, int[] ids) =>
+        Assert.Equal(ids, TestData.DeepSeekV3().Encode(text));
 
     [Theory]
     [InlineData(new[] { 53769 }, " \uFFFD", " \uFFFD")]
@@ -66,25 +70,31 @@ public sealed class DeepSeekGoldenTests
         long total = 0;
         for (var value = 0; value <= 0x10FFFF; value++)
         {
-            if (!Rune.TryCreate(value, out var rune)) continue;
+            if (!Rune.TryCreate(value, out var rune))
+                continue;
             ids.Clear();
             tokenizer.Encode(text[..rune.EncodeToUtf16(text)], ids);
             total += ids.Count;
             ids.Add(-1);
-            for (var i = 0; i < ids.Count; i++) BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(i * 4), ids[i]);
+            for (var i = 0; i < ids.Count; i++)
+                BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(i * 4), ids[i]);
             digest.AppendData(bytes, 0, ids.Count * 4);
         }
         // The digest depends on no Unicode table; the log says which one the other tests of this run used.
         TestContext.Current.TestOutputHelper!.WriteLine($"{RuntimeInformation.FrameworkDescription}: Unicode {UnicodeVersion()}");
         Assert.Equal(4_296_245, total);
-        Assert.Equal("a56d3b4831132f9dfaf87792361d9b7364478ac2696bd1b307e12fb204f2cc7e", Convert.ToHexStringLower(digest.GetHashAndReset()));
+        Assert.Equal(
+            "a56d3b4831132f9dfaf87792361d9b7364478ac2696bd1b307e12fb204f2cc7e",
+            Convert.ToHexStringLower(digest.GetHashAndReset())
+        );
     }
 
     /// <summary>The newest version of which a character is assigned here.</summary>
     private static string UnicodeVersion() =>
         new[] { (0x88F, "17.0"), (0x1C89, "16.0"), (0x2FFC, "15.1"), (0x11F00, "15.0") }
             .Where(probe => CharUnicodeInfo.GetUnicodeCategory(probe.Item1) != UnicodeCategory.OtherNotAssigned)
-            .Select(probe => probe.Item2).FirstOrDefault("14.0 or older");
+            .Select(probe => probe.Item2)
+            .FirstOrDefault("14.0 or older");
 
     [Fact]
     public void Vocabulary_HasThePublishedShape()

@@ -16,7 +16,8 @@ public sealed class ForeignVocabularyTests
     {
         var tiny = new TinyTokenizer();
         var vocabulary = new JsonObject();
-        foreach (var value in Enumerable.Range(0, 256).Except(bytes)) vocabulary.Add(ByteLevelAlphabet.Symbol((byte)value).ToString(), vocabulary.Count);
+        foreach (var value in Enumerable.Range(0, 256).Except(bytes))
+            vocabulary.Add(ByteLevelAlphabet.Symbol((byte)value).ToString(), vocabulary.Count);
         tiny.Model["vocab"] = vocabulary;
         return tiny;
     }
@@ -59,7 +60,9 @@ public sealed class ForeignVocabularyTests
         Assert.Equal("x<unk>y", tiny.Build().Decode([119, 242, 120]));
     }
 
-    /// <summary>The names of the bytes of the symbol (U+010B for 0x0B, in UTF-8 C4 8B), where the file asks for them and has them.</summary>
+    /// <summary>
+    /// The names of the bytes of the symbol (U+010B for 0x0B, in UTF-8 C4 8B), where the file asks for them and has them.
+    /// </summary>
     [Fact]
     public void AMissingByte_WithByteFallback_IsTheNamesOfItsSymbol()
     {
@@ -76,14 +79,26 @@ public sealed class ForeignVocabularyTests
     [InlineData("BertProcessing")]
     public void RobertaAndBertProcessing_PutTheirTokensAround(string type)
     {
-        var tokenizer = new TinyTokenizer().Added("<s>", special: true).Added("</s>", special: true).With("post_processor", JsonNode.Parse($$"""
-            { "type": "{{type}}", "sep": ["</s>", 257], "cls": ["<s>", 256], "trim_offsets": true, "add_prefix_space": false }
-            """)).Build();
+        var tokenizer = new TinyTokenizer()
+            .Added("<s>", special: true)
+            .Added("</s>", special: true)
+            .With(
+                "post_processor",
+                JsonNode.Parse(
+                    $$"""
+                    { "type": "{{type}}", "sep": ["</s>", 257], "cls": ["<s>", 256], "trim_offsets": true, "add_prefix_space": false }
+                    """
+                )
+            )
+            .Build();
         Assert.Equal([256, 97, 257], tokenizer.Encode("a", addSpecialTokens: true));
         Assert.Equal([97], tokenizer.Encode("a"));
     }
 
-    /// <summary>DeepSeek-Coder adds "ü" and other letters that are symbols of bytes: they decode to themselves, although the reference takes them for bytes.</summary>
+    /// <summary>
+    /// DeepSeek-Coder adds "ü" and other letters that are symbols of bytes: they decode to themselves, although the reference takes them
+    /// for bytes.
+    /// </summary>
     [Theory]
     [InlineData("ab grüß dich")]
     [InlineData("x đem y")]
@@ -134,7 +149,9 @@ public sealed class ForeignVocabularyTests
     [Fact]
     public void TruncationAndPadding_AreSaidToHaveNoEffect()
     {
-        var tokenizer = new TinyTokenizer().With("truncation", JsonNode.Parse("""{ "direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 0 }""")).Build();
+        var tokenizer = new TinyTokenizer()
+            .With("truncation", JsonNode.Parse("""{ "direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 0 }"""))
+            .Build();
         Assert.Equal(7, tokenizer.Encode("a house").Length);
         Assert.Contains("\"max_length\":4", Assert.Single(tokenizer.IgnoredSections).Replace(" ", "", StringComparison.Ordinal));
         Assert.StartsWith("truncation: ", tokenizer.IgnoredSections[0]);
@@ -145,9 +162,16 @@ public sealed class ForeignVocabularyTests
     [Fact]
     public void AByteFallbackVocabulary_IsNamed()
     {
-        var tiny = new TinyTokenizer().With("pre_tokenizer", null).With("normalizer", JsonNode.Parse("""
-            { "type": "Sequence", "normalizers": [{ "type": "Prepend", "prepend": "▁" }, { "type": "Replace", "pattern": { "String": " " }, "content": "▁" }] }
-            """));
+        var tiny = new TinyTokenizer()
+            .With("pre_tokenizer", null)
+            .With(
+                "normalizer",
+                JsonNode.Parse(
+                    """
+                    { "type": "Sequence", "normalizers": [{ "type": "Prepend", "prepend": "▁" }, { "type": "Replace", "pattern": { "String": " " }, "content": "▁" }] }
+                    """
+                )
+            );
         tiny.Model["byte_fallback"] = true;
         Assert.Contains("not a byte-level vocabulary", tiny.Refused().Message);
         Assert.Contains("SentencePiece (byte_fallback)", tiny.Refused().Message);
@@ -159,7 +183,10 @@ public sealed class ForeignVocabularyTests
     public void AGitLfsPointer_IsNamed()
     {
         var pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 7\n"u8.ToArray();
-        Assert.Contains("is a git-lfs pointer", Assert.Throws<InvalidDataException>(() => Tokenizer.Parse(pointer, "tokenizer.json")).Message);
+        Assert.Contains(
+            "is a git-lfs pointer",
+            Assert.Throws<InvalidDataException>(() => Tokenizer.Parse(pointer, "tokenizer.json")).Message
+        );
     }
 
     /// <summary>string.Normalize refuses U+FFFE, which belongs to no text but stands in many.</summary>
@@ -186,11 +213,16 @@ public sealed class ForeignVocabularyTests
     [Fact]
     public void EveryScalar_IsNormalized()
     {
-        var normalizer = new JsonArray([.. new[] { "NFD", "NFKC", "NFC", "NFKD", "Lowercase", "StripAccents" }.Select(type => new JsonObject { ["type"] = type })]);
-        var tokenizer = new TinyTokenizer().With("normalizer", new JsonObject { ["type"] = "Sequence", ["normalizers"] = normalizer }).Build();
+        var normalizer = new JsonArray([
+            .. new[] { "NFD", "NFKC", "NFC", "NFKD", "Lowercase", "StripAccents" }.Select(type => new JsonObject { ["type"] = type }),
+        ]);
+        var tokenizer = new TinyTokenizer()
+            .With("normalizer", new JsonObject { ["type"] = "Sequence", ["normalizers"] = normalizer })
+            .Build();
         var text = new StringBuilder();
         for (var value = 0; value <= 0x10FFFF; value++)
-            if (Rune.IsValid(value)) text.Append(new Rune(value)).Append(' ');
+            if (Rune.IsValid(value))
+                text.Append(new Rune(value)).Append(' ');
         Assert.True(tokenizer.Encode(text.ToString()).Length > 2_000_000);
         CanonicalKey.Normalize(text.ToString());
     }
@@ -202,14 +234,24 @@ public sealed class ForeignVocabularyTests
         var nfkc = new TinyTokenizer().With("normalizer", JsonNode.Parse("""{ "type": "NFKC" }""")).Build();
         Assert.Equal("\u32FF元年", nfkc.Decode(nfkc.Encode("\u32FF元年")));
         Assert.Equal("明治元年", nfkc.Decode(nfkc.Encode("\u337E元年")));
-        var folding = new TinyTokenizer().With("pre_tokenizer", TinyTokenizer.Sequence("pretokenizers", TinyTokenizer.SplitStage("(?i:ss|k)"), TinyTokenizer.ByteLevel())).Build();
+        var folding = new TinyTokenizer()
+            .With(
+                "pre_tokenizer",
+                TinyTokenizer.Sequence("pretokenizers", TinyTokenizer.SplitStage("(?i:ss|k)"), TinyTokenizer.ByteLevel())
+            )
+            .Build();
         Assert.Equal(["ß", " ", "ss", " ", "SS", " ", "\u212A"], folding.Pieces("ß ss SS \u212A").Select(piece => piece.Text));
     }
 
     [Fact]
     public void ByteLevelAsNormalizer_NeedsNoPreTokenizer()
     {
-        var tokenizer = new TinyTokenizer().Merge("Ã", "©").Merge("Ġ", "x").With("normalizer", JsonNode.Parse("""{ "type": "ByteLevel" }""")).With("pre_tokenizer", null).Build();
+        var tokenizer = new TinyTokenizer()
+            .Merge("Ã", "©")
+            .Merge("Ġ", "x")
+            .With("normalizer", JsonNode.Parse("""{ "type": "ByteLevel" }"""))
+            .With("pre_tokenizer", null)
+            .Build();
         Assert.Equal([256, 257, 226, 130, 172], tokenizer.Encode("é x€"));
         Assert.Equal(["é x€"], tokenizer.Pieces("é x€").Select(piece => piece.Text));
     }
@@ -223,7 +265,10 @@ public sealed class ForeignVocabularyTests
     {
         foreach (var normalized in new[] { false, true })
         {
-            var tokenizer = new TinyTokenizer().Added("<s>", special: true, normalized: normalized).Added("<U>", normalized: normalized).Build();
+            var tokenizer = new TinyTokenizer()
+                .Added("<s>", special: true, normalized: normalized)
+                .Added("<U>", normalized: normalized)
+                .Build();
             Assert.Equal(expected, tokenizer.Encode("<s>a<U>", typedTokens: typed));
             Assert.Equal(expected, tokenizer.Pieces("<s>a<U>", typed).SelectMany(piece => piece.Ids));
         }

@@ -32,11 +32,19 @@ public sealed class LinearTimeTests
     [Fact]
     public void AnEncodedPiece_TakesTimeInProportionToItsLength()
     {
-        var tokenizer = new TinyTokenizer().Merge("a", "a").Merge("aa", "aa").Merge("aaaa", "aaaa").Merge("a", "b").Merge("b", "c").Merge("aa", "b").Build();
+        var tokenizer = new TinyTokenizer()
+            .Merge("a", "a")
+            .Merge("aa", "aa")
+            .Merge("aaaa", "aaaa")
+            .Merge("a", "b")
+            .Merge("b", "c")
+            .Merge("aa", "b")
+            .Build();
         Assert.Equal(Length / 8, tokenizer.Encode(new string('a', Length)).Length);
         var random = new Random(1);
         var letters = new StringBuilder();
-        while (letters.Length < Length / 2) letters.Append("abc"[random.Next(3)]);
+        while (letters.Length < Length / 2)
+            letters.Append("abc"[random.Next(3)]);
         var ids = tokenizer.Encode(letters.ToString());
         Assert.Equal(letters.ToString(), tokenizer.Decode(ids));
     }

@@ -19,7 +19,11 @@ public sealed class NormalizerTests
     [InlineData("""{ "type": "Prepend", "prepend": "_" }""", "", "")]
     [InlineData("""{ "type": "Replace", "pattern": { "String": "a.b" }, "content": "-" }""", "a.bab a.b", "-ab -")]
     [InlineData("""{ "type": "Replace", "pattern": { "Regex": "[ \\t\\r\\n]+" }, "content": " " }""", "a \t\n b\u3000", "a b\u3000")]
-    [InlineData("""{ "type": "Sequence", "normalizers": [{ "type": "NFKC" }, { "type": "Sequence", "normalizers": [{ "type": "Lowercase" }] }] }""", "Ａ", "a")]
+    [InlineData(
+        """{ "type": "Sequence", "normalizers": [{ "type": "NFKC" }, { "type": "Sequence", "normalizers": [{ "type": "Lowercase" }] }] }""",
+        "Ａ",
+        "a"
+    )]
     public void Step_ChangesTheText(string json, string text, string expected)
     {
         var tokenizer = new TinyTokenizer().With("normalizer", JsonNode.Parse(json)).Build();

@@ -11,7 +11,11 @@ public sealed class PublicCasesTests
     [Fact]
     public void EveryCase_GivesTheRightIdsAndPieces()
     {
-        if (TestData.Find("cases/tokenizer-expected.json") is not { } path) { Assert.Skip("cases/tokenizer-expected.json is absent."); return; }
+        if (TestData.Find("cases/tokenizer-expected.json") is not { } path)
+        {
+            Assert.Skip("cases/tokenizer-expected.json is absent.");
+            return;
+        }
         using var expected = JsonDocument.Parse(File.ReadAllBytes(path));
         foreach (var file in expected.RootElement.EnumerateArray())
         {
@@ -22,11 +26,15 @@ public sealed class PublicCasesTests
             {
                 var text = entry.GetProperty("text").GetString()!;
                 var ids = tokenizer.Encode(text, file.GetProperty("special").GetBoolean());
-                if (name == Truncated) ids = ids[..4];   // the reference cuts, this library says that it does not
+                if (name == Truncated)
+                    ids = ids[..4]; // the reference cuts, this library says that it does not
                 Assert.Equal(entry.GetProperty("ids").EnumerateArray().Select(id => id.GetInt32()), ids);
                 Assert.Equal(entry.GetProperty("decoded").GetString(), tokenizer.Decode(ids));
                 if (file.TryGetProperty("expectedPieces", out var pieces))
-                    Assert.Equal(pieces[number].EnumerateArray().Select(piece => piece.GetString()), tokenizer.Pieces(text).Select(piece => piece.Text));
+                    Assert.Equal(
+                        pieces[number].EnumerateArray().Select(piece => piece.GetString()),
+                        tokenizer.Pieces(text).Select(piece => piece.Text)
+                    );
                 number++;
             }
         }

@@ -4,7 +4,8 @@ using Engram.Tokenization;
 namespace Engram.Tests.Tokenization;
 
 /// <summary>
-/// Normalizers and pre-tokenizers against what the reference library makes of the same texts. bench/rivals/tokenizer_stages.js makes the files and says how
+/// Normalizers and pre-tokenizers against what the reference library makes of the same texts. bench/rivals/tokenizer_stages.js makes the
+/// files and says how
 /// to compare more than the recorded one.
 /// </summary>
 public sealed class ReferenceStagesTests
@@ -12,13 +13,15 @@ public sealed class ReferenceStagesTests
     private const string Variable = "ENGRAM_STAGES";
 
     [Fact]
-    public void RecordedTexts_GiveTheReferencesPieces() => Assert.True(Compare(Path.Combine(AppContext.BaseDirectory, "Tokenization", "Goldens", "pre-tokenizers.json")) > 900);
+    public void RecordedTexts_GiveTheReferencesPieces() =>
+        Assert.True(Compare(Path.Combine(AppContext.BaseDirectory, "Tokenization", "Goldens", "pre-tokenizers.json")) > 900);
 
     [Fact]
     public void FurtherTexts_GiveTheReferencesPieces()
     {
         var path = Environment.GetEnvironmentVariable(Variable);
-        if (path is null) Assert.Skip($"{Variable} names no file of bench/rivals/tokenizer_stages.js.");
+        if (path is null)
+            Assert.Skip($"{Variable} names no file of bench/rivals/tokenizer_stages.js.");
         Assert.True(Compare(path, mayBeRefused: true) > 0);
     }
 
@@ -28,14 +31,19 @@ public sealed class ReferenceStagesTests
         var differences = new List<string>();
         foreach (var entry in JsonNode.Parse(File.ReadAllBytes(path))!.AsArray())
         {
-            var tiny = new TinyTokenizer().With("normalizer", entry!["normalizer"]?.DeepClone())
-                .With("pre_tokenizer", TinyTokenizer.Sequence("pretokenizers", [.. entry["stages"]!.AsArray().Select(stage => stage!.DeepClone())]));
+            var tiny = new TinyTokenizer()
+                .With("normalizer", entry!["normalizer"]?.DeepClone())
+                .With(
+                    "pre_tokenizer",
+                    TinyTokenizer.Sequence("pretokenizers", [.. entry["stages"]!.AsArray().Select(stage => stage!.DeepClone())])
+                );
             Tokenizer tokenizer;
             try
             {
                 tokenizer = tiny.Build();
             }
-            catch (InvalidDataException e) when (mayBeRefused && e.Message.Contains("an endless repetition of what can be empty", StringComparison.Ordinal))
+            catch (InvalidDataException e)
+                when (mayBeRefused && e.Message.Contains("an endless repetition of what can be empty", StringComparison.Ordinal))
             {
                 continue;
             }
@@ -45,7 +53,10 @@ public sealed class ReferenceStagesTests
                 var expected = string.Join('¦', pair[1]!.AsArray().Select(piece => piece!.GetValue<string>()));
                 var actual = string.Join('¦', tokenizer.Pieces(text).Select(piece => piece.Text));
                 compared++;
-                if (actual != expected) differences.Add($"{entry["normalizer"]?.ToJsonString()} {entry["stages"]!.ToJsonString()}\n\"{text}\"\nexpected {expected}\nactual   {actual}");
+                if (actual != expected)
+                    differences.Add(
+                        $"{entry["normalizer"]?.ToJsonString()} {entry["stages"]!.ToJsonString()}\n\"{text}\"\nexpected {expected}\nactual   {actual}"
+                    );
             }
         }
         Assert.True(differences.Count == 0, $"{differences.Count} of {compared} texts differ:\n{string.Join("\n\n", differences.Take(5))}");

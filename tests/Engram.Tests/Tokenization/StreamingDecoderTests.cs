@@ -18,7 +18,8 @@ public sealed class StreamingDecoderTests
     public void Goldens_DecodeTheSameIdById()
     {
         var tokenizer = TestData.DeepSeekV3();
-        foreach (var golden in DeepSeekGoldenTests.Goldens) Assert.Equal(golden.Text, Stream(tokenizer, golden.Ids));
+        foreach (var golden in DeepSeekGoldenTests.Goldens)
+            Assert.Equal(golden.Text, Stream(tokenizer, golden.Ids));
     }
 
     /// <summary>Every split of every golden, also inside characters: what has come out is always a prefix, and the rest follows.</summary>
@@ -35,18 +36,26 @@ public sealed class StreamingDecoderTests
                 Assert.StartsWith(head, golden.Text, StringComparison.Ordinal);
                 Assert.DoesNotContain('\uFFFD', head);
                 Assert.True(Encoding.UTF8.GetByteCount(head) > split - 4);
-                Assert.Equal(golden.Text[head.Length..], string.Concat(bytes[split..].Select(value => decoder.Append(value))) + decoder.Flush());
+                Assert.Equal(
+                    golden.Text[head.Length..],
+                    string.Concat(bytes[split..].Select(value => decoder.Append(value))) + decoder.Flush()
+                );
             }
         }
     }
 
     [Fact]
     public void AnyBytes_DecodeAsInOneGo() =>
-        Gen.OneOf(Gen.Int[0, 255], Gen.Int[0x80, 0xF7], Gen.Int[256, 259], Gen.OneOf(0xF0, 0xE2, 0x9F, 0x98, 0x80)).Array[0, 16].Sample(ids =>
-        {
-            Assert.Equal(Bytes.Decode(ids), Stream(Bytes, ids));
-            Assert.Equal(Bytes.Decode(ids, skipSpecialTokens: true), Stream(Bytes, ids, skipSpecialTokens: true));
-        }, iter: 50_000);
+        Gen.OneOf(Gen.Int[0, 255], Gen.Int[0x80, 0xF7], Gen.Int[256, 259], Gen.OneOf(0xF0, 0xE2, 0x9F, 0x98, 0x80))
+            .Array[0, 16]
+            .Sample(
+                ids =>
+                {
+                    Assert.Equal(Bytes.Decode(ids), Stream(Bytes, ids));
+                    Assert.Equal(Bytes.Decode(ids, skipSpecialTokens: true), Stream(Bytes, ids, skipSpecialTokens: true));
+                },
+                iter: 50_000
+            );
 
     [Fact]
     public void Text_ComesOutAsSoonAsItIsComplete()

@@ -6,12 +6,14 @@ namespace Engram.Tests.Tokenization;
 internal static class TestData
 {
     private static readonly Lazy<Tokenizer?> DeepSeek = new(() =>
-        Find("deepseek-v3/tokenizer.json") is { } path ? Tokenizer.Load(path, Tokenizer.DeepSeekV3Sha256) : null);
+        Find("deepseek-v3/tokenizer.json") is { } path ? Tokenizer.Load(path, Tokenizer.DeepSeekV3Sha256) : null
+    );
 
     /// <summary>The DeepSeek-V3 tokenizer, shared by all tests; it is immutable.</summary>
     public static Tokenizer DeepSeekV3()
     {
-        if (DeepSeek.Value is null) Assert.Skip("deepseek-v3/tokenizer.json is absent: set ENGRAM_TEST_DATA to the folder that holds it.");
+        if (DeepSeek.Value is null)
+            Assert.Skip("deepseek-v3/tokenizer.json is absent: set ENGRAM_TEST_DATA to the folder that holds it.");
         return DeepSeek.Value;
     }
 
@@ -25,7 +27,8 @@ internal static class TestData
     private static string? BesideRepository()
     {
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-            if (File.Exists(Path.Combine(folder.FullName, "Engram.slnx"))) return Path.Combine(folder.FullName, "..", "shared", "data");
+            if (File.Exists(Path.Combine(folder.FullName, "Engram.slnx")))
+                return Path.Combine(folder.FullName, "..", "shared", "data");
         return null;
     }
 }

@@ -26,19 +26,23 @@ public sealed class TextSplitterTests
     [Theory]
     [InlineData(true, @"\p{N}")]
     [InlineData(false, @"\p{N}+")]
-    public void DigitSplitter_EqualsItsPattern(bool individual, string pattern) => AssertEqualsPattern(new DigitSplitter(individual), pattern, TextGen.Adversarial);
+    public void DigitSplitter_EqualsItsPattern(bool individual, string pattern) =>
+        AssertEqualsPattern(new DigitSplitter(individual), pattern, TextGen.Adversarial);
 
     [Fact]
     public void DeepSeekStages_InARow_EqualTheirPatternsInARow()
     {
         var stages = PreTokenizer.FromJson(new TokenizerComponent(PreTokenizer.DeepSeekJson, "test", "pre_tokenizer"));
         Regex[] patterns = [new(DigitChunks.Pattern), new(HanKanaRuns.Pattern), new(DeepSeekWords.Pattern)];
-        TextGen.Adversarial.Sample(text =>
-        {
-            var sink = new PieceList([]);
-            stages.Split(text, ref sink);
-            Assert.Equal(RegexOracle.Split(text, patterns), sink.Pieces);
-        }, iter: 10_000);
+        TextGen.Adversarial.Sample(
+            text =>
+            {
+                var sink = new PieceList([]);
+                stages.Split(text, ref sink);
+                Assert.Equal(RegexOracle.Split(text, patterns), sink.Pieces);
+            },
+            iter: 10_000
+        );
     }
 
     /// <summary>The strings themselves are what a published file holds, so a scanner is bound only to the very same pattern.</summary>
@@ -58,19 +62,23 @@ public sealed class TextSplitterTests
     {
         var regex = new Regex(pattern);
         var runePattern = new PatternSplitter(RunePattern.Parse(pattern), SplitBehavior.Isolated);
-        (texts ?? Gen.OneOf(TextGen.Adversarial, TextGen.Runes)).Sample(text =>
-        {
-            var expected = RegexOracle.Split(text, regex);
-            Assert.Equal(expected, Pieces(scanner, text));
-            Assert.Equal(expected, Pieces(runePattern, text));
-        }, iter: 10_000);
+        (texts ?? Gen.OneOf(TextGen.Adversarial, TextGen.Runes)).Sample(
+            text =>
+            {
+                var expected = RegexOracle.Split(text, regex);
+                Assert.Equal(expected, Pieces(scanner, text));
+                Assert.Equal(expected, Pieces(runePattern, text));
+            },
+            iter: 10_000
+        );
     }
 
     internal static List<string> Pieces(TextSplitter splitter, string text)
     {
         var pieces = new List<string>();
-        if (text.Length == 0) return pieces;
-        for (var cut = default(Cut); splitter.Next(text, ref cut);)
+        if (text.Length == 0)
+            return pieces;
+        for (var cut = default(Cut); splitter.Next(text, ref cut); )
         {
             Assert.InRange(cut.End, cut.Start + 1, text.Length);
             pieces.Add(text[cut.Start..cut.End]);

@@ -14,7 +14,8 @@ internal sealed class TinyTokenizer
 
     public TinyTokenizer()
     {
-        for (var value = 0; value < 256; value++) _vocabulary.Add(ByteLevelAlphabet.Symbol((byte)value).ToString(), value);
+        for (var value = 0; value < 256; value++)
+            _vocabulary.Add(ByteLevelAlphabet.Symbol((byte)value).ToString(), value);
         Json = new JsonObject
         {
             ["version"] = "1.0",
@@ -27,8 +28,15 @@ internal sealed class TinyTokenizer
             ["decoder"] = JsonNode.Parse("""{ "type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true }"""),
             ["model"] = new JsonObject
             {
-                ["type"] = "BPE", ["dropout"] = null, ["unk_token"] = null, ["continuing_subword_prefix"] = null, ["end_of_word_suffix"] = null,
-                ["fuse_unk"] = false, ["byte_fallback"] = false, ["vocab"] = _vocabulary, ["merges"] = _merges,
+                ["type"] = "BPE",
+                ["dropout"] = null,
+                ["unk_token"] = null,
+                ["continuing_subword_prefix"] = null,
+                ["end_of_word_suffix"] = null,
+                ["fuse_unk"] = false,
+                ["byte_fallback"] = false,
+                ["vocab"] = _vocabulary,
+                ["merges"] = _merges,
             },
         };
     }
@@ -43,31 +51,57 @@ internal sealed class TinyTokenizer
 
     /// <summary>One ByteLevel stage: whole texts are pieces unless <paramref name="useRegex"/>.</summary>
     public static JsonObject ByteLevel(bool prefixSpace = false, bool useRegex = false) =>
-        new() { ["type"] = "ByteLevel", ["add_prefix_space"] = prefixSpace, ["trim_offsets"] = true, ["use_regex"] = useRegex };
+        new()
+        {
+            ["type"] = "ByteLevel",
+            ["add_prefix_space"] = prefixSpace,
+            ["trim_offsets"] = true,
+            ["use_regex"] = useRegex,
+        };
 
-    public static JsonObject SplitStage(string regex) => new()
-    {
-        ["type"] = "Split", ["pattern"] = new JsonObject { ["Regex"] = regex }, ["behavior"] = "Isolated", ["invert"] = false,
-    };
+    public static JsonObject SplitStage(string regex) =>
+        new()
+        {
+            ["type"] = "Split",
+            ["pattern"] = new JsonObject { ["Regex"] = regex },
+            ["behavior"] = "Isolated",
+            ["invert"] = false,
+        };
 
-    public static JsonObject Sequence(string listName, params JsonNode?[] parts) => new() { ["type"] = "Sequence", [listName] = new JsonArray(parts) };
+    public static JsonObject Sequence(string listName, params JsonNode?[] parts) =>
+        new() { ["type"] = "Sequence", [listName] = new JsonArray(parts) };
 
     /// <summary>Adds a merge and, if it is new, its result.</summary>
     public TinyTokenizer Merge(string left, string right)
     {
         _merges.Add($"{left} {right}");
-        if (!_vocabulary.ContainsKey(left + right)) _vocabulary.Add(left + right, NextId++);
+        if (!_vocabulary.ContainsKey(left + right))
+            _vocabulary.Add(left + right, NextId++);
         return this;
     }
 
     public TinyTokenizer Added(
-        string content, bool special = false, bool normalized = false, bool singleWord = false, bool left = false, bool right = false, int? id = null)
+        string content,
+        bool special = false,
+        bool normalized = false,
+        bool singleWord = false,
+        bool left = false,
+        bool right = false,
+        int? id = null
+    )
     {
-        _addedTokens.Add(new JsonObject
-        {
-            ["id"] = id ?? NextId++, ["content"] = content, ["single_word"] = singleWord, ["lstrip"] = left, ["rstrip"] = right,
-            ["normalized"] = normalized, ["special"] = special,
-        });
+        _addedTokens.Add(
+            new JsonObject
+            {
+                ["id"] = id ?? NextId++,
+                ["content"] = content,
+                ["single_word"] = singleWord,
+                ["lstrip"] = left,
+                ["rstrip"] = right,
+                ["normalized"] = normalized,
+                ["special"] = special,
+            }
+        );
         return this;
     }
 

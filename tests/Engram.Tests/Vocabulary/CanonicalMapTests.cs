@@ -13,7 +13,7 @@ public sealed class CanonicalMapTests
 
     private static CanonicalMap DeepSeekV3()
     {
-        TestData.DeepSeekV3();   // skips where the file is absent
+        TestData.DeepSeekV3(); // skips where the file is absent
         return DeepSeek.Value;
     }
 
@@ -25,7 +25,8 @@ public sealed class CanonicalMapTests
         Assert.Equal(98_627, map.CanonicalVocabularySize);
         Assert.Equal("cd48cb62d9cca1baaf08d9e7795ad3d4c22b6c56f0f070178b9e3a52694ea930", map.Sha256);
         var wide = new byte[map.VocabularySize * sizeof(long)];
-        for (var id = 0; id < map.VocabularySize; id++) BinaryPrimitives.WriteInt64LittleEndian(wide.AsSpan(id * sizeof(long)), map[id]);
+        for (var id = 0; id < map.VocabularySize; id++)
+            BinaryPrimitives.WriteInt64LittleEndian(wide.AsSpan(id * sizeof(long)), map[id]);
         Assert.Equal("0e84461b633329215755b30226757dc28a1c49772f351048fe3b4c2070fb7649", Convert.ToHexStringLower(SHA256.HashData(wide)));
     }
 
@@ -67,12 +68,18 @@ public sealed class CanonicalMapTests
         var largest = map.LargestGroups(9);
         // Space, a, o, e, i (paper, Table 6), u, Bengali ya, s, Thai no nu.
         Assert.Equal([163, 54, 40, 35, 30, 30, 26, 24, 23], largest.Select(group => group.TokenIds.Count));
-        Assert.Equal([" ", "a", "o", "e", "i", "u", "য", "s", "น"], largest.Select(group => CanonicalMap.KeyOf(TestData.DeepSeekV3(), group.TokenIds[0])));
+        Assert.Equal(
+            [" ", "a", "o", "e", "i", "u", "য", "s", "น"],
+            largest.Select(group => CanonicalMap.KeyOf(TestData.DeepSeekV3(), group.TokenIds[0]))
+        );
         Assert.Equal((35, 67), (largest[1].TokenIds[0], largest[1].TokenIds[1]));
 
         var sizes = map.LargestGroups(int.MaxValue).Select(group => group.TokenIds.Count).ToArray();
         Assert.Equal((98_627, 128_815), (sizes.Length, sizes.Sum()));
-        Assert.Equal((83_125, 8_959, 2_637), (sizes.Count(size => size == 1), sizes.Count(size => size == 2), sizes.Count(size => size == 3)));
+        Assert.Equal(
+            (83_125, 8_959, 2_637),
+            (sizes.Count(size => size == 1), sizes.Count(size => size == 2), sizes.Count(size => size == 3))
+        );
         Assert.Equal((15_502, 45_690), (sizes.Count(size => size > 1), sizes.Where(size => size > 1).Sum()));
         Assert.Equal(97_812, map.Map[..128_000].ToArray().Distinct().Count());
         Assert.Equal(67, Enumerable.Range(0, map.VocabularySize).First(id => map[id] != id));
@@ -82,7 +89,8 @@ public sealed class CanonicalMapTests
     public void GoldenTexts_CompressToTheReferenceIds()
     {
         var map = DeepSeekV3();
-        foreach (var golden in DeepSeekGoldenTests.Goldens) Assert.Equal(golden.CanonicalIds, golden.Ids.Select(id => map[id]));
+        foreach (var golden in DeepSeekGoldenTests.Goldens)
+            Assert.Equal(golden.CanonicalIds, golden.Ids.Select(id => map[id]));
     }
 
     /// <summary>The slow twin gives the same map; and with one rule broken, the count that the rule's absence is known for.</summary>
@@ -102,7 +110,8 @@ public sealed class CanonicalMapTests
         for (var id = 0; id < map.Length; id++)
         {
             var key = ReferenceKey.Of(tokenizer, id, fault);
-            if (!ids.TryGetValue(key, out map[id])) ids.Add(key, map[id] = ids.Count);
+            if (!ids.TryGetValue(key, out map[id]))
+                ids.Add(key, map[id] = ids.Count);
         }
         Assert.Equal(expected, ids.Count);
         Assert.Equal(fault == ReferenceKey.Fault.None, DeepSeekV3().Map.SequenceEqual(map));
@@ -114,7 +123,10 @@ public sealed class CanonicalMapTests
         var tokenizer = TestData.DeepSeekV3();
         var texts = Enumerable.Range(0, tokenizer.VocabularySize).Select(id => Encoding.UTF8.GetString(tokenizer.TokenBytes(id))).ToArray();
         Assert.Equal(1_484, texts.Count(text => text.Contains('\uFFFD')));
-        var empty = Enumerable.Range(0, texts.Length).Where(id => !texts[id].Contains('\uFFFD') && CanonicalKey.Normalize(texts[id]).Length == 0).ToArray();
+        var empty = Enumerable
+            .Range(0, texts.Length)
+            .Where(id => !texts[id].Contains('\uFFFD') && CanonicalKey.Normalize(texts[id]).Length == 0)
+            .ToArray();
         Assert.Equal(214, empty.Length);
         Assert.Equal([202, 203, 1224], empty[..3]);
         Assert.Equal(["\v", "\f", "\u09BE"], empty[..3].Select(id => CanonicalMap.KeyOf(tokenizer, id)));
@@ -136,13 +148,14 @@ public sealed class CanonicalMapTests
     [InlineData("\u0085x\u2003", "x")]
     [InlineData("𐐀", "𐐨")]
     [InlineData("a\uE000b", "a b")]
-    public void Normalize_FollowsTheEightSteps(string text, string expected) =>
-        Assert.Equal(expected, CanonicalKey.Normalize(text));
+    public void Normalize_FollowsTheEightSteps(string text, string expected) => Assert.Equal(expected, CanonicalKey.Normalize(text));
 
     [Fact]
     public void TrainedVocabulary_KeepsItsSpecialTokensApart()
     {
-        var tokenizer = new BpeTrainer(new BpeTrainerOptions { VocabularySize = 300, SpecialTokens = ["<|endoftext|>", "<|pad|>"] }).Train(["The the THE the cat Cat"]);
+        var tokenizer = new BpeTrainer(new BpeTrainerOptions { VocabularySize = 300, SpecialTokens = ["<|endoftext|>", "<|pad|>"] }).Train([
+            "The the THE the cat Cat",
+        ]);
         var map = CanonicalMap.Build(tokenizer);
         Assert.Equal((0, 1), (map[0], map[1]));
         Assert.Equal(map[tokenizer.TokenToId("Ġthe")!.Value], map[tokenizer.TokenToId("the") ?? tokenizer.TokenToId("Ġthe")!.Value]);
@@ -169,7 +182,7 @@ public sealed class CanonicalMapTests
     [Fact]
     public void StoredMap_IsTakenAsItIs()
     {
-        int[] stored = [0, 2, 1, 1, 2];   // any numbering, not only that of first appearance
+        int[] stored = [0, 2, 1, 1, 2]; // any numbering, not only that of first appearance
         var map = CanonicalMap.FromStored(stored, "addressing.json");
         stored[0] = 7;
         Assert.Equal([0, 2, 1, 1, 2], map.Map.ToArray());

@@ -8,7 +8,10 @@ using Engram.Vocabulary;
 
 namespace Engram.Tests.Vocabulary;
 
-/// <summary>Globalization-invariant mode, in which the framework leaves text un-normalised without an error. It is fixed at the start of a process, hence the child.</summary>
+/// <summary>
+/// Globalization-invariant mode, in which the framework leaves text un-normalised without an error. It is fixed at the start of a process,
+/// hence the child.
+/// </summary>
 public sealed class InvariantModeTests
 {
     [Fact]
@@ -16,27 +19,47 @@ public sealed class InvariantModeTests
     {
         using var folder = new TemporaryFolder();
         var assembly = typeof(InvariantModeTests).Assembly.Location;
-        var configuration = JsonNode.Parse(await File.ReadAllTextAsync(Path.ChangeExtension(assembly, "runtimeconfig.json"), TestContext.Current.CancellationToken))!;
+        var configuration = JsonNode.Parse(
+            await File.ReadAllTextAsync(Path.ChangeExtension(assembly, "runtimeconfig.json"), TestContext.Current.CancellationToken)
+        )!;
         configuration["runtimeOptions"]!["configProperties"]!["System.Globalization.Invariant"] = true;
         await File.WriteAllTextAsync(folder.File("invariant.json"), configuration.ToJsonString(), TestContext.Current.CancellationToken);
 
         // <dotnet>/shared/Microsoft.NETCore.App/<version>/
-        var dotnet = Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", OperatingSystem.IsWindows() ? "dotnet.exe" : "dotnet");
+        var dotnet = Path.Combine(
+            RuntimeEnvironment.GetRuntimeDirectory(),
+            "..",
+            "..",
+            "..",
+            OperatingSystem.IsWindows() ? "dotnet.exe" : "dotnet"
+        );
         var start = new ProcessStartInfo(dotnet)
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             ArgumentList =
             {
-                "exec", "--runtimeconfig", folder.File("invariant.json"), "--depsfile", Path.ChangeExtension(assembly, "deps.json"), assembly,
-                "-class", typeof(InvariantModeTests).FullName!, "-explicit", "only", "-noColor",
+                "exec",
+                "--runtimeconfig",
+                folder.File("invariant.json"),
+                "--depsfile",
+                Path.ChangeExtension(assembly, "deps.json"),
+                assembly,
+                "-class",
+                typeof(InvariantModeTests).FullName!,
+                "-explicit",
+                "only",
+                "-noColor",
             },
         };
         using var process = Process.Start(start)!;
         var errors = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         var output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken) + await errors;
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
-        Assert.True(process.ExitCode == 0 && output.Contains("Total: 5, Errors: 0, Failed: 0, Skipped: 0, Not Run: 1", StringComparison.Ordinal), output);
+        Assert.True(
+            process.ExitCode == 0 && output.Contains("Total: 5, Errors: 0, Failed: 0, Skipped: 0, Not Run: 1", StringComparison.Ordinal),
+            output
+        );
     }
 
     [Fact(Explicit = true)]
@@ -60,5 +83,7 @@ public sealed class InvariantModeTests
 
     [Fact(Explicit = true)]
     public void Child_TokenizerThatNormalizes_IsRefused() =>
-        Assert.Throws<PlatformNotSupportedException>(() => new TinyTokenizer().With("normalizer", JsonNode.Parse("""{ "type": "NFC" }""")).Build());
+        Assert.Throws<PlatformNotSupportedException>(() =>
+            new TinyTokenizer().With("normalizer", JsonNode.Parse("""{ "type": "NFC" }""")).Build()
+        );
 }

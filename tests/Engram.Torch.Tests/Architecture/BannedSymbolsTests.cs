@@ -5,8 +5,12 @@ namespace Engram.Torch.Tests.Architecture;
 /// <summary>A banned symbol that names nothing bans nothing, and the analyser says no word about it.</summary>
 public class BannedSymbolsTests
 {
-    public static TheoryData<string> Lines => [.. new[] { "BannedSymbols.txt", "BannedSymbols.Libraries.txt" }
-        .SelectMany(file => File.ReadAllLines(Path.Combine(Repository.Root, file))).Where(line => line.Length > 0)];
+    public static TheoryData<string> Lines =>
+        [
+            .. new[] { "BannedSymbols.txt", "BannedSymbols.Libraries.txt" }
+                .SelectMany(file => File.ReadAllLines(Path.Combine(Repository.Root, file)))
+                .Where(line => line.Length > 0),
+        ];
 
     [Theory, MemberData(nameof(Lines))]
     public void A_banned_symbol_is_there_and_has_a_reason(string line)
@@ -18,7 +22,10 @@ public class BannedSymbolsTests
 
     [Fact]
     public void What_is_misspelt_names_nothing() =>
-        Assert.All(new[] { "T:System.Consul", "P:System.DateTime.Later", "M:System.Double.Parse(System.Int32)" }, symbol => Assert.DoesNotContain(symbol, Names(symbol)));
+        Assert.All(
+            new[] { "T:System.Consul", "P:System.DateTime.Later", "M:System.Double.Parse(System.Int32)" },
+            symbol => Assert.DoesNotContain(symbol, Names(symbol))
+        );
 
     /// <summary>The documentation ids of the type that a symbol belongs to, and of its members.</summary>
     private static HashSet<string> Names(string symbol)
@@ -39,8 +46,13 @@ public class BannedSymbolsTests
             $"M:{type.FullName}.{called}{(method.GetParameters() is { Length: > 0 } given ? $"({string.Join(",", given.Select(parameter => Id(parameter.ParameterType)))})" : "")}";
     }
 
-    private static Type? Find(string name) => ((Assembly[])[typeof(object).Assembly, typeof(Console).Assembly]).Select(assembly => assembly.GetType(name)).FirstOrDefault(type => type is not null);
+    private static Type? Find(string name) =>
+        ((Assembly[])[typeof(object).Assembly, typeof(Console).Assembly])
+            .Select(assembly => assembly.GetType(name))
+            .FirstOrDefault(type => type is not null);
 
-    private static string Id(Type type) => type.IsByRef ? $"{Id(type.GetElementType()!)}@" : !type.IsGenericType ? type.FullName ?? type.Name
+    private static string Id(Type type) =>
+        type.IsByRef ? $"{Id(type.GetElementType()!)}@"
+        : !type.IsGenericType ? type.FullName ?? type.Name
         : $"{type.Namespace}.{type.Name.Split('`')[0]}{{{string.Join(",", type.GetGenericArguments().Select(Id))}}}";
 }

@@ -46,14 +46,18 @@ internal static class CliProcess
     }
 
     /// <summary>Starts the program; the caller ends it.</summary>
-    public static Process Start(params string[] arguments) => Process.Start(new ProcessStartInfo(Program, arguments)
-    {
-        RedirectStandardInput = true,
-        RedirectStandardOutput = true,
-        RedirectStandardError = true,
-        // Several threads of one operation that spin while they wait for each other stand still on a busy machine; these give the core away.
-        Environment = { ["OMP_WAIT_POLICY"] = "passive" },
-    })!;
+    public static Process Start(params string[] arguments) =>
+        Process.Start(
+            new ProcessStartInfo(Program, arguments)
+            {
+                RedirectStandardInput = true,
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+                // Several threads of one operation that spin while they wait for each other stand still on a busy machine; these give the
+                // core away.
+                Environment = { ["OMP_WAIT_POLICY"] = "passive" },
+            }
+        )!;
 
     /// <summary>Waits for the end of the program.</summary>
     public static async Task<CliResult> Finish(Process process, CancellationToken cancellation)

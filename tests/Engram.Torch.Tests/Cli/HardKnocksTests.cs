@@ -32,7 +32,19 @@ public sealed class HardKnocksTests : IDisposable
     {
         File.WriteAllText(_folder.File("text.txt"), string.Join("\n\n", SampleText.Documents(80).Select(document => document.Text)));
         var data = _folder.File("data");
-        (await CliProcess.Run("data", "prepare", _folder.File("text.txt"), "--output", data, "--vocabulary-size", "300", "--most-left-out", "1")).Ok();
+        (
+            await CliProcess.Run(
+                "data",
+                "prepare",
+                _folder.File("text.txt"),
+                "--output",
+                data,
+                "--vocabulary-size",
+                "300",
+                "--most-left-out",
+                "1"
+            )
+        ).Ok();
         Directory.CreateDirectory(_folder.File("mine"));
         File.WriteAllText(_folder.File("mine/config.json"), "mine");
         foreach (var folder in (string[])[_folder.File("mine"), data])
@@ -60,7 +72,8 @@ public sealed class HardKnocksTests : IDisposable
         await process.StandardInput.FlushAsync(limit.Token);
         while (Unread(process.StandardInput) > 0)
             await Task.Delay(TimeSpan.FromMilliseconds(10), limit.Token);
-        using (var kill = Process.Start("kill", [$"-{signal}", $"{process.Id}"])) await kill.WaitForExitAsync(limit.Token);
+        using (var kill = Process.Start("kill", [$"-{signal}", $"{process.Id}"]))
+            await kill.WaitForExitAsync(limit.Token);
         Assert.Equal(exitCode, (await CliProcess.Finish(process, limit.Token)).ExitCode);
     }
 
@@ -71,7 +84,7 @@ public sealed class HardKnocksTests : IDisposable
         return bytes;
     }
 
-    private const nuint BytesToRead = 0x541B;   // FIONREAD of Linux
+    private const nuint BytesToRead = 0x541B; // FIONREAD of Linux
 
     [DllImport("libc", EntryPoint = "ioctl", SetLastError = true)]
     private static extern int ControlDevice(SafePipeHandle file, nuint request, out int value);
@@ -84,7 +97,18 @@ public sealed class HardKnocksTests : IDisposable
     {
         File.WriteAllText(_folder.File("text.txt"), string.Join("\n\n", SampleText.Documents(80).Select(document => document.Text)));
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(5));
-        using var shell = Process.Start(new ProcessStartInfo("sh", ["-c", $"'{CliProcess.Program}' data prepare '{_folder.File("text.txt")}' --output '{_folder.File("data")}' --vocabulary-size 300 --most-left-out 1 --json {redirection}"]) { RedirectStandardOutput = true })!;
+        using var shell = Process.Start(
+            new ProcessStartInfo(
+                "sh",
+                [
+                    "-c",
+                    $"'{CliProcess.Program}' data prepare '{_folder.File("text.txt")}' --output '{_folder.File("data")}' --vocabulary-size 300 --most-left-out 1 --json {redirection}",
+                ]
+            )
+            {
+                RedirectStandardOutput = true,
+            }
+        )!;
         var output = await shell.StandardOutput.ReadToEndAsync(limit.Token);
         await shell.WaitForExitAsync(limit.Token);
         Assert.Equal(0, shell.ExitCode);
@@ -95,7 +119,19 @@ public sealed class HardKnocksTests : IDisposable
     public async Task SuggestedCommands_QuotePaths()
     {
         File.WriteAllText(_folder.File("text.txt"), string.Join("\n\n", SampleText.Documents(80).Select(document => document.Text)));
-        var result = (await CliProcess.Run("data", "prepare", _folder.File("text.txt"), "--output", _folder.File("my data's"), "--vocabulary-size", "300", "--most-left-out", "1")).Ok();
+        var result = (
+            await CliProcess.Run(
+                "data",
+                "prepare",
+                _folder.File("text.txt"),
+                "--output",
+                _folder.File("my data's"),
+                "--vocabulary-size",
+                "300",
+                "--most-left-out",
+                "1"
+            )
+        ).Ok();
         Assert.Contains($"--data '{_folder.File(@"my data'\''s")}' --run", result.Output);
     }
 }

@@ -7,13 +7,16 @@ namespace Engram.Torch.Tests.Cli;
 
 public sealed class HelpTests
 {
-    /// <summary>The commands and options that users and scripts rely on. A change of this list is a change of what the program promises.</summary>
+    /// <summary>
+    /// The commands and options that users and scripts rely on. A change of this list is a change of what the program promises.
+    /// </summary>
     [Fact]
     public void Options_AreTheRecordedOnes()
     {
         var file = Path.Combine(Repository.Root, "tests", "Engram.Torch.Tests", "Cli", "options.txt");
         var now = string.Concat(Commands().Select(command => Describe(command.Path, command.Command)));
-        if (Environment.GetEnvironmentVariable("ENGRAM_WRITE_GOLDEN") == "1") File.WriteAllText(file, now);
+        if (Environment.GetEnvironmentVariable("ENGRAM_WRITE_GOLDEN") == "1")
+            File.WriteAllText(file, now);
         Assert.Equal(File.ReadAllText(file), now);
     }
 
@@ -24,22 +27,35 @@ public sealed class HelpTests
         {
             var examples = Assert.IsAssignableFrom<CliCommand>(command).Examples;
             Assert.NotEmpty(examples);
-            Assert.All(examples, example =>
-            {
-                Assert.StartsWith(path + " ", example + " ");
-                var parsed = CommandTree.Create().Parse(example["engram".Length..].Split('<', '>')[0]);
-                Assert.True(parsed.Errors.Count == 0, $"{example}: {string.Join(", ", parsed.Errors)}");
-            });
+            Assert.All(
+                examples,
+                example =>
+                {
+                    Assert.StartsWith(path + " ", example + " ");
+                    var parsed = CommandTree.Create().Parse(example["engram".Length..].Split('<', '>')[0]);
+                    Assert.True(parsed.Errors.Count == 0, $"{example}: {string.Join(", ", parsed.Errors)}");
+                }
+            );
         }
     }
 
     [Fact]
-    public void EveryCommandAndOption_IsDescribed() => Assert.All(Commands(), command =>
-    {
-        Assert.False(string.IsNullOrWhiteSpace(command.Command.Description), command.Path);
-        Assert.All(command.Command.Options, option => Assert.False(string.IsNullOrWhiteSpace(option.Description), $"{command.Path} {option.Name}"));
-        Assert.All(command.Command.Arguments, argument => Assert.False(string.IsNullOrWhiteSpace(argument.Description), $"{command.Path} {argument.Name}"));
-    });
+    public void EveryCommandAndOption_IsDescribed() =>
+        Assert.All(
+            Commands(),
+            command =>
+            {
+                Assert.False(string.IsNullOrWhiteSpace(command.Command.Description), command.Path);
+                Assert.All(
+                    command.Command.Options,
+                    option => Assert.False(string.IsNullOrWhiteSpace(option.Description), $"{command.Path} {option.Name}")
+                );
+                Assert.All(
+                    command.Command.Arguments,
+                    argument => Assert.False(string.IsNullOrWhiteSpace(argument.Description), $"{command.Path} {argument.Name}")
+                );
+            }
+        );
 
     [Fact]
     public async Task Help_OfACommand_EndsWithItsExamples()
@@ -53,7 +69,8 @@ public sealed class HelpTests
     [Theory]
     [InlineData("engram [command] [options]")]
     [InlineData("engram tokenizer [command] [options]", "tokenizer")]
-    public async Task NoCommand_ShowsTheCommands(string usage, params string[] arguments) => Assert.Contains(usage, (await CliProcess.Run(arguments)).Ok().Output);
+    public async Task NoCommand_ShowsTheCommands(string usage, params string[] arguments) =>
+        Assert.Contains(usage, (await CliProcess.Run(arguments)).Ok().Output);
 
     [Fact]
     public async Task Version_IsThatOfTheBuild() =>
@@ -69,8 +86,13 @@ public sealed class HelpTests
 
     private static string Describe(string path, Command command)
     {
-        var words = command.Arguments.Select(argument => argument.Arity.MinimumNumberOfValues > 0 ? $"<{argument.Name}>" : $"[{argument.Name}]")
-            .Concat(command.Options.Where(option => option.Name is not "--help" and not "--version").Select(option => option.Required ? option.Name + " (required)" : option.Name));
+        var words = command
+            .Arguments.Select(argument => argument.Arity.MinimumNumberOfValues > 0 ? $"<{argument.Name}>" : $"[{argument.Name}]")
+            .Concat(
+                command
+                    .Options.Where(option => option.Name is not "--help" and not "--version")
+                    .Select(option => option.Required ? option.Name + " (required)" : option.Name)
+            );
         return $"{path}\n{string.Concat(words.Select(word => $"  {word}\n"))}";
     }
 }

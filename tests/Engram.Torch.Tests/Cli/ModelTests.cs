@@ -14,7 +14,20 @@ public sealed class ModelTests(TrainedRun trained)
     [Fact]
     public async Task Generate_IsAFunctionOfItsSeed()
     {
-        string[] arguments = ["generate", "--model", trained.Model, "--prompt", "The mare", "--max-new-tokens", "12", "--seed", "3", "--threads", "1"];
+        string[] arguments =
+        [
+            "generate",
+            "--model",
+            trained.Model,
+            "--prompt",
+            "The mare",
+            "--max-new-tokens",
+            "12",
+            "--seed",
+            "3",
+            "--threads",
+            "1",
+        ];
         var plain = (await CliProcess.Run(arguments)).Ok();
         var json = (await CliProcess.Run([.. arguments, "--json"])).Ok().Json;
         Assert.Equal(plain.Output, json.GetProperty("text").GetString() + "\n");
@@ -26,19 +39,38 @@ public sealed class ModelTests(TrainedRun trained)
     [Fact]
     public async Task Generate_ReadsFilesAndLines_WithBothEngines()
     {
-        string[] arguments = ["generate", "--model", trained.Model, "--max-new-tokens", "8", "--temperature", "0", "--threads", "1", "--json"];
+        string[] arguments =
+        [
+            "generate",
+            "--model",
+            trained.Model,
+            "--max-new-tokens",
+            "8",
+            "--temperature",
+            "0",
+            "--threads",
+            "1",
+            "--json",
+        ];
         var file = trained["prompt.txt"];
         File.WriteAllText(file, "The mare");
         var expected = (await CliProcess.Run([.. arguments, "--prompt", "The mare"])).Ok().Json;
         Assert.Contains(expected.GetProperty("finish_reason").GetString(), new[] { "max_new_tokens", "end_of_text" });
-        foreach (var result in new[]
-        {
-            await CliProcess.Run([.. arguments, "--file", file]), await CliProcess.RunWithInput("The mare", [.. arguments, "--file", "-"]),
-            await CliProcess.RunWithInput("The mare\n", [.. arguments, "--interactive"]), await CliProcess.Run([.. arguments, "--prompt", "The mare", "--engine", "torch"]),
-        })
+        foreach (
+            var result in new[]
+            {
+                await CliProcess.Run([.. arguments, "--file", file]),
+                await CliProcess.RunWithInput("The mare", [.. arguments, "--file", "-"]),
+                await CliProcess.RunWithInput("The mare\n", [.. arguments, "--interactive"]),
+                await CliProcess.Run([.. arguments, "--prompt", "The mare", "--engine", "torch"]),
+            }
+        )
             Assert.Equal(expected.GetProperty("text").GetString(), result.Ok().Json.GetProperty("text").GetString());
         Assert.Contains("--interactive", (await CliProcess.Run(arguments)).ErrorLine);
-        Assert.Contains("--engine torch", (await CliProcess.Run([.. arguments, "--prompt", "x", "--engine", "managed", "--device", "cuda"])).ErrorLine);
+        Assert.Contains(
+            "--engine torch",
+            (await CliProcess.Run([.. arguments, "--prompt", "x", "--engine", "managed", "--device", "cuda"])).ErrorLine
+        );
     }
 
     [Fact]
@@ -49,13 +81,31 @@ public sealed class ModelTests(TrainedRun trained)
         Assert.True(told.GetProperty("bytes").GetInt64() < told.GetProperty("source_bytes").GetInt64());
         var exact = (await Loss("on")).GetProperty("nats").GetDouble();
         Assert.Equal(exact, (await Loss("on", "--engine", "torch")).GetProperty("nats").GetDouble(), 1e-5);
-        string[] arguments = ["eval", "loss", "--model", target, "--data", trained.Data, "--sequences", "4", "--length", "32", "--threads", "1", "--json"];
+        string[] arguments =
+        [
+            "eval",
+            "loss",
+            "--model",
+            target,
+            "--data",
+            trained.Data,
+            "--sequences",
+            "4",
+            "--length",
+            "32",
+            "--threads",
+            "1",
+            "--json",
+        ];
         var managed = (await CliProcess.Run(arguments)).Ok().Json.GetProperty("nats").GetDouble();
         var torch = (await CliProcess.Run([.. arguments, "--engine", "torch"])).Ok().Json.GetProperty("nats").GetDouble();
         Assert.NotEqual(exact, managed);
         Assert.Equal(exact, managed, 0.02);
         Assert.Equal(torch, managed, 1e-5);
-        Assert.Contains("exists", (await CliProcess.Run("model", "convert", trained.Model, "--output", target, "--format", "int4")).ErrorLine);
+        Assert.Contains(
+            "exists",
+            (await CliProcess.Run("model", "convert", trained.Model, "--output", target, "--format", "int4")).ErrorLine
+        );
     }
 
     [Theory]
@@ -73,9 +123,13 @@ public sealed class ModelTests(TrainedRun trained)
 
         foreach (var path in Directory.GetFiles(Path.Combine(damaged, "engram"), "layer-*"))
         {
-            long from, to;
+            long from,
+                to;
             using (var table = SafetensorsFile.Open(path))
-                (from, to) = (table.Tensors.Values.Min(tensor => tensor.Offset), table.Tensors.Values.Max(tensor => tensor.Offset + tensor.ByteLength));
+                (from, to) = (
+                    table.Tensors.Values.Min(tensor => tensor.Offset),
+                    table.Tensors.Values.Max(tensor => tensor.Offset + tensor.ByteLength)
+                );
             using var stream = new FileStream(path, FileMode.Open);
             stream.Position = from;
             stream.Write([.. Enumerable.Repeat((byte)0xFF, (int)(to - from))]);
@@ -113,7 +167,8 @@ public sealed class ModelTests(TrainedRun trained)
             Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
             File.Copy(file, copy);
         }
-        using (var weights = new FileStream(Path.Combine(damaged, "model.safetensors"), FileMode.Open)) weights.SetLength(weights.Length - 1);
+        using (var weights = new FileStream(Path.Combine(damaged, "model.safetensors"), FileMode.Open))
+            weights.SetLength(weights.Length - 1);
         var result = await CliProcess.Run("generate", "--model", damaged, "--prompt", "x");
         Assert.Equal(1, result.ExitCode);
         Assert.Contains("model.safetensors", result.ErrorLine);
@@ -147,8 +202,30 @@ public sealed class ModelTests(TrainedRun trained)
     [Fact]
     public async Task TableQuality_ComparesFormats()
     {
-        var json = (await CliProcess.Run("table", "quality", "--model", trained.Model, "--data", trained.Data, "--sequences", "4", "--length", "32", "--threads", "1",
-            "--format", "float32", "--format", "int4/4", "--json")).Ok().Json.EnumerateArray().ToArray();
+        var json = (
+            await CliProcess.Run(
+                "table",
+                "quality",
+                "--model",
+                trained.Model,
+                "--data",
+                trained.Data,
+                "--sequences",
+                "4",
+                "--length",
+                "32",
+                "--threads",
+                "1",
+                "--format",
+                "float32",
+                "--format",
+                "int4/4",
+                "--json"
+            )
+        )
+            .Ok()
+            .Json.EnumerateArray()
+            .ToArray();
         Assert.Equal(["float32", "int4/4"], json.Select(format => format.GetProperty("format").GetString()));
         Assert.Equal(0, json[0].GetProperty("difference").GetDouble());
         Assert.Equal([32, 8], json.Select(format => format.GetProperty("row_bytes").GetInt32()));
@@ -161,7 +238,24 @@ public sealed class ModelTests(TrainedRun trained)
     [Fact]
     public async Task Loss_AsText_NamesItsUnits()
     {
-        var text = (await CliProcess.Run("eval", "loss", "--model", trained.Model, "--data", trained.Data, "--sequences", "2", "--length", "16", "--threads", "1")).Ok().Output;
+        var text = (
+            await CliProcess.Run(
+                "eval",
+                "loss",
+                "--model",
+                trained.Model,
+                "--data",
+                trained.Data,
+                "--sequences",
+                "2",
+                "--length",
+                "16",
+                "--threads",
+                "1"
+            )
+        )
+            .Ok()
+            .Output;
         Assert.Matches(@"^\d+\.\d{4} nats per token, \d+\.\d{4} bits per byte, perplexity \d+\.\d\d over 32 tokens \(memory on\)\n$", text);
         var wrong = await CliProcess.Run("eval", "loss", "--model", trained.Model, "--data", trained.Data, "--memory", "upside-down");
         Assert.Equal(2, wrong.ExitCode);
@@ -172,7 +266,24 @@ public sealed class ModelTests(TrainedRun trained)
     public async Task Inspect_GivesRowsAndGatesOfEveryToken_InThreeForms()
     {
         var (page, dump) = (trained["gates.html"], trained["trace.safetensors"]);
-        var json = (await CliProcess.Run("inspect", "--model", trained.Model, "--text", Text, "--html", page, "--dump", dump, "--threads", "1", "--json")).Ok().Json;
+        var json = (
+            await CliProcess.Run(
+                "inspect",
+                "--model",
+                trained.Model,
+                "--text",
+                Text,
+                "--html",
+                page,
+                "--dump",
+                dump,
+                "--threads",
+                "1",
+                "--json"
+            )
+        )
+            .Ok()
+            .Json;
         var configuration = ModelConfiguration.Load(Path.Combine(trained.Model, "config.json"));
         var memory = configuration.Engram!;
         var tokens = json.GetProperty("tokens").EnumerateArray().ToArray();
@@ -187,13 +298,28 @@ public sealed class ModelTests(TrainedRun trained)
             var name = $"layer.{layer.GetProperty("layer").GetInt32()}";
             var positions = layer.GetProperty("positions").EnumerateArray().ToArray();
             Assert.Equal(tokens.Length, positions.Length);
-            Assert.Equal(MemoryMarshal.Cast<byte, long>(tensors.Bytes(name + ".rows")).ToArray(), positions.SelectMany(position => Ngrams(position).SelectMany(ngram => Numbers(ngram, "rows"))));
-            Assert.Equal(MemoryMarshal.Cast<byte, float>(tensors.Bytes(name + ".gate")).ToArray(), positions.SelectMany(position => position.GetProperty("gate").EnumerateArray().Select(gate => gate.GetSingle())));
-            Assert.All(positions, position =>
-            {
-                Assert.Equal(Enumerable.Range(2, memory.MaxNgramSize - 1), Ngrams(position).Select(ngram => ngram.GetProperty("order").GetInt32()));
-                Assert.All(Ngrams(position), ngram => Assert.Equal(ngram.GetProperty("order").GetInt32(), ngram.GetProperty("tokens").GetArrayLength()));
-            });
+            Assert.Equal(
+                MemoryMarshal.Cast<byte, long>(tensors.Bytes(name + ".rows")).ToArray(),
+                positions.SelectMany(position => Ngrams(position).SelectMany(ngram => Numbers(ngram, "rows")))
+            );
+            Assert.Equal(
+                MemoryMarshal.Cast<byte, float>(tensors.Bytes(name + ".gate")).ToArray(),
+                positions.SelectMany(position => position.GetProperty("gate").EnumerateArray().Select(gate => gate.GetSingle()))
+            );
+            Assert.All(
+                positions,
+                position =>
+                {
+                    Assert.Equal(
+                        Enumerable.Range(2, memory.MaxNgramSize - 1),
+                        Ngrams(position).Select(ngram => ngram.GetProperty("order").GetInt32())
+                    );
+                    Assert.All(
+                        Ngrams(position),
+                        ngram => Assert.Equal(ngram.GetProperty("order").GetInt32(), ngram.GetProperty("tokens").GetArrayLength())
+                    );
+                }
+            );
             Assert.Equal(JsonValueKind.Null, Ngrams(positions[0]).First().GetProperty("tokens")[0].ValueKind);
         }
 
@@ -202,10 +328,14 @@ public sealed class ModelTests(TrainedRun trained)
         Assert.DoesNotContain("<b>", html);
         Assert.DoesNotContain("http", html);
         Assert.DoesNotContain("<script", html);
-        Assert.All(Ngrams(layers[0].GetProperty("positions")[1]).SelectMany(ngram => Numbers(ngram, "rows")), row => Assert.Contains($"{row}", html));
+        Assert.All(
+            Ngrams(layers[0].GetProperty("positions")[1]).SelectMany(ngram => Numbers(ngram, "rows")),
+            row => Assert.Contains($"{row}", html)
+        );
 
         static IEnumerable<JsonElement> Ngrams(JsonElement position) => position.GetProperty("ngrams").EnumerateArray();
-        static IEnumerable<long> Numbers(JsonElement element, string name) => element.GetProperty(name).EnumerateArray().Select(number => number.GetInt64());
+        static IEnumerable<long> Numbers(JsonElement element, string name) =>
+            element.GetProperty(name).EnumerateArray().Select(number => number.GetInt64());
     }
 
     [Fact]
@@ -218,6 +348,26 @@ public sealed class ModelTests(TrainedRun trained)
     }
 
     private async Task<JsonElement> Loss(string memory, params string[] more) =>
-        (await CliProcess.Run([
-            "eval", "loss", "--model", trained.Model, "--data", trained.Data, "--sequences", "4", "--length", "32", "--threads", "1", "--memory", memory, "--json", .. more])).Ok().Json;
+        (
+            await CliProcess.Run([
+                "eval",
+                "loss",
+                "--model",
+                trained.Model,
+                "--data",
+                trained.Data,
+                "--sequences",
+                "4",
+                "--length",
+                "32",
+                "--threads",
+                "1",
+                "--memory",
+                memory,
+                "--json",
+                .. more,
+            ])
+        )
+            .Ok()
+            .Json;
 }

@@ -7,7 +7,9 @@ namespace Engram.Torch.Tests.Cli;
 
 public sealed class PlanTests
 {
-    /// <summary>Table 5 of the paper: 26.7 billion parameters, 3.8 billion active, three quarters of the sparse budget in experts.</summary>
+    /// <summary>
+    /// Table 5 of the paper: 26.7 billion parameters, 3.8 billion active, three quarters of the sparse budget in experts.
+    /// </summary>
     [Fact]
     public async Task Engram27B_HasTheCountsOfThePaper()
     {
@@ -17,8 +19,15 @@ public sealed class PlanTests
         Assert.Equal(0.7435, Math.Round(plan.GetProperty("allocation_ratio").GetDouble(), 4));
         var recipe = plan.GetProperty("recipe");
         Assert.Contains("2601.07372", recipe.GetProperty("source").GetString());
-        Assert.Equal((50_000, 4e-4, "steps", "muon"), (recipe.GetProperty("recipe").GetProperty("steps").GetInt64(), recipe.GetProperty("recipe").GetProperty("learning_rate").GetDouble(),
-            recipe.GetProperty("recipe").GetProperty("decay").GetString(), recipe.GetProperty("recipe").GetProperty("matrix_optimizer").GetString()));
+        Assert.Equal(
+            (50_000, 4e-4, "steps", "muon"),
+            (
+                recipe.GetProperty("recipe").GetProperty("steps").GetInt64(),
+                recipe.GetProperty("recipe").GetProperty("learning_rate").GetDouble(),
+                recipe.GetProperty("recipe").GetProperty("decay").GetString(),
+                recipe.GetProperty("recipe").GetProperty("matrix_optimizer").GetString()
+            )
+        );
     }
 
     [Fact]
@@ -29,7 +38,16 @@ public sealed class PlanTests
         Assert.Contains("3,839,568,980", text);
         Assert.Contains("0.7435", text);
         Assert.Contains("memory tables", text);
-        foreach (var shown in (string[])["50,000 of 5,242,880 tokens, 262,144,000,000 in all", "1,280 sequences of 4,096 tokens", "0.0004, 2,000 updates of warm-up", "Adam at 5 times the rate", "N(0, 0.006²)"])
+        foreach (
+            var shown in (string[])
+                [
+                    "50,000 of 5,242,880 tokens, 262,144,000,000 in all",
+                    "1,280 sequences of 4,096 tokens",
+                    "0.0004, 2,000 updates of warm-up",
+                    "Adam at 5 times the rate",
+                    "N(0, 0.006²)",
+                ]
+        )
             Assert.Contains(shown, text);
     }
 
@@ -40,10 +58,13 @@ public sealed class PlanTests
         Presets.Load("tiny-engram").Save(folder.File("config.json"));
         var preset = JsonNode.Parse((await CliProcess.Run("plan", "tiny-engram", "--json", "--context", "64")).Ok().Output)!;
         Assert.NotNull(preset["recipe"]);
-        preset["recipe"] = null;   // belongs to the preset
+        preset["recipe"] = null; // belongs to the preset
         var ofPreset = preset.ToJsonString();
         foreach (var model in (string[])[folder.File("config.json"), Path.GetDirectoryName(folder.File("config.json"))!])
-            Assert.Equal(ofPreset, JsonNode.Parse((await CliProcess.Run("plan", model, "--json", "--context", "64")).Ok().Output)!.ToJsonString());
+            Assert.Equal(
+                ofPreset,
+                JsonNode.Parse((await CliProcess.Run("plan", model, "--json", "--context", "64")).Ok().Output)!.ToJsonString()
+            );
     }
 
     [Fact]
@@ -72,11 +93,28 @@ public sealed class PlanTests
     {
         using var folder = new TemporaryFolder();
         var file = folder.File("config.json");
-        var written = (await CliProcess.Run("plan", "tiny-engram", "--set", "num_hidden_layers=3", "--set", "engram_gate=copysign_sqrt", "--set", "engram_slots_per_order=[64,96]", "--write", file)).Ok();
+        var written = (
+            await CliProcess.Run(
+                "plan",
+                "tiny-engram",
+                "--set",
+                "num_hidden_layers=3",
+                "--set",
+                "engram_gate=copysign_sqrt",
+                "--set",
+                "engram_slots_per_order=[64,96]",
+                "--write",
+                file
+            )
+        ).Ok();
         Assert.Contains($"engram train --config {file}", written.Errors);
         var model = ModelConfiguration.Load(file);
         var preset = Presets.Load("tiny-engram");
-        var asCode = preset with { NumHiddenLayers = 3, Engram = preset.Engram! with { Gate = EngramGate.CopySignSqrt, SlotsPerOrder = [64, 96] } };
+        var asCode = preset with
+        {
+            NumHiddenLayers = 3,
+            Engram = preset.Engram! with { Gate = EngramGate.CopySignSqrt, SlotsPerOrder = [64, 96] },
+        };
         Assert.Equal(asCode.ToJson(), model.ToJson());
         var again = await CliProcess.Run("plan", "tiny-engram", "--write", file);
         Assert.Equal((1, true), (again.ExitCode, again.ErrorLine.Contains("is there already", StringComparison.Ordinal)));
@@ -99,7 +137,11 @@ public sealed class PlanTests
     public async Task Plan_DoesNotLoadLibTorch()
     {
         // The dynamic linker reports every library it opens.
-        var start = new ProcessStartInfo(CliProcess.Program, ["plan", "tiny-engram"]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(CliProcess.Program, ["plan", "tiny-engram"])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
         start.Environment["LD_DEBUG"] = "files";
         using var process = Process.Start(start)!;
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(5));

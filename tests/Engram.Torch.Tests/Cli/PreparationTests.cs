@@ -12,14 +12,19 @@ public sealed class PreparationTests
         using var folder = new TemporaryFolder();
         var (corpus, tokenizer) = (folder.File("corpus.txt"), folder.File("tokenizer.json"));
         File.WriteAllText(corpus, SampleCorpus.Text());
-        var trained = (await CliProcess.Run("tokenizer", "train", corpus, "--output", tokenizer, "--vocabulary-size", "300", "--json")).Ok();
+        var trained = (
+            await CliProcess.Run("tokenizer", "train", corpus, "--output", tokenizer, "--vocabulary-size", "300", "--json")
+        ).Ok();
         Assert.Equal(300, trained.Json.GetProperty("vocabulary_size").GetInt32());
         Assert.Equal(Tokenizer.Load(tokenizer).Fingerprint, trained.Json.GetProperty("fingerprint").GetString());
 
         const string Sentence = "The mare tamed — 😀 — the horse.\nAgain";
         var encoded = (await CliProcess.RunWithInput(Sentence, "tokenizer", "encode", "--tokenizer", tokenizer)).Ok().Output;
         Assert.Equal(Tokenizer.Load(tokenizer).Encode(Sentence), encoded.Split(' ').Select(int.Parse));
-        Assert.Equal(Sentence + "\n", (await CliProcess.RunWithInput(encoded, "tokenizer", "decode", "--tokenizer", tokenizer)).Ok().Output);
+        Assert.Equal(
+            Sentence + "\n",
+            (await CliProcess.RunWithInput(encoded, "tokenizer", "decode", "--tokenizer", tokenizer)).Ok().Output
+        );
         var unknown = await CliProcess.Run("tokenizer", "decode", "--tokenizer", tokenizer, "5", "300");
         Assert.Equal(2, unknown.ExitCode);
         Assert.Contains("'300'", unknown.ErrorLine);
@@ -36,8 +41,13 @@ public sealed class PreparationTests
         var recognized = (await CliProcess.Run("tokenizer", "encode", "--tokenizer", tokenizer, special.Content)).Ok();
         Assert.Equal($"{special.Id}\n", recognized.Output);
         Assert.Equal("", recognized.Errors);
-        File.WriteAllText(tokenizer, File.ReadAllText(tokenizer).Replace("\"truncation\": null", "\"truncation\": { \"max_length\": 4 }", StringComparison.Ordinal));
-        var asText = (await CliProcess.Run("tokenizer", "encode", "--tokenizer", tokenizer, special.Content, "--typed-tokens", "all-as-text")).Ok();
+        File.WriteAllText(
+            tokenizer,
+            File.ReadAllText(tokenizer).Replace("\"truncation\": null", "\"truncation\": { \"max_length\": 4 }", StringComparison.Ordinal)
+        );
+        var asText = (
+            await CliProcess.Run("tokenizer", "encode", "--tokenizer", tokenizer, special.Content, "--typed-tokens", "all-as-text")
+        ).Ok();
         Assert.DoesNotContain(special.Id, asText.Output.Split(' ').Select(int.Parse));
         Assert.Contains("truncation: { \"max_length\": 4 }", asText.ErrorLine);
 
@@ -72,12 +82,42 @@ public sealed class PreparationTests
         using var folder = new TemporaryFolder();
         var (corpus, data) = (folder.File("corpus.txt"), folder.File("data"));
         File.WriteAllText(corpus, SampleCorpus.Text());
-        var json = (await CliProcess.Run("data", "prepare", corpus, "--output", data, "--vocabulary-size", "300", "--validation-fraction", "0.2", "--json")).Ok().Json;
+        var json = (
+            await CliProcess.Run(
+                "data",
+                "prepare",
+                corpus,
+                "--output",
+                data,
+                "--vocabulary-size",
+                "300",
+                "--validation-fraction",
+                "0.2",
+                "--json"
+            )
+        )
+            .Ok()
+            .Json;
         Assert.Equal(300, json.GetProperty("vocabulary_size").GetInt32());
         Assert.True(json.GetProperty("validation").GetProperty("tokens").GetInt64() > 0);
-        Assert.Contains("training", (await CliProcess.Run("data", "prepare", corpus, "--output", data, "--vocabulary-size", "300", "--validation-fraction", "0.2")).Ok().Output);
+        Assert.Contains(
+            "training",
+            (await CliProcess.Run("data", "prepare", corpus, "--output", data, "--vocabulary-size", "300", "--validation-fraction", "0.2"))
+                .Ok()
+                .Output
+        );
 
-        var other = await CliProcess.Run("data", "prepare", corpus, "--output", data, "--vocabulary-size", "310", "--validation-fraction", "0.2");
+        var other = await CliProcess.Run(
+            "data",
+            "prepare",
+            corpus,
+            "--output",
+            data,
+            "--vocabulary-size",
+            "310",
+            "--validation-fraction",
+            "0.2"
+        );
         Assert.Equal(1, other.ExitCode);
         Assert.Contains(data, other.ErrorLine);
         var wrong = await CliProcess.Run("data", "prepare", corpus, "--output", folder.File("other"), "--validation-fraction", "2");

@@ -1,10 +1,10 @@
 using Engram.Addressing;
 using Engram.Addressing.Statistics;
+using Engram.Corpora;
 using Engram.Models.Configuration;
 using Engram.Tables.Cache;
 using Engram.Tables.Formats;
 using Engram.Tests.Storage;
-using Engram.Corpora;
 using Engram.Vocabulary;
 
 namespace Engram.Torch.Tests.Cli;
@@ -18,7 +18,11 @@ public sealed class TableStatsTests : IDisposable
     public TableStatsTests()
     {
         File.WriteAllText(_folder.File("text.txt"), SampleCorpus.Text());
-        using var corpus = DataPreparation.Prepare(CorpusSource.Open(_folder.File("text.txt")), _folder.File("data"), new PreparationOptions { VocabularySize = 300 });
+        using var corpus = DataPreparation.Prepare(
+            CorpusSource.Open(_folder.File("text.txt")),
+            _folder.File("data"),
+            new PreparationOptions { VocabularySize = 300 }
+        );
     }
 
     public void Dispose() => _folder.Dispose();
@@ -27,18 +31,48 @@ public sealed class TableStatsTests : IDisposable
     [Fact]
     public async Task Json_HasTheNumbersOfTheCorpus()
     {
-        var result = (await CliProcess.Run("table", "stats", "--model", Preset, "--corpus", _folder.File("data"), "--cache-rows", "5", "--cache-rows", "50", "--cache-bytes", $"{CachedRowStore.BytesFor(20, RowFormat.Float32, width: 8)}", "--json")).Ok();
+        var result = (
+            await CliProcess.Run(
+                "table",
+                "stats",
+                "--model",
+                Preset,
+                "--corpus",
+                _folder.File("data"),
+                "--cache-rows",
+                "5",
+                "--cache-rows",
+                "50",
+                "--cache-bytes",
+                $"{CachedRowStore.BytesFor(20, RowFormat.Float32, width: 8)}",
+                "--json"
+            )
+        ).Ok();
         var expected = Expected();
         var layer = Assert.Single(result.Json.GetProperty("layers").EnumerateArray());
         Assert.Equal(expected.Positions, result.Json.GetProperty("positions").GetInt64());
         Assert.Equal(expected.Layers[0].Traffic.RowsTouched, layer.GetProperty("rows_touched").GetInt64());
-        Assert.Equal(expected.Layers[0].Heads.Select(head => head.CollidingNgrams), layer.GetProperty("heads").EnumerateArray().Select(head => head.GetProperty("colliding_ngrams").GetInt64()));
-        Assert.Equal(expected.Layers[0].Heads.Select(head => head.ExpectedCollisionRate), layer.GetProperty("heads").EnumerateArray().Select(head => head.GetProperty("expected_collision_rate").GetDouble()));
+        Assert.Equal(
+            expected.Layers[0].Heads.Select(head => head.CollidingNgrams),
+            layer.GetProperty("heads").EnumerateArray().Select(head => head.GetProperty("colliding_ngrams").GetInt64())
+        );
+        Assert.Equal(
+            expected.Layers[0].Heads.Select(head => head.ExpectedCollisionRate),
+            layer.GetProperty("heads").EnumerateArray().Select(head => head.GetProperty("expected_collision_rate").GetDouble())
+        );
         Assert.Equal([5, 20, 50], layer.GetProperty("caches").EnumerateArray().Select(cache => cache.GetProperty("rows").GetInt64()));
         Assert.Equal(expected.Layers[0].Traffic.TopShare(20), layer.GetProperty("caches")[1].GetProperty("fixed_hit_rate").GetDouble(), 12);
         // A cache of the whole table misses first reads alone.
-        var whole = (await CliProcess.Run("table", "stats", "--model", Preset, "--corpus", _folder.File("data"), "--cache-rows", "27690", "--json")).Ok().Json.GetProperty("layers")[0];
-        Assert.Equal(1 - expected.Layers[0].Traffic.FirstReadShare, whole.GetProperty("caches")[0].GetProperty("simulated_hit_rate").GetDouble(), 12);
+        var whole = (
+            await CliProcess.Run("table", "stats", "--model", Preset, "--corpus", _folder.File("data"), "--cache-rows", "27690", "--json")
+        )
+            .Ok()
+            .Json.GetProperty("layers")[0];
+        Assert.Equal(
+            1 - expected.Layers[0].Traffic.FirstReadShare,
+            whole.GetProperty("caches")[0].GetProperty("simulated_hit_rate").GetDouble(),
+            12
+        );
         Assert.Equal(1, layer.GetProperty("traffic").EnumerateArray().Last().GetProperty("top_share").GetDouble());
     }
 
@@ -49,14 +83,26 @@ public sealed class TableStatsTests : IDisposable
         var alive = Presets.Load("tiny-v41");
         var path = _folder.File("dead.json");
         var counts = new List<long>();
-        foreach (var dead in (int[][])[[], [.. Enumerable.Range(2, 298)]])
+        foreach (
+            var dead in (int[][])
+                [
+                    [],
+                    [.. Enumerable.Range(2, 298)],
+                ]
+        )
         {
-            File.WriteAllBytes(path, ConfigurationFile.Write(alive with { Engram = alive.Engram! with { CompressedVocabularySize = 0, DeadTokenIds = dead } }));
+            File.WriteAllBytes(
+                path,
+                ConfigurationFile.Write(alive with { Engram = alive.Engram! with { CompressedVocabularySize = 0, DeadTokenIds = dead } })
+            );
             var result = (await CliProcess.Run("table", "stats", "--model", path, "--corpus", _folder.File("data"), "--json")).Ok();
             counts.Add(result.Json.GetProperty("positions").GetInt64());
         }
         using var corpus = PreparedCorpus.Open(_folder.File("data"));
-        Assert.Equal([corpus.Training.Count + corpus.Validation.Count, LiveTokens(corpus.Training) + LiveTokens(corpus.Validation)], counts);
+        Assert.Equal(
+            [corpus.Training.Count + corpus.Validation.Count, LiveTokens(corpus.Training) + LiveTokens(corpus.Validation)],
+            counts
+        );
         Assert.InRange(counts[1], 1, counts[0] / 2);
 
         static long LiveTokens(TokenStream stream)
@@ -71,13 +117,29 @@ public sealed class TableStatsTests : IDisposable
     public async Task Memory_ChangesNothing()
     {
         string[] arguments = ["table", "stats", "--model", Preset, "--corpus", _folder.File("data"), "--json"];
-        Assert.Equal((await CliProcess.Run(arguments)).Ok().Output, (await CliProcess.Run([.. arguments, "--counting-memory", "1048576"])).Ok().Output);
+        Assert.Equal(
+            (await CliProcess.Run(arguments)).Ok().Output,
+            (await CliProcess.Run([.. arguments, "--counting-memory", "1048576"])).Ok().Output
+        );
     }
 
     [Fact]
     public async Task TextWithATokenizer_GivesTablesAndAPage()
     {
-        var result = (await CliProcess.Run("table", "stats", "--model", Preset, "--tokenizer", _folder.File("data"), "--corpus", _folder.File("text.txt"), "--html", _folder.File("page.html"))).Ok();
+        var result = (
+            await CliProcess.Run(
+                "table",
+                "stats",
+                "--model",
+                Preset,
+                "--tokenizer",
+                _folder.File("data"),
+                "--corpus",
+                _folder.File("text.txt"),
+                "--html",
+                _folder.File("page.html")
+            )
+        ).Ok();
         Assert.Contains("Layer 1 (from 0): 27,690 rows", result.Output);
         Assert.Contains("share all their rows with one other n-gram", result.Output);
         var page = File.ReadAllText(_folder.File("page.html"));

@@ -19,15 +19,29 @@ public sealed class TableTests : IDisposable
     {
         var file = Table(1000, 48, RowFormat.Float8(16));
         var info = (await CliProcess.Run("table", "info", file, "--json")).Ok().Json;
-        Assert.Equal((1000, 48, "fp8/16", 51, 51_000), (info.GetProperty("rows").GetInt64(), info.GetProperty("width").GetInt32(), info.GetProperty("format").GetString(),
-            info.GetProperty("row_bytes").GetInt32(), info.GetProperty("bytes").GetInt64()));
+        Assert.Equal(
+            (1000, 48, "fp8/16", 51, 51_000),
+            (
+                info.GetProperty("rows").GetInt64(),
+                info.GetProperty("width").GetInt32(),
+                info.GetProperty("format").GetString(),
+                info.GetProperty("row_bytes").GetInt32(),
+                info.GetProperty("bytes").GetInt64()
+            )
+        );
         Assert.True(info.GetProperty("open_milliseconds").GetDouble() > 0);
         Assert.True(info.GetProperty("mapped").GetBoolean());
         Assert.True(info.GetProperty("disk_bytes").GetInt64() >= 51_000);
         Assert.Equal(EngramTable.HugePageSetting, info.GetProperty("transparent_huge_pages").GetString());
         Assert.Equal(("file", 1), (info.GetProperty("kind").GetString(), info.GetProperty("tables").GetArrayLength()));
-        Assert.Equal(("model.layers.2.engram.embed.weight", 2, file), (info.GetProperty("tables")[0].GetProperty("tensor").GetString(),
-            info.GetProperty("tables")[0].GetProperty("layer").GetInt32(), info.GetProperty("tables")[0].GetProperty("file").GetString()));
+        Assert.Equal(
+            ("model.layers.2.engram.embed.weight", 2, file),
+            (
+                info.GetProperty("tables")[0].GetProperty("tensor").GetString(),
+                info.GetProperty("tables")[0].GetProperty("layer").GetInt32(),
+                info.GetProperty("tables")[0].GetProperty("file").GetString()
+            )
+        );
         var text = (await CliProcess.Run("table", "info", file)).Ok().Output;
         Assert.Contains("1,000", text);
         Assert.Contains("fp8/16", text);
@@ -44,7 +58,10 @@ public sealed class TableTests : IDisposable
         var info = (await CliProcess.Run("table", "info", target, "--json")).Ok().Json;
         Assert.Equal(("int8", "model_folder"), (info.GetProperty("format").GetString(), info.GetProperty("kind").GetString()));
         Assert.Equal(info.GetProperty("bytes").GetInt64(), converted.GetProperty("bytes").GetInt64());
-        Assert.Equal(info.GetProperty("rows").GetInt64(), (await CliProcess.Run("table", "verify", target, "--json")).Ok().Json.GetProperty("rows").GetInt64());
+        Assert.Equal(
+            info.GetProperty("rows").GetInt64(),
+            (await CliProcess.Run("table", "verify", target, "--json")).Ok().Json.GetProperty("rows").GetInt64()
+        );
         using var loaded = LanguageModel.Load(target);
         Assert.Equal(RowFormat.Int8(), loaded.Memory!.Tables.Table(0).Format);
 
@@ -82,7 +99,10 @@ public sealed class TableTests : IDisposable
     public async Task WrongValue_IsNamedInOneLine(int exitCode, string named, params string[] arguments)
     {
         var file = Table(10, 32, RowFormat.Float32);
-        var result = await CliProcess.Run(["table", .. arguments.Select(argument => argument.Replace("{0}", file, StringComparison.Ordinal))]);
+        var result = await CliProcess.Run([
+            "table",
+            .. arguments.Select(argument => argument.Replace("{0}", file, StringComparison.Ordinal)),
+        ]);
         Assert.Equal(exitCode, result.ExitCode);
         Assert.Contains(named, result.ErrorLine);
     }
@@ -106,8 +126,7 @@ public sealed class TableTests : IDisposable
             using (var kill = Process.Start("kill", ["-INT", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]))
                 await kill.WaitForExitAsync(limit.Token);
             result = await CliProcess.Finish(process, limit.Token);
-        }
-        while (File.Exists(target));
+        } while (File.Exists(target));
         Assert.Equal(130, result.ExitCode);
         Assert.Equal(["source.safetensors"], _folder.Names());
     }

@@ -1,11 +1,11 @@
-using Engram.Tables.Training;
-using Engram.Models.Recipes;
 using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Engram.Cli;
-using Engram.Corpora;
 using Engram.Cli.Commands;
+using Engram.Corpora;
 using Engram.Models.Configuration;
+using Engram.Models.Recipes;
+using Engram.Tables.Training;
 using Engram.Torch.Tests.Training;
 using Engram.Training;
 
@@ -21,7 +21,12 @@ public sealed class TrainTests(TrainedRun trained)
         Assert.Equal(6 * 4 * 32, trained.Result.GetProperty("tokens").GetInt64());
         Assert.InRange(trained.Result.GetProperty("validation_loss").GetDouble(), 0.1, 7);
         Assert.Equal(trained.Model, trained.Result.GetProperty("model_folder").GetString());
-        Assert.True(JsonNode.DeepEquals(JsonNode.Parse(trained.Result.GetRawText()), JsonNode.Parse(File.ReadAllText(Path.Combine(trained.Run, "result.json")))));
+        Assert.True(
+            JsonNode.DeepEquals(
+                JsonNode.Parse(trained.Result.GetRawText()),
+                JsonNode.Parse(File.ReadAllText(Path.Combine(trained.Run, "result.json")))
+            )
+        );
         Assert.Equal(2, File.ReadLines(Path.Combine(trained.Run, "metrics.jsonl")).Count(line => line.Contains("validation_loss")));
     }
 
@@ -60,12 +65,32 @@ public sealed class TrainTests(TrainedRun trained)
         Assert.Contains("has not finished", unfinished.ErrorLine);
     }
 
-    /// <summary>The small presets state 4096 ids; whoever has a smaller tokenizer gets a model of its size, from train and from plan.</summary>
+    /// <summary>
+    /// The small presets state 4096 ids; whoever has a smaller tokenizer gets a model of its size, from train and from plan.
+    /// </summary>
     [Fact]
     public async Task Preset_TakesTheVocabularyOfTheData()
     {
         var (run, file) = (trained["fitted"], trained["fitted.json"]);
-        var told = (await CliProcess.Run("train", "--preset", "quickstart-engram", "--data", trained.Data, "--run", run, "--steps", "1", "--sequences", "1", "--length", "32", "--validation-sequences", "1")).Ok();
+        var told = (
+            await CliProcess.Run(
+                "train",
+                "--preset",
+                "quickstart-engram",
+                "--data",
+                trained.Data,
+                "--run",
+                run,
+                "--steps",
+                "1",
+                "--sequences",
+                "1",
+                "--length",
+                "32",
+                "--validation-sequences",
+                "1"
+            )
+        ).Ok();
         using var corpus = PreparedCorpus.Open(trained.Data);
         var model = ModelConfiguration.Load(Path.Combine(run, "config.json"));
         Assert.Equal((corpus.Tokenizer.VocabularySize, corpus.Summary.EndOfTextId), (model.VocabularySize, model.StartTokenId));
@@ -74,22 +99,54 @@ public sealed class TrainTests(TrainedRun trained)
         Assert.Equal(model.ToJson(), ModelConfiguration.Load(file).ToJson());
     }
 
-    /// <summary>A run under options that all differ from the defaults, stopped by Ctrl-C and continued without a word about them or the threads.</summary>
+    /// <summary>
+    /// A run under options that all differ from the defaults, stopped by Ctrl-C and continued without a word about them or the threads.
+    /// </summary>
     [Fact]
     public async Task StoppedRun_GoesOnUnderItsOwnScheduleAndThreads_ToTheSameBits()
     {
         var (whole, stopped) = (trained["whole"], trained["stopped"]);
         string[] recipe =
         [
-            "--steps", "200", "--learning-rate", "0.002", "--warmup", "7", "--decay", "steps", "--matrix-optimizer", "adamw", "--weight-decay", "0.2", "--clip", "0.5",
-            "--table-lr-multiplier", "3", "--keep-checkpoints", "1",
+            "--steps",
+            "200",
+            "--learning-rate",
+            "0.002",
+            "--warmup",
+            "7",
+            "--decay",
+            "steps",
+            "--matrix-optimizer",
+            "adamw",
+            "--weight-decay",
+            "0.2",
+            "--clip",
+            "0.5",
+            "--table-lr-multiplier",
+            "3",
+            "--keep-checkpoints",
+            "1",
         ];
         (await CliProcess.Run(trained.Train(whole, recipe))).Ok();
         var (step, _) = await Interrupt(stopped, trained.Train(stopped, recipe));
         Assert.InRange(step, 1, 199);
-        var other = await CliProcess.Run("train", "--data", trained.Data, "--run", stopped, "--resume", "--warmup", "8", "--decay", "linear", "--clip", "1");
+        var other = await CliProcess.Run(
+            "train",
+            "--data",
+            trained.Data,
+            "--run",
+            stopped,
+            "--resume",
+            "--warmup",
+            "8",
+            "--decay",
+            "linear",
+            "--clip",
+            "1"
+        );
         Assert.Equal(1, other.ExitCode);
-        foreach (var named in (string[])["warmup_steps 7 is now 8", "decay \"steps\" is now \"linear\"", "clip_norm 0.5 is now 1"]) Assert.Contains(named, other.ErrorLine);
+        foreach (var named in (string[])["warmup_steps 7 is now 8", "decay \"steps\" is now \"linear\"", "clip_norm 0.5 is now 1"])
+            Assert.Contains(named, other.ErrorLine);
         (await CliProcess.Run("train", "--data", trained.Data, "--run", stopped, "--resume")).Ok();
 
         TinyRun.AssertSameFiles(Path.Combine(whole, "model"), Path.Combine(stopped, "model"));
@@ -98,13 +155,45 @@ public sealed class TrainTests(TrainedRun trained)
         Assert.Equal(
             new TrainingOptions(PresetRecipe.Of("tiny-engram").Recipe) with
             {
-                Steps = 200, Sequences = 4, Length = 32, ValidationSequences = 4, LearningRate = 0.002, WarmupSteps = 7, Decay = LearningRateDecay.Steps,
-                MatrixOptimizer = MatrixOptimizer.AdamW, WeightDecay = 0.2, ClipNorm = 0.5, TableLearningRateMultiplier = 3, KeepCheckpoints = 1, Threads = 1,
-            }, options);
-        double[] rates = [.. TinyRun.Metrics(stopped).Select(line => JsonNode.Parse(line)!["learning_rate"]).OfType<JsonNode>().Select(rate => rate.GetValue<double>())];
+                Steps = 200,
+                Sequences = 4,
+                Length = 32,
+                ValidationSequences = 4,
+                LearningRate = 0.002,
+                WarmupSteps = 7,
+                Decay = LearningRateDecay.Steps,
+                MatrixOptimizer = MatrixOptimizer.AdamW,
+                WeightDecay = 0.2,
+                ClipNorm = 0.5,
+                TableLearningRateMultiplier = 3,
+                KeepCheckpoints = 1,
+                Threads = 1,
+            },
+            options
+        );
+        double[] rates =
+        [
+            .. TinyRun
+                .Metrics(stopped)
+                .Select(line => JsonNode.Parse(line)!["learning_rate"])
+                .OfType<JsonNode>()
+                .Select(rate => rate.GetValue<double>()),
+        ];
         Assert.Equal(200, rates.Length);
         // Seven updates of warm-up; 0.316 from the 161st on, 0.1 from the 181st.
-        foreach (var (update, factor) in new[] { (1, 1 / 7.0), (6, 6 / 7.0), (7, 1), (160, 1), (161, 0.316), (180, 0.316), (181, 0.1), (200, 0.1) })
+        foreach (
+            var (update, factor) in new[]
+            {
+                (1, 1 / 7.0),
+                (6, 6 / 7.0),
+                (7, 1),
+                (160, 1),
+                (161, 0.316),
+                (180, 0.316),
+                (181, 0.1),
+                (200, 0.1),
+            }
+        )
             Assert.Equal(0.002 * factor, rates[update - 1], 12);
     }
 
@@ -120,7 +209,25 @@ public sealed class TrainTests(TrainedRun trained)
         TinyRun.AssertSameFiles(Path.Combine(whole, "model"), Path.Combine(cut, "model"));
 
         string[] Arguments(string run) =>
-            ["train", "--preset", "tiny-engram", "--data", trained.Data, "--run", run, "--steps", "60", "--sequences", "4", "--length", "32", "--validation-sequences", "4", "--threads", "2"];
+            [
+                "train",
+                "--preset",
+                "tiny-engram",
+                "--data",
+                trained.Data,
+                "--run",
+                run,
+                "--steps",
+                "60",
+                "--sequences",
+                "4",
+                "--length",
+                "32",
+                "--validation-sequences",
+                "4",
+                "--threads",
+                "2",
+            ];
     }
 
     /// <summary>Tokens are rounded up to whole updates: 300 are three of 128.</summary>
@@ -129,9 +236,27 @@ public sealed class TrainTests(TrainedRun trained)
     {
         var config = trained["dense.json"];
         Presets.Load("tiny-dense").Save(config);
-        var result = (await CliProcess.Run(
-            "train", "--config", config, "--data", trained.Data, "--run", trained["dense"], "--tokens", "300", "--sequences", "4", "--length", "32",
-            "--validation-sequences", "4", "--threads", "1")).Ok();
+        var result = (
+            await CliProcess.Run(
+                "train",
+                "--config",
+                config,
+                "--data",
+                trained.Data,
+                "--run",
+                trained["dense"],
+                "--tokens",
+                "300",
+                "--sequences",
+                "4",
+                "--length",
+                "32",
+                "--validation-sequences",
+                "4",
+                "--threads",
+                "1"
+            )
+        ).Ok();
         Assert.Contains("3 updates, 384 tokens", result.Output);
         Assert.Contains("step 3/3", result.Errors);
         var model = trained[Path.Combine("dense", "model")];
@@ -148,12 +273,48 @@ public sealed class TrainTests(TrainedRun trained)
     {
         var paper = new TrainingOptions(PresetRecipe.Of("engram-27b").Recipe);
         Assert.Equal(paper, Options("--preset", "engram-27b"));
-        Assert.Equal(paper with { Steps = 41_000, ClipNorm = 2, Sequences = 4, AccumulationSteps = 320, TableOptimizer = TableOptimizer.DeferredAdam, Seed = 7 },
-            Options("--preset", "engram-27b", "--steps", "41000", "--clip", "2", "--sequences", "4", "--accumulation", "320", "--table-optimizer", "deferred-adam", "--seed", "7"));
+        Assert.Equal(
+            paper with
+            {
+                Steps = 41_000,
+                ClipNorm = 2,
+                Sequences = 4,
+                AccumulationSteps = 320,
+                TableOptimizer = TableOptimizer.DeferredAdam,
+                Seed = 7,
+            },
+            Options(
+                "--preset",
+                "engram-27b",
+                "--steps",
+                "41000",
+                "--clip",
+                "2",
+                "--sequences",
+                "4",
+                "--accumulation",
+                "320",
+                "--table-optimizer",
+                "deferred-adam",
+                "--seed",
+                "7"
+            )
+        );
         Assert.Equal(2, Options("--preset", "engram-27b", "--tokens", "5242881").Steps);
         // The recipe's warm-up of 2000 updates belongs to its 50,000.
-        Assert.Equal((2, 1), (Options("--preset", "engram-27b", "--tokens", "5242881").WarmUp + 1, Options("--preset", "engram-27b", "--steps", "2").WarmUp));
-        Assert.Equal(new TrainingOptions { Steps = 3, LearningRate = 3e-4, Frozen = ["lm_head.weight"] }.ToJson(), Options("--init", "model", "--steps", "3", "--freeze", "lm_head.weight").ToJson());
+        Assert.Equal(
+            (2, 1),
+            (Options("--preset", "engram-27b", "--tokens", "5242881").WarmUp + 1, Options("--preset", "engram-27b", "--steps", "2").WarmUp)
+        );
+        Assert.Equal(
+            new TrainingOptions
+            {
+                Steps = 3,
+                LearningRate = 3e-4,
+                Frozen = ["lm_head.weight"],
+            }.ToJson(),
+            Options("--init", "model", "--steps", "3", "--freeze", "lm_head.weight").ToJson()
+        );
         Assert.Equal(0.01, Options("--init", "model", "--steps", "3", "--learning-rate", "0.01").LearningRate);
         Assert.Equal(new TrainingOptions { Steps = 3 }, Options("--config", "config.json", "--steps", "3"));
 
@@ -172,8 +333,14 @@ public sealed class TrainTests(TrainedRun trained)
         var train = CommandTree.Create().Subcommands.OfType<TrainCommand>().Single();
         string[] properties = [.. train.Settings.Select(setting => setting.Property)];
         Assert.Equal(
-            typeof(TrainingOptions).GetProperties().Where(property => property.SetMethod is not null).Select(property => property.Name).Except([nameof(TrainingOptions.Steps), nameof(TrainingOptions.Threads)]).Order(),
-            properties.Order());
+            typeof(TrainingOptions)
+                .GetProperties()
+                .Where(property => property.SetMethod is not null)
+                .Select(property => property.Name)
+                .Except([nameof(TrainingOptions.Steps), nameof(TrainingOptions.Threads)])
+                .Order(),
+            properties.Order()
+        );
         Assert.All(train.Settings, setting => Assert.Contains("[default: ", setting.Option.Description));
         Assert.Contains("[default: 0.006]", train.Options.Single(option => option.Name == "--learning-rate").Description);
         Assert.Contains("[default: linear]", train.Options.Single(option => option.Name == "--decay").Description);
@@ -184,21 +351,81 @@ public sealed class TrainTests(TrainedRun trained)
     public async Task Init_ExtendsTheContextOfAModel()
     {
         var run = trained["extended"];
-        string[] begin = ["train", "--init", trained.Model, "--data", trained.Data, "--run", run, "--steps", "2", "--sequences", "1", "--length", "300", "--validation-sequences", "1", "--threads", "1"];
+        string[] begin =
+        [
+            "train",
+            "--init",
+            trained.Model,
+            "--data",
+            trained.Data,
+            "--run",
+            run,
+            "--steps",
+            "2",
+            "--sequences",
+            "1",
+            "--length",
+            "300",
+            "--validation-sequences",
+            "1",
+            "--threads",
+            "1",
+        ];
         var tooShort = await CliProcess.Run(begin);
         Assert.Equal(2, tooShort.ExitCode);
         Assert.Contains("--length is 300", tooShort.ErrorLine);
-        (await CliProcess.Run([.. begin, "--extend-context", "1024", "--original-context", "128", "--freeze", "model.embed_tokens.weight"])).Ok();
+        (
+            await CliProcess.Run([
+                .. begin,
+                "--extend-context",
+                "1024",
+                "--original-context",
+                "128",
+                "--freeze",
+                "model.embed_tokens.weight",
+            ])
+        ).Ok();
         var model = ModelConfiguration.Load(Path.Combine(run, "model", "config.json"));
-        Assert.Equal((1024, new RopeScaling { Factor = 10, OriginalMaxPositionEmbeddings = 128, Mscale = 0.707, MscaleAllDim = 0.707 }), (model.MaxPositionEmbeddings, model.RopeScaling));
+        Assert.Equal(
+            (
+                1024,
+                new RopeScaling
+                {
+                    Factor = 10,
+                    OriginalMaxPositionEmbeddings = 128,
+                    Mscale = 0.707,
+                    MscaleAllDim = 0.707,
+                }
+            ),
+            (model.MaxPositionEmbeddings, model.RopeScaling)
+        );
         var further = (await CliProcess.Run("train", "--data", trained.Data, "--run", run, "--resume", "--steps", "3")).Ok();
         Assert.Contains("goes on to 3", further.Errors);
         Assert.Contains("3 updates, 900 tokens", further.Output);
 
         var page = trained["positions.html"];
-        string[] eval = ["eval", "loss", "--model", Path.Combine(run, "model"), "--data", trained.Data, "--sequences", "2", "--length", "300"];
-        var positions = (await CliProcess.Run([.. eval, "--by-position", "--bins", "3", "--html", page, "--svg", trained["positions.svg"], "--json"])).Ok().Json;
-        Assert.Equal([0, 100, 200], positions.GetProperty("models")[0].GetProperty("positions").EnumerateArray().Select(bin => bin.GetProperty("first").GetInt32()));
+        string[] eval =
+        [
+            "eval",
+            "loss",
+            "--model",
+            Path.Combine(run, "model"),
+            "--data",
+            trained.Data,
+            "--sequences",
+            "2",
+            "--length",
+            "300",
+        ];
+        var positions = (
+            await CliProcess.Run([.. eval, "--by-position", "--bins", "3", "--html", page, "--svg", trained["positions.svg"], "--json"])
+        )
+            .Ok()
+            .Json;
+        Assert.Equal(
+            [0, 100, 200],
+            positions.GetProperty("models")[0].GetProperty("positions").EnumerateArray().Select(bin => bin.GetProperty("first").GetInt32())
+        );
         Assert.Contains("<svg", File.ReadAllText(page));
         Assert.Contains("<svg", File.ReadAllText(trained["positions.svg"]));
         var beyond = await CliProcess.Run([.. eval, "--by-position", "--also", trained.Model]);
@@ -212,7 +439,19 @@ public sealed class TrainTests(TrainedRun trained)
     public async Task RunThatCannotStart_LeavesTheFolderFree()
     {
         var run = trained["failed"];
-        var tooLong = await CliProcess.Run("train", "--preset", "tiny-engram", "--data", trained.Data, "--run", run, "--steps", "2", "--length", "257");
+        var tooLong = await CliProcess.Run(
+            "train",
+            "--preset",
+            "tiny-engram",
+            "--data",
+            trained.Data,
+            "--run",
+            run,
+            "--steps",
+            "2",
+            "--length",
+            "257"
+        );
         Assert.Equal(2, tooLong.ExitCode);
         Assert.Contains("--length is 257; max_position_embeddings of the model is 256", tooLong.ErrorLine);
         (await CliProcess.Run(trained.Train(run, "--steps", "1"))).Ok();
@@ -252,9 +491,14 @@ public sealed class TrainTests(TrainedRun trained)
 
     /// <summary>Threads of the process that wrote a checkpoint.</summary>
     private static int Threads(string run, long step) =>
-        JsonNode.Parse(File.ReadAllText(Path.Combine(run, "checkpoints", $"{step:00000000}", "training", "trainer.json")))!["threads"]!.GetValue<int>();
+        JsonNode.Parse(File.ReadAllText(Path.Combine(run, "checkpoints", $"{step:00000000}", "training", "trainer.json")))![
+            "threads"
+        ]!.GetValue<int>();
 
-    /// <summary>Runs until two more updates are logged, presses Ctrl-C, and returns the update of the checkpoint and what stderr had. A run that was over before the signal came is begun again.</summary>
+    /// <summary>
+    /// Runs until two more updates are logged, presses Ctrl-C, and returns the update of the checkpoint and what stderr had. A run that was
+    /// over before the signal came is begun again.
+    /// </summary>
     private static async Task<(long Step, string Errors)> Interrupt(string run, params string[] arguments)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(5));
@@ -266,7 +510,8 @@ public sealed class TrainTests(TrainedRun trained)
             while (!process.HasExited && (!File.Exists(metrics) || File.ReadLines(metrics).Count() < before + 2))
                 await Task.Delay(5, limit.Token);
             if (!process.HasExited)
-                using (var kill = Process.Start("kill", ["-INT", $"{process.Id}"])) await kill.WaitForExitAsync(limit.Token);
+                using (var kill = Process.Start("kill", ["-INT", $"{process.Id}"]))
+                    await kill.WaitForExitAsync(limit.Token);
             var result = await CliProcess.Finish(process, limit.Token);
             if (result.ExitCode == 0 && before == 0)
             {
@@ -277,7 +522,10 @@ public sealed class TrainTests(TrainedRun trained)
             Assert.Empty(result.Output);
             Assert.Contains($"engram train --data", result.Errors);
             Assert.EndsWith("--resume\n", result.Errors);
-            return (Directory.GetDirectories(Path.Combine(run, "checkpoints")).Max(folder => long.Parse(Path.GetFileName(folder))), result.Errors);
+            return (
+                Directory.GetDirectories(Path.Combine(run, "checkpoints")).Max(folder => long.Parse(Path.GetFileName(folder))),
+                result.Errors
+            );
         }
     }
 }

@@ -23,12 +23,41 @@ public sealed class TrainedRun : IAsyncLifetime, ICollectionFixture<TrainedRun>
 
     /// <summary>The arguments of a run in another folder.</summary>
     public string[] Train(string run, params IEnumerable<string> more) =>
-        ["train", "--preset", "tiny-engram", "--data", Data, "--run", run, "--sequences", "4", "--length", "32", "--validation-sequences", "4", "--threads", "1", .. more];
+        [
+            "train",
+            "--preset",
+            "tiny-engram",
+            "--data",
+            Data,
+            "--run",
+            run,
+            "--sequences",
+            "4",
+            "--length",
+            "32",
+            "--validation-sequences",
+            "4",
+            "--threads",
+            "1",
+            .. more,
+        ];
 
     public async ValueTask InitializeAsync()
     {
         File.WriteAllText(_folder.File("corpus.txt"), SampleCorpus.Text());
-        (await CliProcess.Run("data", "prepare", _folder.File("corpus.txt"), "--output", Data, "--vocabulary-size", "512", "--validation-fraction", "0.2")).Ok();
+        (
+            await CliProcess.Run(
+                "data",
+                "prepare",
+                _folder.File("corpus.txt"),
+                "--output",
+                Data,
+                "--vocabulary-size",
+                "512",
+                "--validation-fraction",
+                "0.2"
+            )
+        ).Ok();
         Result = (await CliProcess.Run(Train(Run, "--steps", "6", "--validate-every", "3", "--json"))).Ok().Json;
     }
 

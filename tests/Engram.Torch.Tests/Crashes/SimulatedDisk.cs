@@ -2,12 +2,25 @@ using System.Text;
 
 namespace Engram.Torch.Tests.Crashes;
 
-/// <summary>A disk that is driven by the recording of a process (recorder.c), and can be asked at any point what a crash of the machine would leave of it.</summary>
+/// <summary>
+/// A disk that is driven by the recording of a process (recorder.c), and can be asked at any point what a crash of the machine would leave
+/// of it.
+/// </summary>
 internal sealed class SimulatedDisk(string root)
 {
     private enum Kind : byte
     {
-        Open = 1, Write, Truncate, Sync, Rename, Link, Unlink, MakeFolder, RemoveFolder, Page, Unknown,
+        Open = 1,
+        Write,
+        Truncate,
+        Sync,
+        Rename,
+        Link,
+        Unlink,
+        MakeFolder,
+        RemoveFolder,
+        Page,
+        Unknown,
     }
 
     private readonly record struct Call(Kind Kind, uint File, long Offset, long Length, string One, string Two, byte[] Data);
@@ -94,7 +107,8 @@ internal sealed class SimulatedDisk(string root)
     {
         var folder = _root;
         var names = Path.GetRelativePath(root, path).Split(Path.DirectorySeparatorChar);
-        if (names is ["."]) return (folder, "");
+        if (names is ["."])
+            return (folder, "");
         foreach (var name in names[..^1])
             folder = (SimulatedFolder)folder.Entries[name];
         return (folder, names[^1]);
@@ -105,7 +119,15 @@ internal sealed class SimulatedDisk(string root)
         using var stream = System.IO.File.OpenRead(recording);
         using var reader = new BinaryReader(stream);
         while (stream.Position < stream.Length)
-            yield return new Call((Kind)reader.ReadByte(), reader.ReadUInt32(), reader.ReadInt64(), reader.ReadInt64(), Text(reader), Text(reader), reader.ReadBytes(reader.ReadInt32()));
+            yield return new Call(
+                (Kind)reader.ReadByte(),
+                reader.ReadUInt32(),
+                reader.ReadInt64(),
+                reader.ReadInt64(),
+                Text(reader),
+                Text(reader),
+                reader.ReadBytes(reader.ReadInt32())
+            );
 
         static string Text(BinaryReader reader) => Encoding.UTF8.GetString(reader.ReadBytes(reader.ReadInt32()));
     }

@@ -1,7 +1,8 @@
 namespace Engram.Torch.Tests.Crashes;
 
 /// <summary>
-/// A file as the system's cache and the device see it: of every page all contents since the last flush, the first of them what the device surely has. After a crash any sector of 512 bytes may have any of
+/// A file as the system's cache and the device see it: of every page all contents since the last flush, the first of them what the device
+/// surely has. After a crash any sector of 512 bytes may have any of
 /// them, and the length may be any of the lengths since then.
 /// </summary>
 internal sealed class SimulatedFile
@@ -24,7 +25,7 @@ internal sealed class SimulatedFile
     {
         if (offset + data.Length > _lengths[^1])
             _lengths.Add(offset + data.Length);
-        for (var done = 0; done < data.Length;)
+        for (var done = 0; done < data.Length; )
         {
             var (page, at) = ((offset + done) / PageBytes, (int)((offset + done) % PageBytes));
             var count = Math.Min(PageBytes - at, data.Length - done);
@@ -75,7 +76,13 @@ internal sealed class SimulatedFile
         stream.SetLength(length);
     }
 
-    private static T Pick<T>(List<T> versions, int mode, Random random) => mode switch { 0 => versions[0], 1 => versions[^1], _ => versions[random.Next(versions.Count)] };
+    private static T Pick<T>(List<T> versions, int mode, Random random) =>
+        mode switch
+        {
+            0 => versions[0],
+            1 => versions[^1],
+            _ => versions[random.Next(versions.Count)],
+        };
 
     private byte[] Latest(long page) => Versions(page)[^1];
 

@@ -1,6 +1,9 @@
 namespace Engram.Torch.Tests.Crashes;
 
-/// <summary>A folder as the system's cache and the device see it: its entries, and the changes since its last flush. After a crash the device may have the first of them, or any of them.</summary>
+/// <summary>
+/// A folder as the system's cache and the device see it: its entries, and the changes since its last flush. After a crash the device may
+/// have the first of them, or any of them.
+/// </summary>
 internal sealed class SimulatedFolder
 {
     private readonly Dictionary<string, object> _durable = new(StringComparer.Ordinal);

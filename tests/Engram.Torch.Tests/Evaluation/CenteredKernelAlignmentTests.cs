@@ -5,8 +5,38 @@ namespace Engram.Torch.Tests.Evaluation;
 
 public class CenteredKernelAlignmentTests
 {
-    private static readonly double[,] FirstX = { { 1, 0 }, { 0, 1 }, { 1, 1 }, { 2, -1 }, { 0, 3 } }, FirstY = { { 1 }, { 2 }, { 0 }, { -1 }, { 1 } };
-    private static readonly double[,] SecondX = { { 2, 1 }, { 1, -1 }, { 0, 2 }, { -1, 1 }, { 3, 0 } }, SecondY = { { 0 }, { 1 }, { 1 }, { 2 }, { -2 } };
+    private static readonly double[,] FirstX =
+        {
+            { 1, 0 },
+            { 0, 1 },
+            { 1, 1 },
+            { 2, -1 },
+            { 0, 3 },
+        },
+        FirstY =
+        {
+            { 1 },
+            { 2 },
+            { 0 },
+            { -1 },
+            { 1 },
+        };
+    private static readonly double[,] SecondX =
+        {
+            { 2, 1 },
+            { 1, -1 },
+            { 0, 2 },
+            { -1, 1 },
+            { 3, 0 },
+        },
+        SecondY =
+        {
+            { 0 },
+            { 1 },
+            { 1 },
+            { 2 },
+            { -2 },
+        };
     private static readonly long[] Five = [0, 1, 2, 3, 4];
 
     /// <summary>HSIC₁ by hand: 0.5666667 / √(4.3666667 · 1.1666667), and 3.2666667 / √(7.6 · 2.5).</summary>
@@ -59,8 +89,8 @@ public class CenteredKernelAlignmentTests
         Assert.Equal(10, alignment.Samples);
         var values = alignment.Values();
         for (var i = 0; i < 3; i++)
-            for (var j = 0; j < 2; j++)
-                Assert.Equal(Reference(Matrix(x[i]), Matrix(y[j])), values[i, j], 1e-12);
+        for (var j = 0; j < 2; j++)
+            Assert.Equal(Reference(Matrix(x[i]), Matrix(y[j])), values[i, j], 1e-12);
     }
 
     [Fact]
@@ -128,5 +158,6 @@ public class CenteredKernelAlignmentTests
         return matrix;
     }
 
-    private static Tensor Random(long seed, params long[] shape) => randn(shape, ScalarType.Float64, generator: new Generator((ulong)seed, CPU));
+    private static Tensor Random(long seed, params long[] shape) =>
+        randn(shape, ScalarType.Float64, generator: new Generator((ulong)seed, CPU));
 }

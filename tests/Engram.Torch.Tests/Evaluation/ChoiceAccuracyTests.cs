@@ -2,15 +2,18 @@ using Engram.Evaluation.Metrics;
 
 namespace Engram.Torch.Tests.Evaluation;
 
-/// <summary>The rules of lm-evaluation-harness (<c>lm_eval/api/task.py</c>, <c>process_results</c> of multiple choice) and of evaluation.md §1, by cases worked by hand.</summary>
+/// <summary>
+/// The rules of lm-evaluation-harness (<c>lm_eval/api/task.py</c>, <c>process_results</c> of multiple choice) and of evaluation.md §1, by
+/// cases worked by hand.
+/// </summary>
 public class ChoiceAccuracyTests
 {
     // "no" has 2 characters, 2 bytes; "naïve 🙂" 7 scalars (8 UTF-16 units), 11 bytes.
     private static readonly ChoiceScore[] Scores =
     [
-        ChoiceScore.Of("no", -3, 1, -2.5),          // per character -1.5, per byte -1.5, per token -3, against neutral -0.5
-        ChoiceScore.Of("naïve 🙂", -7.7, 4, -9),     // per character -1.1, per byte -0.7, per token -1.925, against neutral +1.3
-        ChoiceScore.Of("naive one", -9, 6, -8),     // per character -1, per byte -1, per token -1.5, against neutral -1
+        ChoiceScore.Of("no", -3, 1, -2.5), // per character -1.5, per byte -1.5, per token -3, against neutral -0.5
+        ChoiceScore.Of("naïve 🙂", -7.7, 4, -9), // per character -1.1, per byte -0.7, per token -1.925, against neutral +1.3
+        ChoiceScore.Of("naive one", -9, 6, -8), // per character -1, per byte -1, per token -1.5, against neutral -1
     ];
 
     [Theory]

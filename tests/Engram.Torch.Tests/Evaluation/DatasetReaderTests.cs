@@ -40,8 +40,15 @@ public class DatasetReaderTests
         var content = "{\"canary\": 1, \"data\": {\"en\": {\"1\": {\"q\": \"x\"}, \"2\": {\"q\": \"y\"}}, \"list\": [[1, 2]]}}"u8.ToArray();
         var rows = Read("a.json", content, new DatasetFormat { Rows = "data.en.*" });
         Assert.Equal([("1", "x"), ("2", "y")], rows.Select(row => (row.Text("_key"), row.Text("q"))));
-        Assert.Equal("[1,2]", Assert.Single(Read("a.json", content, new DatasetFormat { Rows = "data.list" })).Value("value").ToJsonString());
-        Assert.Contains("\"fr\"", Assert.Throws<InvalidDataException>(() => Read("a.json", content, new DatasetFormat { Rows = "data.fr.*" })).Message, StringComparison.Ordinal);
+        Assert.Equal(
+            "[1,2]",
+            Assert.Single(Read("a.json", content, new DatasetFormat { Rows = "data.list" })).Value("value").ToJsonString()
+        );
+        Assert.Contains(
+            "\"fr\"",
+            Assert.Throws<InvalidDataException>(() => Read("a.json", content, new DatasetFormat { Rows = "data.fr.*" })).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -49,9 +56,25 @@ public class DatasetReaderTests
     {
         using var folder = new TemporaryFolder();
         var path = folder.File("test-00000-of-00001.parquet");
-        await ParquetSerializer.SerializeAsync([
-            new ArcRow { id = "a", choices = new ArcChoices { text = ["one", "two"], label = ["1", "2"] }, answerKey = "2", number = 7 },
-            new ArcRow { id = "b", choices = new ArcChoices { text = ["three"], label = ["A"] }, answerKey = "A", number = -1 }], path);
+        await ParquetSerializer.SerializeAsync(
+            [
+                new ArcRow
+                {
+                    id = "a",
+                    choices = new ArcChoices { text = ["one", "two"], label = ["1", "2"] },
+                    answerKey = "2",
+                    number = 7,
+                },
+                new ArcRow
+                {
+                    id = "b",
+                    choices = new ArcChoices { text = ["three"], label = ["A"] },
+                    answerKey = "A",
+                    number = -1,
+                },
+            ],
+            path
+        );
         DatasetRow[] rows = [.. DatasetTransform.Find("arc")(DatasetReader.Read(path, "test-00000-of-00001.parquet"))];
         Assert.Equal(["1", "0"], rows.Select(row => row.Value("gold").ToJsonString()));
         Assert.Equal(["one", "two"], rows[0].Texts("choices"));
@@ -85,25 +108,52 @@ public class DatasetReaderTests
     [Fact]
     public void Other_encodings_are_read_where_they_are_named()
     {
-        byte[] content = [.. "{\"q\": \"caf"u8, 0x8e, .. "\"}\n"u8];      // Mac Roman é
-        Assert.Contains("a.jsonl:1: not UTF-8", Assert.Throws<InvalidDataException>(() => Read("a.jsonl", content)).Message, StringComparison.Ordinal);
+        byte[] content = [.. "{\"q\": \"caf"u8, 0x8e, .. "\"}\n"u8]; // Mac Roman é
+        Assert.Contains(
+            "a.jsonl:1: not UTF-8",
+            Assert.Throws<InvalidDataException>(() => Read("a.jsonl", content)).Message,
+            StringComparison.Ordinal
+        );
         Assert.Equal("café", Read("a.jsonl", content, new DatasetFormat { OtherEncoding = "macintosh" })[0].Text("q"));
-        Assert.Equal("café", Read("a.jsonl", "{\"q\": \"café\"}\n"u8.ToArray(), new DatasetFormat { OtherEncoding = "macintosh" })[0].Text("q"));
+        Assert.Equal(
+            "café",
+            Read("a.jsonl", "{\"q\": \"café\"}\n"u8.ToArray(), new DatasetFormat { OtherEncoding = "macintosh" })[0].Text("q")
+        );
     }
 
     [Fact]
     public void A_missing_column_names_the_row_and_the_columns_that_there_are()
     {
         var row = Read("a.jsonl", "{\"question\": \"x\", \"n\": [1]}\n"u8.ToArray())[0];
-        Assert.Contains("a.jsonl:1: no column \"answer\"; the row has \"question\"", Assert.Throws<InvalidDataException>(() => row.Text("answer")).Message, StringComparison.Ordinal);
-        Assert.Contains("holds a list, not text", Assert.Throws<InvalidDataException>(() => row.Text("n")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "a.jsonl:1: no column \"answer\"; the row has \"question\"",
+            Assert.Throws<InvalidDataException>(() => row.Text("answer")).Message,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "holds a list, not text",
+            Assert.Throws<InvalidDataException>(() => row.Text("n")).Message,
+            StringComparison.Ordinal
+        );
         Assert.Contains("not a list", Assert.Throws<InvalidDataException>(() => row.Texts("question")).Message, StringComparison.Ordinal);
     }
 
     [Theory]
-    [InlineData("arc", "{\"question\": \"q\", \"choices\": {\"text\": [\"a\"], \"label\": [\"A\"]}, \"answerKey\": \"B\"}", "no option is labelled \"B\"")]
-    [InlineData("choices", "{\"question\": \"q\", \"choices\": [\"a\", \"b\"], \"answer\": 2}", "the right option 2 is outside the list of 2 options")]
-    [InlineData("winogrande", "{\"sentence\": \"a b\", \"option1\": \"x\", \"option2\": \"y\", \"answer\": \"1\"}", "not exactly one \"_\"")]
+    [InlineData(
+        "arc",
+        "{\"question\": \"q\", \"choices\": {\"text\": [\"a\"], \"label\": [\"A\"]}, \"answerKey\": \"B\"}",
+        "no option is labelled \"B\""
+    )]
+    [InlineData(
+        "choices",
+        "{\"question\": \"q\", \"choices\": [\"a\", \"b\"], \"answer\": 2}",
+        "the right option 2 is outside the list of 2 options"
+    )]
+    [InlineData(
+        "winogrande",
+        "{\"sentence\": \"a b\", \"option1\": \"x\", \"option2\": \"y\", \"answer\": \"1\"}",
+        "not exactly one \"_\""
+    )]
     [InlineData("ccpm", "{\"translation\": \"t\", \"choices\": [\"a\"]}", "no column \"answer\"")]
     [InlineData("popqa", "{\"possible_answers\": \"[oops\"}", "no JSON list")]
     [InlineData("gsm8k", "{\"answer\": \"5\"}", "no number behind \"####\"")]
@@ -113,7 +163,9 @@ public class DatasetReaderTests
     [InlineData("agieval", "{\"question\": \"q\", \"options\": [\"(A)x\"], \"label\": \"。\"}", "no right option")]
     public void A_malformed_row_is_named(string transform, string row, string expected)
     {
-        var error = Assert.Throws<InvalidDataException>(() => DatasetTransform.Find(transform)(Read("a.jsonl", Encoding.UTF8.GetBytes(row))).ToArray());
+        var error = Assert.Throws<InvalidDataException>(() =>
+            DatasetTransform.Find(transform)(Read("a.jsonl", Encoding.UTF8.GetBytes(row))).ToArray()
+        );
         Assert.StartsWith("a.jsonl:1", error.Message, StringComparison.Ordinal);
         Assert.Contains(expected, error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', error.Message);
@@ -123,7 +175,18 @@ public class DatasetReaderTests
     public void Files_are_found_by_pattern_and_in_snapshots()
     {
         using var folder = new TemporaryFolder();
-        foreach (var path in (string[])["a/x.csv", "a/y.csv", "a/b/z.csv", "cais/mmlu/all/test-00000-of-00001.parquet", "datasets--o--n/snapshots/abc/data/train-0.jsonl", "datasets--o--n/snapshots/abc/train.jsonl", "piqa/validation.jsonl"])
+        foreach (
+            var path in (string[])
+                [
+                    "a/x.csv",
+                    "a/y.csv",
+                    "a/b/z.csv",
+                    "cais/mmlu/all/test-00000-of-00001.parquet",
+                    "datasets--o--n/snapshots/abc/data/train-0.jsonl",
+                    "datasets--o--n/snapshots/abc/train.jsonl",
+                    "piqa/validation.jsonl",
+                ]
+        )
         {
             Directory.CreateDirectory(Path.GetDirectoryName(folder.File(path))!);
             File.WriteAllText(folder.File(path), "");
@@ -133,8 +196,14 @@ public class DatasetReaderTests
         Assert.Equal(["a/b/z.csv", "a/x.csv", "a/y.csv"], Found(DatasetFiles.Find(folder.File(""), "a/**/*.csv")));
         Assert.Equal(["a/x.csv"], Found(DatasetFiles.Find(folder.File(""), "a/x.csv")));
         Assert.Empty(DatasetFiles.Find(folder.File("nowhere"), "*/x"));
-        Assert.Equal(["cais/mmlu/all/test-00000-of-00001.parquet"], Found(DatasetFiles.FindSnapshot(folder.File(""), "cais/mmlu", "all", "test")));
-        Assert.Equal(["cais/mmlu/all/test-00000-of-00001.parquet"], Found(DatasetFiles.FindSnapshot(folder.File(""), "cais/mmlu", "*", "test")));
+        Assert.Equal(
+            ["cais/mmlu/all/test-00000-of-00001.parquet"],
+            Found(DatasetFiles.FindSnapshot(folder.File(""), "cais/mmlu", "all", "test"))
+        );
+        Assert.Equal(
+            ["cais/mmlu/all/test-00000-of-00001.parquet"],
+            Found(DatasetFiles.FindSnapshot(folder.File(""), "cais/mmlu", "*", "test"))
+        );
         Assert.Equal(["datasets--o--n/snapshots/abc/train.jsonl"], Found(DatasetFiles.FindSnapshot(folder.File(""), "o/n", null, "train")));
         Assert.Equal(["piqa/validation.jsonl"], Found(DatasetFiles.FindSnapshot(folder.File(""), "baber/piqa", null, "validation")));
         Assert.Empty(DatasetFiles.FindSnapshot(folder.File(""), "baber/piqa", null, "test"));

@@ -43,7 +43,8 @@ public class ExtractionTests
     [InlineData("first_line", "\n Paris \nQ: next", "Paris")]
     [InlineData("final_period", "x. ", "x")]
     [InlineData("cruxeval_output", "assert f([1]) == {'a': 1}\n[/ANSWER] rest", "{'a': 1}")]
-    [InlineData("cruxeval_output", " 'a==b'[/ANSWER]", "b'")]          // an operator inside the value cannot be told from the one before it, as in the original
+    // an operator inside the value cannot be told from the one before it, as in the original
+    [InlineData("cruxeval_output", " 'a==b'[/ANSWER]", "b'")]
     [InlineData("cruxeval_output", "[ANSWER]17[/ANSWER]", "17")]
     [InlineData("cruxeval_input", "assert f([1, 2]) == 3[/ANSWER]", "f([1, 2])")]
     [InlineData("cruxeval_input", "[1], 'x'", "f([1], 'x')")]
@@ -51,7 +52,7 @@ public class ExtractionTests
     [InlineData("code_block", "Here:\n```python\nx = 1\n```\nDone", "x = 1\n")]
     [InlineData("code_block", "x = 1", "x = 1")]
     [InlineData("math_minerva", "so.\nFinal Answer: The final answer is $\\frac{1}{2}$. I hope it is correct.", "$\\frac{1}{2}$")]
-    [InlineData("math_minerva", "Final Answer: The final answer is $4$. ", "$4$")]    // the closing phrase as a stop string
+    [InlineData("math_minerva", "Final Answer: The final answer is $4$. ", "$4$")] // the closing phrase as a stop string
     [InlineData("math_minerva", "4", "[invalidanswer]")]
     [InlineData("math_boxed", "\\boxed{1} or \\boxed{-\\frac{1}{8}}.", "-\\frac{1}{8}")]
     [InlineData("math_boxed", "\\boxed{1", "[invalidanswer]")]
@@ -62,7 +63,10 @@ public class ExtractionTests
     [InlineData("cloze", "$a$ and $b$", "b")]
     public void Filters_find(string filter, string text, string expected) => Assert.Equal(expected, ExtractionFilter.Find(filter)(text));
 
-    /// <summary>lm-evaluation-harness, <c>lm_eval/filters/extraction.py</c>, and <c>tests/test_filter_extraction</c>'s rule that white space alone is no answer.</summary>
+    /// <summary>
+    /// lm-evaluation-harness, <c>lm_eval/filters/extraction.py</c>, and <c>tests/test_filter_extraction</c>'s rule that white space alone
+    /// is no answer.
+    /// </summary>
     [Fact]
     public void Regular_expressions_select_a_match_and_its_first_group()
     {
@@ -73,11 +77,16 @@ public class ExtractionTests
         Assert.Equal("[invalid]", ExtractionFilter.Match("(?<=is )(.*)(?=.)")("is   ."));
         Assert.Equal("[invalid]", ExtractionFilter.Match("[0-9]", 3)("1 2 3"));
         Assert.Throws<InvalidDataException>(() => ExtractionFilter.Match("["));
-        Assert.Contains("bbh", Assert.Throws<InvalidDataException>(() => ExtractionFilter.Find("nothing")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "bbh",
+            Assert.Throws<InvalidDataException>(() => ExtractionFilter.Find("nothing")).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
-    public void Numbers_are_cleaned_before_they_are_compared() => Assert.Equal(["1250", "-3", "4.5"], ((string[])["$1,250.", " -3", "4.5"]).Select(NumberAnswers.Clean));
+    public void Numbers_are_cleaned_before_they_are_compared() =>
+        Assert.Equal(["1250", "-3", "4.5"], ((string[])["$1,250.", " -3", "4.5"]).Select(NumberAnswers.Clean));
 
     [Theory]
     [InlineData("\\frac{9}{7}", "\\dfrac{9}{7}", true)]
@@ -97,13 +106,14 @@ public class ExtractionTests
     [InlineData("4", "5", false)]
     [InlineData("1/0", "0", false)]
     [InlineData("i", "1", false)]
-    public void Mathematics_is_compared_by_three_rules(string prediction, string gold, bool expected) => Assert.Equal(expected, MathText.AreEqual(prediction, gold));
+    public void Mathematics_is_compared_by_three_rules(string prediction, string gold, bool expected) =>
+        Assert.Equal(expected, MathText.AreEqual(prediction, gold));
 
     [Theory]
-    [InlineData("\\text{June 20}", "June20")]     // spaces are dropped before commands
+    [InlineData("\\text{June 20}", "June20")] // spaces are dropped before commands
     [InlineData("12,345", "12345")]
     [InlineData("\\boxed{3}", "3")]
-    [InlineData("5 \\text{ meters}", "5")]        // the unit's word is dropped, then its empty command
+    [InlineData("5 \\text{ meters}", "5")] // the unit's word is dropped, then its empty command
     public void Minerva_normalises(string answer, string expected) => Assert.Equal(expected, MathText.Minerva(answer));
 
     [Theory]

@@ -8,7 +8,10 @@ namespace Engram.Torch.Tests.Evaluation;
 
 public class LogitLensTests
 {
-    /// <summary>p = (1/2, 1/4, 1/4), q = (1/4, 1/4, 1/2): KL(p ‖ q) = ½·ln 2 − ¼·ln 2 = ¼·ln 2, and the reverse the same; the most likely tokens differ.</summary>
+    /// <summary>
+    /// p = (1/2, 1/4, 1/4), q = (1/4, 1/4, 1/2): KL(p ‖ q) = ½·ln 2 − ¼·ln 2 = ¼·ln 2, and the reverse the same; the most likely tokens
+    /// differ.
+    /// </summary>
     [Fact]
     public void Three_tokens_computed_by_hand()
     {
@@ -31,10 +34,13 @@ public class LogitLensTests
     public void A_constant_added_to_logits_changes_nothing_and_divergences_are_no_less_than_zero()
     {
         using var scope = NewDisposeScope();
-        var (p, q) = (randn([50, 9], ScalarType.Float64, generator: new Generator(1, CPU)), randn([50, 9], ScalarType.Float64, generator: new Generator(2, CPU)));
+        var (p, q) = (
+            randn([50, 9], ScalarType.Float64, generator: new Generator(1, CPU)),
+            randn([50, 9], ScalarType.Float64, generator: new Generator(2, CPU))
+        );
         var plain = LogitLens.Compare(p, q);
         var moved = LogitLens.Compare(p + 3, q - 5);
-        Assert.Equal(plain.Forward, moved.Forward, 1e-4);   // float32 sums of fifty
+        Assert.Equal(plain.Forward, moved.Forward, 1e-4); // float32 sums of fifty
         Assert.Equal(plain.Reverse, moved.Reverse, 1e-4);
         Assert.Equal(plain.Agreeing, moved.Agreeing);
         for (var i = 0; i < 50; i++)
@@ -48,13 +54,18 @@ public class LogitLensTests
     public void The_last_layer_is_the_model_and_others_are_not(StreamExit exit)
     {
         using var model = RandomModel.Create(TinyRun.Configuration with { HcExit = exit });
-        var texts = SampledTokens.Of(model, [MarkedText.Words("It starred Hicks's wife, Ellaline Terriss and Edmund Payne."), MarkedText.Words("So it was.")]).ToList();
+        var texts = SampledTokens
+            .Of(model, [MarkedText.Words("It starred Hicks's wife, Ellaline Terriss and Edmund Payne."), MarkedText.Words("So it was.")])
+            .ToList();
         var seen = LogitLens.Measure(model, model.Memory, texts);
         Assert.Equal(texts.Sum(text => text.Ids.Length), seen.Positions);
         Assert.Equal(model.Configuration.NumHiddenLayers, seen.Layers.Count);
         var last = seen.Layers[^1];
         Assert.Equal((0.0, 0.0, 1.0), (last.FinalToLayer, last.LayerToFinal, last.Top1Agreement));
-        Assert.All(seen.Layers.SkipLast(1), layer => Assert.True(layer is { FinalToLayer: > 1e-3, LayerToFinal: > 1e-3, Top1Agreement: < 1 }));
+        Assert.All(
+            seen.Layers.SkipLast(1),
+            layer => Assert.True(layer is { FinalToLayer: > 1e-3, LayerToFinal: > 1e-3, Top1Agreement: < 1 })
+        );
         Assert.Equal(exit == StreamExit.Head, seen.MergedByMean is not null);
         if (seen.MergedByMean is { } mean)
             Assert.True(mean[^1].FinalToLayer > 1e-4);

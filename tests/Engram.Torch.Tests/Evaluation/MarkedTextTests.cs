@@ -20,7 +20,7 @@ public sealed class MarkedTextTests : IDisposable
     {
         using var model = RandomModel.Create(TinyRun.Configuration);
         const string text = "Ünïcode, Edmund Payne — and «Terriss».";
-        int[] ends = [text.IndexOf(',') , text.IndexOf(" —"), text.IndexOf('»'), text.Length];
+        int[] ends = [text.IndexOf(','), text.IndexOf(" —"), text.IndexOf('»'), text.Length];
         var sampled = SampledTokens.Of(model, [new MarkedText(text, ends)]).Single();
         Assert.Equal([0, .. model.Tokenizer.Encode(text)], sampled.Ids);
         Assert.Equal(ends.Length, sampled.Positions.Length);
@@ -36,18 +36,27 @@ public sealed class MarkedTextTests : IDisposable
     [Fact]
     public void Both_forms_of_FewNerd_give_the_same_marks()
     {
-        File.WriteAllText(_folder.File("a.txt"), "It\tO\nstarred\tO\nHicks\tperson-artist/author\n's\tO\nEllaline\tperson-actor\nTerriss\tperson-actor\nEdmund\tperson-director\n\n\nNo\tO\nname\tO\n\nParis\tlocation-GPE\n");
-        File.WriteAllText(_folder.File("a.jsonl"), """
+        File.WriteAllText(
+            _folder.File("a.txt"),
+            "It\tO\nstarred\tO\nHicks\tperson-artist/author\n's\tO\nEllaline\tperson-actor\nTerriss\tperson-actor\nEdmund\tperson-director\n\n\nNo\tO\nname\tO\n\nParis\tlocation-GPE\n"
+        );
+        File.WriteAllText(
+            _folder.File("a.jsonl"),
+            """
             {"id": "0", "tokens": ["It", "starred", "Hicks", "'s", "Ellaline", "Terriss", "Edmund"], "ner_tags": [0, 0, 7, 0, 7, 7, 7], "fine_ner_tags": [0, 0, 51, 0, 50, 50, 52]}
             {"id": "1", "tokens": ["No", "name"], "ner_tags": [0, 0], "fine_ner_tags": [0, 0]}
             {"id": "2", "tokens": ["Paris"], "ner_tags": [4], "fine_ner_tags": [21]}
 
-            """);
+            """
+        );
         foreach (var file in new[] { "a.txt", "a.jsonl" })
         {
             var texts = FewNerd.Read(_folder.File(file)).ToList();
             Assert.Equal(["It starred Hicks 's Ellaline Terriss Edmund", "Paris"], texts.Select(text => text.Text));
-            Assert.Equal(["It starred Hicks", "It starred Hicks 's Ellaline Terriss", "It starred Hicks 's Ellaline Terriss Edmund"], texts[0].Ends.Select(end => texts[0].Text[..end]));
+            Assert.Equal(
+                ["It starred Hicks", "It starred Hicks 's Ellaline Terriss", "It starred Hicks 's Ellaline Terriss Edmund"],
+                texts[0].Ends.Select(end => texts[0].Text[..end])
+            );
             Assert.Equal([5], texts[1].Ends);
         }
     }
@@ -59,7 +68,12 @@ public sealed class MarkedTextTests : IDisposable
         Assert.SkipUnless(Directory.Exists(folder), "the benchmark files are not there");
         // "Hicks", and "Ellaline Terriss" and "Edmund Payne" of one label, an O between them.
         foreach (var file in new[] { "hf_train_example.jsonl", "hf_train_example.conll.txt" })
-            Assert.Equal(["Hicks", "Terriss", "Payne"], FewNerd.Read(Path.Combine(folder, file)).Single() is var text ? text.Ends.Select(end => text.Text[..end].Split(' ')[^1]) : []);
+            Assert.Equal(
+                ["Hicks", "Terriss", "Payne"],
+                FewNerd.Read(Path.Combine(folder, file)).Single() is var text
+                    ? text.Ends.Select(end => text.Text[..end].Split(' ')[^1])
+                    : []
+            );
         Assert.Single(FewNerd.Read(Path.Combine(folder, "readme_sample.txt")).Single().Ends);
     }
 
@@ -80,6 +94,9 @@ public sealed class MarkedTextTests : IDisposable
     {
         var names = new Dictionary<string, string[]> { ["Ada"] = ["Ada Lovelace", "Ada Byron"], ["Byron"] = ["Byron Bay"] };
         const string text = "Ada Lovelace met Ada, Ada Lovelaces and Ada Byron Bay; xAda Byron.";
-        Assert.Equal(["Ada Lovelace", "Ada Lovelace met Ada, Ada Lovelaces and Ada Byron"], WorldNames.Ends(text, names).Select(end => text[..end]));
+        Assert.Equal(
+            ["Ada Lovelace", "Ada Lovelace met Ada, Ada Lovelaces and Ada Byron"],
+            WorldNames.Ends(text, names).Select(end => text[..end])
+        );
     }
 }

@@ -83,7 +83,10 @@ public class SandboxTests
 
     [Fact]
     public void A_program_that_waits_is_ended_too() =>
-        Assert.Equal((SandboxOutcome.TimeLimit, "time limit of 1 s"), Box().Run("import time\ntime.sleep(1000)", new() { WallSeconds = 1 }) is var result ? (result.Outcome, result.Message) : default);
+        Assert.Equal(
+            (SandboxOutcome.TimeLimit, "time limit of 1 s"),
+            Box().Run("import time\ntime.sleep(1000)", new() { WallSeconds = 1 }) is var result ? (result.Outcome, result.Message) : default
+        );
 
     [Fact]
     public void Nothing_is_left_behind()
@@ -91,11 +94,15 @@ public class SandboxTests
         var marker = $"engram{Guid.NewGuid():N}";
         var box = Box();
         // A process that leaves its group and ignores signals, files, and a program that is killed meanwhile.
-        var program = $"import os, signal, time\nopen('/tmp/{marker}', 'w').write('x')\nfor s in (1, 2, 15): signal.signal(s, signal.SIG_IGN)\n"
+        var program =
+            $"import os, signal, time\nopen('/tmp/{marker}', 'w').write('x')\nfor s in (1, 2, 15): signal.signal(s, signal.SIG_IGN)\n"
             + $"if os.fork() == 0:\n    os.setsid()\n    os.execv('/bin/sh', ['sh', '-c', 'sleep 1000 # {marker}'])\ntime.sleep(1000)";
         Assert.Equal(SandboxOutcome.TimeLimit, box.Run(program, new() { Processes = 8, WallSeconds = 2 }).Outcome);
         Assert.False(File.Exists($"/tmp/{marker}"));
-        Assert.DoesNotContain(Directory.GetDirectories(Path.GetTempPath(), "engram-sandbox-*"), folder => Directory.EnumerateFileSystemEntries(folder).Any());
+        Assert.DoesNotContain(
+            Directory.GetDirectories(Path.GetTempPath(), "engram-sandbox-*"),
+            folder => Directory.EnumerateFileSystemEntries(folder).Any()
+        );
         Assert.DoesNotContain(marker, string.Join('\n', Process.GetProcesses().Select(CommandLine)), StringComparison.Ordinal);
         Assert.DoesNotContain("engram-sandbox", File.ReadAllText("/proc/self/mounts"), StringComparison.Ordinal);
     }
@@ -117,7 +124,11 @@ public class SandboxTests
 
     [Fact]
     public void What_cannot_isolate_refuses() =>
-        Assert.Contains("no-such-python", Assert.Throws<NotSupportedException>(() => Sandbox.Open("no-such-python")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "no-such-python",
+            Assert.Throws<NotSupportedException>(() => Sandbox.Open("no-such-python")).Message,
+            StringComparison.Ordinal
+        );
 
     /// <summary>A few of the references whose full counts EXPECTED.md gives; a false assertion is the control.</summary>
     [Fact]
@@ -126,17 +137,42 @@ public class SandboxTests
         var box = Box();
         var human = Rows("humaneval/HumanEval.jsonl.gz").Take(3).ToArray();
         foreach (var row in human)
-            Assert.True(box.Run(PythonPrograms.HumanEval(row.Text("prompt"), row.Text("canonical_solution"), row.Text("test"), row.Text("entry_point")), Patient).Passed, row.Place);
-        Assert.False(box.Run(PythonPrograms.HumanEval(human[0].Text("prompt"), "    return False\n", human[0].Text("test"), human[0].Text("entry_point")), Patient).Passed);
+            Assert.True(
+                box.Run(
+                    PythonPrograms.HumanEval(row.Text("prompt"), row.Text("canonical_solution"), row.Text("test"), row.Text("entry_point")),
+                    Patient
+                ).Passed,
+                row.Place
+            );
+        Assert.False(
+            box.Run(
+                PythonPrograms.HumanEval(
+                    human[0].Text("prompt"),
+                    "    return False\n",
+                    human[0].Text("test"),
+                    human[0].Text("entry_point")
+                ),
+                Patient
+            ).Passed
+        );
         foreach (var row in Rows("mbpp/mbpp.jsonl").Skip(10).Take(2))
         {
-            Assert.True(box.Run(PythonPrograms.Mbpp(row.Text("test_setup_code"), row.Text("code"), row.Texts("test_list")), Patient).Passed, row.Place);
+            Assert.True(
+                box.Run(PythonPrograms.Mbpp(row.Text("test_setup_code"), row.Text("code"), row.Texts("test_list")), Patient).Passed,
+                row.Place
+            );
             Assert.False(box.Run(PythonPrograms.Mbpp("", "def f(): pass", row.Texts("test_list")), Patient).Passed);
         }
         foreach (var row in Rows("cruxeval/cruxeval.jsonl").Take(2))
         {
-            Assert.True(box.Run(PythonPrograms.CruxEvalOutput(row.Text("code"), row.Text("input"), row.Text("output")), Patient).Passed, row.Place);
-            Assert.True(box.Run(PythonPrograms.CruxEvalInput(row.Text("code"), $"f({row.Text("input")})", row.Text("output")), Patient).Passed, row.Place);
+            Assert.True(
+                box.Run(PythonPrograms.CruxEvalOutput(row.Text("code"), row.Text("input"), row.Text("output")), Patient).Passed,
+                row.Place
+            );
+            Assert.True(
+                box.Run(PythonPrograms.CruxEvalInput(row.Text("code"), $"f({row.Text("input")})", row.Text("output")), Patient).Passed,
+                row.Place
+            );
             Assert.False(box.Run(PythonPrograms.CruxEvalOutput(row.Text("code"), row.Text("input"), "None"), Patient).Passed, row.Place);
         }
     }
@@ -147,7 +183,10 @@ public class SandboxTests
         Assert.True(PythonPrograms.CruxEvalOutputStatic("[(4, 1)]", "[ (4, 1), ]"));
         Assert.False(PythonPrograms.CruxEvalOutputStatic("'a'", "'b'"));
         Assert.Null(PythonPrograms.CruxEvalOutputStatic("1", "f(2)"));
-        Assert.All(Rows("cruxeval/cruxeval.jsonl"), row => Assert.NotEqual(false, PythonPrograms.CruxEvalOutputStatic(row.Text("output"), row.Text("output"))));
+        Assert.All(
+            Rows("cruxeval/cruxeval.jsonl"),
+            row => Assert.NotEqual(false, PythonPrograms.CruxEvalOutputStatic(row.Text("output"), row.Text("output")))
+        );
     }
 
     private static IEnumerable<DatasetRow> Rows(string file) => DatasetReader.Read(Benchmarks.Path(file), file);
@@ -160,7 +199,7 @@ public class SandboxTests
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            return "";   // it ended meanwhile
+            return ""; // it ended meanwhile
         }
     }
 }

@@ -15,7 +15,18 @@ public class SoftAlignmentTests
     public void Fewer_rows_than_asked_for_are_all_taken() => Assert.Equal(2.0 / 3, SoftAlignment.Of(Column(1, 2))[0], 1e-15);
 
     [Fact]
-    public void Columns_are_aligned_each_by_itself() => Assert.Equal([0.0, 1], SoftAlignment.Of(new double[,] { { 1, 0.1 }, { 0.2, 1 } }, nearest: 1));
+    public void Columns_are_aligned_each_by_itself() =>
+        Assert.Equal(
+            [0.0, 1],
+            SoftAlignment.Of(
+                new double[,]
+                {
+                    { 1, 0.1 },
+                    { 0.2, 1 },
+                },
+                nearest: 1
+            )
+        );
 
     private static double[,] Column(params double[] values)
     {

@@ -18,7 +18,7 @@ public class StatisticsTests
     [Fact]
     public void Groups_are_weighted_by_size_or_not()
     {
-        Estimate[] parts = [Estimate.OfMean([1, 1, 0, 1]), Estimate.OfMean([0, 1])];      // 0.75 ± 0.25 of 4, 0.5 ± 0.5 of 2
+        Estimate[] parts = [Estimate.OfMean([1, 1, 0, 1]), Estimate.OfMean([0, 1])]; // 0.75 ± 0.25 of 4, 0.5 ± 0.5 of 2
         var (micro, macro) = (Estimate.OfGroup(parts, weightBySize: true), Estimate.OfGroup(parts, weightBySize: false));
         Assert.Equal(4 / 6.0, micro.Value, 12);
         Assert.Equal(0.625, macro.Value, 12);
@@ -39,20 +39,20 @@ public class StatisticsTests
     public void Pass_at_k_equals_enumeration()
     {
         for (var n = 1; n <= 8; n++)
-            for (var c = 0; c <= n; c++)
-                for (var k = 1; k <= n; k++)
-                {
-                    // Every k-subset of n programs, the first c of which pass.
-                    var (hits, all) = (0, 0);
-                    for (var subset = 0; subset < 1 << n; subset++)
-                    {
-                        if (int.PopCount(subset) != k)
-                            continue;
-                        all++;
-                        hits += (subset & ((1 << c) - 1)) != 0 ? 1 : 0;
-                    }
-                    Assert.Equal((double)hits / all, PassAtK.Score(n, c, k), 12);
-                }
+        for (var c = 0; c <= n; c++)
+        for (var k = 1; k <= n; k++)
+        {
+            // Every k-subset of n programs, the first c of which pass.
+            var (hits, all) = (0, 0);
+            for (var subset = 0; subset < 1 << n; subset++)
+            {
+                if (int.PopCount(subset) != k)
+                    continue;
+                all++;
+                hits += (subset & ((1 << c) - 1)) != 0 ? 1 : 0;
+            }
+            Assert.Equal((double)hits / all, PassAtK.Score(n, c, k), 12);
+        }
         Assert.Throws<ArgumentOutOfRangeException>(() => PassAtK.Score(3, 1, 4));
     }
 
@@ -72,7 +72,18 @@ public class StatisticsTests
     {
         double[] scores = [.. Enumerable.Range(0, 200).Select(i => i % 4 == 0 ? 1.0 : 0)];
         var closed = Estimate.OfMean(scores).StandardError;
-        double Drawn(int seed) => Bootstrap.StandardError(scores.Length, indices => { var sum = 0.0; foreach (var i in indices) sum += scores[i]; return sum / indices.Length; }, seed);
+        double Drawn(int seed) =>
+            Bootstrap.StandardError(
+                scores.Length,
+                indices =>
+                {
+                    var sum = 0.0;
+                    foreach (var i in indices)
+                        sum += scores[i];
+                    return sum / indices.Length;
+                },
+                seed
+            );
         Assert.InRange(Drawn(1), 0.9 * closed, 1.1 * closed);
         Assert.Equal(Drawn(7), Drawn(7));
         Assert.NotEqual(Drawn(7), Drawn(8));
@@ -86,7 +97,7 @@ public class StatisticsTests
         double[] one = [.. other.Select((score, i) => i % 10 is 1 or 3 ? 1.0 : score)];
         var difference = Bootstrap.Compare(one, other, seed: 3);
         Assert.Equal(0.2, difference.Difference, 12);
-        Assert.InRange(difference.StandardError, 0.036, 0.044);       // √(0.2 · 0.8 / 100) = 0.04
+        Assert.InRange(difference.StandardError, 0.036, 0.044); // √(0.2 · 0.8 / 100) = 0.04
         Assert.InRange(difference.Low, 0.1, 0.15);
         Assert.InRange(difference.High, 0.25, 0.3);
         Assert.InRange(difference.PValue, 0.001, 0.01);

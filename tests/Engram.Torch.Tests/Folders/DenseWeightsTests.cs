@@ -1,6 +1,6 @@
-using Engram.Torch.Kernels;
 using Engram.Storage;
 using Engram.Tests.Storage;
+using Engram.Torch.Kernels;
 using static TorchSharp.torch;
 
 namespace Engram.Torch.Tests.Folders;

@@ -6,7 +6,8 @@ namespace Engram.Torch.Tests.Folders;
 
 public sealed class ModelCountTests
 {
-    public static TheoryData<string> SmallPresets => [.. Presets.Names.Where(name => name.StartsWith("tiny") || name.StartsWith("quickstart") || name.StartsWith("small"))];
+    public static TheoryData<string> SmallPresets =>
+        [.. Presets.Names.Where(name => name.StartsWith("tiny") || name.StartsWith("quickstart") || name.StartsWith("small"))];
 
     [Theory, MemberData(nameof(SmallPresets))]
     public void Built_model_holds_what_its_plan_says(string preset)

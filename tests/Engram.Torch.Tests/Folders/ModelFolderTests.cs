@@ -21,8 +21,16 @@ public sealed class ModelFolderTests : IDisposable
 
     private string Folder => _folder.File("model");
 
-    public static TheoryData<string> Models => ["memory", "dense", "tied, low-rank query, one stream", "one row", "no gate, no convolution", "unconstrained, one fusion, learnt exit, no compression",
-        "the V4.1 variant"];
+    public static TheoryData<string> Models =>
+        [
+            "memory",
+            "dense",
+            "tied, low-rank query, one stream",
+            "one row",
+            "no gate, no convolution",
+            "unconstrained, one fusion, learnt exit, no compression",
+            "the V4.1 variant",
+        ];
 
     [Theory, MemberData(nameof(Models))]
     public void Loaded_model_computes_the_same_bits(string name)
@@ -33,7 +41,10 @@ public sealed class ModelFolderTests : IDisposable
         Assert.Equal(model.Configuration, loaded.Configuration);
         Assert.Equal(model.Tokenizer.Fingerprint, loaded.Tokenizer.Fingerprint);
         Assert.Equal(Logits(model), Logits(loaded));
-        Assert.Equal(model.Transformer.RouterBiases.SelectMany(b => b.Bias.ToArray()), loaded.Transformer.RouterBiases.SelectMany(b => b.Bias.ToArray()));
+        Assert.Equal(
+            model.Transformer.RouterBiases.SelectMany(b => b.Bias.ToArray()),
+            loaded.Transformer.RouterBiases.SelectMany(b => b.Bias.ToArray())
+        );
         foreach (var parameter in model.Transformer.Parameters.All)
             Assert.True(parameter.Tensor.bytes.SequenceEqual(loaded.Transformer.Parameters[parameter.Name].Tensor.bytes), parameter.Name);
 
@@ -50,11 +61,16 @@ public sealed class ModelFolderTests : IDisposable
         using var model = RandomModel.Create(TinyRun.Configuration);
         model.Save(Folder);
         var before = TinyRun.Files(Folder);
-        Assert.Throws<IOException>(() => FolderReplacement.Replace(Folder, temporary =>
-        {
-            LanguageModelFolder.WriteInto(model, temporary);
-            throw new IOException("disk full");
-        }));
+        Assert.Throws<IOException>(() =>
+            FolderReplacement.Replace(
+                Folder,
+                temporary =>
+                {
+                    LanguageModelFolder.WriteInto(model, temporary);
+                    throw new IOException("disk full");
+                }
+            )
+        );
         Assert.Equal(before, TinyRun.Files(Folder));
         Assert.Equal(["model"], Directory.GetFileSystemEntries(Path.GetDirectoryName(Folder)!).Select(Path.GetFileName));
 
@@ -105,26 +121,55 @@ public sealed class ModelFolderTests : IDisposable
             model.Save(Folder);
         var weights = Path.Combine(Folder, "model.safetensors");
         RefusesWeights("missing: model.norm.weight; nothing unexpected", tensors => tensors.Remove("model.norm.weight"));
-        RefusesWeights("nothing missing; unexpected: model.layers.9.extra", tensors => tensors.Add("model.layers.9.extra", tensors["model.norm.weight"]));
-        RefusesWeights("missing: model.layers.1.mlp.gate.e_score_correction_bias", tensors => tensors.Remove("model.layers.1.mlp.gate.e_score_correction_bias"));
-        RefusesWeights("missing: model.layers.2.engram.conv.weight, model.layers.2.engram.conv_norm.weight, model.layers.2.engram.k_weight, model.layers.2.engram.q_weight, model.layers.2.engram.wkv.weight; ",
-            tensors => Assert.Equal(5, tensors.Keys.Where(name => name.StartsWith("model.layers.2.engram", StringComparison.Ordinal)).ToList().Count(tensors.Remove)));
-        RefusesWeights("tensor 'model.norm.weight' is F32 [32, 2]; F32 [64] is needed",
-            tensors => tensors["model.norm.weight"] = tensors["model.norm.weight"] with { Shape = [32, 2] });
-        RefusesWeights("tensor 'model.norm.weight' is F16",
-            tensors => tensors["model.norm.weight"] = (DType.F16, [64], new byte[128]));
-        RefusesWeights("tensor 'model.layers.3.mlp.experts.5.up_proj.weight' is F32 [64, 32]; F32 [32, 64] is needed",
-            tensors => tensors["model.layers.3.mlp.experts.5.up_proj.weight"] = tensors["model.layers.3.mlp.experts.5.up_proj.weight"] with { Shape = [64, 32] });
-        RefusesWeights("tensor 'lm_head.weight' holds a value that is not finite",
-            tensors => tensors["lm_head.weight"] = (DType.F32, [512, 64], Enumerable.Repeat((byte)0xFF, 512 * 64 * 4).ToArray()));
+        RefusesWeights(
+            "nothing missing; unexpected: model.layers.9.extra",
+            tensors => tensors.Add("model.layers.9.extra", tensors["model.norm.weight"])
+        );
+        RefusesWeights(
+            "missing: model.layers.1.mlp.gate.e_score_correction_bias",
+            tensors => tensors.Remove("model.layers.1.mlp.gate.e_score_correction_bias")
+        );
+        RefusesWeights(
+            "missing: model.layers.2.engram.conv.weight, model.layers.2.engram.conv_norm.weight, model.layers.2.engram.k_weight, model.layers.2.engram.q_weight, model.layers.2.engram.wkv.weight; ",
+            tensors =>
+                Assert.Equal(
+                    5,
+                    tensors
+                        .Keys.Where(name => name.StartsWith("model.layers.2.engram", StringComparison.Ordinal))
+                        .ToList()
+                        .Count(tensors.Remove)
+                )
+        );
+        RefusesWeights(
+            "tensor 'model.norm.weight' is F32 [32, 2]; F32 [64] is needed",
+            tensors => tensors["model.norm.weight"] = tensors["model.norm.weight"] with { Shape = [32, 2] }
+        );
+        RefusesWeights("tensor 'model.norm.weight' is F16", tensors => tensors["model.norm.weight"] = (DType.F16, [64], new byte[128]));
+        RefusesWeights(
+            "tensor 'model.layers.3.mlp.experts.5.up_proj.weight' is F32 [64, 32]; F32 [32, 64] is needed",
+            tensors =>
+                tensors["model.layers.3.mlp.experts.5.up_proj.weight"] = tensors["model.layers.3.mlp.experts.5.up_proj.weight"] with
+                {
+                    Shape = [64, 32],
+                }
+        );
+        RefusesWeights(
+            "tensor 'lm_head.weight' holds a value that is not finite",
+            tensors => tensors["lm_head.weight"] = (DType.F32, [512, 64], Enumerable.Repeat((byte)0xFF, 512 * 64 * 4).ToArray())
+        );
         LanguageModel.Load(Folder).Dispose();
 
-        void RefusesWeights(string reason, Action<Dictionary<string, (DType Type, long[] Shape, byte[] Bytes)>> damage) => Refuses(weights, reason, () =>
-        {
-            var tensors = ReadAll(weights);
-            damage(tensors);
-            WriteAll(weights, tensors);
-        });
+        void RefusesWeights(string reason, Action<Dictionary<string, (DType Type, long[] Shape, byte[] Bytes)>> damage) =>
+            Refuses(
+                weights,
+                reason,
+                () =>
+                {
+                    var tensors = ReadAll(weights);
+                    damage(tensors);
+                    WriteAll(weights, tensors);
+                }
+            );
     }
 
     [Fact]
@@ -135,14 +180,25 @@ public sealed class ModelFolderTests : IDisposable
         var table = Path.Combine(Folder, "engram", "layer-02.safetensors");
         const string Name = "model.layers.2.engram.embed.weight";
         var (rows, width) = (ReadAll(table)[Name].Shape[0], 8);
-        foreach (var (reason, tensors) in new (string, Dictionary<string, (DType, long[], byte[])>)[]
-        {
-            ($"no tensor '{Name}'", new() { ["other"] = (DType.F32, [rows, width], new byte[rows * width * 4]) }),
-            ($"has {rows - 1} rows of {width} values, but config.json makes it {rows} of {width}", new() { [Name] = (DType.F32, [rows - 1, width], new byte[(rows - 1) * width * 4]) }),
-            ($"has {rows} rows of {width + 1} values, but config.json makes it {rows} of {width}", new() { [Name] = (DType.F32, [rows, width + 1], new byte[rows * (width + 1) * 4]) }),
-            ("F16", new() { [Name] = (DType.F16, [rows, width], new byte[rows * width * 2]) }),
-            ("row 0 of tensor", new() { [Name] = (DType.F32, [rows, width], Enumerable.Repeat((byte)0xFF, (int)rows * width * 4).ToArray()) }),
-        })
+        foreach (
+            var (reason, tensors) in new (string, Dictionary<string, (DType, long[], byte[])>)[]
+            {
+                ($"no tensor '{Name}'", new() { ["other"] = (DType.F32, [rows, width], new byte[rows * width * 4]) }),
+                (
+                    $"has {rows - 1} rows of {width} values, but config.json makes it {rows} of {width}",
+                    new() { [Name] = (DType.F32, [rows - 1, width], new byte[(rows - 1) * width * 4]) }
+                ),
+                (
+                    $"has {rows} rows of {width + 1} values, but config.json makes it {rows} of {width}",
+                    new() { [Name] = (DType.F32, [rows, width + 1], new byte[rows * (width + 1) * 4]) }
+                ),
+                ("F16", new() { [Name] = (DType.F16, [rows, width], new byte[rows * width * 2]) }),
+                (
+                    "row 0 of tensor",
+                    new() { [Name] = (DType.F32, [rows, width], Enumerable.Repeat((byte)0xFF, (int)rows * width * 4).ToArray()) }
+                ),
+            }
+        )
             Refuses(table, reason, () => WriteAll(table, tensors));
     }
 
@@ -163,7 +219,12 @@ public sealed class ModelFolderTests : IDisposable
         using (var model = RandomModel.Create(TinyRun.Configuration with { Engram = null, VocabularySize = 300 }))
             model.Save(Folder);
         var (path, config) = (Path.Combine(Folder, "tokenizer.json"), Path.Combine(Folder, "config.json"));
-        Refuses(config, "defines 300 ids, but config.json beside it says vocab_size 299", () => Replace(config, "\"vocab_size\": 300", "\"vocab_size\": 299"), named: path);
+        Refuses(
+            config,
+            "defines 300 ids, but config.json beside it says vocab_size 299",
+            () => Replace(config, "\"vocab_size\": 300", "\"vocab_size\": 299"),
+            named: path
+        );
     }
 
     [Fact]
@@ -188,18 +249,27 @@ public sealed class ModelFolderTests : IDisposable
         // Whole and consistent, but of a model that addresses otherwise.
         using (var other = RandomModel.Create(TinyRun.WithMemory(memory => memory with { Seed = 4 })))
             other.Save(_folder.File("other"));
-        var error = Refuses(path, "seed 4", () => File.Copy(Path.Combine(_folder.File("other"), "engram", "addressing.json"), path, overwrite: true));
+        var error = Refuses(
+            path,
+            "seed 4",
+            () => File.Copy(Path.Combine(_folder.File("other"), "engram", "addressing.json"), path, overwrite: true)
+        );
         Assert.Contains("was made for layers [1, 2], 2 heads of [61, 61] slots, ", error.Message);
         Assert.Contains("but config.json says layers [1, 2], 2 heads of [61, 61] slots, ", error.Message);
         Assert.EndsWith("seed 0.", error.Message);
         LanguageModel.Load(Folder).Dispose();
 
-        void Tampered(string reason, Action<JsonObject> change) => Refuses(path, reason, () =>
-        {
-            var json = JsonNode.Parse(File.ReadAllText(path))!.AsObject();
-            change(json);
-            File.WriteAllText(path, json.ToJsonString());
-        });
+        void Tampered(string reason, Action<JsonObject> change) =>
+            Refuses(
+                path,
+                reason,
+                () =>
+                {
+                    var json = JsonNode.Parse(File.ReadAllText(path))!.AsObject();
+                    change(json);
+                    File.WriteAllText(path, json.ToJsonString());
+                }
+            );
     }
 
     [Fact]
@@ -209,16 +279,48 @@ public sealed class ModelFolderTests : IDisposable
             model.Save(Folder);
         var (config, addressing) = (Path.Combine(Folder, "config.json"), Path.Combine(Folder, "engram", "addressing.json"));
         var canonical = LanguageModelCanonicalIds();
-        Refuses(config, $"but config.json says layers [1, 2], 2 heads of [61, 61] slots, {canonical - 1} canonical ids",
-            () => Replace(config, $"\"engram_compressed_vocab_size\": {canonical}", $"\"engram_compressed_vocab_size\": {canonical - 1}"), named: addressing);
-        Refuses(config, $"merges 300 token ids into {canonical}, but config.json says engram_compress_vocabulary false",
-            () => Replace(config, "\"engram_compress_vocabulary\": true", "\"engram_compress_vocabulary\": false"), named: addressing);
-        Refuses(config, "but config.json says engram_pad_token_id 400", () => Replace(config, "\"engram_pad_token_id\": 1", "\"engram_pad_token_id\": 400"), named: addressing);
-        Refuses(config, "pad 0, seed 0.", () => Replace(config, "\"engram_pad_token_id\": 1", "\"engram_pad_token_id\": 0"), named: addressing);
-        Refuses(config, "describes a model of ", () => Replace(config, "\"intermediate_size\": 96", "\"intermediate_size\": 1000000"), named: Path.Combine(Folder, "model.safetensors"));
-        Refuses(config, "describes a model of ", () => Replace(config, "\"vocab_size\": 512", "\"vocab_size\": 500000000"), named: Path.Combine(Folder, "model.safetensors"));
-        Refuses(config, "tensor 'model.embed_tokens.weight' is F32 [512, 64]; F32 [600, 64] is needed", () => Replace(config, "\"vocab_size\": 512", "\"vocab_size\": 600"),
-            named: Path.Combine(Folder, "model.safetensors"));
+        Refuses(
+            config,
+            $"but config.json says layers [1, 2], 2 heads of [61, 61] slots, {canonical - 1} canonical ids",
+            () => Replace(config, $"\"engram_compressed_vocab_size\": {canonical}", $"\"engram_compressed_vocab_size\": {canonical - 1}"),
+            named: addressing
+        );
+        Refuses(
+            config,
+            $"merges 300 token ids into {canonical}, but config.json says engram_compress_vocabulary false",
+            () => Replace(config, "\"engram_compress_vocabulary\": true", "\"engram_compress_vocabulary\": false"),
+            named: addressing
+        );
+        Refuses(
+            config,
+            "but config.json says engram_pad_token_id 400",
+            () => Replace(config, "\"engram_pad_token_id\": 1", "\"engram_pad_token_id\": 400"),
+            named: addressing
+        );
+        Refuses(
+            config,
+            "pad 0, seed 0.",
+            () => Replace(config, "\"engram_pad_token_id\": 1", "\"engram_pad_token_id\": 0"),
+            named: addressing
+        );
+        Refuses(
+            config,
+            "describes a model of ",
+            () => Replace(config, "\"intermediate_size\": 96", "\"intermediate_size\": 1000000"),
+            named: Path.Combine(Folder, "model.safetensors")
+        );
+        Refuses(
+            config,
+            "describes a model of ",
+            () => Replace(config, "\"vocab_size\": 512", "\"vocab_size\": 500000000"),
+            named: Path.Combine(Folder, "model.safetensors")
+        );
+        Refuses(
+            config,
+            "tensor 'model.embed_tokens.weight' is F32 [512, 64]; F32 [600, 64] is needed",
+            () => Replace(config, "\"vocab_size\": 512", "\"vocab_size\": 600"),
+            named: Path.Combine(Folder, "model.safetensors")
+        );
 
         int LanguageModelCanonicalIds()
         {
@@ -231,10 +333,28 @@ public sealed class ModelFolderTests : IDisposable
     public void Model_and_tokenizer_that_do_not_fit_are_not_created()
     {
         var tokenizer = TinyCorpus.Shared.Tokenizer;
-        Assert.Contains("defines 300 ids but vocab_size is 299", Assert.Throws<ArgumentException>(() => LanguageModel.Create(TinyRun.Configuration with { VocabularySize = 299 }, tokenizer, 1)).Message);
-        Assert.Contains("engram_pad_token_id is 300, but the tokenizer defines the ids 0 to 299",
-            Assert.Throws<ArgumentException>(() => LanguageModel.Create(TinyRun.WithMemory(memory => memory with { PadTokenId = 300 }), tokenizer, 1)).Message);
-        Assert.Contains("engram_compressed_vocab_size is 7", Assert.Throws<ArgumentException>(() => LanguageModel.Create(TinyRun.WithMemory(memory => memory with { CompressedVocabularySize = 7 }), tokenizer, 1)).Message);
+        Assert.Contains(
+            "defines 300 ids but vocab_size is 299",
+            Assert
+                .Throws<ArgumentException>(() => LanguageModel.Create(TinyRun.Configuration with { VocabularySize = 299 }, tokenizer, 1))
+                .Message
+        );
+        Assert.Contains(
+            "engram_pad_token_id is 300, but the tokenizer defines the ids 0 to 299",
+            Assert
+                .Throws<ArgumentException>(() =>
+                    LanguageModel.Create(TinyRun.WithMemory(memory => memory with { PadTokenId = 300 }), tokenizer, 1)
+                )
+                .Message
+        );
+        Assert.Contains(
+            "engram_compressed_vocab_size is 7",
+            Assert
+                .Throws<ArgumentException>(() =>
+                    LanguageModel.Create(TinyRun.WithMemory(memory => memory with { CompressedVocabularySize = 7 }), tokenizer, 1)
+                )
+                .Message
+        );
     }
 
     /// <summary>Damages a file of the folder, requires one error with a reason, and repairs it.</summary>
@@ -250,12 +370,16 @@ public sealed class ModelFolderTests : IDisposable
         return error;
     }
 
-    private static void Replace(string file, string what, string by) => File.WriteAllText(file, File.ReadAllText(file).Replace(what, by), new UTF8Encoding(false));
+    private static void Replace(string file, string what, string by) =>
+        File.WriteAllText(file, File.ReadAllText(file).Replace(what, by), new UTF8Encoding(false));
 
     private static Dictionary<string, (DType Type, long[] Shape, byte[] Bytes)> ReadAll(string path)
     {
         using var file = SafetensorsFile.Open(path);
-        return file.Tensors.Values.ToDictionary(tensor => tensor.Name, tensor => (tensor.DType, tensor.Shape, file.Bytes(tensor.Name).ToArray()));
+        return file.Tensors.Values.ToDictionary(
+            tensor => tensor.Name,
+            tensor => (tensor.DType, tensor.Shape, file.Bytes(tensor.Name).ToArray())
+        );
     }
 
     private static void WriteAll(string path, Dictionary<string, (DType Type, long[] Shape, byte[] Bytes)> tensors)
@@ -266,18 +390,28 @@ public sealed class ModelFolderTests : IDisposable
         writer.Write(path);
     }
 
-    private static ModelConfiguration Named(string name) => name switch
-    {
-        "memory" => TinyRun.Configuration,
-        "dense" => Presets.Load("tiny-dense"),
-        "tied, low-rank query, one stream" => TinyRun.Configuration with { TieWordEmbeddings = true, QLoraRank = 12, HcMult = 1 },
-        "one row" => TinyRun.WithMemory(memory => memory with { OneRow = true }),
-        "no gate, no convolution" => TinyRun.WithMemory(memory => memory with { Gate = EngramGate.None, ConvKernel = 0 }),
-        "unconstrained, one fusion, learnt exit, no compression" => TinyRun.WithMemory(memory => memory with { Fusion = FusionPlace.Mixture, CompressVocabulary = false })
-            with { HcConstrained = false, HcExit = StreamExit.Head },
-        "the V4.1 variant" => TinyRun.V41(5, 299, 400),
-        _ => throw new ArgumentOutOfRangeException(nameof(name)),
-    };
+    private static ModelConfiguration Named(string name) =>
+        name switch
+        {
+            "memory" => TinyRun.Configuration,
+            "dense" => Presets.Load("tiny-dense"),
+            "tied, low-rank query, one stream" => TinyRun.Configuration with { TieWordEmbeddings = true, QLoraRank = 12, HcMult = 1 },
+            "one row" => TinyRun.WithMemory(memory => memory with { OneRow = true }),
+            "no gate, no convolution" => TinyRun.WithMemory(memory => memory with { Gate = EngramGate.None, ConvKernel = 0 }),
+            "unconstrained, one fusion, learnt exit, no compression" => TinyRun.WithMemory(memory =>
+                memory with
+                {
+                    Fusion = FusionPlace.Mixture,
+                    CompressVocabulary = false,
+                }
+            ) with
+            {
+                HcConstrained = false,
+                HcExit = StreamExit.Head,
+            },
+            "the V4.1 variant" => TinyRun.V41(5, 299, 400),
+            _ => throw new ArgumentOutOfRangeException(nameof(name)),
+        };
 
     private static float[] Logits(LanguageModel model)
     {

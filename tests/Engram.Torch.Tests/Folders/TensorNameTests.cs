@@ -8,7 +8,9 @@ using Engram.Torch.Tests.Training;
 
 namespace Engram.Torch.Tests.Folders;
 
-/// <summary>Names, types and shapes on disk are a contract: those of one small model are committed, and docs/formats.md has them all.</summary>
+/// <summary>
+/// Names, types and shapes on disk are a contract: those of one small model are committed, and docs/formats.md has them all.
+/// </summary>
 public sealed partial class TensorNameTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
@@ -20,7 +22,10 @@ public sealed partial class TensorNameTests : IDisposable
     {
         using (var model = LanguageModel.Create(Presets.Load("tiny-engram"), TinyCorpus.Shared.Tokenizer, seed: 1))
             model.Save(_folder.File("model"));
-        Assert.Equal(File.ReadAllLines(Path.Combine(Repository.Root, "tests", "Engram.Torch.Tests", "Folders", "tiny-engram-tensors.txt")), Tensors(_folder.File("model")));
+        Assert.Equal(
+            File.ReadAllLines(Path.Combine(Repository.Root, "tests", "Engram.Torch.Tests", "Folders", "tiny-engram-tensors.txt")),
+            Tensors(_folder.File("model"))
+        );
     }
 
     [Fact]
@@ -28,7 +33,15 @@ public sealed partial class TensorNameTests : IDisposable
     {
         var guide = File.ReadAllText(Path.Combine(Repository.Root, "docs", "formats.md"));
         var options = TinyRun.Options with { Steps = 2 };
-        Assert.Null(TinyRun.Train(TinyRun.Setup(_folder.File("run"), options) with { Configuration = TinyRun.Configuration with { QLoraRank = 12 } }, stop: 1));
+        Assert.Null(
+            TinyRun.Train(
+                TinyRun.Setup(_folder.File("run"), options) with
+                {
+                    Configuration = TinyRun.Configuration with { QLoraRank = 12 },
+                },
+                stop: 1
+            )
+        );
         var checkpoint = _folder.File("run/checkpoints/00000001");
         foreach (var line in Tensors(checkpoint))
         {
@@ -45,9 +58,15 @@ public sealed partial class TensorNameTests : IDisposable
             Assert.True(guide.Contains($"`{pattern}`"), $"docs/formats.md lacks `{pattern}`");
         }
 
-        foreach (var file in TinyRun.Files(_folder.File("run")).Keys.Where(file => !file.StartsWith("tensorboard", StringComparison.Ordinal)))
+        foreach (
+            var file in TinyRun.Files(_folder.File("run")).Keys.Where(file => !file.StartsWith("tensorboard", StringComparison.Ordinal))
+        )
         {
-            var pattern = file.Replace("00000001", "NNNNNNNN").Replace("layer-01", "layer-NN").Replace("layer-02", "layer-NN").Replace("table-01", "table-NN").Replace("table-02", "table-NN");
+            var pattern = file.Replace("00000001", "NNNNNNNN")
+                .Replace("layer-01", "layer-NN")
+                .Replace("layer-02", "layer-NN")
+                .Replace("table-01", "table-NN")
+                .Replace("table-02", "table-NN");
             Assert.True(guide.Contains($"`{pattern.Replace("checkpoints/NNNNNNNN/", "")}`"), $"docs/formats.md lacks `{pattern}`");
         }
     }
@@ -70,8 +89,8 @@ public sealed partial class TensorNameTests : IDisposable
         var guide = File.ReadAllText(Path.Combine(Repository.Root, "docs", "formats.md"));
         TinyRun.Train(TinyRun.Setup(_folder.File("run"), TinyRun.Options with { Steps = 1 }));
         foreach (var file in new[] { "metrics.jsonl", "result.json", "train.json" })
-            foreach (Match key in JsonKeys().Matches(File.ReadAllText(_folder.File("run/" + file))))
-                Assert.True(guide.Contains($"`{key.Groups[1].Value}`"), $"docs/formats.md lacks `{key.Groups[1].Value}` of {file}");
+        foreach (Match key in JsonKeys().Matches(File.ReadAllText(_folder.File("run/" + file))))
+            Assert.True(guide.Contains($"`{key.Groups[1].Value}`"), $"docs/formats.md lacks `{key.Groups[1].Value}` of {file}");
     }
 
     /// <summary>FILE NAME TYPE [SHAPE] of every tensor below a folder, in order.</summary>

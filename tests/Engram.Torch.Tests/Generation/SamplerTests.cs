@@ -4,7 +4,7 @@ namespace Engram.Torch.Tests.Generation;
 
 public sealed class SamplerTests
 {
-    private static readonly float[] Logits = [0.3f, -1.2f, 2.5f, 0.3f, -30, 1.9f, 2.4f, -0.7f, 9];   // the last one is not eligible
+    private static readonly float[] Logits = [0.3f, -1.2f, 2.5f, 0.3f, -30, 1.9f, 2.4f, -0.7f, 9]; // the last one is not eligible
 
     private const int Eligible = 8;
 
@@ -20,14 +20,25 @@ public sealed class SamplerTests
         const int Draws = 40_000;
         var expected = Distribution(temperature, topP);
         var counts = new int[Eligible];
-        var sampler = new Sampler(new SamplingOptions { Temperature = temperature, TopP = topP, Seed = 11 });
+        var sampler = new Sampler(
+            new SamplingOptions
+            {
+                Temperature = temperature,
+                TopP = topP,
+                Seed = 11,
+            }
+        );
         for (var i = 0; i < Draws; i++)
             counts[sampler.Next([.. Logits], Eligible)]++;
         for (var id = 0; id < Eligible; id++)
         {
             // Five standard deviations of a binomial count; ids outside the nucleus never occur.
             var deviation = 5 * Math.Sqrt(Draws * expected[id] * (1 - expected[id]));
-            Assert.InRange(counts[id], Draws * expected[id] - deviation - 1e-6, Draws * expected[id] + deviation + 1e-6 + (expected[id] > 0 ? 1 : 0));
+            Assert.InRange(
+                counts[id],
+                Draws * expected[id] - deviation - 1e-6,
+                Draws * expected[id] + deviation + 1e-6 + (expected[id] > 0 ? 1 : 0)
+            );
         }
     }
 
@@ -43,13 +54,21 @@ public sealed class SamplerTests
     [Theory]
     [InlineData(3, 1, 0, new[] { 2, 5, 6 })]
     [InlineData(1, 1, 0, new[] { 2 })]
-    [InlineData(100, 1, 0.5, new[] { 2, 5, 6 })]   // e^(1.9 − 2.5) = 0.55, e^(0.3 − 2.5) = 0.11
+    [InlineData(100, 1, 0.5, new[] { 2, 5, 6 })] // e^(1.9 − 2.5) = 0.55, e^(0.3 − 2.5) = 0.11
     [InlineData(0, 1, 0.6, new[] { 2, 6 })]
     [InlineData(0, 1, 1, new[] { 2 })]
-    [InlineData(3, 0.6, 0, new[] { 2, 6 })]        // of the three: 0.41, 0.37, 0.22
+    [InlineData(3, 0.6, 0, new[] { 2, 6 })] // of the three: 0.41, 0.37, 0.22
     public void Only_the_tokens_that_every_option_keeps_are_drawn(int topK, double topP, double minP, int[] expected)
     {
-        var sampler = new Sampler(new SamplingOptions { Temperature = 1, TopK = topK, TopP = topP, MinP = minP });
+        var sampler = new Sampler(
+            new SamplingOptions
+            {
+                Temperature = 1,
+                TopK = topK,
+                TopP = topP,
+                MinP = minP,
+            }
+        );
         var seen = new SortedSet<int>();
         for (var i = 0; i < 400; i++)
             seen.Add(sampler.Next([.. Logits], Eligible));
@@ -75,9 +94,14 @@ public sealed class SamplerTests
         for (var round = 0; round < 2000; round++)
         {
             var text = string.Concat(Enumerable.Range(0, random.Next(1, 14)).Select(_ => "ab"[random.Next(2)]));
-            string[] stops = [.. Enumerable.Range(0, random.Next(0, 3)).Select(_ => string.Concat(Enumerable.Range(0, random.Next(1, 5)).Select(_ => "ab"[random.Next(2)])))];
+            string[] stops =
+            [
+                .. Enumerable
+                    .Range(0, random.Next(0, 3))
+                    .Select(_ => string.Concat(Enumerable.Range(0, random.Next(1, 5)).Select(_ => "ab"[random.Next(2)]))),
+            ];
             var (found, result, looker) = (false, "", new StopTexts(stops));
-            for (var from = 0; from < text.Length && !found;)
+            for (var from = 0; from < text.Length && !found; )
             {
                 var to = Math.Min(text.Length, from + random.Next(1, 4));
                 result += looker.Append(text[from..to]);
@@ -133,12 +157,23 @@ public sealed class SamplerTests
     [Fact]
     public void Options_out_of_range_are_named()
     {
-        foreach (var (options, value) in new (SamplingOptions, string)[]
-        {
-            (new() { Temperature = -1 }, "-1"), (new() { Temperature = double.NaN }, "NaN"), (new() { Temperature = double.PositiveInfinity }, "Infinity"),
-            (new() { TopP = 0 }, "Top-p 0"), (new() { TopP = 1.5 }, "1.5"), (new() { TopP = double.NaN }, "NaN"), (new() { MaxNewTokens = 0 }, "0"),
-            (new() { TopK = -1 }, "Top-k -1"), (new() { MinP = 1.5 }, "Min-p 1.5"), (new() { MinP = double.NaN }, "NaN"), (new() { RepetitionPenalty = 0 }, "penalty 0"), (new() { Stop = [""] }, "empty"),
-        })
+        foreach (
+            var (options, value) in new (SamplingOptions, string)[]
+            {
+                (new() { Temperature = -1 }, "-1"),
+                (new() { Temperature = double.NaN }, "NaN"),
+                (new() { Temperature = double.PositiveInfinity }, "Infinity"),
+                (new() { TopP = 0 }, "Top-p 0"),
+                (new() { TopP = 1.5 }, "1.5"),
+                (new() { TopP = double.NaN }, "NaN"),
+                (new() { MaxNewTokens = 0 }, "0"),
+                (new() { TopK = -1 }, "Top-k -1"),
+                (new() { MinP = 1.5 }, "Min-p 1.5"),
+                (new() { MinP = double.NaN }, "NaN"),
+                (new() { RepetitionPenalty = 0 }, "penalty 0"),
+                (new() { Stop = [""] }, "empty"),
+            }
+        )
             Assert.Contains(value, Assert.Throws<ArgumentException>(() => new Sampler(options)).Message);
     }
 

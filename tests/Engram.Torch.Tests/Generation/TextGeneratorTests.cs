@@ -21,7 +21,20 @@ public sealed class TextGeneratorTests
         get
         {
             var data = new TheoryData<string, bool>();
-            foreach (var name in new[] { "memory, 4 streams", "memory, 2 streams", "memory, 1 stream", "memory, no convolution", "memory, V4.1", "memory, dead positions", "one row", "experts", "dense" })
+            foreach (
+                var name in new[]
+                {
+                    "memory, 4 streams",
+                    "memory, 2 streams",
+                    "memory, 1 stream",
+                    "memory, no convolution",
+                    "memory, V4.1",
+                    "memory, dead positions",
+                    "one row",
+                    "experts",
+                    "dense",
+                }
+            )
             {
                 data.Add(name, true);
                 if (name.StartsWith("memory", StringComparison.Ordinal))
@@ -64,15 +77,25 @@ public sealed class TextGeneratorTests
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        using var model = RandomModel.Create(TinyRun.WithMemory(memory => memory with { DeadTokenIds = Dead }) with { AttentionDocumentMask = true });
+        using var model = RandomModel.Create(
+            TinyRun.WithMemory(memory => memory with { DeadTokenIds = Dead }) with
+            {
+                AttentionDocumentMask = true,
+            }
+        );
         var batch = new ValidationBatches(TinyCorpus.Shared, 40, 1, 96).First(found => found.DocumentStarts.Count(start => start) > 1);
         using var memory = model.GatherMemory(batch.Inputs, batch.DocumentStarts, 1);
         var trained = model.Transformer.Forward(batch.Inputs, batch.DocumentStarts, 1, memory, training: true).Hidden;
 
         using var state = model.Transformer.NewState();
         var read = cat([.. batch.Inputs.Chunk(chunk).Select(ids => model.Continue([state], ids, model.Memory))], 0);
-        TensorAssert.Close(model.Transformer.Logits(trained), model.Transformer.Logits(read), 1e-4);   // kernels against composed forms, in float32
-        Assert.Equal(model.Transformer.Loss(trained, batch.Targets).item<float>(), model.Transformer.Loss(read, batch.Targets).item<float>(), 1e-4f);
+        // kernels against composed forms, in float32
+        TensorAssert.Close(model.Transformer.Logits(trained), model.Transformer.Logits(read), 1e-4);
+        Assert.Equal(
+            model.Transformer.Loss(trained, batch.Targets).item<float>(),
+            model.Transformer.Loss(read, batch.Targets).item<float>(),
+            1e-4f
+        );
 
         // Read as one document, the tokens behind the second start are others.
         var second = Array.LastIndexOf(batch.DocumentStarts, true);
@@ -92,8 +115,14 @@ public sealed class TextGeneratorTests
     public void Same_seed_gives_the_same_text_and_another_seed_another()
     {
         using var model = RandomModel.Create(TinyRun.Configuration);
-        Assert.Equal(Text(model, "ka lo", new() { Seed = 3, MaxNewTokens = 30 }), Text(model, "ka lo", new() { Seed = 3, MaxNewTokens = 30 }));
-        Assert.NotEqual(Text(model, "ka lo", new() { Seed = 3, MaxNewTokens = 30 }), Text(model, "ka lo", new() { Seed = 4, MaxNewTokens = 30 }));
+        Assert.Equal(
+            Text(model, "ka lo", new() { Seed = 3, MaxNewTokens = 30 }),
+            Text(model, "ka lo", new() { Seed = 3, MaxNewTokens = 30 })
+        );
+        Assert.NotEqual(
+            Text(model, "ka lo", new() { Seed = 3, MaxNewTokens = 30 }),
+            Text(model, "ka lo", new() { Seed = 4, MaxNewTokens = 30 })
+        );
     }
 
     [Theory]
@@ -104,7 +133,14 @@ public sealed class TextGeneratorTests
     {
         using var model = RandomModel.Create(TinyRun.Configuration);
         var generator = new TextGenerator(model);
-        int[] ids = [.. generator.Tokens([generator.StartOfText, .. model.Tokenizer.Encode(prompt)], new() { Seed = 8, MaxNewTokens = 40 }, model.Memory)];
+        int[] ids =
+        [
+            .. generator.Tokens(
+                [generator.StartOfText, .. model.Tokenizer.Encode(prompt)],
+                new() { Seed = 8, MaxNewTokens = 40 },
+                model.Memory
+            ),
+        ];
         Assert.True(ids.Length > 5, $"only {ids.Length} tokens");
         Assert.Equal(model.Tokenizer.Decode(ids), Text(model, prompt, new() { Seed = 8, MaxNewTokens = 40 }));
     }
@@ -118,7 +154,9 @@ public sealed class TextGeneratorTests
         Assert.Single(generator.Tokens([0, .. Enumerable.Range(20, 10)], Greedy, model.Memory));
         foreach (var length in new[] { 0, 12, 13 })
         {
-            var error = Assert.Throws<ArgumentException>(() => generator.Tokens([.. Enumerable.Range(20, length)], Greedy, model.Memory).ToList());
+            var error = Assert.Throws<ArgumentException>(() =>
+                generator.Tokens([.. Enumerable.Range(20, length)], Greedy, model.Memory).ToList()
+            );
             Assert.Contains($"The prompt has {length} tokens; between 1 and 11 fit into the context of 12.", error.Message);
         }
     }
@@ -185,7 +223,10 @@ public sealed class TextGeneratorTests
     {
         using var model = RandomModel.Create(TinyRun.Configuration with { BosTokenId = null, EosTokenId = null });
         var generator = new TextGenerator(model);
-        Assert.Contains("bos_token_id", Assert.Throws<InvalidOperationException>(() => generator.Stream("ka lo", Greedy, model.Memory).ToList()).Message);
+        Assert.Contains(
+            "bos_token_id",
+            Assert.Throws<InvalidOperationException>(() => generator.Stream("ka lo", Greedy, model.Memory).ToList()).Message
+        );
         // Ids can be continued all the same; nothing but the limit ends them.
         Assert.Equal(Greedy.MaxNewTokens, generator.Tokens([20, 30], Greedy, model.Memory).Count());
     }
@@ -198,17 +239,21 @@ public sealed class TextGeneratorTests
         _ = generator.Tokens(Prompt(model), Greedy, model.Memory).ToList();
         var before = TorchSharp.DisposeScopeManager.Statistics.ThreadTotalLiveCount;
         _ = generator.Tokens(Prompt(model), Greedy, model.Memory).ToList();
-        _ = generator.Tokens(Prompt(model), Greedy, model.Memory).First();   // abandoned in the middle
+        _ = generator.Tokens(Prompt(model), Greedy, model.Memory).First(); // abandoned in the middle
         Assert.Equal(before, TorchSharp.DisposeScopeManager.Statistics.ThreadTotalLiveCount);
     }
 
     private static string Text(LanguageModel model, string prompt, SamplingOptions options) =>
-        new TextGenerator(model).Stream(prompt, options, model.Memory).Aggregate(new StringBuilder(), (text, piece) => text.Append(piece)).ToString();
+        new TextGenerator(model)
+            .Stream(prompt, options, model.Memory)
+            .Aggregate(new StringBuilder(), (text, piece) => text.Append(piece))
+            .ToString();
 
     // Every tenth id: in the prompt and in what is generated.
     private static int[] Dead { get; } = [.. Enumerable.Range(0, 30).Select(i => 10 * i + 3)];
 
-    private static int[] Prompt(LanguageModel model) => [new TextGenerator(model).StartOfText, .. model.Tokenizer.Encode("kalo mine tu ra sovi")];
+    private static int[] Prompt(LanguageModel model) =>
+        [new TextGenerator(model).StartOfText, .. model.Tokenizer.Encode("kalo mine tu ra sovi")];
 
     private static float[] Decode(LanguageModel model, int[] ids, bool useMemory, SequenceState state)
     {
@@ -227,17 +272,18 @@ public sealed class TextGeneratorTests
         return (hidden ? last : model.Transformer.Logits(last)).data<float>().ToArray();
     }
 
-    private static ModelConfiguration Named(string name) => name switch
-    {
-        "memory, 4 streams" => TinyRun.Configuration,
-        "memory, 2 streams" => TinyRun.Configuration with { HcMult = 2 },
-        "memory, 1 stream" => TinyRun.Configuration with { HcMult = 1 },
-        "memory, no convolution" => TinyRun.WithMemory(memory => memory with { ConvKernel = 0 }),
-        "memory, V4.1" => TinyRun.V41(Dead),
-        "memory, dead positions" => TinyRun.WithMemory(memory => memory with { DeadTokenIds = Dead }),
-        "one row" => TinyRun.WithMemory(memory => memory with { OneRow = true }),
-        "experts" => TinyRun.Configuration with { Engram = null },
-        "dense" => Presets.Load("tiny-dense"),
-        _ => throw new ArgumentOutOfRangeException(nameof(name)),
-    };
+    private static ModelConfiguration Named(string name) =>
+        name switch
+        {
+            "memory, 4 streams" => TinyRun.Configuration,
+            "memory, 2 streams" => TinyRun.Configuration with { HcMult = 2 },
+            "memory, 1 stream" => TinyRun.Configuration with { HcMult = 1 },
+            "memory, no convolution" => TinyRun.WithMemory(memory => memory with { ConvKernel = 0 }),
+            "memory, V4.1" => TinyRun.V41(Dead),
+            "memory, dead positions" => TinyRun.WithMemory(memory => memory with { DeadTokenIds = Dead }),
+            "one row" => TinyRun.WithMemory(memory => memory with { OneRow = true }),
+            "experts" => TinyRun.Configuration with { Engram = null },
+            "dense" => Presets.Load("tiny-dense"),
+            _ => throw new ArgumentOutOfRangeException(nameof(name)),
+        };
 }

@@ -4,7 +4,9 @@ using Engram.Torch.Tests.Layers;
 
 namespace Engram.Torch.Tests.Inference;
 
-/// <summary>The managed engine computes the function of the TorchSharp model, in every configuration of the presets and their variants.</summary>
+/// <summary>
+/// The managed engine computes the function of the TorchSharp model, in every configuration of the presets and their variants.
+/// </summary>
 [OneThread]
 public sealed class AgreementTests
 {
@@ -16,7 +18,8 @@ public sealed class AgreementTests
     public void Logits_are_those_of_the_torch_model(string name)
     {
         using var models = new InferenceModels(InferenceModels.Configurations[name]);
-        var ids = models.Ids(name.StartsWith("small", StringComparison.Ordinal) ? 20 : 40, seed: 5);   // beyond the reach of the convolution, 9
+        // beyond the reach of the convolution, 9
+        var ids = models.Ids(name.StartsWith("small", StringComparison.Ordinal) ? 20 : 40, seed: 5);
         foreach (var memory in models.Managed.Memory is null ? new[] { true } : [true, false])
             AssertClose(models.Expected(ids, memory), models.Whole(ids, memory));
     }
@@ -29,12 +32,18 @@ public sealed class AgreementTests
     public void Greedy_text_is_that_of_the_torch_model(string name)
     {
         using var models = new InferenceModels(InferenceModels.Configurations[name]);
-        var (torch, managed) = (new Engram.Torch.Generation.TextGenerator(models.Torch), new Engram.Inference.TextGenerator(models.Managed));
+        var (torch, managed) = (
+            new Engram.Torch.Generation.TextGenerator(models.Torch),
+            new Engram.Inference.TextGenerator(models.Managed)
+        );
         foreach (var prompt in new[] { "", "ka lo mi", "naïve 🙂" })
         {
             var expected = torch.Stream(prompt, Greedy, models.Torch.Memory).ToList();
             Assert.Equal(expected, managed.Stream(prompt, Greedy, models.Managed.Memory).ToList());
-            Assert.Equal((torch.PromptTokens, torch.GeneratedTokens, torch.Finish), (managed.PromptTokens, managed.GeneratedTokens, managed.Finish));
+            Assert.Equal(
+                (torch.PromptTokens, torch.GeneratedTokens, torch.Finish),
+                (managed.PromptTokens, managed.GeneratedTokens, managed.Finish)
+            );
         }
     }
 
@@ -49,7 +58,10 @@ public sealed class AgreementTests
         var stop = whole[(whole.Length / 2)..][..1];
         var stopped = string.Concat(generator.Stream("ka lo", Greedy with { Stop = [stop] }, models.Managed.Memory));
         Assert.Equal((FinishReason.StopText, whole[..whole.IndexOf(stop, StringComparison.Ordinal)]), (generator.Finish, stopped));
-        int[] almostFull = [.. Enumerable.Repeat(models.Managed.Tokenizer.Encode("ka")[0], models.Managed.Configuration.MaxPositionEmbeddings - 2)];
+        int[] almostFull =
+        [
+            .. Enumerable.Repeat(models.Managed.Tokenizer.Encode("ka")[0], models.Managed.Configuration.MaxPositionEmbeddings - 2),
+        ];
         Assert.True(generator.Tokens(almostFull, Greedy, models.Managed.Memory).Count() <= 2);
         Assert.Contains(generator.Finish, new[] { FinishReason.Context, FinishReason.EndOfText });
         Assert.Single(generator.Tokens(almostFull[..5], Greedy with { MaxNewTokens = 9 }, models.Managed.Memory).Take(1));

@@ -14,10 +14,18 @@ public sealed class GgufTests : IDisposable
     private readonly TemporaryFolder _folder = new();
 
     // Rows of 32 values and more, so that blocks of 32 fit.
-    private static ModelConfiguration Expressible => TinyRun.Configuration with
-    {
-        Engram = null, HcMult = 1, QLoraRank = 32, KvLoraRank = 32, QkNopeHeadDim = 16, VHeadDim = 16, NSharedExperts = 1, SharedExpertIntermediateSize = null,
-    };
+    private static ModelConfiguration Expressible =>
+        TinyRun.Configuration with
+        {
+            Engram = null,
+            HcMult = 1,
+            QLoraRank = 32,
+            KvLoraRank = 32,
+            QkNopeHeadDim = 16,
+            VHeadDim = 16,
+            NSharedExperts = 1,
+            SharedExpertIntermediateSize = null,
+        };
 
     public void Dispose() => _folder.Dispose();
 
@@ -43,16 +51,36 @@ public sealed class GgufTests : IDisposable
         Assert.Equal(c.NormTopkProb, keys["deepseek2.expert_weights_norm"]);
 
         using var decoded = LanguageModel.Load(converted);
-        var expected = decoded.Transformer.Parameters.All.ToDictionary(parameter => parameter.Name, parameter => parameter.Tensor.data<float>().ToArray());
+        var expected = decoded.Transformer.Parameters.All.ToDictionary(
+            parameter => parameter.Name,
+            parameter => parameter.Tensor.data<float>().ToArray()
+        );
         AssertSame(expected["model.layers.0.self_attn.q_b_proj.weight"], tensors["blk.0.attn_q_b.weight"]);
         AssertSame(expected["model.layers.1.self_attn.o_proj.weight"], tensors["blk.1.attn_output.weight"]);
         AssertSame(expected["model.norm.weight"], tensors["output_norm.weight"]);
-        AssertSame([.. expected["model.embed_tokens.weight"].Select(value => value * (float)c.EmbeddingScale)], tensors["token_embd.weight"]);
+        AssertSame(
+            [.. expected["model.embed_tokens.weight"].Select(value => value * (float)c.EmbeddingScale)],
+            tensors["token_embd.weight"]
+        );
         var up = expected["model.layers.0.self_attn.kv_b_proj.weight"];
         var (head, latent) = (c.QkNopeHeadDim + c.VHeadDim, c.KvLoraRank);
-        AssertSame([.. from h in Enumerable.Range(0, c.NumAttentionHeads) from r in Enumerable.Range(0, latent) from i in Enumerable.Range(0, c.QkNopeHeadDim) select up[(h * head + i) * latent + r]],
-            tensors["blk.0.attn_k_b.weight"]);
-        AssertSame([.. Enumerable.Range(0, c.NumAttentionHeads).SelectMany(h => up.Skip((h * head + c.QkNopeHeadDim) * latent).Take(c.VHeadDim * latent))], tensors["blk.0.attn_v_b.weight"]);
+        AssertSame(
+            [
+                .. from h in Enumerable.Range(0, c.NumAttentionHeads)
+                from r in Enumerable.Range(0, latent)
+                from i in Enumerable.Range(0, c.QkNopeHeadDim)
+                select up[(h * head + i) * latent + r],
+            ],
+            tensors["blk.0.attn_k_b.weight"]
+        );
+        AssertSame(
+            [
+                .. Enumerable
+                    .Range(0, c.NumAttentionHeads)
+                    .SelectMany(h => up.Skip((h * head + c.QkNopeHeadDim) * latent).Take(c.VHeadDim * latent)),
+            ],
+            tensors["blk.0.attn_v_b.weight"]
+        );
         Assert.Contains(tensors.Keys, name => name.EndsWith(".ffn_down_exps.weight", StringComparison.Ordinal));
         Assert.Contains(tensors.Keys, name => name.EndsWith(".exp_probs_b.bias", StringComparison.Ordinal));
     }
@@ -71,7 +99,10 @@ public sealed class GgufTests : IDisposable
         };
         using (var torch = RandomModel.Create(configuration))
             torch.Save(_folder.File("model"));
-        Assert.Contains(obstacle, Assert.Throws<InvalidDataException>(() => GgufExport.Export(_folder.File("model"), _folder.File("model.gguf"))).Message);
+        Assert.Contains(
+            obstacle,
+            Assert.Throws<InvalidDataException>(() => GgufExport.Export(_folder.File("model"), _folder.File("model.gguf"))).Message
+        );
         Assert.False(File.Exists(_folder.File("model.gguf")));
     }
 
@@ -86,14 +117,21 @@ public sealed class GgufTests : IDisposable
     private static (Dictionary<string, object> Keys, Dictionary<string, float[]> Tensors) Read(string path)
     {
         using var reader = new BinaryReader(File.OpenRead(path));
-        Assert.Equal(0x46554747u, reader.ReadUInt32());   // GGUF
+        Assert.Equal(0x46554747u, reader.ReadUInt32()); // GGUF
         Assert.Equal(3u, reader.ReadUInt32());
         var (tensorCount, keyCount) = (reader.ReadUInt64(), reader.ReadUInt64());
         var keys = new Dictionary<string, object>();
         for (var i = 0ul; i < keyCount; i++)
         {
             var key = Text();
-            keys[key] = reader.ReadUInt32() switch { 4 => reader.ReadUInt32(), 6 => reader.ReadSingle(), 7 => reader.ReadByte() != 0, 8 => Text(), var other => throw new InvalidDataException($"{other}") };
+            keys[key] = reader.ReadUInt32() switch
+            {
+                4 => reader.ReadUInt32(),
+                6 => reader.ReadSingle(),
+                7 => reader.ReadByte() != 0,
+                8 => Text(),
+                var other => throw new InvalidDataException($"{other}"),
+            };
         }
 
         var infos = new List<(string Name, long Count, uint Type, long Offset)>();

@@ -31,17 +31,26 @@ internal sealed class InferenceModels : IDisposable
 
     public int Vocabulary => Managed.Configuration.VocabularySize;
 
-    /// <summary>Random ids of the tokenizer; every eighth begins a document, and some are dead where the configuration has dead tokens.</summary>
+    /// <summary>
+    /// Random ids of the tokenizer; every eighth begins a document, and some are dead where the configuration has dead tokens.
+    /// </summary>
     public int[] Ids(int count, int seed)
     {
         var random = new Random(seed);
         var (start, dead) = (Managed.Configuration.StartTokenId!.Value, Managed.Configuration.Engram?.DeadTokenIds ?? []);
-        return [.. Enumerable.Range(0, count).Select(_ => random.Next(8) switch
-        {
-            0 => start,
-            1 when dead.Count > 0 => dead[random.Next(dead.Count)],
-            _ => random.Next(Managed.Tokenizer.VocabularySize),
-        })];
+        return
+        [
+            .. Enumerable
+                .Range(0, count)
+                .Select(_ =>
+                    random.Next(8) switch
+                    {
+                        0 => start,
+                        1 when dead.Count > 0 => dead[random.Next(dead.Count)],
+                        _ => random.Next(Managed.Tokenizer.VocabularySize),
+                    }
+                ),
+        ];
     }
 
     /// <summary>Logits [T, V] of a whole sequence, by the way that training takes.</summary>
@@ -83,10 +92,18 @@ internal sealed class InferenceModels : IDisposable
             ["one stream"] = full with { HcMult = 1 },
             ["unconstrained streams, learnt exit"] = full with { HcConstrained = false, HcExit = StreamExit.Head },
             ["fused with the mixture"] = TinyRun.WithMemory(memory => memory with { Fusion = FusionPlace.Mixture }),
-            ["OverEncoding"] = TinyRun.WithMemory(memory => memory with
-            {
-                LayerIds = [0], Fusion = FusionPlace.Input, Gate = EngramGate.None, ConvKernel = 0, CompressVocabulary = false, Hash = HashScheme.Polynomial, SlotsPerOrder = [401, 403],
-            }),
+            ["OverEncoding"] = TinyRun.WithMemory(memory =>
+                memory with
+                {
+                    LayerIds = [0],
+                    Fusion = FusionPlace.Input,
+                    Gate = EngramGate.None,
+                    ConvKernel = 0,
+                    CompressVocabulary = false,
+                    Hash = HashScheme.Polynomial,
+                    SlotsPerOrder = [401, 403],
+                }
+            ),
             ["biases, dead positions"] = TinyRun.WithMemory(memory => memory with { ProjectionBias = true, DeadTokenIds = dead }),
             ["single tokens"] = TinyRun.WithMemory(memory => memory with { MinNgramSize = 1, SlotsPerOrder = [331, 41, 41] }),
             ["documents in attention"] = full with { AttentionDocumentMask = true },
@@ -94,14 +111,34 @@ internal sealed class InferenceModels : IDisposable
             ["gate sigmoid, no convolution"] = TinyRun.WithMemory(memory => memory with { Gate = EngramGate.Sigmoid, ConvKernel = 0 }),
             ["no gate"] = TinyRun.WithMemory(memory => memory with { Gate = EngramGate.None }),
             ["one row"] = TinyRun.WithMemory(memory => memory with { OneRow = true }),
-            ["softmax router, gates as they are, scaled"] = full with { ScoringFunction = ScoringFunction.Softmax, NormTopkProb = false, RoutedScalingFactor = 1.7 },
-            ["softplus router in groups, no shared expert"] = full with { ScoringFunction = ScoringFunction.SqrtSoftplus, NRoutedExperts = 8, NGroup = 4, TopkGroup = 2, NSharedExperts = 0 },
+            ["softmax router, gates as they are, scaled"] = full with
+            {
+                ScoringFunction = ScoringFunction.Softmax,
+                NormTopkProb = false,
+                RoutedScalingFactor = 1.7,
+            },
+            ["softplus router in groups, no shared expert"] = full with
+            {
+                ScoringFunction = ScoringFunction.SqrtSoftplus,
+                NRoutedExperts = 8,
+                NGroup = 4,
+                TopkGroup = 2,
+                NSharedExperts = 0,
+            },
             ["low-rank query, extended context"] = full with
             {
-                QLoraRank = 7, MaxPositionEmbeddings = 640, RopeScaling = new RopeScaling { Factor = 10, OriginalMaxPositionEmbeddings = 64 },
+                QLoraRank = 7,
+                MaxPositionEmbeddings = 640,
+                RopeScaling = new RopeScaling { Factor = 10, OriginalMaxPositionEmbeddings = 64 },
             },
         };
-        foreach (var preset in Presets.Names.Where(name => name.StartsWith("tiny", StringComparison.Ordinal) || name.StartsWith("quickstart", StringComparison.Ordinal) || name.StartsWith("small", StringComparison.Ordinal)))
+        foreach (
+            var preset in Presets.Names.Where(name =>
+                name.StartsWith("tiny", StringComparison.Ordinal)
+                || name.StartsWith("quickstart", StringComparison.Ordinal)
+                || name.StartsWith("small", StringComparison.Ordinal)
+            )
+        )
             models.Add(preset, Presets.Load(preset));
         return models;
     }

@@ -8,7 +8,19 @@ public sealed class SequenceTests : IDisposable
     private readonly List<IDisposable> _opened = [];
 
     public static TheoryData<string> Names =>
-        ["tiny-engram", "tiny-v41", "V4.1, dead positions", "dead positions, convolution", "fused with the mixture", "OverEncoding", "documents in attention", "memory across documents", "quickstart-moe", "unconstrained streams, learnt exit", "low-rank query, extended context"];
+        [
+            "tiny-engram",
+            "tiny-v41",
+            "V4.1, dead positions",
+            "dead positions, convolution",
+            "fused with the mixture",
+            "OverEncoding",
+            "documents in attention",
+            "memory across documents",
+            "quickstart-moe",
+            "unconstrained streams, learnt exit",
+            "low-rank query, extended context",
+        ];
 
     public void Dispose() => _opened.ForEach(model => model.Dispose());
 
@@ -16,7 +28,7 @@ public sealed class SequenceTests : IDisposable
     public void Pieces_give_the_bits_of_the_whole(string name)
     {
         var models = Open(name);
-        var ids = models.Ids(100, seed: 1);   // more than one pass holds
+        var ids = models.Ids(100, seed: 1); // more than one pass holds
         var whole = models.Whole(ids);
         foreach (var piece in new[] { 1, 3, 7, 64, 65 })
         {
@@ -24,7 +36,11 @@ public sealed class SequenceTests : IDisposable
             for (var from = 0; from < ids.Length; from += piece)
             {
                 var to = Math.Min(from + piece, ids.Length);
-                models.Managed.Read(sequence, ids.AsSpan(from, to - from), logits.AsSpan(from * models.Vocabulary, (to - from) * models.Vocabulary));
+                models.Managed.Read(
+                    sequence,
+                    ids.AsSpan(from, to - from),
+                    logits.AsSpan(from * models.Vocabulary, (to - from) * models.Vocabulary)
+                );
             }
 
             Assert.Equal(whole, logits);
@@ -47,14 +63,20 @@ public sealed class SequenceTests : IDisposable
             var every = new float[next.Length * models.Vocabulary];
             models.Managed.Read(sequences, next, every);
             for (var b = 0; b < texts.Length; b++)
-                Assert.Equal(wholes[b].AsSpan(7 * b * models.Vocabulary, count * models.Vocabulary), every.AsSpan(b * count * models.Vocabulary, count * models.Vocabulary));
+                Assert.Equal(
+                    wholes[b].AsSpan(7 * b * models.Vocabulary, count * models.Vocabulary),
+                    every.AsSpan(b * count * models.Vocabulary, count * models.Vocabulary)
+                );
 
             foreach (var (sequence, b) in sequences.Select((sequence, b) => (sequence, b)))
                 sequence.Truncate(7 * b);
             var last = new float[texts.Length * models.Vocabulary];
             models.Managed.Read(sequences, next, last);
             for (var b = 0; b < texts.Length; b++)
-                Assert.Equal(every.AsSpan(((b + 1) * count - 1) * models.Vocabulary, models.Vocabulary), last.AsSpan(b * models.Vocabulary, models.Vocabulary));
+                Assert.Equal(
+                    every.AsSpan(((b + 1) * count - 1) * models.Vocabulary, models.Vocabulary),
+                    last.AsSpan(b * models.Vocabulary, models.Vocabulary)
+                );
         }
     }
 
@@ -119,7 +141,7 @@ public sealed class SequenceTests : IDisposable
             models.Ids(4, seed: call).CopyTo(ids, 0);
             var before = GC.GetAllocatedBytesForCurrentThread();
             model.Read(batch, ids, logits);
-            allocated += call < 40 ? 0 : GC.GetAllocatedBytesForCurrentThread() - before;   // the first calls make the pass's own room
+            allocated += call < 40 ? 0 : GC.GetAllocatedBytesForCurrentThread() - before; // the first calls make the pass's own room
         }
 
         Assert.Equal(0, allocated);
@@ -149,16 +171,18 @@ public sealed class SequenceTests : IDisposable
         var (model, sequence, ids) = (models.Managed, models.Managed.NewSequence(), models.Ids(100, seed: 7));
         model.Read(sequence, ids.AsSpan(0, 10), []);
         var other = model.NewSequence(memory: null);
-        foreach (var (act, message) in new (Action, string)[]
-        {
-            (() => model.Read(sequence, [models.Vocabulary], []), "is not below the vocabulary size"),
-            (() => model.Read(sequence, [-1], []), "is not below the vocabulary size"),
-            (() => model.Read(sequence, [], []), "do not make"),
-            (() => model.Read(sequence, new int[247], []), "do not fit into the context of 256"),
-            (() => model.Read(sequence, [1], new float[3]), "Room for 3 logits"),
-            (() => model.Read([sequence, sequence], [1, 2], []), "given twice"),
-            (() => model.Read([sequence, other], [1, 2], []), "different memories"),
-        })
+        foreach (
+            var (act, message) in new (Action, string)[]
+            {
+                (() => model.Read(sequence, [models.Vocabulary], []), "is not below the vocabulary size"),
+                (() => model.Read(sequence, [-1], []), "is not below the vocabulary size"),
+                (() => model.Read(sequence, [], []), "do not make"),
+                (() => model.Read(sequence, new int[247], []), "do not fit into the context of 256"),
+                (() => model.Read(sequence, [1], new float[3]), "Room for 3 logits"),
+                (() => model.Read([sequence, sequence], [1, 2], []), "given twice"),
+                (() => model.Read([sequence, other], [1, 2], []), "different memories"),
+            }
+        )
             Assert.Contains(message, Assert.ThrowsAny<ArgumentException>(act).Message);
         using var cancelled = new CancellationTokenSource();
         cancelled.Cancel();

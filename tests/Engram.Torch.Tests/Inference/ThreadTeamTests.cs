@@ -2,7 +2,9 @@ using Engram.Inference.Threads;
 
 namespace Engram.Torch.Tests.Inference;
 
-/// <summary>Every part of every piece of work is done once, and is done when the call returns, whether the threads are awake or asleep.</summary>
+/// <summary>
+/// Every part of every piece of work is done once, and is done when the call returns, whether the threads are awake or asleep.
+/// </summary>
 public sealed class ThreadTeamTests
 {
     private sealed class Counts(int parts)
@@ -23,7 +25,7 @@ public sealed class ThreadTeamTests
             team.Run((state, part) => state.Done[part]++, counts, counts.Done.Length);
             Assert.All(counts.Done, done => Assert.Equal(1, done));
             if (piece % 500 == 0)
-                Thread.Sleep(2);   // long enough for the threads to fall asleep
+                Thread.Sleep(2); // long enough for the threads to fall asleep
         }
     }
 
@@ -32,12 +34,18 @@ public sealed class ThreadTeamTests
     {
         using var team = new ThreadTeam<Counts>(3);
         var counts = new Counts(8);
-        Assert.Throws<InvalidOperationException>(() => team.Run((state, part) =>
-        {
-            state.Done[part]++;
-            if (part == 3)
-                throw new InvalidOperationException();
-        }, counts, 8));
+        Assert.Throws<InvalidOperationException>(() =>
+            team.Run(
+                (state, part) =>
+                {
+                    state.Done[part]++;
+                    if (part == 3)
+                        throw new InvalidOperationException();
+                },
+                counts,
+                8
+            )
+        );
         Assert.All(counts.Done, done => Assert.Equal(1, done));
         team.Run((state, part) => state.Done[part]++, counts, 8);
         Assert.All(counts.Done, done => Assert.Equal(2, done));

@@ -47,7 +47,10 @@ public sealed class WeightFileTests : IDisposable
         var exact = _models.Whole(ids);
         Assert.Equal(format == "float32", exact.SequenceEqual(logits));
         if (format is "int8" or "int4")
-            Assert.Contains("has lost", Assert.Throws<InvalidDataException>(() => WeightConversion.Convert(target, "bfloat16", target + "-again")).Message);
+            Assert.Contains(
+                "has lost",
+                Assert.Throws<InvalidDataException>(() => WeightConversion.Convert(target, "bfloat16", target + "-again")).Message
+            );
         Assert.Throws<IOException>(() => WeightConversion.Convert(_models.Folder, format, target));
         Assert.Throws<ArgumentException>(() => WeightConversion.Convert(_models.Folder, "fp8", target + "-other"));
         Assert.False(Directory.Exists(target + "-other") || Directory.Exists(target + "-again"));
@@ -66,14 +69,21 @@ public sealed class WeightFileTests : IDisposable
         if (damage == "cut")
             File.WriteAllBytes(Path, File.ReadAllBytes(Path)[..^100]);
         else
-            Rewrite((tensor, values) => tensor != name ? values : damage switch
-            {
-                "missing" => null,
-                "shape" => values[1..],
-                "nan" => [float.NaN, .. values[1..]],
-                "infinity in bfloat16" => [.. values[1..], float.PositiveInfinity],
-                _ => values,
-            }, half: damage.EndsWith("bfloat16", StringComparison.Ordinal), added: damage == "unexpected" ? "model.other.weight" : null);
+            Rewrite(
+                (tensor, values) =>
+                    tensor != name
+                        ? values
+                        : damage switch
+                        {
+                            "missing" => null,
+                            "shape" => values[1..],
+                            "nan" => [float.NaN, .. values[1..]],
+                            "infinity in bfloat16" => [.. values[1..], float.PositiveInfinity],
+                            _ => values,
+                        },
+                half: damage.EndsWith("bfloat16", StringComparison.Ordinal),
+                added: damage == "unexpected" ? "model.other.weight" : null
+            );
         Assert.Contains(message, Assert.Throws<InvalidDataException>(() => EngramModel.Open(_models.Folder)).Message);
     }
 
@@ -97,7 +107,12 @@ public sealed class WeightFileTests : IDisposable
                     continue;
                 long[] shape = values.Length == before.Length ? tensor.Shape : [values.Length];
                 if (half)
-                    writer.Add<ushort>(tensor.Name, DType.BF16, values.Select(value => (ushort)(BitConverter.SingleToUInt32Bits(value) >> 16)).ToArray(), shape);
+                    writer.Add<ushort>(
+                        tensor.Name,
+                        DType.BF16,
+                        values.Select(value => (ushort)(BitConverter.SingleToUInt32Bits(value) >> 16)).ToArray(),
+                        shape
+                    );
                 else
                     writer.Add<float>(tensor.Name, DType.F32, values, shape);
             }
@@ -107,5 +122,6 @@ public sealed class WeightFileTests : IDisposable
         writer.Write(Path);
     }
 
-    private static float[] Round(float[] values) => [.. values.Select(value => BitConverter.UInt32BitsToSingle(BitConverter.SingleToUInt32Bits(value) & 0xFFFF0000))];
+    private static float[] Round(float[] values) =>
+        [.. values.Select(value => BitConverter.UInt32BitsToSingle(BitConverter.SingleToUInt32Bits(value) & 0xFFFF0000))];
 }

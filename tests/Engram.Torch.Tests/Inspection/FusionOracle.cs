@@ -1,11 +1,12 @@
-using Engram.Tables;
 using Engram.Models.Configuration;
 using Engram.Storage;
+using Engram.Tables;
 
 namespace Engram.Torch.Tests.Inspection;
 
 /// <summary>
-/// The memory fusion of one layer in plain double arithmetic, straight from the recipe in docs/formats.md: the files of a model folder and of a
+/// The memory fusion of one layer in plain double arithmetic, straight from the recipe in docs/formats.md: the files of a model folder and
+/// of a
 /// dump in, gates and outputs out. No tensor library, no code of the model.
 /// </summary>
 internal sealed class FusionOracle
@@ -27,14 +28,23 @@ internal sealed class FusionOracle
         (_engram, _streams, _hidden) = (configuration.Engram!, configuration.FusedStreams, configuration.HiddenSize);
         _epsilon = _engram.NormEps ?? configuration.RmsNormEps;
         using var weights = SafetensorsFile.Open(Path.Combine(modelFolder, "model.safetensors"));
-        double[] Weight(string name) => weights.Tensors.ContainsKey($"model.layers.{layer}.engram.{name}")
-            ? [.. Values<float>(weights, $"model.layers.{layer}.engram.{name}").Select(value => (double)value)] : [];
-        (_keyValue, _queryGain, _keyGain, _taps, _normGain) = (Weight("wkv.weight"), Weight("q_weight"), Weight("k_weight"), Weight("conv.weight"), Weight("conv_norm.weight"));
+        double[] Weight(string name) =>
+            weights.Tensors.ContainsKey($"model.layers.{layer}.engram.{name}")
+                ? [.. Values<float>(weights, $"model.layers.{layer}.engram.{name}").Select(value => (double)value)]
+                : [];
+        (_keyValue, _queryGain, _keyGain, _taps, _normGain) = (
+            Weight("wkv.weight"),
+            Weight("q_weight"),
+            Weight("k_weight"),
+            Weight("conv.weight"),
+            Weight("conv_norm.weight")
+        );
         using var table = SafetensorsFile.Open(Path.Combine(modelFolder, TablePaths.Table(layer)));
         _table = Values<float>(table, TablePaths.Tensor(layer));
     }
 
-    public static T[] Values<T>(SafetensorsFile file, string name) where T : unmanaged
+    public static T[] Values<T>(SafetensorsFile file, string name)
+        where T : unmanaged
     {
         var values = new T[file.Tensors[name].Shape.Aggregate(1L, (a, b) => a * b)];
         file.CopyTo<T>(name, values);
@@ -42,9 +52,12 @@ internal sealed class FusionOracle
     }
 
     /// <summary>Rows [T, H] → the table's rows side by side [T, H·w]; zeros for −1.</summary>
-    public float[] Memory(long[] rows) => [.. rows.SelectMany(row => row < 0 ? new float[_engram.HeadDim] : _table.Skip((int)row * _engram.HeadDim).Take(_engram.HeadDim))];
+    public float[] Memory(long[] rows) =>
+        [.. rows.SelectMany(row => row < 0 ? new float[_engram.HeadDim] : _table.Skip((int)row * _engram.HeadDim).Take(_engram.HeadDim))];
 
-    /// <summary>Memory [T, E] and streams [T, S, D] → gates [T, S] and outputs [T, S, D] of one document, some of whose positions are dead [T].</summary>
+    /// <summary>
+    /// Memory [T, E] and streams [T, S, D] → gates [T, S] and outputs [T, S, D] of one document, some of whose positions are dead [T].
+    /// </summary>
     public (double[] Gate, double[] Output) Fuse(float[] memory, float[] hiddenIn, bool[] dead)
     {
         var width = _engram.MemoryWidth;
@@ -52,12 +65,21 @@ internal sealed class FusionOracle
         var (gates, gated) = (new double[length * _streams], new double[length * _streams * _hidden]);
         for (var t = 0; t < length; t++)
         {
-            double[] Product(int block) => [.. Enumerable.Range(block * _hidden, _hidden).Select(row =>
-                Enumerable.Range(0, width).Sum(column => _keyValue[row * width + column] * memory[t * width + column]))];
+            double[] Product(int block) =>
+                [
+                    .. Enumerable
+                        .Range(block * _hidden, _hidden)
+                        .Select(row =>
+                            Enumerable.Range(0, width).Sum(column => _keyValue[row * width + column] * memory[t * width + column])
+                        ),
+                ];
             var value = Product(_engram.Gate == EngramGate.None ? 0 : _streams);
             for (var s = 0; s < _streams; s++)
             {
-                gates[t * _streams + s] = dead[t] ? 0 : _engram.Gate == EngramGate.None ? 1 : Gate(Query(t, s), Product(s), s);
+                gates[t * _streams + s] =
+                    dead[t] ? 0
+                    : _engram.Gate == EngramGate.None ? 1
+                    : Gate(Query(t, s), Product(s), s);
                 for (var d = 0; d < _hidden; d++)
                     gated[(t * _streams + s) * _hidden + d] = gates[t * _streams + s] * value[d];
             }
@@ -71,7 +93,9 @@ internal sealed class FusionOracle
     private double Gate(double[] query, double[] key, int stream)
     {
         var (q, k) = (Normed(query, _epsilon), Normed(key, _epsilon));
-        var score = Enumerable.Range(0, _hidden).Sum(d => q[d] * _queryGain[stream * _hidden + d] * k[d] * _keyGain[stream * _hidden + d]) / Math.Sqrt(_hidden);
+        var score =
+            Enumerable.Range(0, _hidden).Sum(d => q[d] * _queryGain[stream * _hidden + d] * k[d] * _keyGain[stream * _hidden + d])
+            / Math.Sqrt(_hidden);
         if (_engram.Gate is EngramGate.SignedSqrt or EngramGate.CopySignSqrt)
             score = Math.Sign(score) * Math.Sqrt(Math.Max(Math.Abs(score), 1e-6));
         return 1 / (1 + Math.Exp(-score));
@@ -91,14 +115,14 @@ internal sealed class FusionOracle
         var channels = _streams * _hidden;
         var output = new double[gated.Length];
         for (var t = 0; t < length; t++)
-            for (var c = 0; c < channels; c++)
-            {
-                var sum = 0.0;
-                for (var j = 0; j < _engram.ConvKernel; j++)
-                    if (t - (_engram.ConvKernel - 1 - j) * _engram.ConvDilation is >= 0 and var from && !dead[from..(t + 1)].Contains(true))
-                        sum += _taps[c * _engram.ConvKernel + j] * normed[from * channels + c];
-                output[t * channels + c] = gated[t * channels + c] + sum / (1 + Math.Exp(-sum));
-            }
+        for (var c = 0; c < channels; c++)
+        {
+            var sum = 0.0;
+            for (var j = 0; j < _engram.ConvKernel; j++)
+                if (t - (_engram.ConvKernel - 1 - j) * _engram.ConvDilation is >= 0 and var from && !dead[from..(t + 1)].Contains(true))
+                    sum += _taps[c * _engram.ConvKernel + j] * normed[from * channels + c];
+            output[t * channels + c] = gated[t * channels + c] + sum / (1 + Math.Exp(-sum));
+        }
 
         return output;
     }

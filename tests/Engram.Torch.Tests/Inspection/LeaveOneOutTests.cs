@@ -17,9 +17,23 @@ public class LeaveOneOutTests
         using var model = RandomModel.Create(TinyRun.Configuration);
         var seen = LeaveOneOut.Run(model, Text, model.Memory!);
         Assert.Equal(
-        [
-            "all", "layer=1", "layer=2", "order=2", "order=2,head=0", "order=2,head=1", "order=3", "order=3,head=0", "order=3,head=1", "stream=0", "stream=1", "stream=2", "stream=3",
-        ], seen.Parts.Select(part => part.Part));
+            [
+                "all",
+                "layer=1",
+                "layer=2",
+                "order=2",
+                "order=2,head=0",
+                "order=2,head=1",
+                "order=3",
+                "order=3,head=0",
+                "order=3,head=1",
+                "stream=0",
+                "stream=1",
+                "stream=2",
+                "stream=3",
+            ],
+            seen.Parts.Select(part => part.Part)
+        );
         Assert.All(seen.Parts, part => Assert.Equal(seen.TokenIds.Count - 1, part.Nats.Length));
         Assert.All(seen.Parts, part => Assert.Contains(part.Nats, nats => Math.Abs(nats) > 1e-6));
         // What all lose together is the loss without memory, less the loss with it.
@@ -57,12 +71,23 @@ public class LeaveOneOutTests
         using var model = RandomModel.Create(TinyRun.Configuration);
         var texts = SampledTokens.Of(model, [MarkedText.Words(Text), MarkedText.Words("No more.")]).ToList();
         var histograms = GateHistogram.Measure(model, model.Memory!, texts, bins: 4);
-        Assert.Equal([(1, 0), (1, 1), (1, 2), (1, 3), (2, 0), (2, 1), (2, 2), (2, 3)], histograms.Select(histogram => (histogram.Layer, histogram.Stream)));
+        Assert.Equal(
+            [(1, 0), (1, 1), (1, 2), (1, 3), (2, 0), (2, 1), (2, 2), (2, 3)],
+            histograms.Select(histogram => (histogram.Layer, histogram.Stream))
+        );
         var inspections = new[] { Text, "No more." }.Select(text => MemoryInspection.Run(model, text, model.Memory)).ToList();
         foreach (var histogram in histograms)
         {
-            float[] gates = [.. inspections.SelectMany(inspection => inspection.Layers.Single(layer => layer.Layer == histogram.Layer).Gate.Where((_, i) => i % 4 == histogram.Stream))];
-            Assert.Equal([.. Enumerable.Range(0, 4).Select(bin => gates.LongCount(gate => Math.Min(3, (int)(gate * 4)) == bin))], histogram.Counts);
+            float[] gates =
+            [
+                .. inspections.SelectMany(inspection =>
+                    inspection.Layers.Single(layer => layer.Layer == histogram.Layer).Gate.Where((_, i) => i % 4 == histogram.Stream)
+                ),
+            ];
+            Assert.Equal(
+                [.. Enumerable.Range(0, 4).Select(bin => gates.LongCount(gate => Math.Min(3, (int)(gate * 4)) == bin))],
+                histogram.Counts
+            );
             Assert.Equal(gates.Average(gate => (double)gate), histogram.Mean, 1e-6);
         }
     }
@@ -72,6 +97,9 @@ public class LeaveOneOutTests
     {
         using var model = RandomModel.Create(TinyRun.WithMemory(memory => memory with { Gate = EngramGate.None, DeadTokenIds = [0] }));
         var text = SampledTokens.Of(model, [MarkedText.Words("No more.")]).Single();
-        Assert.All(GateHistogram.Measure(model, model.Memory!, [text]), histogram => Assert.Equal((text.Ids.Length - 1, 1.0), ((int)histogram.Counts[^1], histogram.Mean)));
+        Assert.All(
+            GateHistogram.Measure(model, model.Memory!, [text]),
+            histogram => Assert.Equal((text.Ids.Length - 1, 1.0), ((int)histogram.Counts[^1], histogram.Mean))
+        );
     }
 }

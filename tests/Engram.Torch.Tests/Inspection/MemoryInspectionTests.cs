@@ -1,5 +1,5 @@
-using Engram.Models.Configuration;
 using Engram.Evaluation.Inspection;
+using Engram.Models.Configuration;
 using Engram.Models.Memory;
 using Engram.Storage;
 using Engram.Tests.Storage;
@@ -16,12 +16,24 @@ public sealed class MemoryInspectionTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    public static TheoryData<string> Models => ["signed root", "sigmoid", "no gate", "no convolution", "one stream, four orders", "one row", "one fusion", "dead positions", "the V4.1 variant"];
+    public static TheoryData<string> Models =>
+        [
+            "signed root",
+            "sigmoid",
+            "no gate",
+            "no convolution",
+            "one stream, four orders",
+            "one row",
+            "one fusion",
+            "dead positions",
+            "the V4.1 variant",
+        ];
 
     [Theory, MemberData(nameof(Models))]
     public void Dump_is_recomputed_from_the_model_folder_in_plain_arithmetic(string name)
     {
-        string dump = _folder.File("dump.safetensors"), folder = _folder.File("model");
+        string dump = _folder.File("dump.safetensors"),
+            folder = _folder.File("model");
         using (var model = RandomModel.Create(Named(name)))
         {
             model.Save(folder);
@@ -79,7 +91,10 @@ public sealed class MemoryInspectionTests : IDisposable
     {
         using var model = RandomModel.Create(TinyRun.Configuration);
         var inspection = MemoryInspection.Run(model, Text, model.Memory);
-        Assert.Equal(Text, string.Concat(Enumerable.Range(1, inspection.TokenIds.Count - 1).Select(inspection.TokenText)).Replace("\uFFFD\uFFFD", "ï"));
+        Assert.Equal(
+            Text,
+            string.Concat(Enumerable.Range(1, inspection.TokenIds.Count - 1).Select(inspection.TokenText)).Replace("\uFFFD\uFFFD", "ï")
+        );
         Assert.Equal([null, null, inspection.TokenText(0)], inspection.Ngram(0, 3));
         Assert.Equal([null, inspection.TokenText(0), inspection.TokenText(1)], inspection.Ngram(1, 3));
         Assert.Equal([inspection.TokenText(6), inspection.TokenText(7)], inspection.Ngram(7, 2));
@@ -89,7 +104,10 @@ public sealed class MemoryInspectionTests : IDisposable
     public void A_document_inside_the_text_begins_anew()
     {
         using var model = RandomModel.Create(TinyRun.Configuration with { AttentionDocumentMask = true });
-        var (both, second) = (MemoryInspection.Run(model, $"mine tu<|endoftext|>{Text}", model.Memory), MemoryInspection.Run(model, Text, model.Memory));
+        var (both, second) = (
+            MemoryInspection.Run(model, $"mine tu<|endoftext|>{Text}", model.Memory),
+            MemoryInspection.Run(model, Text, model.Memory)
+        );
         var begins = both.TokenIds.Count - second.TokenIds.Count;
         Assert.Equal(second.TokenIds, both.TokenIds.Skip(begins));
         Assert.Equal([null, null, both.TokenText(begins)], both.Ngram(begins, 3));
@@ -151,8 +169,13 @@ public sealed class MemoryInspectionTests : IDisposable
         {
             (string, DType, long[])[] expected =
             [
-                ("token_ids", DType.I64, [t]), ("canonical_ids", DType.I64, [t]), ("rows", DType.I64, [t, 4]), ("memory", DType.F32, [t, 32]),
-                ("hidden_in", DType.F32, [t, 4, 64]), ("gate", DType.F32, [t, 4]), ("output", DType.F32, [t, 4, 64]),
+                ("token_ids", DType.I64, [t]),
+                ("canonical_ids", DType.I64, [t]),
+                ("rows", DType.I64, [t, 4]),
+                ("memory", DType.F32, [t, 32]),
+                ("hidden_in", DType.F32, [t, 4, 64]),
+                ("gate", DType.F32, [t, 4]),
+                ("output", DType.F32, [t, 4, 64]),
             ];
             foreach (var (name, type, shape) in expected)
                 file.Require($"layer.{layer.Layer}.{name}", type, shape);
@@ -179,9 +202,15 @@ public sealed class MemoryInspectionTests : IDisposable
     public void Model_without_memory_and_text_beyond_the_context_are_refused()
     {
         using var dense = RandomModel.Create(TinyRun.Configuration with { Engram = null });
-        Assert.Contains("no memory to inspect", Assert.Throws<ArgumentException>(() => MemoryInspection.Run(dense, Text, dense.Memory)).Message);
+        Assert.Contains(
+            "no memory to inspect",
+            Assert.Throws<ArgumentException>(() => MemoryInspection.Run(dense, Text, dense.Memory)).Message
+        );
         using var narrow = RandomModel.Create(TinyRun.Configuration with { MaxPositionEmbeddings = 8 });
-        Assert.Contains("context holds 8", Assert.Throws<ArgumentException>(() => MemoryInspection.Run(narrow, Text, narrow.Memory)).Message);
+        Assert.Contains(
+            "context holds 8",
+            Assert.Throws<ArgumentException>(() => MemoryInspection.Run(narrow, Text, narrow.Memory)).Message
+        );
     }
 
     private static int[] Dead { get; } = [.. TinyCorpus.Shared.Tokenizer.Encode(Text).Skip(5).Take(1)];
@@ -190,20 +219,33 @@ public sealed class MemoryInspectionTests : IDisposable
     {
         Assert.Equal(expected.Length, actual.Length);
         for (var i = 0; i < actual.Length; i++)
-            Assert.True(Math.Abs(expected[i] - actual[i]) <= tolerance, $"value {i}: {expected[i]} and {actual[i]}, more than {tolerance} apart");
+            Assert.True(
+                Math.Abs(expected[i] - actual[i]) <= tolerance,
+                $"value {i}: {expected[i]} and {actual[i]}, more than {tolerance} apart"
+            );
     }
 
-    private static ModelConfiguration Named(string name) => name switch
-    {
-        "signed root" => TinyRun.Configuration,
-        "sigmoid" => TinyRun.WithMemory(memory => memory with { Gate = EngramGate.Sigmoid }),
-        "dead positions" => TinyRun.WithMemory(memory => memory with { DeadTokenIds = Dead }),
-        "the V4.1 variant" => TinyRun.V41(Dead),
-        "no gate" => TinyRun.WithMemory(memory => memory with { Gate = EngramGate.None }),
-        "no convolution" => TinyRun.WithMemory(memory => memory with { ConvKernel = 0 }),
-        "one stream, four orders" => TinyRun.WithMemory(memory => memory with { MaxNgramSize = 5, SlotsPerOrder = [31, 37, 41, 43] }) with { HcMult = 1 },
-        "one fusion" => TinyRun.WithMemory(memory => memory with { Fusion = FusionPlace.Mixture }),
-        "one row" => TinyRun.WithMemory(memory => memory with { OneRow = true }),
-        _ => throw new ArgumentOutOfRangeException(nameof(name)),
-    };
+    private static ModelConfiguration Named(string name) =>
+        name switch
+        {
+            "signed root" => TinyRun.Configuration,
+            "sigmoid" => TinyRun.WithMemory(memory => memory with { Gate = EngramGate.Sigmoid }),
+            "dead positions" => TinyRun.WithMemory(memory => memory with { DeadTokenIds = Dead }),
+            "the V4.1 variant" => TinyRun.V41(Dead),
+            "no gate" => TinyRun.WithMemory(memory => memory with { Gate = EngramGate.None }),
+            "no convolution" => TinyRun.WithMemory(memory => memory with { ConvKernel = 0 }),
+            "one stream, four orders" => TinyRun.WithMemory(memory =>
+                memory with
+                {
+                    MaxNgramSize = 5,
+                    SlotsPerOrder = [31, 37, 41, 43],
+                }
+            ) with
+            {
+                HcMult = 1,
+            },
+            "one fusion" => TinyRun.WithMemory(memory => memory with { Fusion = FusionPlace.Mixture }),
+            "one row" => TinyRun.WithMemory(memory => memory with { OneRow = true }),
+            _ => throw new ArgumentOutOfRangeException(nameof(name)),
+        };
 }

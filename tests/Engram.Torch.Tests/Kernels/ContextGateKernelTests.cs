@@ -12,10 +12,10 @@ public class ContextGateKernelTests
     {
         var cases = new TheoryData<int, int, int, int, EngramGate>();
         foreach (var tokens in KernelCheck.TokenCounts)
-            foreach (var (streams, width) in new[] { (1, 1), (1, 7), (2, 3), (4, 8), (4, 17), (3, 33) })
-                foreach (var threads in tokens < 64 ? [1] : new[] { 1, 2 })
-                    foreach (var gate in new[] { EngramGate.Sigmoid, EngramGate.SignedSqrt, EngramGate.CopySignSqrt })
-                        cases.Add(tokens, streams, width, threads, gate);
+        foreach (var (streams, width) in new[] { (1, 1), (1, 7), (2, 3), (4, 8), (4, 17), (3, 33) })
+        foreach (var threads in tokens < 64 ? [1] : new[] { 1, 2 })
+        foreach (var gate in new[] { EngramGate.Sigmoid, EngramGate.SignedSqrt, EngramGate.CopySignSqrt })
+            cases.Add(tokens, streams, width, threads, gate);
         return cases;
     }
 
@@ -29,7 +29,10 @@ public class ContextGateKernelTests
         var keyValue32 = Sample.Normal(2, ScalarType.Float32, 1, tokens, streams + 1, width);
         if (gate != EngramGate.Sigmoid)
             // Keys near the queries or opposite to them keep scores away from 0, where the slope of the root amplifies rounding.
-            keyValue32.narrow(2, 0, streams).mul_(0.2).add_(streams32 * Sample.Normal(3, ScalarType.Float32, 1, tokens, streams, 1).sign());
+            keyValue32
+                .narrow(2, 0, streams)
+                .mul_(0.2)
+                .add_(streams32 * Sample.Normal(3, ScalarType.Float32, 1, tokens, streams, 1).sign());
         keyValue32 = keyValue32.view(1, tokens, (streams + 1) * width);
         streams32.requires_grad_();
         keyValue32 = keyValue32.detach().requires_grad_();
@@ -48,7 +51,12 @@ public class ContextGateKernelTests
         TensorAssert.Close(streams64.grad!, streams32.grad!, KernelCheck.Rounding, "gradient of the streams");
         TensorAssert.Close(keyValue64.grad!, keyValue32.grad!, KernelCheck.Rounding, "gradient of keys and value");
         foreach (var name in new[] { "e.q_weight", "e.k_weight" })
-            TensorAssert.Close(pair.DoubleParameters[name].Tensor.grad!, parameters[name].Tensor.grad!, KernelCheck.Rounding, $"gradient of {name}");
+            TensorAssert.Close(
+                pair.DoubleParameters[name].Tensor.grad!,
+                parameters[name].Tensor.grad!,
+                KernelCheck.Rounding,
+                $"gradient of {name}"
+            );
     }
 
     [Fact]
@@ -58,7 +66,7 @@ public class ContextGateKernelTests
         var pair = Pair(4, 64, EngramGate.Sigmoid);
         var h = Sample.Normal(1, ScalarType.Float32, 1, 200, 4, 64) * 3;
         var kv = Sample.Normal(2, ScalarType.Float32, 1, 200, 5 * 64);
-        kv.narrow(2, 4 * 64, 64).fill_(1);   // the gated value is then the gate itself
+        kv.narrow(2, 4 * 64, 64).fill_(1); // the gated value is then the gate itself
         var (queryGain, keyGain) = (pair.SingleParameters["e.q_weight"].Tensor, pair.SingleParameters["e.k_weight"].Tensor);
         var gates = ContextGateKernel.Apply(h, kv, queryGain, keyGain, KernelCheck.Epsilon, EngramGate.Sigmoid);
         var expected = pair.Double.GateComposed(h.to(ScalarType.Float64), kv.to(ScalarType.Float64)).Gate.unsqueeze(-1).expand_as(gates);
@@ -111,6 +119,15 @@ public class ContextGateKernelTests
     private static LayerPair<EngramFusion> Pair(int streams, int width, EngramGate gate)
     {
         var memory = TinyModels.Engram with { Gate = gate, NormEps = KernelCheck.Epsilon };
-        return new(parameters => new EngramFusion(TinyModels.Dense with { HcMult = streams, HiddenSize = width, Engram = memory }, "e", parameters));
+        return new(parameters => new EngramFusion(
+            TinyModels.Dense with
+            {
+                HcMult = streams,
+                HiddenSize = width,
+                Engram = memory,
+            },
+            "e",
+            parameters
+        ));
     }
 }

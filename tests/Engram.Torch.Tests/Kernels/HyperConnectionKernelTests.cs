@@ -11,9 +11,9 @@ public class HyperConnectionKernelTests
     {
         var cases = new TheoryData<int, int, int, int>();
         foreach (var tokens in KernelCheck.TokenCounts)
-            foreach (var (streams, width) in new[] { (2, 1), (2, 5), (3, 7), (4, 8), (4, 33), (5, 3) })
-                foreach (var threads in tokens < 64 ? [1] : new[] { 1, 2 })
-                    cases.Add(tokens, streams, width, threads);
+        foreach (var (streams, width) in new[] { (2, 1), (2, 5), (3, 7), (4, 8), (4, 33), (5, 3) })
+        foreach (var threads in tokens < 64 ? [1] : new[] { 1, 2 })
+            cases.Add(tokens, streams, width, threads);
         return cases;
     }
 
@@ -26,7 +26,15 @@ public class HyperConnectionKernelTests
         var x32 = Sample.Leaf(1, ScalarType.Float32, tokens, streams, width);
         var x64 = x32.detach().to(ScalarType.Float64).requires_grad_();
         Tensor Parameter(string name) => pair.SingleParameters[name].Tensor;
-        var actual = HyperConnectionKernel.Coefficients(x32, Parameter("hc_fn"), Parameter("hc_base"), Parameter("hc_scale"), 20, 1e-6, KernelCheck.Epsilon);
+        var actual = HyperConnectionKernel.Coefficients(
+            x32,
+            Parameter("hc_fn"),
+            Parameter("hc_base"),
+            Parameter("hc_scale"),
+            20,
+            1e-6,
+            KernelCheck.Epsilon
+        );
         var expected = pair.Double.ReadComposed(x64).Coefficients;
         TensorAssert.Close(expected, actual, KernelCheck.Rounding);
 
@@ -34,7 +42,7 @@ public class HyperConnectionKernelTests
         actual.backward([upstream]);
         expected.backward([upstream.to(ScalarType.Float64)]);
         TensorAssert.Close(x64.grad!, x32.grad!, KernelCheck.Rounding, "gradient of the streams");
-        TensorAssert.GradientsClose(pair.DoubleParameters, pair.SingleParameters, 4e-6);   // sums of up to 131 · 25 terms
+        TensorAssert.GradientsClose(pair.DoubleParameters, pair.SingleParameters, 4e-6); // sums of up to 131 · 25 terms
     }
 
     [Theory, MemberData(nameof(Cases))]
@@ -42,11 +50,14 @@ public class HyperConnectionKernelTests
     {
         using var scope = NewDisposeScope();
         using var _ = new Threads(threads);
-        KernelCheck.Agrees(x => HyperConnectionKernel.Read(x[0], x[1]), x => (x[1].narrow(1, 0, streams).unsqueeze(-1) * x[0]).sum(1),
+        KernelCheck.Agrees(
+            x => HyperConnectionKernel.Read(x[0], x[1]),
+            x => (x[1].narrow(1, 0, streams).unsqueeze(-1) * x[0]).sum(1),
             [
                 Sample.Normal(1, ScalarType.Float32, tokens, streams, width),
                 Sample.Normal(2, ScalarType.Float32, tokens, HyperConnection.Coefficients(streams)),
-            ]);
+            ]
+        );
     }
 
     [Theory, MemberData(nameof(Cases))]
@@ -54,11 +65,15 @@ public class HyperConnectionKernelTests
     {
         using var scope = NewDisposeScope();
         using var _ = new Threads(threads);
-        KernelCheck.Agrees(x => HyperConnectionKernel.Write(x[0], x[1], x[2]), x => HyperConnection.WriteComposed(x[0], x[1], x[2]),
+        KernelCheck.Agrees(
+            x => HyperConnectionKernel.Write(x[0], x[1], x[2]),
+            x => HyperConnection.WriteComposed(x[0], x[1], x[2]),
             [
-                Sample.Normal(1, ScalarType.Float32, tokens, streams, width), Sample.Normal(2, ScalarType.Float32, tokens, width),
+                Sample.Normal(1, ScalarType.Float32, tokens, streams, width),
+                Sample.Normal(2, ScalarType.Float32, tokens, width),
                 Sample.Normal(3, ScalarType.Float32, tokens, HyperConnection.Coefficients(streams)),
-            ]);
+            ]
+        );
     }
 
     [Fact]
@@ -73,7 +88,7 @@ public class HyperConnectionKernelTests
             return layer.Write(x[0], input.mm(x[1]).tanh(), coefficients);
         }
 
-        KernelCheck.Agrees(x => Run(pair.Single, x), x => Run(pair.Double, x), inputs, 4e-6);   // three kernels one after the other
+        KernelCheck.Agrees(x => Run(pair.Single, x), x => Run(pair.Double, x), inputs, 4e-6); // three kernels one after the other
         TensorAssert.GradientsClose(pair.DoubleParameters, pair.SingleParameters, 4e-6);
     }
 

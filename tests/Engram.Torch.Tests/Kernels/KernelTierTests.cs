@@ -12,20 +12,36 @@ public class KernelTierTests
 
     private static readonly Type[] Kernels =
     [
-        typeof(KernelTierOfThisProcess), typeof(SoftmaxRowTests), typeof(SinkhornKernelTests), typeof(HyperConnectionKernelTests), typeof(ContextGateKernelTests),
-        typeof(ShortConvolutionKernelTests), typeof(RmsNormKernelTests), typeof(SwiGluKernelTests), typeof(LinearCrossEntropyKernelTests),
-        typeof(GroupedMatmulTests), typeof(MuonKernelTests),
+        typeof(KernelTierOfThisProcess),
+        typeof(SoftmaxRowTests),
+        typeof(SinkhornKernelTests),
+        typeof(HyperConnectionKernelTests),
+        typeof(ContextGateKernelTests),
+        typeof(ShortConvolutionKernelTests),
+        typeof(RmsNormKernelTests),
+        typeof(SwiGluKernelTests),
+        typeof(LinearCrossEntropyKernelTests),
+        typeof(GroupedMatmulTests),
+        typeof(MuonKernelTests),
     ];
 
     internal static string Tier =>
-        Vector512.IsHardwareAccelerated ? "512" : Vector256.IsHardwareAccelerated ? "256" : Vector128.IsHardwareAccelerated ? "128" : "none";
+        Vector512.IsHardwareAccelerated ? "512"
+        : Vector256.IsHardwareAccelerated ? "256"
+        : Vector128.IsHardwareAccelerated ? "128"
+        : "none";
 
     [Fact]
     public void Every_test_of_a_kernel_runs_in_every_tier()
     {
-        var tests = typeof(KernelTierTests).Assembly.GetTypes().Where(type => type != typeof(KernelTierTests)
-            && (type.Namespace == typeof(KernelTierTests).Namespace || type.Name.EndsWith("KernelTests", StringComparison.Ordinal)) && type.Name.EndsWith("Tests", StringComparison.Ordinal)
-            && type.Namespace?.Contains("Inference", StringComparison.Ordinal) != true);   // those of the managed engine run all tiers themselves
+        var tests = typeof(KernelTierTests)
+            .Assembly.GetTypes()
+            .Where(type =>
+                type != typeof(KernelTierTests)
+                && (type.Namespace == typeof(KernelTierTests).Namespace || type.Name.EndsWith("KernelTests", StringComparison.Ordinal))
+                && type.Name.EndsWith("Tests", StringComparison.Ordinal)
+                && type.Namespace?.Contains("Inference", StringComparison.Ordinal) != true
+            ); // those of the managed engine run all tiers themselves
         Assert.Empty(tests.Except(Kernels).Select(type => type.Name));
     }
 
@@ -36,9 +52,18 @@ public class KernelTierTests
     public async Task Kernels_hold_in_every_tier(string disabled, string expectedTier)
     {
         var program = Path.Combine(AppContext.BaseDirectory, "Engram.Torch.Tests");
-        Assert.SkipUnless(OperatingSystem.IsLinux() && File.Exists(program), "The test program is started as an executable beside its library.");
-        Assert.SkipUnless(Tier != "none" && string.CompareOrdinal(Tier, expectedTier) != 0, $"This processor has no wider tier than {expectedTier}.");
-        var start = new ProcessStartInfo(program, [.. Kernels.SelectMany(test => new[] { "-class", test.FullName! }), "-noColor"]) { RedirectStandardOutput = true };
+        Assert.SkipUnless(
+            OperatingSystem.IsLinux() && File.Exists(program),
+            "The test program is started as an executable beside its library."
+        );
+        Assert.SkipUnless(
+            Tier != "none" && string.CompareOrdinal(Tier, expectedTier) != 0,
+            $"This processor has no wider tier than {expectedTier}."
+        );
+        var start = new ProcessStartInfo(program, [.. Kernels.SelectMany(test => new[] { "-class", test.FullName! }), "-noColor"])
+        {
+            RedirectStandardOutput = true,
+        };
         start.Environment[disabled] = "0";
         start.Environment[ExpectedTier] = expectedTier;
         using var child = Process.Start(start)!;
@@ -49,7 +74,9 @@ public class KernelTierTests
     }
 }
 
-/// <summary>Says whether a process has the tier it was started for: switches of the runtime that are no longer heeded would otherwise pass unseen.</summary>
+/// <summary>
+/// Says whether a process has the tier it was started for: switches of the runtime that are no longer heeded would otherwise pass unseen.
+/// </summary>
 public class KernelTierOfThisProcess
 {
     [Fact]

@@ -33,9 +33,13 @@ public class LinearCrossEntropyKernelTests
         using var _ = new Threads(threads);
         var (hidden, weight) = (Sample.Normal(1, ScalarType.Float32, 131, 9), Sample.Normal(2, ScalarType.Float32, 8192, 9));
         var targets = Enumerable.Range(0, 131).Select(i => i * 61 % 8192).ToArray();
-        var expected = nn.functional.cross_entropy(hidden.to(ScalarType.Float64).mm(weight.to(ScalarType.Float64).t()), tensor(targets, ScalarType.Int64), reduction: nn.Reduction.None);
+        var expected = nn.functional.cross_entropy(
+            hidden.to(ScalarType.Float64).mm(weight.to(ScalarType.Float64).t()),
+            tensor(targets, ScalarType.Int64),
+            reduction: nn.Reduction.None
+        );
         var losses = LinearCrossEntropyKernel.Losses(hidden, weight, targets);
-        TensorAssert.Close(expected, tensor(losses), 2e-5);   // float32 logits of some ten products
+        TensorAssert.Close(expected, tensor(losses), 2e-5); // float32 logits of some ten products
         Assert.Equal(losses.Average(), LinearCrossEntropyKernel.Apply(hidden, weight, targets).item<float>(), 1e-5);
     }
 
@@ -43,7 +47,11 @@ public class LinearCrossEntropyKernelTests
     public void Uniform_logits_cost_the_logarithm_of_the_vocabulary()
     {
         using var scope = NewDisposeScope();
-        var loss = LinearCrossEntropyKernel.Apply(zeros([5, 4], ScalarType.Float32), Sample.Normal(1, ScalarType.Float32, 32, 4), [0, 7, 31, 8, 8]);
+        var loss = LinearCrossEntropyKernel.Apply(
+            zeros([5, 4], ScalarType.Float32),
+            Sample.Normal(1, ScalarType.Float32, 32, 4),
+            [0, 7, 31, 8, 8]
+        );
         Assert.Equal(MathF.Log(32), loss.item<float>());
     }
 
@@ -63,9 +71,11 @@ public class LinearCrossEntropyKernelTests
     public void The_upstream_gradient_scales_both_gradients()
     {
         using var scope = NewDisposeScope();
-        KernelCheck.Agrees(x => LinearCrossEntropyKernel.Apply(x[0], x[1], [3, 0, 6]) * 0.25,
+        KernelCheck.Agrees(
+            x => LinearCrossEntropyKernel.Apply(x[0], x[1], [3, 0, 6]) * 0.25,
             x => nn.functional.cross_entropy(x[0].mm(x[1].t()), tensor(new long[] { 3, 0, 6 })) * 0.25,
-            [Sample.Normal(1, ScalarType.Float32, 3, 5), Sample.Normal(2, ScalarType.Float32, 7, 5)]);
+            [Sample.Normal(1, ScalarType.Float32, 3, 5), Sample.Normal(2, ScalarType.Float32, 7, 5)]
+        );
     }
 
     [Fact]
@@ -84,8 +94,10 @@ public class LinearCrossEntropyKernelTests
     private static void Compare(int tokens, int width, int vocabulary)
     {
         var targets = Sample.Ids(4, tokens, vocabulary);
-        KernelCheck.Agrees(x => LinearCrossEntropyKernel.Apply(x[0], x[1], targets),
+        KernelCheck.Agrees(
+            x => LinearCrossEntropyKernel.Apply(x[0], x[1], targets),
             x => nn.functional.cross_entropy(x[0].mm(x[1].t()), tensor(targets, ScalarType.Int64)),
-            [Sample.Normal(1, ScalarType.Float32, tokens, width), Sample.Normal(2, ScalarType.Float32, vocabulary, width)]);
+            [Sample.Normal(1, ScalarType.Float32, tokens, width), Sample.Normal(2, ScalarType.Float32, vocabulary, width)]
+        );
     }
 }

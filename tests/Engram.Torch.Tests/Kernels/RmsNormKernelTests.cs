@@ -14,8 +14,11 @@ public class RmsNormKernelTests
     {
         using var scope = NewDisposeScope();
         using var _ = new Threads(threads);
-        KernelCheck.Agrees(x => RmsNormKernel.Apply(x[0], x[1], KernelCheck.Epsilon), x => RmsNorm.Composed(x[0], x[1], KernelCheck.Epsilon),
-            [Sample.Normal(1, ScalarType.Float32, tokens, width), Sample.Normal(2, ScalarType.Float32, width)]);
+        KernelCheck.Agrees(
+            x => RmsNormKernel.Apply(x[0], x[1], KernelCheck.Epsilon),
+            x => RmsNorm.Composed(x[0], x[1], KernelCheck.Epsilon),
+            [Sample.Normal(1, ScalarType.Float32, tokens, width), Sample.Normal(2, ScalarType.Float32, width)]
+        );
     }
 
     [Fact]
@@ -23,8 +26,11 @@ public class RmsNormKernelTests
     {
         using var scope = NewDisposeScope();
         static Tensor View(Tensor x) => x.narrow(-1, 2, 7).transpose(0, 1);
-        KernelCheck.Agrees(x => RmsNormKernel.Apply(View(x[0]), x[1], 1e-6), x => RmsNorm.Composed(View(x[0]), x[1], 1e-6),
-            [Sample.Normal(1, ScalarType.Float32, 3, 25, 11), Sample.Normal(2, ScalarType.Float32, 7)]);
+        KernelCheck.Agrees(
+            x => RmsNormKernel.Apply(View(x[0]), x[1], 1e-6),
+            x => RmsNorm.Composed(View(x[0]), x[1], 1e-6),
+            [Sample.Normal(1, ScalarType.Float32, 3, 25, 11), Sample.Normal(2, ScalarType.Float32, 7)]
+        );
     }
 
     [Fact]

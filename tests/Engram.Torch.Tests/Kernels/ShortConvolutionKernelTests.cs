@@ -12,10 +12,10 @@ public class ShortConvolutionKernelTests
     {
         var cases = new TheoryData<int, int, int, int, int, int>();
         foreach (var (batch, length) in new[] { (1, 1), (1, 2), (3, 13), (63, 4), (64, 4), (65, 5) })
-            foreach (var (branches, width) in new[] { (1, 3), (2, 5), (4, 8), (3, 17) })
-                foreach (var (kernel, dilation) in new[] { (4, 3), (2, 1), (1, 1), (3, 4) })
-                    foreach (var threads in batch < 64 ? [1] : new[] { 1, 2 })
-                        cases.Add(batch, length, branches, width, kernel * 10 + dilation, threads);
+        foreach (var (branches, width) in new[] { (1, 3), (2, 5), (4, 8), (3, 17) })
+        foreach (var (kernel, dilation) in new[] { (4, 3), (2, 1), (1, 1), (3, 4) })
+        foreach (var threads in batch < 64 ? [1] : new[] { 1, 2 })
+            cases.Add(batch, length, branches, width, kernel * 10 + dilation, threads);
         return cases;
     }
 
@@ -31,7 +31,10 @@ public class ShortConvolutionKernelTests
         var (taps, gain) = (pair.SingleParameters["e.conv.weight"].Tensor, pair.SingleParameters["e.conv_norm.weight"].Tensor);
         KernelCheck.Agrees(
             x => ShortConvolutionKernel.Apply(x[0], taps, gain, ages, engram.ConvKernel, engram.ConvDilation, ShortConvolution.NormEpsilon),
-            x => pair.Double.Composed(x[0], ages, null), [Sample.Normal(1, ScalarType.Float32, batch, length, branches, width)], 4e-6);
+            x => pair.Double.Composed(x[0], ages, null),
+            [Sample.Normal(1, ScalarType.Float32, batch, length, branches, width)],
+            4e-6
+        );
         TensorAssert.GradientsClose(pair.DoubleParameters, pair.SingleParameters, 4e-6);
     }
 
@@ -40,8 +43,15 @@ public class ShortConvolutionKernelTests
     {
         using var scope = NewDisposeScope();
         var u = zeros([2, 6, 2, 3], ScalarType.Float32).requires_grad_();
-        var y = ShortConvolutionKernel.Apply(u, Sample.Normal(1, ScalarType.Float32, 6, 1, 4), Sample.Normal(2, ScalarType.Float32, 2, 3),
-            Sample.Ages([], 2, 6), 4, 1, ShortConvolution.NormEpsilon);
+        var y = ShortConvolutionKernel.Apply(
+            u,
+            Sample.Normal(1, ScalarType.Float32, 6, 1, 4),
+            Sample.Normal(2, ScalarType.Float32, 2, 3),
+            Sample.Ages([], 2, 6),
+            4,
+            1,
+            ShortConvolution.NormEpsilon
+        );
         TensorAssert.Zero(y);
         y.sum().backward();
         Assert.All(u.grad!.Values(), value => Assert.True(double.IsFinite(value)));

@@ -10,25 +10,40 @@ public class SinkhornKernelTests
     private const int Rounds = 20;
     private const double Epsilon = 1e-6;
 
-    /// <summary>Source rows of the example and its balanced form (n = 4, 20 rounds, ε 1e-6), measured in float64 outside this project.</summary>
+    /// <summary>
+    /// Source rows of the example and its balanced form (n = 4, 20 rounds, ε 1e-6), measured in float64 outside this project.
+    /// </summary>
     private static readonly double[] Example = [0, 1, 2, 3, 1, -1, 0.5, 0, 2, 0, -2, 1, 0.3, 0.2, 0.1, -0.4];
 
     private static readonly double[] Balanced =
     [
-        0.019369655, 0.171558723, 0.303905344, 0.505165278,
-        0.311855892, 0.137523160, 0.401648830, 0.148971118,
-        0.510837340, 0.225269757, 0.019869152, 0.244022752,
-        0.157936114, 0.465647360, 0.274575675, 0.101839852,
+        0.019369655,
+        0.171558723,
+        0.303905344,
+        0.505165278,
+        0.311855892,
+        0.137523160,
+        0.401648830,
+        0.148971118,
+        0.510837340,
+        0.225269757,
+        0.019869152,
+        0.244022752,
+        0.157936114,
+        0.465647360,
+        0.274575675,
+        0.101839852,
     ];
 
     private static readonly double[] NearIdentity = [.. Enumerable.Range(0, 16).Select(i => i % 5 == 0 ? 0.0 : -8.0)];
 
-    public static TheoryData<double[], double[]> Goldens => new()
-    {
-        { Example, Balanced },
-        { new double[16], [.. Enumerable.Repeat(0.24999975, 16)] },
-        { NearIdentity, [.. Enumerable.Range(0, 16).Select(i => i % 5 == 0 ? 0.998990629 : 0.000336124)] },
-    };
+    public static TheoryData<double[], double[]> Goldens =>
+        new()
+        {
+            { Example, Balanced },
+            { new double[16], [.. Enumerable.Repeat(0.24999975, 16)] },
+            { NearIdentity, [.. Enumerable.Range(0, 16).Select(i => i % 5 == 0 ? 0.998990629 : 0.000336124)] },
+        };
 
     [Theory, MemberData(nameof(Goldens))]
     public void The_composed_form_meets_the_goldens(double[] logits, double[] expected)
@@ -68,7 +83,13 @@ public class SinkhornKernelTests
         var expected = HyperConnection.Sinkhorn(logits, rounds, Epsilon);
         expected.backward([upstream]);
 
-        var (result, gradient) = Run(n, [.. logits.Values().Select(x => (float)x)], [.. upstream.Values().Select(x => (float)x)], count, rounds);
+        var (result, gradient) = Run(
+            n,
+            [.. logits.Values().Select(x => (float)x)],
+            [.. upstream.Values().Select(x => (float)x)],
+            count,
+            rounds
+        );
         TensorAssert.Close(expected, tensor(result, [count, n, n]), KernelCheck.Rounding);
         // The gradient of balancing is small against what flows in: measured against the upstream gradient, not against itself.
         var difference = (logits.grad! - tensor(gradient, [count, n, n])).abs().max().item<double>();
@@ -82,7 +103,8 @@ public class SinkhornKernelTests
         var balanced = HyperConnection.Sinkhorn(Sample.Normal(8, ScalarType.Float64, 2000, 4, 4), Rounds, Epsilon);
         // The last division is over sources, by their sum plus ε = 1e-6.
         Assert.InRange((balanced.sum(1) - 1).abs().max().item<double>(), 0, 2e-6);
-        // The destination sums have converged to ε for the typical standard normal matrix, and have a heavy tail: the largest deviation of 2000
+        // The destination sums have converged to ε for the typical standard normal matrix, and have a heavy tail: the largest deviation of
+        // 2000
         // matrices lies between 7e-5 and 1.3e-3, depending on the sample.
         var deviations = (balanced.sum(2) - 1).abs().amax(1);
         Assert.InRange(deviations.median().item<double>(), 0, 1.1e-6);
@@ -101,11 +123,22 @@ public class SinkhornKernelTests
         Assert.InRange((product.sum([0L]) - 1).abs().max().item<double>(), 0, 1e-4);
     }
 
-    private static unsafe (float[] Result, float[] Gradient) Run(int n, float[] logits, float[] upstream, int count = 1, int rounds = Rounds)
+    private static unsafe (float[] Result, float[] Gradient) Run(
+        int n,
+        float[] logits,
+        float[] upstream,
+        int count = 1,
+        int rounds = Rounds
+    )
     {
         var kernel = new SinkhornKernel(n, rounds, (float)Epsilon);
         var (result, gradient) = (new float[logits.Length], new float[logits.Length]);
-        fixed (float* pl = logits, pr = result, pu = upstream, pg = gradient)
+        fixed (
+            float* pl = logits,
+                pr = result,
+                pu = upstream,
+                pg = gradient
+        )
         {
             kernel.Forward(pl, n * n, count, pr);
             kernel.Backward(pu, n * n, count, pg, n * n);

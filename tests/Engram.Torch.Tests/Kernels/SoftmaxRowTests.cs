@@ -13,7 +13,8 @@ public class SoftmaxRowTests
         var random = new Random(length);
         var logits = Enumerable.Range(0, length).Select(_ => 80 * random.NextSingle() - 40).ToArray();
         var row = logits.ToArray();
-        float max, sum;
+        float max,
+            sum;
         fixed (float* p = row)
             (max, sum) = SoftmaxRow.Exponentials(p, length);
         Assert.Equal(logits.Max(), max);
@@ -47,5 +48,6 @@ public class SoftmaxRowTests
         }
     }
 
-    private static void Near(double expected, double actual, double relative) => Assert.InRange(actual, expected * (1 - relative), expected * (1 + relative));
+    private static void Near(double expected, double actual, double relative) =>
+        Assert.InRange(actual, expected * (1 - relative), expected * (1 + relative));
 }

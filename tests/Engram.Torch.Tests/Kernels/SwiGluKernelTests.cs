@@ -14,7 +14,11 @@ public class SwiGluKernelTests
     {
         using var scope = NewDisposeScope();
         using var _ = new Threads(threads);
-        KernelCheck.Agrees(x => SwiGluKernel.Apply(x[0]), x => SwiGlu.Composed(x[0]), [Sample.Normal(1, ScalarType.Float32, tokens, 2 * width) * 2]);
+        KernelCheck.Agrees(
+            x => SwiGluKernel.Apply(x[0]),
+            x => SwiGlu.Composed(x[0]),
+            [Sample.Normal(1, ScalarType.Float32, tokens, 2 * width) * 2]
+        );
     }
 
     [Fact]

@@ -12,13 +12,7 @@ public class AttentionMaskTests
         using var scope = NewDisposeScope();
         var mask = AttentionMask.Of([0, 0, 2, 2], [0], 4, CPU)!;
         Assert.Equal([1L, 1L, 4L, 4L], mask.shape);
-        Assert.Equal(
-        [
-            1, 0, 0, 0,
-            1, 1, 0, 0,
-            0, 0, 1, 0,
-            0, 0, 1, 1,
-        ], mask.Values());
+        Assert.Equal([1, 0, 0, 0, 1, 1, 0, 0, 0, 0, 1, 0, 0, 0, 1, 1], mask.Values());
     }
 
     [Fact]
@@ -28,20 +22,28 @@ public class AttentionMaskTests
         var mask = AttentionMask.Of([], [2, 0], 2, CPU)!;
         Assert.Equal([2L, 1L, 2L, 4L], mask.shape);
         Assert.Equal(
-        [
-            1, 1, 1, 0,
-            1, 1, 1, 1,
-            /* second sequence */
-            1, 0, 0, 0,
-            1, 1, 0, 0,
-        ], mask.Values());
-        Assert.Equal(
-        [
-            0, 1, 1, 0,
-            0, 0, 0, 1,
-            1, 0, 0, 0,
-            1, 1, 0, 0,
-        ], AttentionMask.Of([1, 3, 0, 0], [2, 0], 2, CPU)!.Values());
+            [
+                1,
+                1,
+                1,
+                0,
+                1,
+                1,
+                1,
+                1,
+                /* second sequence */
+                1,
+                0,
+                0,
+                0,
+                1,
+                1,
+                0,
+                0,
+            ],
+            mask.Values()
+        );
+        Assert.Equal([0, 1, 1, 0, 0, 0, 0, 1, 1, 0, 0, 0, 1, 1, 0, 0], AttentionMask.Of([1, 3, 0, 0], [2, 0], 2, CPU)!.Values());
     }
 
     [Fact]

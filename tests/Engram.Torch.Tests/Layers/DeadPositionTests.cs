@@ -11,15 +11,15 @@ namespace Engram.Torch.Tests.Layers;
 public class DeadPositionTests
 {
     private const int Length = 19;
-    private const int Dead = 7;   // the token id
+    private const int Dead = 7; // the token id
 
     public static TheoryData<EngramGate, int, ScalarType> Forms()
     {
         var forms = new TheoryData<EngramGate, int, ScalarType>();
         foreach (var gate in Enum.GetValues<EngramGate>())
-            foreach (var convolution in new[] { 0, 4 })
-                foreach (var type in new[] { ScalarType.Float32, ScalarType.Float64 })
-                    forms.Add(gate, convolution, type);
+        foreach (var convolution in new[] { 0, 4 })
+        foreach (var type in new[] { ScalarType.Float32, ScalarType.Float64 })
+            forms.Add(gate, convolution, type);
         return forms;
     }
 
@@ -42,8 +42,15 @@ public class DeadPositionTests
             TensorAssert.Zero(whole[0, t], "what a dead position adds");
         foreach (var (from, to) in new[] { (1, 6), (8, 12), (13, Length) })
         {
-            var alone = layer.Forward(streams.narrow(1, from, to - from), memory.narrow(1, from, to - from), Ages(ids[from..to]), null, null);
-            TensorAssert.Close(whole.narrow(1, from, to - from), alone, type == ScalarType.Float64 ? 1e-13 : 2e-6);   // products of other shapes
+            var alone = layer.Forward(
+                streams.narrow(1, from, to - from),
+                memory.narrow(1, from, to - from),
+                Ages(ids[from..to]),
+                null,
+                null
+            );
+            // products of other shapes
+            TensorAssert.Close(whole.narrow(1, from, to - from), alone, type == ScalarType.Float64 ? 1e-13 : 2e-6);
         }
 
         memory[0, 5].mul_(3);
@@ -70,7 +77,11 @@ public class DeadPositionTests
             return (output, memory.grad!);
         }
 
-        var (plain, tapped, expected) = (Run(layer, type, null), Run(layer, type, taps.OfMemory(0)), Run(composed, ScalarType.Float64, null));
+        var (plain, tapped, expected) = (
+            Run(layer, type, null),
+            Run(layer, type, taps.OfMemory(0)),
+            Run(composed, ScalarType.Float64, null)
+        );
         // The slope of the root amplifies float32 rounding.
         var tolerance = type == ScalarType.Float64 ? 1e-12 : 5e-5;
         TensorAssert.Close(expected.Output, plain.Output, tolerance);
@@ -80,12 +91,21 @@ public class DeadPositionTests
         Assert.All(taps.Memory(0).Gate[0, 5].Values(), value => Assert.Equal(0, value));
     }
 
-    private static int[] Ages(int[] ids) => new DocumentRule(TinyModels.Engram with { DeadTokenIds = [Dead] }, startToken: null).Places(ids, [], 1).Ages;
+    private static int[] Ages(int[] ids) =>
+        new DocumentRule(TinyModels.Engram with { DeadTokenIds = [Dead] }, startToken: null).Places(ids, [], 1).Ages;
 
     private static EngramFusion Layer(EngramGate gate, int convolution, ScalarType type)
     {
         var parameters = TinyModels.Parameters(type);
-        var layer = new EngramFusion(TinyModels.Dense with { HcMult = 4, Engram = TinyModels.Engram with { Gate = gate, ConvKernel = convolution } }, "e", parameters);
+        var layer = new EngramFusion(
+            TinyModels.Dense with
+            {
+                HcMult = 4,
+                Engram = TinyModels.Engram with { Gate = gate, ConvKernel = convolution },
+            },
+            "e",
+            parameters
+        );
         Sample.Fill(parameters, 3);
         return layer;
     }

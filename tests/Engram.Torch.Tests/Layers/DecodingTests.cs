@@ -7,36 +7,39 @@ namespace Engram.Torch.Tests.Layers;
 [OneThread]
 public class DecodingTests
 {
-    private const int Start = 36;   // the token before documents
-    private const int Length = 14;   // beyond the reach of the convolution, 9
+    private const int Start = 36; // the token before documents
+    private const int Length = 14; // beyond the reach of the convolution, 9
 
-    private static Dictionary<string, ModelConfiguration> Models { get; } = new()
-    {
-        ["dense"] = TinyModels.Dense,
-        ["dense with memory"] = TinyModels.Dense with { Engram = TinyModels.Engram },
-        ["memory without convolution"] = TinyModels.Dense with { Engram = TinyModels.Engram with { ConvKernel = 0 } },
-        ["everything"] = TinyModels.Full,
-        ["everything, low-rank query, extended context"] = TinyModels.Full with
+    private static Dictionary<string, ModelConfiguration> Models { get; } =
+        new()
         {
-            QLoraRank = 7,
-            MaxPositionEmbeddings = 640,
-            RopeScaling = new RopeScaling { Factor = 10, OriginalMaxPositionEmbeddings = 64 },
-        },
-        ["everything, documents in attention"] = TinyModels.Full with { AttentionDocumentMask = true },
-        ["everything, unconstrained, one fusion, learnt exit"] = TinyModels.Full with
-        {
-            HcConstrained = false, HcExit = StreamExit.Head, Engram = TinyModels.Engram with { Fusion = FusionPlace.Mixture },
-        },
-        ["everything, memory in the values of attention"] = TinyModels.Full with
-        {
-            Engram = TinyModels.Engram with { Fusion = FusionPlace.Values, Gate = EngramGate.None, ConvKernel = 0 },
-        },
-        ["everything, memory in the input embedding"] = TinyModels.Full with
-        {
-            Engram = TinyModels.Engram with { LayerIds = [0], Fusion = FusionPlace.Input, Gate = EngramGate.None, ConvKernel = 0 },
-        },
-        ["everything, memory across documents"] = TinyModels.Full with { Engram = TinyModels.Engram with { ResetAtDocuments = false } },
-    };
+            ["dense"] = TinyModels.Dense,
+            ["dense with memory"] = TinyModels.Dense with { Engram = TinyModels.Engram },
+            ["memory without convolution"] = TinyModels.Dense with { Engram = TinyModels.Engram with { ConvKernel = 0 } },
+            ["everything"] = TinyModels.Full,
+            ["everything, low-rank query, extended context"] = TinyModels.Full with
+            {
+                QLoraRank = 7,
+                MaxPositionEmbeddings = 640,
+                RopeScaling = new RopeScaling { Factor = 10, OriginalMaxPositionEmbeddings = 64 },
+            },
+            ["everything, documents in attention"] = TinyModels.Full with { AttentionDocumentMask = true },
+            ["everything, unconstrained, one fusion, learnt exit"] = TinyModels.Full with
+            {
+                HcConstrained = false,
+                HcExit = StreamExit.Head,
+                Engram = TinyModels.Engram with { Fusion = FusionPlace.Mixture },
+            },
+            ["everything, memory in the values of attention"] = TinyModels.Full with
+            {
+                Engram = TinyModels.Engram with { Fusion = FusionPlace.Values, Gate = EngramGate.None, ConvKernel = 0 },
+            },
+            ["everything, memory in the input embedding"] = TinyModels.Full with
+            {
+                Engram = TinyModels.Engram with { LayerIds = [0], Fusion = FusionPlace.Input, Gate = EngramGate.None, ConvKernel = 0 },
+            },
+            ["everything, memory across documents"] = TinyModels.Full with { Engram = TinyModels.Engram with { ResetAtDocuments = false } },
+        };
 
     public static TheoryData<string, int, bool?> Cases()
     {
@@ -93,7 +96,7 @@ public class DecodingTests
                 parts.Add(model.Continue([state], run.Ids.AsSpan(from, to - from), memory));
             }
 
-            TensorAssert.Close(together[b], cat(parts, 0), 1e-12);   // float64, products of other shapes
+            TensorAssert.Close(together[b], cat(parts, 0), 1e-12); // float64, products of other shapes
         }
     }
 

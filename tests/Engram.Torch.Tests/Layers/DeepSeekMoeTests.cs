@@ -27,7 +27,8 @@ public class DeepSeekMoeTests
             RoutedScalingFactor = factor,
         };
         var layer = new DeepSeekMoe(configuration, "mlp", parameters);
-        // Input e₀: the first column of the router holds the logits, and expert i answers with the unit vector e_i, so the output is the gates.
+        // Input e₀: the first column of the router holds the logits, and expert i answers with the unit vector e_i, so the output is the
+        // gates.
         parameters["mlp.gate.weight"].Tensor.zero_().select(1, 0).copy_(tensor(new[] { 0, 1, -1, 2, 0.5 }));
         parameters["mlp.experts.gate_up_proj"].Tensor.zero_().select(2, 0).copy_(tensor(new[] { 1, 1 + Math.Exp(-1) }));
         parameters["mlp.experts.down_proj"].Tensor.copy_(eye(5, 5, ScalarType.Float64).unsqueeze(-1));
@@ -36,17 +37,26 @@ public class DeepSeekMoeTests
         Assert.All(new[] { 0, 0, gate2, 0, gate4 }.Zip(y), pair => Assert.Equal(pair.First, pair.Second, 1e-7));
     }
 
-    private static Dictionary<string, ModelConfiguration> Configurations { get; } = new()
-    {
-        ["sigmoid"] = Configuration,
-        ["softmax, gates not normalised, no shared expert"] =
-            Configuration with { NSharedExperts = 0, NormTopkProb = false, ScoringFunction = ScoringFunction.Softmax },
-        ["softplus, three experts per token"] =
-            Configuration with { ScoringFunction = ScoringFunction.SqrtSoftplus, SharedExpertIntermediateSize = 4, NumExpertsPerToken = 3 },
-        ["groups"] = Configuration with { NGroup = 3, TopkGroup = 2 },
-        ["all experts"] = Configuration with { NumExpertsPerToken = 6 },
-        ["odd width"] = Configuration with { MoeIntermediateSize = 7 },
-    };
+    private static Dictionary<string, ModelConfiguration> Configurations { get; } =
+        new()
+        {
+            ["sigmoid"] = Configuration,
+            ["softmax, gates not normalised, no shared expert"] = Configuration with
+            {
+                NSharedExperts = 0,
+                NormTopkProb = false,
+                ScoringFunction = ScoringFunction.Softmax,
+            },
+            ["softplus, three experts per token"] = Configuration with
+            {
+                ScoringFunction = ScoringFunction.SqrtSoftplus,
+                SharedExpertIntermediateSize = 4,
+                NumExpertsPerToken = 3,
+            },
+            ["groups"] = Configuration with { NGroup = 3, TopkGroup = 2 },
+            ["all experts"] = Configuration with { NumExpertsPerToken = 6 },
+            ["odd width"] = Configuration with { MoeIntermediateSize = 7 },
+        };
 
     public static TheoryData<string> Variants => [.. Configurations.Keys];
 
@@ -58,8 +68,12 @@ public class DeepSeekMoeTests
         var pair = Layers(configuration);
         var x = Sample.Normal(1, ScalarType.Float32, 67, 16);
         // Three float32 products and the gate one after the other.
-        KernelCheck.Agrees(x => pair.Single.Forward(x[0], 1, training: false).Output,
-            x => Reference(configuration, pair.DoubleParameters, pair.Double.Router, x[0]), [x], 4e-6);
+        KernelCheck.Agrees(
+            x => pair.Single.Forward(x[0], 1, training: false).Output,
+            x => Reference(configuration, pair.DoubleParameters, pair.Double.Router, x[0]),
+            [x],
+            4e-6
+        );
         TensorAssert.GradientsClose(pair.DoubleParameters, pair.SingleParameters, 4e-6);
 
         var gradients = pair.DoubleParameters.All.Select(p => p.Tensor.grad!.clone()).ToArray();
@@ -83,8 +97,11 @@ public class DeepSeekMoeTests
         new[] { 0.1f, -0.05f, 0, 0.02f, 0, 0.07f }.CopyTo(layer.Router.Bias);
         var x = Sample.Leaf(2, ScalarType.Float64, 5, 16);
         var weights = Sample.Normal(3, ScalarType.Float64, 5, 16);
-        FiniteDifferences.Check(() => (layer.Forward(x, 1, training: false).Output * weights).sum(), [("x", x), .. pair.DoubleParameters.Leaves()],
-            choices: () => layer.Router.Choose(layer.Router.Affinities(x), false));
+        FiniteDifferences.Check(
+            () => (layer.Forward(x, 1, training: false).Output * weights).sum(),
+            [("x", x), .. pair.DoubleParameters.Leaves()],
+            choices: () => layer.Router.Choose(layer.Router.Affinities(x), false)
+        );
     }
 
     [Theory, InlineData(ScalarType.Float32), InlineData(ScalarType.Float64)]
@@ -122,8 +139,15 @@ public class DeepSeekMoeTests
                 to[name].Tensor.copy_(from[name].Tensor.index_select(0, tensor(permutation, ScalarType.Int64)));
         var x = Sample.Normal(2, type, 33, 16);
         // The same products per token; a matrix product may order its additions by the size of the group.
-        TensorAssert.Close(original.Forward(x, 1, false).Output, renumbered.Forward(x, 1, false).Output, type == ScalarType.Float32 ? 1e-6 : 1e-14);
-        Assert.NotEqual(original.Router.Choose(original.Router.Affinities(x), false), renumbered.Router.Choose(renumbered.Router.Affinities(x), false));
+        TensorAssert.Close(
+            original.Forward(x, 1, false).Output,
+            renumbered.Forward(x, 1, false).Output,
+            type == ScalarType.Float32 ? 1e-6 : 1e-14
+        );
+        Assert.NotEqual(
+            original.Router.Choose(original.Router.Affinities(x), false),
+            renumbered.Router.Choose(renumbered.Router.Affinities(x), false)
+        );
     }
 
     [Fact]
@@ -187,10 +211,16 @@ public class DeepSeekMoeTests
         using var scope = NewDisposeScope();
         var (layer, parameters) = Layer(Configuration with { SequenceAuxiliaryLossAlpha = 1 }, ScalarType.Float64);
         var x = Sample.Leaf(2, ScalarType.Float64, 3 * 4, 16);
-        var separate = Enumerable.Range(0, 3).Select(i => layer.Forward(x.narrow(0, 4 * i, 4), 1, true).AuxiliaryLoss!.item<double>()).Average();
+        var separate = Enumerable
+            .Range(0, 3)
+            .Select(i => layer.Forward(x.narrow(0, 4 * i, 4), 1, true).AuxiliaryLoss!.item<double>())
+            .Average();
         Assert.Equal(separate, layer.Forward(x, 3, true).AuxiliaryLoss!.item<double>(), 1e-14);
-        FiniteDifferences.Check(() => layer.Forward(x, 3, true).AuxiliaryLoss!, [("x", x), ("router", parameters["mlp.gate.weight"].Tensor)],
-            choices: () => layer.Router.Choose(layer.Router.Affinities(x), false));
+        FiniteDifferences.Check(
+            () => layer.Forward(x, 3, true).AuxiliaryLoss!,
+            [("x", x), ("router", parameters["mlp.gate.weight"].Tensor)],
+            choices: () => layer.Router.Choose(layer.Router.Affinities(x), false)
+        );
     }
 
     [Fact]
@@ -240,15 +270,28 @@ public class DeepSeekMoeTests
             gates = gates / gates.sum(-1, keepdim: true);
         var y = zeros_like(x);
         for (var e = 0; e < configuration.NRoutedExperts; e++)
-            y = y + gates.narrow(1, e, 1) * configuration.RoutedScalingFactor * Feed(Value("experts.gate_up_proj")[e], Value("experts.down_proj")[e]);
-        return configuration.SharedExpertWidth == 0 ? y : y + Feed(Value("shared_experts.gate_up_proj.weight"), Value("shared_experts.down_proj.weight"));
+            y =
+                y
+                + gates.narrow(1, e, 1)
+                    * configuration.RoutedScalingFactor
+                    * Feed(Value("experts.gate_up_proj")[e], Value("experts.down_proj")[e]);
+        return configuration.SharedExpertWidth == 0
+            ? y
+            : y + Feed(Value("shared_experts.gate_up_proj.weight"), Value("shared_experts.down_proj.weight"));
     }
 
     /// <summary>As many features as experts, one of which each token chooses.</summary>
     private static ModelConfiguration OneExpertEach(int experts) =>
-        TinyModels.Dense with { HiddenSize = experts, MoeIntermediateSize = 4, NRoutedExperts = experts, NumExpertsPerToken = 1 };
+        TinyModels.Dense with
+        {
+            HiddenSize = experts,
+            MoeIntermediateSize = 4,
+            NRoutedExperts = experts,
+            NumExpertsPerToken = 1,
+        };
 
-    private static LayerPair<DeepSeekMoe> Layers(ModelConfiguration configuration) => new(parameters => new DeepSeekMoe(configuration, "mlp", parameters));
+    private static LayerPair<DeepSeekMoe> Layers(ModelConfiguration configuration) =>
+        new(parameters => new DeepSeekMoe(configuration, "mlp", parameters));
 
     private static (DeepSeekMoe Layer, ModelParameters Parameters) Layer(ModelConfiguration configuration, ScalarType type)
     {

@@ -14,8 +14,13 @@ public class DeterminismTests
     {
         using var scope = NewDisposeScope();
         using var _ = new Threads(threads);
-        // 3 · 50 tokens: more than 64, so that every kernel divides its work, over 37 ids that repeat; the document mask and the balance loss are on.
-        var configuration = TinyModels.Full with { AttentionDocumentMask = true, SequenceAuxiliaryLossAlpha = 0.1 };
+        // 3 · 50 tokens: more than 64, so that every kernel divides its work, over 37 ids that repeat; the document mask and the balance
+        // loss are on.
+        var configuration = TinyModels.Full with
+        {
+            AttentionDocumentMask = true,
+            SequenceAuxiliaryLossAlpha = 0.1,
+        };
         var (first, second) = (Run(configuration), Run(configuration));
         Assert.Equal(first.Count, second.Count);
         foreach (var (name, bits) in first)
@@ -31,12 +36,17 @@ public class DeterminismTests
         using var wide = Initialized(TinyModels.Full with { NumHiddenLayers = 5, Engram = TinyModels.Engram with { LayerIds = [1] } }, 7);
         var compared = 0;
         foreach (var other in new[] { plain, wide })
-            foreach (var parameter in other.Parameters.All)
-                if (everything.Parameters.All.FirstOrDefault(p => p.Name == parameter.Name && p.Tensor.shape.SequenceEqual(parameter.Tensor.shape)) is { } same)
-                {
-                    TensorAssert.BitIdentical(parameter.Tensor, same.Tensor, parameter.Name);
-                    compared++;
-                }
+        foreach (var parameter in other.Parameters.All)
+            if (
+                everything.Parameters.All.FirstOrDefault(p =>
+                    p.Name == parameter.Name && p.Tensor.shape.SequenceEqual(parameter.Tensor.shape)
+                ) is
+                { } same
+            )
+            {
+                TensorAssert.BitIdentical(parameter.Tensor, same.Tensor, parameter.Name);
+                compared++;
+            }
 
         Assert.True(compared > 50, $"only {compared} parameters are common");
     }
@@ -69,7 +79,8 @@ public class DeterminismTests
     [Fact]
     public void The_seed_of_a_name_never_changes()
     {
-        // First eight bytes, little-endian, of the SHA-256 of "<seed>/<name>". Checkpoints do not store seeds: other values would silently make
+        // First eight bytes, little-endian, of the SHA-256 of "<seed>/<name>". Checkpoints do not store seeds: other values would silently
+        // make
         // every published run unrepeatable.
         Assert.Equal(0x4d7c96445bf8a15eul, StartingSeed.For(0, "lm_head.weight"));
         Assert.Equal(0xc2fcb6a68eae5a91ul, StartingSeed.For(-3, "model.layers.0.engram.wkv.weight"));

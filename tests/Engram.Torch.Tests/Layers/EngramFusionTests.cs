@@ -16,15 +16,21 @@ public class EngramFusionTests
     {
         var forms = new TheoryData<EngramGate, int>();
         foreach (var gate in Enum.GetValues<EngramGate>())
-            foreach (var convolution in new[] { 0, 4 })
-                forms.Add(gate, convolution);
+        foreach (var convolution in new[] { 0, 4 })
+            forms.Add(gate, convolution);
         return forms;
     }
 
     [Theory]
     [InlineData(EngramGate.Sigmoid, ScalarType.Float32, 1.24), InlineData(EngramGate.Sigmoid, ScalarType.Float64, 1.24)]
-    [InlineData(EngramGate.CopySignSqrt, ScalarType.Float32, 1.1135528725660043), InlineData(EngramGate.CopySignSqrt, ScalarType.Float64, 1.1135528725660043)]
-    [InlineData(EngramGate.SignedSqrt, ScalarType.Float32, 1.1135528725660043), InlineData(EngramGate.SignedSqrt, ScalarType.Float64, 1.1135528725660043)]
+    [
+        InlineData(EngramGate.CopySignSqrt, ScalarType.Float32, 1.1135528725660043),
+        InlineData(EngramGate.CopySignSqrt, ScalarType.Float64, 1.1135528725660043)
+    ]
+    [
+        InlineData(EngramGate.SignedSqrt, ScalarType.Float32, 1.1135528725660043),
+        InlineData(EngramGate.SignedSqrt, ScalarType.Float64, 1.1135528725660043)
+    ]
     public void Hand_computed_gate_of_two_features(EngramGate gate, ScalarType type, double logit)
     {
         using var scope = NewDisposeScope();
@@ -43,7 +49,7 @@ public class EngramFusionTests
         memory[0, 0, 0] = 1.0;
         var y = layer.Forward(tensor(new double[] { 3, 4 }, [1, 1, 1, 2]).to(type), memory, [0], null, null);
         var alpha = 1 / (1 + Math.Exp(-logit));
-        TensorAssert.Close(tensor(new[] { 10 * alpha, -20 * alpha }, [1, 1, 1, 2]), y, 3e-7);   // a handful of float32 roundings
+        TensorAssert.Close(tensor(new[] { 10 * alpha, -20 * alpha }, [1, 1, 1, 2]), y, 3e-7); // a handful of float32 roundings
     }
 
     [Theory, MemberData(nameof(Forms))]
@@ -56,16 +62,23 @@ public class EngramFusionTests
         static Tensor Norm(Tensor x) => x / (x.square().mean([-1L], keepdim: true) + 1e-6).sqrt();
         var keys = gate == EngramGate.None ? 0 : 4;
         var v = memory.matmul(Value("wkv.weight").narrow(0, 16 * keys, 16).t());
-        var u = stack(Enumerable.Range(0, 4).Select(m =>
-        {
-            if (gate == EngramGate.None)
-                return v;
-            var key = memory.matmul(Value("wkv.weight").narrow(0, 16 * m, 16).t());
-            var score = (Norm(streams.select(2, m)) * Value("q_weight")[m] * (Norm(key) * Value("k_weight")[m])).sum(-1, keepdim: true) / 4;
-            if (gate is EngramGate.SignedSqrt or EngramGate.CopySignSqrt)
-                score = score.sign() * score.abs().clamp(1e-6).sqrt();
-            return v / (1 + (-score).exp());
-        }).ToArray(), 2);
+        var u = stack(
+            Enumerable
+                .Range(0, 4)
+                .Select(m =>
+                {
+                    if (gate == EngramGate.None)
+                        return v;
+                    var key = memory.matmul(Value("wkv.weight").narrow(0, 16 * m, 16).t());
+                    var score =
+                        (Norm(streams.select(2, m)) * Value("q_weight")[m] * (Norm(key) * Value("k_weight")[m])).sum(-1, keepdim: true) / 4;
+                    if (gate is EngramGate.SignedSqrt or EngramGate.CopySignSqrt)
+                        score = score.sign() * score.abs().clamp(1e-6).sqrt();
+                    return v / (1 + (-score).exp());
+                })
+                .ToArray(),
+            2
+        );
         if (convolution > 0)
         {
             var normed = (u / (u.square().mean([-1L], keepdim: true) + 1e-5).sqrt() * Value("conv_norm.weight")).flatten(2);
@@ -92,8 +105,12 @@ public class EngramFusionTests
         // The slope of the signed root at the smallest score of this sample multiplies the rounding of that score.
         var tolerance = gate is EngramGate.SignedSqrt or EngramGate.CopySignSqrt ? 5e-5 : 5e-6;
         Tensor[] inputs = gate == EngramGate.None ? [memory] : [memory, streams];
-        KernelCheck.Agrees(x => pair.Single.Forward(gate == EngramGate.None ? streams : x[1], x[0], Ages(), null, null),
-            x => pair.Double.Forward(gate == EngramGate.None ? streams.to(ScalarType.Float64) : x[1], x[0], Ages(), null, null), inputs, tolerance);
+        KernelCheck.Agrees(
+            x => pair.Single.Forward(gate == EngramGate.None ? streams : x[1], x[0], Ages(), null, null),
+            x => pair.Double.Forward(gate == EngramGate.None ? streams.to(ScalarType.Float64) : x[1], x[0], Ages(), null, null),
+            inputs,
+            tolerance
+        );
         TensorAssert.GradientsClose(pair.DoubleParameters, pair.SingleParameters, tolerance);
     }
 
@@ -107,13 +124,24 @@ public class EngramFusionTests
         memory.requires_grad_();
         var weights = Sample.Normal(8, ScalarType.Float64, streams.shape);
         (string, Tensor)[] inputs = gate == EngramGate.None ? [("memory", memory)] : [("memory", memory), ("streams", streams)];
-        FiniteDifferences.Check(() => (layer.Forward(streams, memory, Ages(), null, null) * weights).sum(), [.. inputs, .. parameters.Leaves()]);
+        FiniteDifferences.Check(
+            () => (layer.Forward(streams, memory, Ages(), null, null) * weights).sum(),
+            [.. inputs, .. parameters.Leaves()]
+        );
     }
 
     [Theory]
     [InlineData(EngramGate.CopySignSqrt, ScalarType.Float32), InlineData(EngramGate.CopySignSqrt, ScalarType.Float64)]
-    [InlineData(EngramGate.SignedSqrt, ScalarType.Float32), InlineData(EngramGate.Sigmoid, ScalarType.Float32), InlineData(EngramGate.None, ScalarType.Float32)]
-    [InlineData(EngramGate.SignedSqrt, ScalarType.Float64), InlineData(EngramGate.Sigmoid, ScalarType.Float64), InlineData(EngramGate.None, ScalarType.Float64)]
+    [
+        InlineData(EngramGate.SignedSqrt, ScalarType.Float32),
+        InlineData(EngramGate.Sigmoid, ScalarType.Float32),
+        InlineData(EngramGate.None, ScalarType.Float32)
+    ]
+    [
+        InlineData(EngramGate.SignedSqrt, ScalarType.Float64),
+        InlineData(EngramGate.Sigmoid, ScalarType.Float64),
+        InlineData(EngramGate.None, ScalarType.Float64)
+    ]
     public void Zero_rows_add_exactly_nothing_and_leave_finite_gradients(EngramGate gate, ScalarType type)
     {
         using var scope = NewDisposeScope();
@@ -124,7 +152,7 @@ public class EngramFusionTests
         y.sum().backward();
         Assert.All(memory.grad!.Values(), value => Assert.True(double.IsFinite(value)));
         Assert.Contains(memory.grad!.Values(), value => value != 0);
-        Assert.All(parameters["e.wkv.weight"].Tensor.grad!.Values(), value => Assert.Equal(0, value));   // the projection meets zero memory
+        Assert.All(parameters["e.wkv.weight"].Tensor.grad!.Values(), value => Assert.Equal(0, value)); // the projection meets zero memory
     }
 
     [Theory, InlineData(EngramGate.SignedSqrt), InlineData(EngramGate.Sigmoid), InlineData(EngramGate.None)]
@@ -157,7 +185,10 @@ public class EngramFusionTests
         using var taps = new ForwardTaps { MemoryLayers = [0, 1, 3] };
         var traced = layer.Forward(streams, memory, Ages(), null, taps.OfMemory(0));
         // The sign of a zero dot product is that of its terms' sum: either way round.
-        Assert.All(taps.Memory(0).Gate.Values(), gate => Assert.Equal(Math.Abs(1 / (1 + Math.Exp(-logit)) - 0.5), Math.Abs(gate - 0.5), logit == 0 ? 0 : 1e-7));
+        Assert.All(
+            taps.Memory(0).Gate.Values(),
+            gate => Assert.Equal(Math.Abs(1 / (1 + Math.Exp(-logit)) - 0.5), Math.Abs(gate - 0.5), logit == 0 ? 0 : 1e-7)
+        );
         if (logit == 0)
             TensorAssert.BitIdentical(traced, layer.Forward(streams, memory, Ages(), null, null));
     }
@@ -173,7 +204,8 @@ public class EngramFusionTests
         using (no_grad())
             parameters["e.wkv.weight"].Tensor.narrow(0, 0, 4 * 16).neg_();
         layer.Forward(streams, memory, Ages(), null, taps.OfMemory(1));
-        TensorAssert.Close(ones([Batch, Length, 4], ScalarType.Float64), taps.Memory(0).Gate + taps.Memory(1).Gate, 2e-7);   // two sigmoids in float32
+        // two sigmoids in float32
+        TensorAssert.Close(ones([Batch, Length, 4], ScalarType.Float64), taps.Memory(0).Gate + taps.Memory(1).Gate, 2e-7);
     }
 
     [Theory, MemberData(nameof(Forms))]
@@ -195,10 +227,19 @@ public class EngramFusionTests
         TensorAssert.BitIdentical(layer.Forward(streams, memory, Ages(), null, null), traced);
     }
 
-    private static EngramConfiguration Memory(EngramGate gate, int convolution) => TinyModels.Engram with { Gate = gate, ConvKernel = convolution };
+    private static EngramConfiguration Memory(EngramGate gate, int convolution) =>
+        TinyModels.Engram with
+        {
+            Gate = gate,
+            ConvKernel = convolution,
+        };
 
     private static ModelConfiguration Configuration(EngramGate gate, int convolution) =>
-        TinyModels.Dense with { HcMult = 4, Engram = Memory(gate, convolution) };
+        TinyModels.Dense with
+        {
+            HcMult = 4,
+            Engram = Memory(gate, convolution),
+        };
 
     private static (Tensor Streams, Tensor Memory) Inputs(ScalarType type) =>
         (Sample.Normal(1, type, Batch, Length, 4, 16), Sample.Normal(2, type, Batch, Length, 12));

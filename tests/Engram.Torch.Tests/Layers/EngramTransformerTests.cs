@@ -10,22 +10,37 @@ public class EngramTransformerTests
     private const int Sequences = 2;
     private const int Length = 6;
 
-    private static Dictionary<string, ModelConfiguration> Models { get; } = new()
-    {
-        ["dense"] = TinyModels.Dense,
-        ["dense, tied, scaled embedding"] = TinyModels.Dense with { TieWordEmbeddings = true, EmbeddingScale = 3 },
-        ["experts"] = TinyModels.Full with { HcMult = 1, Engram = null },
-        ["streams"] = TinyModels.Dense with { HcMult = 3 },
-        ["memory"] = TinyModels.Dense with { Engram = TinyModels.Engram with { Gate = EngramGate.Sigmoid } },
-        ["everything"] = TinyModels.Full with { QLoraRank = 7, SequenceAuxiliaryLossAlpha = 0.5 },
-        ["everything, unconstrained streams"] = TinyModels.Full with { HcConstrained = false, Engram = TinyModels.Engram with { Gate = EngramGate.Sigmoid } },
-        ["everything, one fusion, learnt exit"] = TinyModels.Full with { HcExit = StreamExit.Head, Engram = TinyModels.Engram with { Fusion = FusionPlace.Mixture } },
-        ["everything, no gate"] = TinyModels.Full with { Engram = TinyModels.Engram with { Gate = EngramGate.None } },
-    };
+    private static Dictionary<string, ModelConfiguration> Models { get; } =
+        new()
+        {
+            ["dense"] = TinyModels.Dense,
+            ["dense, tied, scaled embedding"] = TinyModels.Dense with { TieWordEmbeddings = true, EmbeddingScale = 3 },
+            ["experts"] = TinyModels.Full with { HcMult = 1, Engram = null },
+            ["streams"] = TinyModels.Dense with { HcMult = 3 },
+            ["memory"] = TinyModels.Dense with { Engram = TinyModels.Engram with { Gate = EngramGate.Sigmoid } },
+            ["everything"] = TinyModels.Full with { QLoraRank = 7, SequenceAuxiliaryLossAlpha = 0.5 },
+            ["everything, unconstrained streams"] = TinyModels.Full with
+            {
+                HcConstrained = false,
+                Engram = TinyModels.Engram with { Gate = EngramGate.Sigmoid },
+            },
+            ["everything, one fusion, learnt exit"] = TinyModels.Full with
+            {
+                HcExit = StreamExit.Head,
+                Engram = TinyModels.Engram with { Fusion = FusionPlace.Mixture },
+            },
+            ["everything, no gate"] = TinyModels.Full with { Engram = TinyModels.Engram with { Gate = EngramGate.None } },
+        };
 
     public static TheoryData<string> Names => [.. Models.Keys];
 
-    [Theory, InlineData("dense, tied, scaled embedding"), InlineData("everything"), InlineData("everything, unconstrained streams"), InlineData("everything, one fusion, learnt exit")]
+    [
+        Theory,
+        InlineData("dense, tied, scaled embedding"),
+        InlineData("everything"),
+        InlineData("everything, unconstrained streams"),
+        InlineData("everything, one fusion, learnt exit")
+    ]
     public void Gradients_match_finite_differences(string name)
     {
         using var scope = NewDisposeScope();
@@ -36,7 +51,9 @@ public class EngramTransformerTests
         using var run = new TransformerRun(configuration, Sequences, Length, ScalarType.Float64);
         // A step that changed the choice of an expert would fail the check, not pass it: the seed leaves a margin.
         var targets = Sample.Ids(3, Sequences * Length, configuration.VocabularySize);
-        var rows = run.Memory is null ? [] : configuration.Engram!.LayerIds.Select(layer => ($"rows of layer {layer}", run.Memory.Layer(layer)!));
+        var rows = run.Memory is null
+            ? []
+            : configuration.Engram!.LayerIds.Select(layer => ($"rows of layer {layer}", run.Memory.Layer(layer)!));
         FiniteDifferences.Check(() => Loss(model, run, targets), [.. model.Parameters.Leaves(), .. rows], directions: 1);
     }
 
@@ -53,18 +70,35 @@ public class EngramTransformerTests
         TensorAssert.Close(expected, actual, 1e-6);
         actual.backward();
         expected.backward();
-        // All kernels in a row against all composed forms: float32 rounding through three layers, amplified by the slope of the signed root.
+        // All kernels in a row against all composed forms: float32 rounding through three layers, amplified by the slope of the signed
+        // root.
         TensorAssert.GradientsClose(twice.Parameters, single.Parameters, 1e-3);
         foreach (var layer in Models[name].Engram?.LayerIds ?? [])
-            TensorAssert.Close(run64.Memory!.Layer(layer)!.grad!, run32.Memory!.Layer(layer)!.grad!, 1e-3, $"gradient of the rows of layer {layer}");
+            TensorAssert.Close(
+                run64.Memory!.Layer(layer)!.grad!,
+                run32.Memory!.Layer(layer)!.grad!,
+                1e-3,
+                $"gradient of the rows of layer {layer}"
+            );
     }
 
-    // The plain network normalises x, this one a multiple of x: the same function as long as ε of the norms does not count. With ε = 1e-6 it does:
+    // The plain network normalises x, this one a multiple of x: the same function as long as ε of the norms does not count. With ε = 1e-6
+    // it does:
     // embeddings of std 0.02 have a mean square of 4e-4, so the first norms differ by half a thousandth.
     [Theory]
-    [InlineData(0.02, 1e-20, 1e-4, true, StreamExit.Mean), InlineData(0.1, 1e-20, 1e-4, true, StreamExit.Mean), InlineData(0.02, 1e-6, 5e-4, true, StreamExit.Mean)]
+    [
+        InlineData(0.02, 1e-20, 1e-4, true, StreamExit.Mean),
+        InlineData(0.1, 1e-20, 1e-4, true, StreamExit.Mean),
+        InlineData(0.02, 1e-6, 5e-4, true, StreamExit.Mean)
+    ]
     [InlineData(0.1, 1e-20, 1e-4, true, StreamExit.Head), InlineData(0.1, 1e-20, 1e-4, false, StreamExit.Mean)]
-    public void Four_streams_start_as_the_plain_residual_network(double std, double epsilon, double tolerance, bool constrained, StreamExit exit)
+    public void Four_streams_start_as_the_plain_residual_network(
+        double std,
+        double epsilon,
+        double tolerance,
+        bool constrained,
+        StreamExit exit
+    )
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
@@ -74,11 +108,13 @@ public class EngramTransformerTests
         four.Parameters.Initialize(1);
         plain.Parameters.Initialize(1);
         // Unconstrained streams start with smaller last matrices, because they are summed; with the same ones the function is the same.
-        foreach (var parameter in four.Parameters.All.Where(p => !constrained && (p.Name.Contains("o_proj") || p.Name.Contains("down_proj"))))
+        foreach (
+            var parameter in four.Parameters.All.Where(p => !constrained && (p.Name.Contains("o_proj") || p.Name.Contains("down_proj")))
+        )
             parameter.Tensor.mul_(2.0);
         var ids = Sample.Ids(2, 40, 512);
         var (a, b) = (four.Logits(four.Forward(ids, [], 2, null).Hidden), plain.Logits(plain.Forward(ids, [], 2, null).Hidden));
-        Assert.InRange(b.abs().max().item<float>(), 10 * std, 50 * std);   // logits that could differ
+        Assert.InRange(b.abs().max().item<float>(), 10 * std, 50 * std); // logits that could differ
         // Eight sub-layers, each of which keeps all but 1e-6 of the residual.
         Assert.InRange((a - b).abs().max().item<float>(), 0, tolerance);
     }
@@ -100,7 +136,12 @@ public class EngramTransformerTests
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        var configuration = TinyModels.Full with { HcConstrained = constrained, HcExit = exit, Engram = TinyModels.Engram with { Fusion = place } };
+        var configuration = TinyModels.Full with
+        {
+            HcConstrained = constrained,
+            HcExit = exit,
+            Engram = TinyModels.Engram with { Fusion = place },
+        };
         using var model = TinyModels.Build(configuration, ScalarType.Float64);
         using var run = new TransformerRun(configuration, Sequences, Length, ScalarType.Float64);
 
@@ -126,8 +167,10 @@ public class EngramTransformerTests
             var attention = new MultiHeadLatentAttention(configuration, $"{name}.self_attn", rotary, parameters);
             var experts = configuration.IsMoeLayer(layer) ? new DeepSeekMoe(configuration, $"{name}.mlp", parameters) : null;
             var dense = experts is null ? new SwiGlu($"{name}.mlp", configuration.IntermediateSize, configuration, parameters) : null;
-            StreamConnection Connection(string part, int index) => constrained
-                ? new HyperConnection(configuration, $"{name}.{part}", index, parameters) : new FreeHyperConnection(configuration, $"{name}.{part}", index, parameters);
+            StreamConnection Connection(string part, int index) =>
+                constrained
+                    ? new HyperConnection(configuration, $"{name}.{part}", index, parameters)
+                    : new FreeHyperConnection(configuration, $"{name}.{part}", index, parameters);
             var (around, behind) = (Connection("hc_attn", 2 * layer), Connection("hc_ffn", (2 * layer) + 1));
             Sample.Fill(parameters, 5);
 
@@ -135,7 +178,11 @@ public class EngramTransformerTests
             if (place == FusionPlace.Mixture)
                 input = WithMemory(input, 1);
             var normed = RmsNorm.Unit(input, 1e-6) * model.Parameters[$"{name}.input_layernorm.weight"].Tensor;
-            x = around.Write(x, attention.Forward(normed.view(Sequences, Length, 16), rotary.Angles([0], Length), null, null, false).view(-1, 16), coefficients);
+            x = around.Write(
+                x,
+                attention.Forward(normed.view(Sequences, Length, 16), rotary.Angles([0], Length), null, null, false).view(-1, 16),
+                coefficients
+            );
             (input, coefficients) = behind.Read(x);
             normed = RmsNorm.Unit(input, 1e-6) * model.Parameters[$"{name}.post_attention_layernorm.weight"].Tensor;
             x = behind.Write(x, experts?.Forward(normed, Sequences, false).Output ?? dense!.Forward(normed), coefficients);
@@ -150,7 +197,7 @@ public class EngramTransformerTests
         }
 
         var hidden = RmsNorm.Unit(left, 1e-6) * model.Parameters["model.norm.weight"].Tensor;
-        TensorAssert.Close(hidden, run.Hidden(model).view(-1, 16), 1e-13);   // the same float64 operations
+        TensorAssert.Close(hidden, run.Hidden(model).view(-1, 16), 1e-13); // the same float64 operations
         TensorAssert.Close(hidden.mm(model.Parameters["lm_head.weight"].Tensor.t()), model.Logits(hidden), 1e-14);
     }
 
@@ -205,13 +252,15 @@ public class EngramTransformerTests
         using var model = TinyModels.Build(configuration);
         using var run = new TransformerRun(configuration, Sequences, Length);
         var loss = model.Forward(run.Ids, [], Sequences, run.Memory, training: true).AuxiliaryLoss!.item<float>();
-        Assert.InRange(loss, 2 * 0.25f * 0.9f, 2 * 0.25f * 3);   // α per expert layer at balance, more off balance
-        var apart = Enumerable.Range(0, Sequences).Select(b =>
-        {
-            using var memory = run.Memory!.Map(configuration, rows => rows.narrow(0, b, 1));
-            return model.Forward(run.Ids.AsSpan(b * Length, Length), [], 1, memory, training: true).AuxiliaryLoss!.item<float>();
-        });
-        Assert.Equal(apart.Average(), loss, 1e-5f);   // float32 rounding
+        Assert.InRange(loss, 2 * 0.25f * 0.9f, 2 * 0.25f * 3); // α per expert layer at balance, more off balance
+        var apart = Enumerable
+            .Range(0, Sequences)
+            .Select(b =>
+            {
+                using var memory = run.Memory!.Map(configuration, rows => rows.narrow(0, b, 1));
+                return model.Forward(run.Ids.AsSpan(b * Length, Length), [], 1, memory, training: true).AuxiliaryLoss!.item<float>();
+            });
+        Assert.Equal(apart.Average(), loss, 1e-5f); // float32 rounding
         Assert.Null(model.Forward(run.Ids, [], Sequences, run.Memory).AuxiliaryLoss);
         using var without = TinyModels.Build(TinyModels.Full);
         Assert.Null(without.Forward(run.Ids, [], Sequences, run.Memory, training: true).AuxiliaryLoss);
@@ -234,7 +283,10 @@ public class EngramTransformerTests
         }
 
         divided.UpdateRouterBiases();
-        Assert.Equal(new[] { 1, 2 }.Select(layer => $"model.layers.{layer}.mlp.gate.e_score_correction_bias"), whole.RouterBiases.Select(b => b.Name));
+        Assert.Equal(
+            new[] { 1, 2 }.Select(layer => $"model.layers.{layer}.mlp.gate.e_score_correction_bias"),
+            whole.RouterBiases.Select(b => b.Name)
+        );
         foreach (var ((_, a), (_, b)) in whole.RouterBiases.Zip(divided.RouterBiases))
         {
             Assert.Equal(a.ToArray(), b.ToArray());

@@ -35,8 +35,35 @@ public class ExpertRouterTests
     {
         using var scope = NewDisposeScope();
         var (router, _) = Build(experts: 6, perToken: 3);
-        var affinities = tensor(new[] { .5f, .5f, .5f, .5f, .5f, .5f, /* second token */ .2f, .7f, .2f, .7f, .1f, .2f }, [2, 6]);
-        Assert.Equal([0, 1, 2, /* second token */ 1, 3, 0], router.Choose(affinities, countLoad: false));
+        var affinities = tensor(
+            new[]
+            {
+                .5f,
+                .5f,
+                .5f,
+                .5f,
+                .5f,
+                .5f, /* second token */
+                .2f,
+                .7f,
+                .2f,
+                .7f,
+                .1f,
+                .2f,
+            },
+            [2, 6]
+        );
+        Assert.Equal(
+            [
+                0,
+                1,
+                2, /* second token */
+                1,
+                3,
+                0,
+            ],
+            router.Choose(affinities, countLoad: false)
+        );
     }
 
     [Fact]
@@ -46,15 +73,20 @@ public class ExpertRouterTests
         (int Groups, int Kept)[] groupings = [(1, 1), (4, 2), (4, 1), (12, 5), (4, 4)];
         var affinities = Gen.Int[0, 5].Select(i => i / 8f).Array[24];
         var biases = Gen.Int[-2, 2].Select(i => i / 8f).Array[12];
-        Gen.Select(affinities, biases, Gen.Int[0, groupings.Length - 1]).Sample((scores, bias, index) =>
-        {
-            using var scope = NewDisposeScope();
-            var (groups, kept) = groupings[index];
-            var (router, _) = Build(experts: 12, perToken: 3, groups, kept);
-            bias.CopyTo(router.Bias);
-            var expected = scores.Chunk(12).SelectMany(token => Oracle([.. token.Zip(bias, (a, b) => a + b)], 3, groups, kept));
-            Assert.Equal(expected, router.Choose(tensor(scores, [2, 12]), countLoad: false));
-        }, iter: 300, threads: 1);
+        Gen.Select(affinities, biases, Gen.Int[0, groupings.Length - 1])
+            .Sample(
+                (scores, bias, index) =>
+                {
+                    using var scope = NewDisposeScope();
+                    var (groups, kept) = groupings[index];
+                    var (router, _) = Build(experts: 12, perToken: 3, groups, kept);
+                    bias.CopyTo(router.Bias);
+                    var expected = scores.Chunk(12).SelectMany(token => Oracle([.. token.Zip(bias, (a, b) => a + b)], 3, groups, kept));
+                    Assert.Equal(expected, router.Choose(tensor(scores, [2, 12]), countLoad: false));
+                },
+                iter: 300,
+                threads: 1
+            );
     }
 
     [Fact]
@@ -123,28 +155,49 @@ public class ExpertRouterTests
 
     [Fact]
     public void The_sort_by_expert_is_stable_and_complete() =>
-        Gen.Int[0, 6].Array[0, 40].Sample(chosen =>
-        {
-            var (order, position, ends) = DeepSeekMoe.SortByExpert(chosen, 7);
-            Assert.Equal(Enumerable.Range(0, chosen.Length).OrderBy(slot => chosen[slot]).Select(slot => (long)slot), order);
-            Assert.All(Enumerable.Range(0, chosen.Length), slot => Assert.Equal(slot, order[position[slot]]));
-            Assert.Equal(Enumerable.Range(0, 7).Select(e => chosen.Count(c => c <= e)), ends);
-        }, iter: 200, threads: 1);
+        Gen.Int[0, 6]
+            .Array[0, 40]
+            .Sample(
+                chosen =>
+                {
+                    var (order, position, ends) = DeepSeekMoe.SortByExpert(chosen, 7);
+                    Assert.Equal(Enumerable.Range(0, chosen.Length).OrderBy(slot => chosen[slot]).Select(slot => (long)slot), order);
+                    Assert.All(Enumerable.Range(0, chosen.Length), slot => Assert.Equal(slot, order[position[slot]]));
+                    Assert.Equal(Enumerable.Range(0, 7).Select(e => chosen.Count(c => c <= e)), ends);
+                },
+                iter: 200,
+                threads: 1
+            );
 
     /// <summary>Best groups by the sum of their two best scores, then best experts inside them; every tie to the lower index.</summary>
     private static IEnumerable<int> Oracle(float[] biased, int perToken, int groups, int kept)
     {
         var size = biased.Length / groups;
-        var eligible = Enumerable.Range(0, groups)
-            .OrderByDescending(g => biased.Skip(g * size).Take(size).OrderDescending().Take(2).Sum()).ThenBy(g => g).Take(kept).ToHashSet();
-        return Enumerable.Range(0, biased.Length).Where(e => eligible.Contains(e / size)).OrderByDescending(e => biased[e]).ThenBy(e => e).Take(perToken);
+        var eligible = Enumerable
+            .Range(0, groups)
+            .OrderByDescending(g => biased.Skip(g * size).Take(size).OrderDescending().Take(2).Sum())
+            .ThenBy(g => g)
+            .Take(kept)
+            .ToHashSet();
+        return Enumerable
+            .Range(0, biased.Length)
+            .Where(e => eligible.Contains(e / size))
+            .OrderByDescending(e => biased[e])
+            .ThenBy(e => e)
+            .Take(perToken);
     }
 
     /// <summary>Logits 0, 1, −1, 2, ½ for the input 1.</summary>
     private static (ExpertRouter Router, ModelParameters Parameters) Golden(ScoringFunction function)
     {
         var parameters = TinyModels.Parameters(ScalarType.Float32);
-        var configuration = TinyModels.Dense with { HiddenSize = 1, NRoutedExperts = 5, NumExpertsPerToken = 2, ScoringFunction = function };
+        var configuration = TinyModels.Dense with
+        {
+            HiddenSize = 1,
+            NRoutedExperts = 5,
+            NumExpertsPerToken = 2,
+            ScoringFunction = function,
+        };
         var router = new ExpertRouter(configuration, "gate", parameters);
         using var noGrad = no_grad();
         parameters["gate.weight"].Tensor.copy_(tensor(new[] { 0, 1, -1, 2, 0.5f }, [5, 1]));

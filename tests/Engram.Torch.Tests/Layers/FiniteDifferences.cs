@@ -14,10 +14,16 @@ internal static class FiniteDifferences
     /// </summary>
     /// <param name="loss">The scalar, computed anew from the leaves.</param>
     /// <param name="leaves">What to differentiate by, float64.</param>
-    /// <param name="choices">Discrete choices made inside <paramref name="loss"/>; where a step changes them there is no derivative and the direction is
+    /// <param name="choices">Discrete choices made inside <paramref name="loss"/>; where a step changes them there is no derivative and the
+    /// direction is
     /// left out. At least half of all directions must remain.</param>
     /// <param name="directions">Random directions per leaf, and as many single elements.</param>
-    public static void Check(Func<Tensor> loss, IEnumerable<(string Name, Tensor Leaf)> leaves, Func<int[]>? choices = null, int directions = 3)
+    public static void Check(
+        Func<Tensor> loss,
+        IEnumerable<(string Name, Tensor Leaf)> leaves,
+        Func<int[]>? choices = null,
+        int directions = 3
+    )
     {
         var all = leaves.ToArray();
         foreach (var (_, leaf) in all)
@@ -64,16 +70,23 @@ internal static class FiniteDifferences
                 }
 
                 kept++;
-                // Truncation is Step²/6 = 2e-11 times the third derivative, rounding 1e-16/Step = 1e-11 times the scalar: 1e-6 leaves room for
+                // Truncation is Step²/6 = 2e-11 times the third derivative, rounding 1e-16/Step = 1e-11 times the scalar: 1e-6 leaves room
+                // for
                 // third derivatives four orders above the gradient, and a wrong term is visible from a millionth of the gradient on.
-                Assert.True(Math.Abs(slope - expected) <= 1e-6 * size + 1e-9,
-                    $"{name}, direction {i}: backward pass {expected:G9}, central difference {slope:G9}, gradient norm {size:G3}.");
+                Assert.True(
+                    Math.Abs(slope - expected) <= 1e-6 * size + 1e-9,
+                    $"{name}, direction {i}: backward pass {expected:G9}, central difference {slope:G9}, gradient norm {size:G3}."
+                );
             }
         }
 
-        Assert.True(kept >= skipped, $"{skipped} of {kept + skipped} directions cross a discrete choice: the check is empty, choose another input.");
+        Assert.True(
+            kept >= skipped,
+            $"{skipped} of {kept + skipped} directions cross a discrete choice: the check is empty, choose another input."
+        );
     }
 
     /// <summary>Named parameters in the form that <see cref="Check"/> takes.</summary>
-    public static IEnumerable<(string Name, Tensor Leaf)> Leaves(this ModelParameters parameters) => parameters.All.Select(p => (p.Name, (Tensor)p.Tensor));
+    public static IEnumerable<(string Name, Tensor Leaf)> Leaves(this ModelParameters parameters) =>
+        parameters.All.Select(p => (p.Name, (Tensor)p.Tensor));
 }

@@ -13,9 +13,20 @@ public class GroupedMatmulTests
     public static TheoryData<int[], int, int> Cases()
     {
         var cases = new TheoryData<int[], int, int>();
-        foreach (var ends in new int[][] { [0, 3, 3, 10, 10], [10, 10], [0, 10], [1, 2, 3], [67, 67, 131], [1], [.. Enumerable.Range(1, 50).Select(group => 3 * group)] })
-            foreach (var (inner, outer) in new[] { (8, 12), (5, 12), (8, 6) })
-                cases.Add(ends, inner, outer);
+        foreach (
+            var ends in new int[][]
+            {
+                [0, 3, 3, 10, 10],
+                [10, 10],
+                [0, 10],
+                [1, 2, 3],
+                [67, 67, 131],
+                [1],
+                [.. Enumerable.Range(1, 50).Select(group => 3 * group)],
+            }
+        )
+        foreach (var (inner, outer) in new[] { (8, 12), (5, 12), (8, 6) })
+            cases.Add(ends, inner, outer);
         return cases;
     }
 
@@ -60,9 +71,11 @@ public class GroupedMatmulTests
     private static void Agrees(Func<Tensor, Tensor, int[], Tensor> product, int[] ends, int inner, int outer)
     {
         var groups = Enumerable.Range(0, ends[^1]).Select(row => Array.FindIndex(ends, end => row < end)).ToArray();
-        KernelCheck.Agrees(x => product(x[0], x[1], ends),
+        KernelCheck.Agrees(
+            x => product(x[0], x[1], ends),
             x => x[1].index_select(0, tensor(groups, ScalarType.Int64)).matmul(x[0].unsqueeze(-1)).squeeze(-1),
-            [Sample.Normal(1, ScalarType.Float32, ends[^1], inner), Sample.Normal(2, ScalarType.Float32, ends.Length, outer, inner)]);
+            [Sample.Normal(1, ScalarType.Float32, ends[^1], inner), Sample.Normal(2, ScalarType.Float32, ends.Length, outer, inner)]
+        );
     }
 
     [Theory, InlineData(8, 12), InlineData(5, 12)]

@@ -16,8 +16,12 @@ public class HyperConnectionTests
         var layer = Layer(type, streams: 2, width: 1).Layer;
         // post = (½, 2); comb[source, destination] = ((0.1, 0.2), (0.3, 0.4)); streams 1 and 10; sub-layer output 100.
         var coefficients = tensor(new[] { 0, 0, 0.5, 2, 0.1, 0.2, 0.3, 0.4 }, [1, 8]).to(type);
-        var written = layer.Write(tensor(new double[] { 1, 10 }, [1, 2, 1]).to(type), tensor(new double[] { 100 }, [1, 1]).to(type), coefficients);
-        TensorAssert.Close(tensor(new[] { 50 + 0.1 + 3, 200 + 0.2 + 4 }, [1, 2, 1]), written, 2e-7);   // float32 rounding
+        var written = layer.Write(
+            tensor(new double[] { 1, 10 }, [1, 2, 1]).to(type),
+            tensor(new double[] { 100 }, [1, 1]).to(type),
+            coefficients
+        );
+        TensorAssert.Close(tensor(new[] { 50 + 0.1 + 3, 200 + 0.2 + 4 }, [1, 2, 1]), written, 2e-7); // float32 rounding
     }
 
     [Theory, InlineData(ScalarType.Float32), InlineData(ScalarType.Float64)]
@@ -32,9 +36,14 @@ public class HyperConnectionTests
         for (var t = 0; t < 6; t++)
         {
             var (expectedInput, expectedWritten) = Reference(parameters, streams[t].Rows(), output[t].Values());
-            var tolerance = type == ScalarType.Float32 ? 2e-6 : 1e-14;   // some forty roundings of the type
+            var tolerance = type == ScalarType.Float32 ? 2e-6 : 1e-14; // some forty roundings of the type
             TensorAssert.Close(tensor(expectedInput), input[t], tolerance, "sub-layer input");
-            TensorAssert.Close(tensor(expectedWritten.SelectMany(row => row).ToArray(), [Streams, Width]), written[t], tolerance, "streams");
+            TensorAssert.Close(
+                tensor(expectedWritten.SelectMany(row => row).ToArray(), [Streams, Width]),
+                written[t],
+                tolerance,
+                "streams"
+            );
         }
     }
 
@@ -51,11 +60,15 @@ public class HyperConnectionTests
             // Rows of fn and entries of base: read n, write n, mix [source, destination]; columns of fn: stream, then width.
             int[] rows =
             [
-                .. permutation, .. permutation.Select(p => Streams + p),
+                .. permutation,
+                .. permutation.Select(p => Streams + p),
                 .. permutation.SelectMany(source => permutation.Select(destination => 2 * Streams + source * Streams + destination)),
             ];
             var order = tensor(rows, ScalarType.Int64);
-            to["hc_fn"].Tensor.copy_(from["hc_fn"].Tensor.index_select(0, order).view(-1, Streams, Width).index_select(1, index).view(-1, Streams * Width));
+            to["hc_fn"]
+                .Tensor.copy_(
+                    from["hc_fn"].Tensor.index_select(0, order).view(-1, Streams, Width).index_select(1, index).view(-1, Streams * Width)
+                );
             to["hc_base"].Tensor.copy_(from["hc_base"].Tensor.index_select(0, order));
         }
 
@@ -78,11 +91,14 @@ public class HyperConnectionTests
         var (layer, parameters) = Layer(ScalarType.Float64);
         var (x, matrix) = (Sample.Leaf(1, ScalarType.Float64, 4, Streams, Width), Sample.Leaf(2, ScalarType.Float64, Width, Width));
         var weights = Sample.Normal(3, ScalarType.Float64, 4, Streams, Width);
-        FiniteDifferences.Check(() =>
-        {
-            var (input, coefficients) = layer.Read(x);
-            return (layer.Write(x, input.mm(matrix).tanh(), coefficients) * weights).sum();
-        }, [("streams", x), ("sub-layer", matrix), .. parameters.Leaves()]);
+        FiniteDifferences.Check(
+            () =>
+            {
+                var (input, coefficients) = layer.Read(x);
+                return (layer.Write(x, input.mm(matrix).tanh(), coefficients) * weights).sum();
+            },
+            [("streams", x), ("sub-layer", matrix), .. parameters.Leaves()]
+        );
     }
 
     [Theory, InlineData(0), InlineData(1), InlineData(2), InlineData(5)]
@@ -99,10 +115,10 @@ public class HyperConnectionTests
             var values = coefficients[token].Values();
             for (var m = 0; m < 4; m++)
             {
-                Assert.Equal(Sigmoid(m == index % 4 ? 1 : -1) + 1e-6, values[m], 1e-9);    // base is a float32 constant
+                Assert.Equal(Sigmoid(m == index % 4 ? 1 : -1) + 1e-6, values[m], 1e-9); // base is a float32 constant
                 Assert.Equal(1, values[4 + m], 1e-12);
                 for (var k = 0; k < 4; k++)
-                    Assert.Equal(m == k ? 0.998990629 : 0.000336124, values[8 + 4 * m + k], 1e-9);   // golden of the near-identity logits
+                    Assert.Equal(m == k ? 0.998990629 : 0.000336124, values[8 + 4 * m + k], 1e-9); // golden of the near-identity logits
             }
         }
     }
@@ -111,18 +127,35 @@ public class HyperConnectionTests
     private static (double[] Input, double[][] Written) Reference(ModelParameters parameters, double[][] streams, double[] output)
     {
         const int n = Streams;
-        var (fn, bias, scale) = (parameters["hc_fn"].Tensor.Rows(), parameters["hc_base"].Tensor.Values(), parameters["hc_scale"].Tensor.Values());
+        var (fn, bias, scale) = (
+            parameters["hc_fn"].Tensor.Rows(),
+            parameters["hc_base"].Tensor.Values(),
+            parameters["hc_scale"].Tensor.Values()
+        );
         var flat = streams.SelectMany(row => row).ToArray();
         var r = 1 / Math.Sqrt(flat.Sum(v => v * v) / flat.Length + 1e-6);
-        var w = fn.Select((row, k) => row.Zip(flat, (a, b) => a * (b * r)).Sum() * scale[k < n ? 0 : k < 2 * n ? 1 : 2] + bias[k]).ToArray();
+        var w = fn.Select(
+                (row, k) =>
+                    row.Zip(flat, (a, b) => a * (b * r)).Sum()
+                        * scale[
+                            k < n ? 0
+                            : k < 2 * n ? 1
+                            : 2
+                        ]
+                    + bias[k]
+            )
+            .ToArray();
         double Sigmoid(double x) => 1 / (1 + Math.Exp(-x));
         var pre = w[..n].Select(v => Sigmoid(v) + 1e-6).ToArray();
         var post = w[n..(2 * n)].Select(v => 2 * Sigmoid(v)).ToArray();
-        var comb = w[(2 * n)..].Chunk(n).Select(row =>
-        {
-            var exponentials = row.Select(Math.Exp).ToArray();
-            return exponentials.Select(e => e / exponentials.Sum() + 1e-6).ToArray();
-        }).ToArray();
+        var comb = w[(2 * n)..]
+            .Chunk(n)
+            .Select(row =>
+            {
+                var exponentials = row.Select(Math.Exp).ToArray();
+                return exponentials.Select(e => e / exponentials.Sum() + 1e-6).ToArray();
+            })
+            .ToArray();
         for (var round = 0; round < 20; round++)
         {
             if (round > 0)
@@ -132,8 +165,15 @@ public class HyperConnectionTests
         }
 
         var input = Enumerable.Range(0, Width).Select(i => Enumerable.Range(0, n).Sum(m => pre[m] * streams[m][i])).ToArray();
-        var written = Enumerable.Range(0, n).Select(k => Enumerable.Range(0, Width)
-            .Select(i => post[k] * output[i] + Enumerable.Range(0, n).Sum(m => comb[m][k] * streams[m][i])).ToArray()).ToArray();
+        var written = Enumerable
+            .Range(0, n)
+            .Select(k =>
+                Enumerable
+                    .Range(0, Width)
+                    .Select(i => post[k] * output[i] + Enumerable.Range(0, n).Sum(m => comb[m][k] * streams[m][i]))
+                    .ToArray()
+            )
+            .ToArray();
         return (input, written);
     }
 

@@ -1,6 +1,6 @@
-using Engram.Torch.Layers;
 using System.Text.RegularExpressions;
 using Engram.Models.Configuration;
+using Engram.Torch.Layers;
 using static TorchSharp.torch;
 
 namespace Engram.Torch.Tests.Layers;
@@ -15,14 +15,16 @@ public partial class InitializationTests
     public void Every_parameter_starts_from_its_distribution()
     {
         using var scope = NewDisposeScope();
-        using var model = new EngramTransformer(Presets.Load("tiny") with
-        {
-            QLoraRank = 24,
-            InitializerRange = Std,
-            Engram = TinyModels.Engram with { LayerIds = [1, 2], HeadDim = 16 },
-        });
+        using var model = new EngramTransformer(
+            Presets.Load("tiny") with
+            {
+                QLoraRank = 24,
+                InitializerRange = Std,
+                Engram = TinyModels.Engram with { LayerIds = [1, 2], HeadDim = 16 },
+            }
+        );
         foreach (var parameter in model.Parameters.All)
-            parameter.Tensor.detach().fill_(double.NaN);   // nothing may be left as it was
+            parameter.Tensor.detach().fill_(double.NaN); // nothing may be left as it was
         model.Parameters.Initialize(3);
         var (normal, constant, bias) = (0, 0, 0);
         foreach (var parameter in model.Parameters.All)
@@ -40,7 +42,8 @@ public partial class InitializationTests
             }
             else
             {
-                var expected = Gains().IsMatch(parameter.Name) ? 1
+                var expected =
+                    Gains().IsMatch(parameter.Name) ? 1
                     : Zeros().IsMatch(parameter.Name) ? 0
                     : parameter.Name.EndsWith("_scale") ? 0.01f
                     : throw new InvalidOperationException($"The table does not cover {parameter.Name}.");
@@ -49,7 +52,8 @@ public partial class InitializationTests
             }
         }
 
-        // Embedding and head; per layer five attention matrices and two of the dense or shared network; per expert layer three more; two memories.
+        // Embedding and head; per layer five attention matrices and two of the dense or shared network; per expert layer three more; two
+        // memories.
         Assert.Equal(2 + 4 * 7 + 3 * 3 + 2, normal);
         Assert.Equal(8, bias);
         Assert.Equal(model.Parameters.All.Count, normal + constant + bias);
@@ -73,12 +77,16 @@ public partial class InitializationTests
         var n = values.Length;
         var mean = values.Average();
         var std = Math.Sqrt(values.Average(v => (v - mean) * (v - mean)));
-        // Some forty tensors of fixed seeds: four and a half standard errors of the mean (σ/√n), of the standard deviation (σ/√2n) and of the
+        // Some forty tensors of fixed seeds: four and a half standard errors of the mean (σ/√n), of the standard deviation (σ/√2n) and of
+        // the
         // share inside one standard deviation (68.27 %, √(p(1−p)/n)).
         Assert.True(Math.Abs(mean) <= 4.5 * Std / Math.Sqrt(n), $"{name}: mean {mean}");
         Assert.True(Math.Abs(std - Std) <= 4.5 * Std / Math.Sqrt(2 * n), $"{name}: standard deviation {std}");
         var inside = values.Count(v => Math.Abs(v) < Std) / (double)n;
-        Assert.True(Math.Abs(inside - 0.6827) <= 4.5 * Math.Sqrt(0.6827 * 0.3173 / n), $"{name}: share inside one standard deviation {inside}");
+        Assert.True(
+            Math.Abs(inside - 0.6827) <= 4.5 * Math.Sqrt(0.6827 * 0.3173 / n),
+            $"{name}: share inside one standard deviation {inside}"
+        );
     }
 
     private static void AssertStartingBase(string name, double[] values)
@@ -91,8 +99,8 @@ public partial class InitializationTests
             expected.Add(m == index % 4 ? 1 : -1);
         expected.AddRange([0, 0, 0, 0]);
         for (var source = 0; source < 4; source++)
-            for (var destination = 0; destination < 4; destination++)
-                expected.Add(source == destination ? 0 : -8);
+        for (var destination = 0; destination < 4; destination++)
+            expected.Add(source == destination ? 0 : -8);
         Assert.Equal(expected, values);
     }
 

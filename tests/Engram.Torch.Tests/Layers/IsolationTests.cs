@@ -9,9 +9,10 @@ namespace Engram.Torch.Tests.Layers;
 public class IsolationTests
 {
     private const int Length = 26;
-    private static readonly int[] Documents = [0, 8, 9, 21, Length];   // starts of four documents, and the end
+    private static readonly int[] Documents = [0, 8, 9, 21, Length]; // starts of four documents, and the end
 
-    // Every token goes to every expert: matrix products take other ways for few rows than for many, so the last bits of an expert's answer depend
+    // Every token goes to every expert: matrix products take other ways for few rows than for many, so the last bits of an expert's answer
+    // depend
     // on how many tokens share it. With the number fixed, bits are comparable; real routing is compared within rounding.
     private static ModelConfiguration Open { get; } = TinyModels.Full with { NumExpertsPerToken = 6 };
 
@@ -21,8 +22,8 @@ public class IsolationTests
     {
         var positions = new TheoryData<int, ScalarType>();
         foreach (var changed in new[] { 1, 9, 13, Length - 1 })
-            foreach (var type in new[] { ScalarType.Float32, ScalarType.Float64 })
-                positions.Add(changed, type);
+        foreach (var type in new[] { ScalarType.Float32, ScalarType.Float64 })
+            positions.Add(changed, type);
         return positions;
     }
 
@@ -34,7 +35,7 @@ public class IsolationTests
         using var model = TinyModels.Build(Open, type);
         using var run = new TransformerRun(Open, 2, Length, type);
         var before = run.Hidden(model);
-        Change(run, 0, changed, changed + 1, rowsTo: Math.Min(changed + 3, Length));   // the token, and its n-grams up to order 3
+        Change(run, 0, changed, changed + 1, rowsTo: Math.Min(changed + 3, Length)); // the token, and its n-grams up to order 3
         var after = run.Hidden(model);
         TensorAssert.BitIdentical(before[0].narrow(0, 0, changed), after[0].narrow(0, 0, changed), "what precedes the change");
         TensorAssert.BitIdentical(before[1], after[1], "the other sequence");
@@ -98,7 +99,10 @@ public class IsolationTests
         var after = run.Hidden(model);
         for (var d = 0; d < 4; d++)
         {
-            var (was, now) = (before.narrow(1, Documents[d], Documents[d + 1] - Documents[d]), after.narrow(1, Documents[d], Documents[d + 1] - Documents[d]));
+            var (was, now) = (
+                before.narrow(1, Documents[d], Documents[d + 1] - Documents[d]),
+                after.narrow(1, Documents[d], Documents[d + 1] - Documents[d])
+            );
             if (d != 2)
                 TensorAssert.BitIdentical(was, now, $"document {d}");
             else
@@ -131,7 +135,8 @@ public class IsolationTests
         using var model = TinyModels.Build(Separate, type);
         using var run = Packed(Separate, type);
         var packed = run.Hidden(model, absorbed);
-        // Positions run on through the packed sequence, so rotations differ by a common angle, and products have other shapes: rounding of the
+        // Positions run on through the packed sequence, so rotations differ by a common angle, and products have other shapes: rounding of
+        // the
         // type, amplified by the slope of the signed root.
         for (var d = 0; d < 4; d++)
         {
@@ -145,11 +150,12 @@ public class IsolationTests
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        const ScalarType type = ScalarType.Float32;   // the kernels; tensor operations vectorise across positions and differ in the last bit
+        const ScalarType type = ScalarType.Float32; // the kernels; tensor operations vectorise across positions and differ in the last bit
         var parameters = TinyModels.Parameters(type);
         var layer = new EngramFusion(TinyModels.Full, "e", parameters);
         Sample.Fill(parameters, 3);
-        // Small multiples of powers of two make the projection exact in any order of additions; the kernels behind it work position by position.
+        // Small multiples of powers of two make the projection exact in any order of additions; the kernels behind it work position by
+        // position.
         var projection = parameters["e.wkv.weight"].Tensor;
         projection.copy_((projection * 8).round() / 8);
         var (streams, memory) = (Sample.Normal(1, type, 1, Length, 4, 16), Sample.Normal(2, type, 1, Length, 12).round());
@@ -193,10 +199,8 @@ public class IsolationTests
         TensorAssert.BitIdentical(plain.Hidden(model), marked.Hidden(model));
     }
 
-    private static TransformerRun Packed(ModelConfiguration configuration, ScalarType type) => new(configuration, 1, Length, type)
-    {
-        Starts = [.. Enumerable.Range(0, Length).Select(t => Documents.Contains(t))],
-    };
+    private static TransformerRun Packed(ModelConfiguration configuration, ScalarType type) =>
+        new(configuration, 1, Length, type) { Starts = [.. Enumerable.Range(0, Length).Select(t => Documents.Contains(t))] };
 
     /// <summary>Other tokens at the positions from begin to end of one sequence, and other rows from begin on.</summary>
     private static void Change(TransformerRun run, int sequence, int begin, int end, int rowsTo)

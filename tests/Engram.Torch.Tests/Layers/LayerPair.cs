@@ -3,7 +3,9 @@ using static TorchSharp.torch;
 
 namespace Engram.Torch.Tests.Layers;
 
-/// <summary>One layer twice with the same values: in float32, where it takes the kernels, and in float64, where it is composed of tensor operations.</summary>
+/// <summary>
+/// One layer twice with the same values: in float32, where it takes the kernels, and in float64, where it is composed of tensor operations.
+/// </summary>
 internal sealed class LayerPair<T>
 {
     public LayerPair(Func<ModelParameters, T> build, int seed = 3)

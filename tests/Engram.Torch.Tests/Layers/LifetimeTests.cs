@@ -30,7 +30,7 @@ public partial class LifetimeTests
         using var model = TinyModels.Build(TinyModels.Full);
         using var state = model.NewState();
         using (NewDisposeScope())
-            Decode(model, state, 5);   // past the growth of the rotary table
+            Decode(model, state, 5); // past the growth of the rotary table
         Flat(() => Decode(model, state, 1));
     }
 
@@ -48,7 +48,13 @@ public partial class LifetimeTests
     [Fact]
     public void Native_memory_does_not_grow_over_training_steps()
     {
-        var configuration = TinyModels.Full with { HiddenSize = 64, VocabularySize = 512, IntermediateSize = 128, MoeIntermediateSize = 64 };
+        var configuration = TinyModels.Full with
+        {
+            HiddenSize = 64,
+            VocabularySize = 512,
+            IntermediateSize = 128,
+            MoeIntermediateSize = 64,
+        };
         using var model = TinyModels.Build(configuration);
         // A step that kept its loss, and with it the graph, would keep 9 MB a step: 126 MB.
         KeepsNothing(warmUp: 6, steps: 14, () => Step(model, sequences: 4, length: 64));
@@ -74,7 +80,7 @@ public partial class LifetimeTests
         using var model = TinyModels.Build(TinyModels.Full with { SequenceAuxiliaryLossAlpha = 0.1 });
         using var run = new TransformerRun(model.Configuration, 2, 8);
         using var scope = NewDisposeScope();
-        model.Forward(run.Ids, run.Starts, 2, run.Memory, training: true);   // makes the rotary table, which stays
+        model.Forward(run.Ids, run.Starts, 2, run.Memory, training: true); // makes the rotary table, which stays
         var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
         var (hidden, _) = model.Forward(run.Ids, run.Starts, 2, run.Memory, training: true);
         Assert.Equal(2, DisposeScopeManager.Statistics.ThreadTotalLiveCount - before);
@@ -88,23 +94,40 @@ public partial class LifetimeTests
     private const int Rows = 8192;
     private const int Width = 128;
 
-    private static Dictionary<string, Func<Tensor>> KernelRuns { get; } = new()
-    {
-        ["norm"] = () => RmsNormKernel.Apply(Leaf(Rows, Width), Leaf(Width), 1e-6),
-        ["feed-forward"] = () => SwiGluKernel.Apply(Leaf(Rows, Width)),
-        ["gate"] = () => ContextGateKernel.Apply(Leaf(1, Rows / 2, 2, Width), Leaf(1, Rows / 2, 3 * Width), Leaf(2, Width), Leaf(2, Width), 1e-6, EngramGate.SignedSqrt),
-        ["convolution"] = () => ShortConvolutionKernel.Apply(Leaf(64, Rows / 128, 2, Width), Leaf(2 * Width, 1, 4), Leaf(2, Width),
-            Sample.Ages([], 64, Rows / 128), 4, 3, 1e-5),
-        ["hyper-connection"] = () =>
+    private static Dictionary<string, Func<Tensor>> KernelRuns { get; } =
+        new()
         {
-            var x = Leaf(Rows / 4, 4, Width);
-            var coefficients = HyperConnectionKernel.Coefficients(x, Leaf(24, 4 * Width), Leaf(24), Leaf(3), 20, 1e-6, 1e-6);
-            return HyperConnectionKernel.Write(x, HyperConnectionKernel.Read(x, coefficients), coefficients);
-        },
-        ["cross-entropy, many rows"] = () => LinearCrossEntropyKernel.Apply(Leaf(Rows, Width), Leaf(64, Width), new int[Rows]),
-        ["cross-entropy, many ids"] = () => LinearCrossEntropyKernel.Apply(Leaf(64, Width), Leaf(Rows, Width), new int[64]),
-        ["grouped product"] = () => GroupedMatmul.Apply(Leaf(Rows, Width), Leaf(4, Width, Width), [0, Rows / 2, Rows / 2, Rows]),
-    };
+            ["norm"] = () => RmsNormKernel.Apply(Leaf(Rows, Width), Leaf(Width), 1e-6),
+            ["feed-forward"] = () => SwiGluKernel.Apply(Leaf(Rows, Width)),
+            ["gate"] = () =>
+                ContextGateKernel.Apply(
+                    Leaf(1, Rows / 2, 2, Width),
+                    Leaf(1, Rows / 2, 3 * Width),
+                    Leaf(2, Width),
+                    Leaf(2, Width),
+                    1e-6,
+                    EngramGate.SignedSqrt
+                ),
+            ["convolution"] = () =>
+                ShortConvolutionKernel.Apply(
+                    Leaf(64, Rows / 128, 2, Width),
+                    Leaf(2 * Width, 1, 4),
+                    Leaf(2, Width),
+                    Sample.Ages([], 64, Rows / 128),
+                    4,
+                    3,
+                    1e-5
+                ),
+            ["hyper-connection"] = () =>
+            {
+                var x = Leaf(Rows / 4, 4, Width);
+                var coefficients = HyperConnectionKernel.Coefficients(x, Leaf(24, 4 * Width), Leaf(24), Leaf(3), 20, 1e-6, 1e-6);
+                return HyperConnectionKernel.Write(x, HyperConnectionKernel.Read(x, coefficients), coefficients);
+            },
+            ["cross-entropy, many rows"] = () => LinearCrossEntropyKernel.Apply(Leaf(Rows, Width), Leaf(64, Width), new int[Rows]),
+            ["cross-entropy, many ids"] = () => LinearCrossEntropyKernel.Apply(Leaf(64, Width), Leaf(Rows, Width), new int[64]),
+            ["grouped product"] = () => GroupedMatmul.Apply(Leaf(Rows, Width), Leaf(4, Width, Width), [0, Rows / 2, Rows / 2, Rows]),
+        };
 
     [Theory, MemberData(nameof(Kernels))]
     public void Kernels_free_what_they_save(string kernel)
@@ -157,7 +180,10 @@ public partial class LifetimeTests
 
     private static void KeepsNothing(int warmUp, int steps, Action step)
     {
-        Assert.SkipUnless(NativeLibrary.TryGetExport(NativeLibrary.GetMainProgramHandle(), "mallinfo2", out _), "The C library does not count what is allocated.");
+        Assert.SkipUnless(
+            NativeLibrary.TryGetExport(NativeLibrary.GetMainProgramHandle(), "mallinfo2", out _),
+            "The C library does not count what is allocated."
+        );
         for (var i = 0; i < warmUp; i++)
             step();
         // A step that keeps something keeps it in every window; the runtime, which compiles
@@ -165,7 +191,7 @@ public partial class LifetimeTests
         var growths = new long[4];
         for (var window = 0; window < growths.Length; window++)
         {
-            GC.Collect();   // what others left to the finalizers is no part of the window
+            GC.Collect(); // what others left to the finalizers is no part of the window
             GC.WaitForPendingFinalizers();
             var before = Allocated();
             for (var i = 0; i < steps; i++)
@@ -181,7 +207,7 @@ public partial class LifetimeTests
     private static long Allocated()
     {
         var counts = AllocatorCounts();
-        return (long)(counts[4] + counts[7]);   // hblkhd, in mappings of their own, and uordblks, in the arenas
+        return (long)(counts[4] + counts[7]); // hblkhd, in mappings of their own, and uordblks, in the arenas
     }
 
     [LibraryImport("libc", EntryPoint = "mallinfo2")]

@@ -9,17 +9,24 @@ namespace Engram.Torch.Tests.Layers;
 [OneThread]
 public class MultiHeadLatentAttentionTests
 {
-    public static ModelConfiguration Configuration(bool lowRankQuery, bool extended = false, int valueWidth = 5) => TinyModels.Dense with
-    {
-        QLoraRank = lowRankQuery ? 7 : null,
-        VHeadDim = valueWidth,
-        MaxPositionEmbeddings = extended ? 640 : 64,
-        RopeScaling = new RopeScaling { Factor = 10, OriginalMaxPositionEmbeddings = 64 },
-    };
+    public static ModelConfiguration Configuration(bool lowRankQuery, bool extended = false, int valueWidth = 5) =>
+        TinyModels.Dense with
+        {
+            QLoraRank = lowRankQuery ? 7 : null,
+            VHeadDim = valueWidth,
+            MaxPositionEmbeddings = extended ? 640 : 64,
+            RopeScaling = new RopeScaling { Factor = 10, OriginalMaxPositionEmbeddings = 64 },
+        };
 
     // Values narrower than, as wide as and wider than keys (10) take different ways through the fused operator.
     [Theory]
-    [InlineData(false, false, 5), InlineData(true, false, 5), InlineData(false, true, 5), InlineData(true, true, 10), InlineData(false, false, 13)]
+    [
+        InlineData(false, false, 5),
+        InlineData(true, false, 5),
+        InlineData(false, true, 5),
+        InlineData(true, true, 10),
+        InlineData(false, false, 13)
+    ]
     public void Agrees_with_a_plain_reference_in_both_forms(bool lowRankQuery, bool extended, int valueWidth)
     {
         using var scope = NewDisposeScope();
@@ -70,7 +77,7 @@ public class MultiHeadLatentAttentionTests
             factored.Parameters["attn.q_b_proj.weight"].Tensor.copy_(direct.Parameters["attn.q_proj.weight"].Tensor);
         }
 
-        var x = RmsNorm.Unit(Sample.Normal(1, ScalarType.Float64, 1, 6, 16), 0);   // unit mean square: the query norm does nothing
+        var x = RmsNorm.Unit(Sample.Normal(1, ScalarType.Float64, 1, 6, 16), 0); // unit mean square: the query norm does nothing
         TensorAssert.Close(direct.Forward(x, false), factored.Forward(x, false), 1e-13);
     }
 
@@ -103,7 +110,7 @@ public class MultiHeadLatentAttentionTests
     {
         using var scope = NewDisposeScope();
         using var attention = new Attention(Configuration(lowRankQuery: true, extended: true, valueWidth));
-        int[] documents = [0, 0, 0, 0, 4, 4, 4, 7, 7, 0, 1, 1, 1, 1, 1, 6, 6, 6];   // two sequences of nine tokens
+        int[] documents = [0, 0, 0, 0, 4, 4, 4, 7, 7, 0, 1, 1, 1, 1, 1, 6, 6, 6]; // two sequences of nine tokens
         long[] segments = AttentionMask.Segments(documents, 9, shortest: 1)!;
         Assert.Equal([4, 3, 2, 1, 5, 3], segments);
         var x = Sample.Leaf(1, ScalarType.Float64, 2, 9, 16);
@@ -173,12 +180,13 @@ public class MultiHeadLatentAttentionTests
         using var scope = NewDisposeScope();
         using var attention = new Attention(Configuration(lowRankQuery: true, extended: true));
         var x = Sample.Normal(1, ScalarType.Float64, 2, 7, 16);
-        using SequenceState first = State(), second = State();
+        using SequenceState first = State(),
+            second = State();
         var parts = new List<Tensor>();
         for (var begin = 0; begin < 7; begin += chunk)
             parts.Add(attention.Continue([first, second], x.narrow(1, begin, Math.Min(chunk, 7 - begin)), absorbed));
         Assert.Equal((7, 7), (first.Length, second.Length));
-        TensorAssert.Close(attention.Forward(x, false), cat(parts, 1), 1e-12);   // float64, other order of additions
+        TensorAssert.Close(attention.Forward(x, false), cat(parts, 1), 1e-12); // float64, other order of additions
     }
 
     [Theory, InlineData(true), InlineData(false)]
@@ -188,7 +196,9 @@ public class MultiHeadLatentAttentionTests
         using var attention = new Attention(Configuration(lowRankQuery: true, extended: true));
         var x = Sample.Normal(1, ScalarType.Float64, 3, 9, 16);
         var whole = attention.Forward(x, false);
-        using SequenceState a = State(), b = State(), c = State();
+        using SequenceState a = State(),
+            b = State(),
+            c = State();
         attention.Continue([a], x.narrow(0, 0, 1).narrow(1, 0, 6), absorbed);
         attention.Continue([b], x.narrow(0, 1, 1).narrow(1, 0, 2), absorbed);
         foreach (var _ in new[] { 1, 2 })
@@ -212,40 +222,56 @@ public class MultiHeadLatentAttentionTests
 
         var frequencies = RotaryFrequencies.Of(configuration);
         double[] Turn(double[] v, int position) =>
-        [
-            .. v.Chunk(2).SelectMany((pair, i) =>
-            {
-                var (sin, cos) = Math.SinCos(position * frequencies[i]);
-                return new[] { pair[0] * cos - pair[1] * sin, pair[0] * sin + pair[1] * cos };
-            }),
-        ];
+            [
+                .. v.Chunk(2)
+                    .SelectMany(
+                        (pair, i) =>
+                        {
+                            var (sin, cos) = Math.SinCos(position * frequencies[i]);
+                            return new[] { pair[0] * cos - pair[1] * sin, pair[0] * sin + pair[1] * cos };
+                        }
+                    ),
+            ];
 
-        var (heads, nope, rope, value, latent) = (configuration.NumAttentionHeads, configuration.QkNopeHeadDim, configuration.QkRopeHeadDim,
-            configuration.VHeadDim, configuration.KvLoraRank);
+        var (heads, nope, rope, value, latent) = (
+            configuration.NumAttentionHeads,
+            configuration.QkNopeHeadDim,
+            configuration.QkRopeHeadDim,
+            configuration.VHeadDim,
+            configuration.KvLoraRank
+        );
         var tokens = x.Rows();
-        var queries = tokens.Select(v => configuration.QLoraRank is null ? Multiply(Weight("q_proj"), v)
-            : Multiply(Weight("q_b_proj"), Norm(Multiply(Weight("q_a_proj"), v), Weight("q_a_layernorm")[0]))).ToArray();
+        var queries = tokens
+            .Select(v =>
+                configuration.QLoraRank is null
+                    ? Multiply(Weight("q_proj"), v)
+                    : Multiply(Weight("q_b_proj"), Norm(Multiply(Weight("q_a_proj"), v), Weight("q_a_layernorm")[0]))
+            )
+            .ToArray();
         var down = tokens.Select(v => Multiply(Weight("kv_a_proj_with_mqa"), v)).ToArray();
         var keyValues = down.Select(v => Multiply(Weight("kv_b_proj"), Norm(v[..latent], Weight("kv_a_layernorm")[0]))).ToArray();
         var sharedKeys = down.Select((v, t) => Turn(v[latent..], t)).ToArray();
         var scale = RotaryFrequencies.ScoreScale(configuration) / Math.Sqrt(nope + rope);
-        var output = tokens.Select((_, t) =>
-        {
-            var concatenated = new List<double>();
-            for (var h = 0; h < heads; h++)
+        var output = tokens.Select(
+            (_, t) =>
             {
-                var q = queries[t][(h * (nope + rope))..((h + 1) * (nope + rope))];
-                var turned = Turn(q[nope..], t);
-                var block = h * (nope + value);
-                double Score(int u) =>
-                    Enumerable.Range(0, nope).Sum(i => q[i] * keyValues[u][block + i]) + Enumerable.Range(0, rope).Sum(i => turned[i] * sharedKeys[u][i]);
-                var exponentials = Enumerable.Range(0, t + 1).Select(u => Math.Exp(scale * Score(u))).ToArray();
-                for (var i = 0; i < value; i++)
-                    concatenated.Add(exponentials.Select((e, u) => e * keyValues[u][block + nope + i]).Sum() / exponentials.Sum());
-            }
+                var concatenated = new List<double>();
+                for (var h = 0; h < heads; h++)
+                {
+                    var q = queries[t][(h * (nope + rope))..((h + 1) * (nope + rope))];
+                    var turned = Turn(q[nope..], t);
+                    var block = h * (nope + value);
+                    double Score(int u) =>
+                        Enumerable.Range(0, nope).Sum(i => q[i] * keyValues[u][block + i])
+                        + Enumerable.Range(0, rope).Sum(i => turned[i] * sharedKeys[u][i]);
+                    var exponentials = Enumerable.Range(0, t + 1).Select(u => Math.Exp(scale * Score(u))).ToArray();
+                    for (var i = 0; i < value; i++)
+                        concatenated.Add(exponentials.Select((e, u) => e * keyValues[u][block + nope + i]).Sum() / exponentials.Sum());
+                }
 
-            return Multiply(Weight("o_proj"), [.. concatenated]);
-        });
+                return Multiply(Weight("o_proj"), [.. concatenated]);
+            }
+        );
         return tensor(output.SelectMany(v => v).ToArray(), [tokens.Length, configuration.HiddenSize]);
     }
 
@@ -275,7 +301,13 @@ public class MultiHeadLatentAttentionTests
             using var noGrad = no_grad();
             var length = (int)x.size(1);
             var batch = new StateBatch(states, new int[states.Length * length], CPU);
-            return _layer.Forward(x, _rotary.Angles(batch.Offsets, length), AttentionMask.Of([], batch.Offsets, length, CPU), new LayerState(batch, 0), absorbed);
+            return _layer.Forward(
+                x,
+                _rotary.Angles(batch.Offsets, length),
+                AttentionMask.Of([], batch.Offsets, length, CPU),
+                new LayerState(batch, 0),
+                absorbed
+            );
         }
 
         public void Dispose() => _rotary.Dispose();

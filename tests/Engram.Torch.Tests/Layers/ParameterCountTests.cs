@@ -8,28 +8,38 @@ namespace Engram.Torch.Tests.Layers;
 [OneThread]
 public class ParameterCountTests
 {
-    private static Dictionary<string, ModelConfiguration> Variants { get; } = new()
-    {
-        ["tiny"] = Presets.Load("tiny"),
-        ["tiny-dense"] = Presets.Load("tiny-dense"),
-        ["tiny-engram"] = Presets.Load("tiny-engram"),
-        ["one stream"] = Presets.Load("tiny-engram") with { HcMult = 1 },
-        ["low-rank query"] = Presets.Load("tiny") with { QLoraRank = 24 },
-        ["tied"] = Presets.Load("tiny") with { TieWordEmbeddings = true },
-        ["shared width"] = Presets.Load("tiny") with { SharedExpertIntermediateSize = 40 },
-        ["no shared expert"] = Presets.Load("tiny") with { NSharedExperts = 0 },
-        ["unconstrained streams"] = Presets.Load("tiny-engram") with { HcConstrained = false },
-        ["learnt exit"] = Presets.Load("tiny-engram") with { HcExit = StreamExit.Head },
-        ["one fusion"] = Memory(engram => engram with { Fusion = FusionPlace.Mixture }),
-        ["one fusion, no gate"] = Memory(engram => engram with { Fusion = FusionPlace.Mixture, Gate = EngramGate.None }),
-        ["no gate"] = Memory(engram => engram with { Gate = EngramGate.None }),
-        ["no convolution"] = Memory(engram => engram with { ConvKernel = 0 }),
-        ["biases"] = Memory(engram => engram with { ProjectionBias = true }),
-        ["values of attention"] = Memory(engram => engram with { Fusion = FusionPlace.Values, Gate = EngramGate.None, ConvKernel = 0 }),
-        ["input embedding"] = Memory(engram => engram with { LayerIds = [0], Fusion = FusionPlace.Input, Gate = EngramGate.None, ConvKernel = 0, Hash = HashScheme.Polynomial }),
-        ["single tokens"] = Memory(engram => engram with { MinNgramSize = 1, MaxNgramSize = 1, SlotsPerOrder = [512] }),
-        ["three orders"] = Memory(engram => engram with { MaxNgramSize = 4, SlotsPerOrder = [61, 61, 71] }),
-    };
+    private static Dictionary<string, ModelConfiguration> Variants { get; } =
+        new()
+        {
+            ["tiny"] = Presets.Load("tiny"),
+            ["tiny-dense"] = Presets.Load("tiny-dense"),
+            ["tiny-engram"] = Presets.Load("tiny-engram"),
+            ["one stream"] = Presets.Load("tiny-engram") with { HcMult = 1 },
+            ["low-rank query"] = Presets.Load("tiny") with { QLoraRank = 24 },
+            ["tied"] = Presets.Load("tiny") with { TieWordEmbeddings = true },
+            ["shared width"] = Presets.Load("tiny") with { SharedExpertIntermediateSize = 40 },
+            ["no shared expert"] = Presets.Load("tiny") with { NSharedExperts = 0 },
+            ["unconstrained streams"] = Presets.Load("tiny-engram") with { HcConstrained = false },
+            ["learnt exit"] = Presets.Load("tiny-engram") with { HcExit = StreamExit.Head },
+            ["one fusion"] = Memory(engram => engram with { Fusion = FusionPlace.Mixture }),
+            ["one fusion, no gate"] = Memory(engram => engram with { Fusion = FusionPlace.Mixture, Gate = EngramGate.None }),
+            ["no gate"] = Memory(engram => engram with { Gate = EngramGate.None }),
+            ["no convolution"] = Memory(engram => engram with { ConvKernel = 0 }),
+            ["biases"] = Memory(engram => engram with { ProjectionBias = true }),
+            ["values of attention"] = Memory(engram => engram with { Fusion = FusionPlace.Values, Gate = EngramGate.None, ConvKernel = 0 }),
+            ["input embedding"] = Memory(engram =>
+                engram with
+                {
+                    LayerIds = [0],
+                    Fusion = FusionPlace.Input,
+                    Gate = EngramGate.None,
+                    ConvKernel = 0,
+                    Hash = HashScheme.Polynomial,
+                }
+            ),
+            ["single tokens"] = Memory(engram => engram with { MinNgramSize = 1, MaxNgramSize = 1, SlotsPerOrder = [512] }),
+            ["three orders"] = Memory(engram => engram with { MaxNgramSize = 4, SlotsPerOrder = [61, 61, 71] }),
+        };
 
     public static TheoryData<string> Names => [.. Variants.Keys];
 

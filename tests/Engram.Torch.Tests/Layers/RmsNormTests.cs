@@ -12,7 +12,7 @@ public class RmsNormTests
         using var scope = NewDisposeScope();
         // Mean square of 1, 2, 2, 4 is 6.25: everything is divided by 2.5.
         var y = RmsNorm.Apply(tensor(new double[] { 1, 2, 2, 4 }, [1, 4]).to(type), ones(4, type), 0);
-        TensorAssert.Close(tensor(new[] { 0.4, 0.8, 0.8, 1.6 }, [1, 4]), y, 1e-7);   // one rounding of float32
+        TensorAssert.Close(tensor(new[] { 0.4, 0.8, 0.8, 1.6 }, [1, 4]), y, 1e-7); // one rounding of float32
     }
 
     [Theory, InlineData(ScalarType.Float32), InlineData(ScalarType.Float64)]

@@ -10,7 +10,16 @@ public class RotaryEmbeddingTests
     private static ModelConfiguration Paper { get; } = TinyModels.Dense with { QkRopeHeadDim = 64, MaxPositionEmbeddings = 4096 };
 
     private static ModelConfiguration Extended(double factor, double mscale = 0.707, int context = 32768) =>
-        Paper with { MaxPositionEmbeddings = context, RopeScaling = new RopeScaling { Factor = factor, Mscale = mscale, MscaleAllDim = mscale } };
+        Paper with
+        {
+            MaxPositionEmbeddings = context,
+            RopeScaling = new RopeScaling
+            {
+                Factor = factor,
+                Mscale = mscale,
+                MscaleAllDim = mscale,
+            },
+        };
 
     // Pair width 64, θ 10000, L₀ 4096, β 32 and 1: blending runs from pair 10 to pair 23.
     [Theory]
@@ -82,7 +91,8 @@ public class RotaryEmbeddingTests
         var x = tensor(new double[] { 1, 0, 1, 0, 1, 2, 3, 4 }, [1, 2, 4]).to(type);
         var y = RotaryEmbedding.Rotate(x, rotary.Angles([0], 2), headAxis: false);
         var (c, s, c1, s1) = (Math.Cos(1), Math.Sin(1), Math.Cos(0.1), Math.Sin(0.1));
-        TensorAssert.Close(tensor(new[] { 1, 0, 1, 0, c - 2 * s, s + 2 * c, 3 * c1 - 4 * s1, 3 * s1 + 4 * c1 }, [1, 2, 4]), y, 2e-7);   // float32 rounding
+        // float32 rounding
+        TensorAssert.Close(tensor(new[] { 1, 0, 1, 0, c - 2 * s, s + 2 * c, 3 * c1 - 4 * s1, 3 * s1 + 4 * c1 }, [1, 2, 4]), y, 2e-7);
     }
 
     [Fact]
@@ -105,7 +115,10 @@ public class RotaryEmbeddingTests
         var x = Sample.Normal(1, ScalarType.Float32, 3, 2, 4);
         var together = RotaryEmbedding.Rotate(x, rotary.Angles([5, 0, 70], 2), headAxis: false);
         foreach (var (sequence, offset) in new[] { (0, 5), (1, 0), (2, 70) })
-            TensorAssert.BitIdentical(RotaryEmbedding.Rotate(x.narrow(0, sequence, 1), rotary.Angles([offset], 2), headAxis: false), together.narrow(0, sequence, 1));
+            TensorAssert.BitIdentical(
+                RotaryEmbedding.Rotate(x.narrow(0, sequence, 1), rotary.Angles([offset], 2), headAxis: false),
+                together.narrow(0, sequence, 1)
+            );
     }
 
     [Fact]
@@ -159,12 +172,15 @@ public class RotaryEmbeddingTests
             var rotated = RotaryEmbedding.Rotate(x, grown.Angles([position], 1), false);
             TensorAssert.BitIdentical(RotaryEmbedding.Rotate(x, whole.Angles([position], 1), false), rotated);
             var values = x.Values();
-            var direct = frequencies.SelectMany((f, i) =>
-            {
-                var (sin, cos) = Math.SinCos(position * f);
-                return new[] { values[2 * i] * cos - values[2 * i + 1] * sin, values[2 * i] * sin + values[2 * i + 1] * cos };
-            });
-            TensorAssert.Close(tensor(direct.ToArray(), [1, 1, 64]), rotated, 2e-7);   // angles in double: only the table and the products round
+            var direct = frequencies.SelectMany(
+                (f, i) =>
+                {
+                    var (sin, cos) = Math.SinCos(position * f);
+                    return new[] { values[2 * i] * cos - values[2 * i + 1] * sin, values[2 * i] * sin + values[2 * i + 1] * cos };
+                }
+            );
+            // angles in double: only the table and the products round
+            TensorAssert.Close(tensor(direct.ToArray(), [1, 1, 64]), rotated, 2e-7);
         }
     }
 

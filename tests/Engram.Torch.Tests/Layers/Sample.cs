@@ -1,7 +1,7 @@
-using Engram.Torch.Layers;
-using Engram.Torch.Memory;
 using Engram.Models.Configuration;
 using Engram.Models.Sequences;
+using Engram.Torch.Layers;
+using Engram.Torch.Memory;
 using static TorchSharp.torch;
 
 namespace Engram.Torch.Tests.Layers;
@@ -20,7 +20,8 @@ internal static class Sample
     public static Tensor Leaf(int seed, ScalarType type, params long[] shape) => Normal(seed, type, shape).requires_grad_();
 
     /// <summary>
-    /// Moves every parameter away from its starting value, so that no term of a layer is silent or symmetric: matrices N(0, 1/columns), gains and
+    /// Moves every parameter away from its starting value, so that no term of a layer is silent or symmetric: matrices N(0, 1/columns),
+    /// gains and
     /// scales around their start, taps and hyper-connection biases at random. Equal values in both precisions.
     /// </summary>
     public static void Fill(ModelParameters parameters, int seed)
@@ -33,9 +34,11 @@ internal static class Sample
             using var generator = new Generator(StartingSeed.For(seed, parameter.Name), CPU);
             var noise = randn(shape, dtype: ScalarType.Float32, generator: generator);
             var start = parameter.Initial.Values;
-            parameter.Tensor.copy_(parameter.Role != ParameterRole.Vector ? noise / Math.Sqrt(shape[^1])
+            parameter.Tensor.copy_(
+                parameter.Role != ParameterRole.Vector ? noise / Math.Sqrt(shape[^1])
                 : start.Length == 1 ? noise * 0.3 + start[0]
-                : noise);
+                : noise
+            );
         }
     }
 

@@ -20,7 +20,7 @@ public class ShortConvolutionTests
         var u = Sample.Normal(1, type, 2, 14, Branches, Width);
         var actual = layer.Forward(u, Sample.Ages(Starts, 2, 14), null);
         var expected = new[] { 0, 1 }.SelectMany(b => Reference(parameters, u[b], Starts.AsSpan(14 * b, 14).ToArray())).ToArray();
-        TensorAssert.Close(tensor(expected, u.shape), actual, type == ScalarType.Float32 ? 2e-6 : 1e-14);   // a dozen roundings of the type
+        TensorAssert.Close(tensor(expected, u.shape), actual, type == ScalarType.Float32 ? 2e-6 : 1e-14); // a dozen roundings of the type
     }
 
     [Theory, InlineData(ScalarType.Float32), InlineData(ScalarType.Float64)]
@@ -71,13 +71,20 @@ public class ShortConvolutionTests
         var (layer, _) = Layer(ScalarType.Float64);
         var u = Sample.Normal(1, ScalarType.Float64, 2, 14, Branches, Width);
         var ages = Sample.Ages(Starts, 2, 14);
-        using SequenceState first = State(), second = State();
+        using SequenceState first = State(),
+            second = State();
         var parts = new List<Tensor>();
         for (var begin = 0; begin < 14; begin += chunk)
         {
             var length = Math.Min(chunk, 14 - begin);
             var batch = new StateBatch([first, second], new int[2 * length], CPU);
-            parts.Add(layer.Forward(u.narrow(1, begin, length), [.. ages[begin..(begin + length)], .. ages[(14 + begin)..(14 + begin + length)]], new LayerState(batch, 1)));
+            parts.Add(
+                layer.Forward(
+                    u.narrow(1, begin, length),
+                    [.. ages[begin..(begin + length)], .. ages[(14 + begin)..(14 + begin + length)]],
+                    new LayerState(batch, 1)
+                )
+            );
         }
 
         // The same operations on the same numbers per position, whatever the chunk.
@@ -92,11 +99,15 @@ public class ShortConvolutionTests
         var (layer, _) = Layer(ScalarType.Float64);
         var u = Sample.Normal(1, ScalarType.Float64, 2, 14, Branches, Width);
         var ages = Sample.Ages(Starts, 2, 14);
-        using SequenceState ahead = State(), behind = State();
+        using SequenceState ahead = State(),
+            behind = State();
         layer.Forward(u.narrow(0, 0, 1).narrow(1, 0, 11), ages[..11], new LayerState(new StateBatch([ahead], new int[11], CPU), 1));
         layer.Forward(u.narrow(0, 1, 1).narrow(1, 0, 4), ages[14..18], new LayerState(new StateBatch([behind], new int[4], CPU), 1));
-        var together = layer.Forward(cat([u.narrow(0, 0, 1).narrow(1, 11, 2), u.narrow(0, 1, 1).narrow(1, 4, 2)], 0), [.. ages[11..13], .. ages[18..20]],
-            new LayerState(new StateBatch([ahead, behind], new int[4], CPU), 1));
+        var together = layer.Forward(
+            cat([u.narrow(0, 0, 1).narrow(1, 11, 2), u.narrow(0, 1, 1).narrow(1, 4, 2)], 0),
+            [.. ages[11..13], .. ages[18..20]],
+            new LayerState(new StateBatch([ahead, behind], new int[4], CPU), 1)
+        );
         var whole = layer.Forward(u, ages, null);
         TensorAssert.BitIdentical(whole[0].narrow(0, 11, 2), together[0]);
         TensorAssert.BitIdentical(whole[1].narrow(0, 4, 2), together[1]);
@@ -109,25 +120,25 @@ public class ShortConvolutionTests
     private static double[] Reference(ModelParameters parameters, Tensor u, bool[] starts)
     {
         var (taps, gains) = (parameters["e.conv.weight"].Tensor.Rows(), parameters["e.conv_norm.weight"].Tensor.Values());
-        var values = u.Rows().Chunk(Branches).ToArray();   // [position][branch][feature]
+        var values = u.Rows().Chunk(Branches).ToArray(); // [position][branch][feature]
         var result = new List<double>();
         for (var t = 0; t < values.Length; t++)
-            for (var branch = 0; branch < Branches; branch++)
-                for (var i = 0; i < Width; i++)
-                {
-                    var channel = branch * Width + i;
-                    var sum = 0.0;
-                    for (var j = 0; j < 4; j++)
-                    {
-                        var source = t - (3 - j) * 3;
-                        if (source < 0 || starts[(source + 1)..(t + 1)].Any(start => start))
-                            continue;
-                        var row = values[source][branch];
-                        sum += taps[channel][j] * gains[channel] * row[i] / Math.Sqrt(row.Sum(v => v * v) / Width + 1e-5);
-                    }
+        for (var branch = 0; branch < Branches; branch++)
+        for (var i = 0; i < Width; i++)
+        {
+            var channel = branch * Width + i;
+            var sum = 0.0;
+            for (var j = 0; j < 4; j++)
+            {
+                var source = t - (3 - j) * 3;
+                if (source < 0 || starts[(source + 1)..(t + 1)].Any(start => start))
+                    continue;
+                var row = values[source][branch];
+                sum += taps[channel][j] * gains[channel] * row[i] / Math.Sqrt(row.Sum(v => v * v) / Width + 1e-5);
+            }
 
-                    result.Add(values[t][branch][i] + sum / (1 + Math.Exp(-sum)));
-                }
+            result.Add(values[t][branch][i] + sum / (1 + Math.Exp(-sum)));
+        }
 
         return [.. result];
     }

@@ -18,7 +18,7 @@ public class SwiGluTests
         parameters["mlp.down_proj.weight"].Tensor.copy_(tensor(new double[] { 1, 10, 0, 1 }, [2, 2]));
         var y = layer.Forward(tensor(new double[] { 1, 2 }, [1, 2]).to(type));
         var (first, second) = (2 / (1 + Math.Exp(-2)) * 3, -1 / (1 + Math.Exp(1)) * 5);
-        TensorAssert.Close(tensor(new[] { first + 10 * second, second }, [1, 2]), y, 1e-6);   // a handful of float32 roundings
+        TensorAssert.Close(tensor(new[] { first + 10 * second, second }, [1, 2]), y, 1e-6); // a handful of float32 roundings
     }
 
     [Fact]
@@ -38,7 +38,11 @@ public class SwiGluTests
     {
         using var scope = NewDisposeScope();
         var pair = new LayerPair<SwiGlu>(parameters => new SwiGlu("mlp", width: 5, TinyModels.Dense with { HiddenSize = 6 }, parameters));
-        Kernels.KernelCheck.Agrees(x => pair.Single.Forward(x[0]), x => pair.Double.Forward(x[0]), [Sample.Normal(2, ScalarType.Float32, 9, 6)]);
+        Kernels.KernelCheck.Agrees(
+            x => pair.Single.Forward(x[0]),
+            x => pair.Double.Forward(x[0]),
+            [Sample.Normal(2, ScalarType.Float32, 9, 6)]
+        );
         TensorAssert.GradientsClose(pair.DoubleParameters, pair.SingleParameters, Kernels.KernelCheck.Rounding);
     }
 }

@@ -7,7 +7,8 @@ namespace Engram.Torch.Tests.Layers;
 internal static class TensorAssert
 {
     /// <summary>
-    /// Largest difference at most <paramref name="tolerance"/> times the largest expected magnitude: rounding errors of sums scale with their
+    /// Largest difference at most <paramref name="tolerance"/> times the largest expected magnitude: rounding errors of sums scale with
+    /// their
     /// terms, so elements that happen to cancel are not held to their own size.
     /// </summary>
     public static void Close(Tensor expected, Tensor actual, double tolerance, string what = "result")
@@ -23,8 +24,10 @@ internal static class TensorAssert
                 (worst, at) = (Math.Abs(e[i] - a[i]), i);
         }
 
-        Assert.True(worst <= tolerance * largest,
-            $"{what}[{at}]: expected {e[at]:G9}, got {a[at]:G9}; off by {worst:G3} where {tolerance:G3} of {largest:G3} is allowed.");
+        Assert.True(
+            worst <= tolerance * largest,
+            $"{what}[{at}]: expected {e[at]:G9}, got {a[at]:G9}; off by {worst:G3} where {tolerance:G3} of {largest:G3} is allowed."
+        );
     }
 
     /// <summary>Every bit equal, signed zeros and NaN included.</summary>
@@ -38,7 +41,8 @@ internal static class TensorAssert
     }
 
     /// <summary>Every value 0.</summary>
-    public static void Zero(Tensor actual, string what = "result") => Assert.All(actual.Values(), value => Assert.True(value == 0, $"{what} holds {value}."));
+    public static void Zero(Tensor actual, string what = "result") =>
+        Assert.All(actual.Values(), value => Assert.True(value == 0, $"{what} holds {value}."));
 
     /// <summary>The gradients of equally named parameters of two models agree, and none is missing or zero throughout.</summary>
     public static void GradientsClose(ModelParameters expected, ModelParameters actual, double tolerance)

@@ -30,13 +30,18 @@ internal sealed class TransformerRun : IDisposable
     /// <summary>Row-major [B, T], or empty.</summary>
     public bool[] Starts { get; set; } = [];
 
-    /// <summary>Begins documents where marks say so, and only there: with the configuration's start token, which no other position keeps.</summary>
+    /// <summary>
+    /// Begins documents where marks say so, and only there: with the configuration's start token, which no other position keeps.
+    /// </summary>
     public void MarkDocuments(Func<int, bool> marks)
     {
         var start = _configuration.StartTokenId!.Value;
         Starts = [.. Enumerable.Range(0, Ids.Length).Select(marks)];
         for (var i = 0; i < Ids.Length; i++)
-            Ids[i] = Starts[i] ? start : Ids[i] == start ? start - 1 : Ids[i];
+            Ids[i] =
+                Starts[i] ? start
+                : Ids[i] == start ? start - 1
+                : Ids[i];
     }
 
     /// <summary>Hidden states [B, T, D] of whole sequences.</summary>

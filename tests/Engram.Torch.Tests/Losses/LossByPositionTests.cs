@@ -45,7 +45,9 @@ public sealed class LossByPositionTests
         var text = EvaluationText.Of(CorpusSource.Open(folder.File("text.jsonl")), model.Tokenizer, start, Length, 9);
         var prepared = EvaluationText.Of(TinyCorpus.Shared, model.Tokenizer, Length, 9);
         Assert.Equal(ValidationLoss.Measure(model, prepared, model.Memory), ValidationLoss.Measure(model, text, model.Memory));
-        Assert.Throws<InvalidDataException>(() => EvaluationText.Of(CorpusSource.Open(folder.File("text.jsonl")), model.Tokenizer, start, 1 << 20, 9));
+        Assert.Throws<InvalidDataException>(() =>
+            EvaluationText.Of(CorpusSource.Open(folder.File("text.jsonl")), model.Tokenizer, start, 1 << 20, 9)
+        );
     }
 
     [Fact]
@@ -53,7 +55,10 @@ public sealed class LossByPositionTests
     {
         using var model = RandomModel.Create(TinyRun.Configuration with { MaxPositionEmbeddings = 16 });
         var text = EvaluationText.Of(TinyCorpus.Shared, model.Tokenizer, Length, 2);
-        Assert.Contains("max_position_embeddings of the model is 16", Assert.Throws<ArgumentException>(() => LossByPosition.Measure(model, text, 4, null)).Message);
+        Assert.Contains(
+            "max_position_embeddings of the model is 16",
+            Assert.Throws<ArgumentException>(() => LossByPosition.Measure(model, text, 4, null)).Message
+        );
         Assert.Contains("--extend-context", Assert.Throws<ArgumentException>(() => ValidationLoss.Measure(model, text, null)).Message);
     }
 
@@ -66,7 +71,10 @@ public sealed class LossByPositionTests
             new("runs/new/model", [new PositionLoss(0, 8, 3.5, 0.01, 80), new PositionLoss(8, 8, 3.125, 0.02, 80)]),
         ];
         var page = PositionLossReport.Page("held-out text", curves);
-        foreach (var shown in (string[])["runs/&lt;old&gt;/model", "runs/new/model", "0 to 7", "8 to 15", "9.5000 ± 0.0200", "3.1250 ± 0.0200", "held-out text"])
+        foreach (
+            var shown in (string[])
+                ["runs/&lt;old&gt;/model", "runs/new/model", "0 to 7", "8 to 15", "9.5000 ± 0.0200", "3.1250 ± 0.0200", "held-out text"]
+        )
             Assert.Contains(shown, page);
         Assert.DoesNotContain("<old>", page);
         var picture = System.Xml.Linq.XDocument.Parse(PositionLossReport.Svg(curves));

@@ -26,12 +26,17 @@ public sealed class MemoryBankTests
         Assert.Equal((Ids.Length, 4), (rows.Tokens, rows.Columns));
         Assert.Equal(Ids.Select(id => bank.Map[id]), rows.CanonicalIds.ToArray());
         for (var position = 0; position < 2; position++)
-            for (var b = 0; b < Sequences; b++)
-            {
-                var expected = new long[Length * bank.Columns];
-                bank.Addresser.Address(rows.CanonicalIds.Slice(b * Length, Length), reset ? Starts.AsSpan(b * Length, Length) : [], position, expected);
-                Assert.Equal(expected, rows.Layer(position).Slice(b * expected.Length, expected.Length).ToArray());
-            }
+        for (var b = 0; b < Sequences; b++)
+        {
+            var expected = new long[Length * bank.Columns];
+            bank.Addresser.Address(
+                rows.CanonicalIds.Slice(b * Length, Length),
+                reset ? Starts.AsSpan(b * Length, Length) : [],
+                position,
+                expected
+            );
+            Assert.Equal(expected, rows.Layer(position).Slice(b * expected.Length, expected.Length).ToArray());
+        }
     }
 
     [Fact]
@@ -55,7 +60,9 @@ public sealed class MemoryBankTests
     [InlineData(1, false)]
     public void Histories_that_grow_read_the_rows_of_the_whole(int chunk, bool reset)
     {
-        using var model = RandomModel.Create(TinyRun.WithMemory(memory => memory with { ResetAtDocuments = reset, DeadTokenIds = [Ids[3], Ids[20]] }));
+        using var model = RandomModel.Create(
+            TinyRun.WithMemory(memory => memory with { ResetAtDocuments = reset, DeadTokenIds = [Ids[3], Ids[20]] })
+        );
         var (bank, whole, part) = (model.Memory!, new MemoryRows(), new MemoryRows());
         int[] ids = [.. Ids.Select((id, i) => Starts[i] ? model.Configuration.StartTokenId!.Value : Math.Max(id, 1))];
         bank.Address(ids, Starts, Sequences, whole);
@@ -71,7 +78,8 @@ public sealed class MemoryBankTests
                 for (var position = 0; position < 2; position++)
                     Assert.Equal(
                         whole.Layer(position).Slice((b * Length + begin) * bank.Columns, taken * bank.Columns).ToArray(),
-                        part.Layer(position).Slice(b * taken * bank.Columns, taken * bank.Columns).ToArray());
+                        part.Layer(position).Slice(b * taken * bank.Columns, taken * bank.Columns).ToArray()
+                    );
             }
         }
 
@@ -88,7 +96,10 @@ public sealed class MemoryBankTests
         for (var position = 0; position < 2; position++)
         {
             Assert.Equal(bank.Columns, bank.Tables.Table(position).Rows);
-            Assert.Equal(Enumerable.Range(0, Ids.Length * bank.Columns).Select(i => (long)(i % bank.Columns)), rows.Layer(position).ToArray());
+            Assert.Equal(
+                Enumerable.Range(0, Ids.Length * bank.Columns).Select(i => (long)(i % bank.Columns)),
+                rows.Layer(position).ToArray()
+            );
             Assert.Equal(rows.Layer(position).ToArray(), grown.Layer(position).ToArray());
         }
     }
@@ -127,7 +138,10 @@ public sealed class MemoryBankTests
         using var model = RandomModel.Create(TinyRun.Configuration);
         var (bank, rows) = (model.Memory!, new MemoryRows());
         bank.Address(Ids, Starts, Sequences, rows);
-        var (whole, pieces) = (new float[rows.Layer(0).Length * bank.Tables.Store(0).Width], new float[rows.Layer(0).Length * bank.Tables.Store(0).Width]);
+        var (whole, pieces) = (
+            new float[rows.Layer(0).Length * bank.Tables.Store(0).Width],
+            new float[rows.Layer(0).Length * bank.Tables.Store(0).Width]
+        );
         bank.Tables.Store(0).Gather(rows.Layer(0), whole);
         fixed (float* destination = pieces)
             MemoryGathering.Gather(bank.Tables.Store(0), rows.Layer(0), destination, longestSpan);
@@ -177,7 +191,10 @@ public sealed class MemoryBankTests
     public void Token_without_canonical_id_is_refused()
     {
         using var model = RandomModel.Create(TinyRun.Configuration);
-        Assert.Contains("300", Assert.Throws<ArgumentOutOfRangeException>(() => model.Memory!.Address([5, 300], [], 1, new MemoryRows())).Message);
+        Assert.Contains(
+            "300",
+            Assert.Throws<ArgumentOutOfRangeException>(() => model.Memory!.Address([5, 300], [], 1, new MemoryRows())).Message
+        );
         Assert.NotEqual(NgramAddresser.NoRow, Rows(model, 299));
 
         static long Rows(LanguageModel model, int id)

@@ -6,7 +6,9 @@ using static TorchSharp.torch;
 
 namespace Engram.Torch.Tests.Memory;
 
-/// <summary>Models whose parameters lie away from their starting values, as after training: gains, taps and tables that all matter.</summary>
+/// <summary>
+/// Models whose parameters lie away from their starting values, as after training: gains, taps and tables that all matter.
+/// </summary>
 internal static class RandomModel
 {
     public static LanguageModel Create(ModelConfiguration configuration, int seed = 3)

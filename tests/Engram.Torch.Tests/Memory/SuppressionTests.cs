@@ -9,7 +9,8 @@ namespace Engram.Torch.Tests.Memory;
 public class SuppressionTests
 {
     private const int Heads = 2;
-    private static readonly int[] Layers = [1, 2], Orders = [2, 3];
+    private static readonly int[] Layers = [1, 2],
+        Orders = [2, 3];
 
     public static TheoryData<string, SuppressedRow> Parts
     {
@@ -17,8 +18,8 @@ public class SuppressionTests
         {
             var parts = new TheoryData<string, SuppressedRow>();
             foreach (var part in new[] { "all", "layer=2", "order=3", "head=1", "layer=1,order=2,head=0" })
-                foreach (var replacement in Enum.GetValues<SuppressedRow>())
-                    parts.Add(part, replacement);
+            foreach (var replacement in Enum.GetValues<SuppressedRow>())
+                parts.Add(part, replacement);
             return parts;
         }
     }
@@ -33,16 +34,19 @@ public class SuppressionTests
         int[] ids = [0, 20, 30, 7, 40, 50, 60, 70];
         var (whole, without, width) = (Gathered(memory, ids), Gathered(suppressed, ids), model.Configuration.Engram!.HeadDim);
         for (var position = 0; position < Layers.Length; position++)
-            for (var t = 0; t < ids.Length; t++)
-                for (var column = 0; column < Orders.Length * Heads; column++)
-                {
-                    var (layer, order, head) = (Layers[position], Orders[column / Heads], column % Heads);
-                    var replaced = (suppression.Layer ?? layer) == layer && (suppression.Order ?? order) == order && (suppression.Head ?? head) == head;
-                    var at = (t * Orders.Length * Heads + column) * width;
-                    float[] expected = !replaced || ids[t] == 7 ? whole[position][at..(at + width)]
-                        : replacement == SuppressedRow.Zero ? new float[width] : Mean(memory, position, column);
-                    AssertClose(expected, without[position][at..(at + width)]);
-                }
+        for (var t = 0; t < ids.Length; t++)
+        for (var column = 0; column < Orders.Length * Heads; column++)
+        {
+            var (layer, order, head) = (Layers[position], Orders[column / Heads], column % Heads);
+            var replaced =
+                (suppression.Layer ?? layer) == layer && (suppression.Order ?? order) == order && (suppression.Head ?? head) == head;
+            var at = (t * Orders.Length * Heads + column) * width;
+            float[] expected =
+                !replaced || ids[t] == 7 ? whole[position][at..(at + width)]
+                : replacement == SuppressedRow.Zero ? new float[width]
+                : Mean(memory, position, column);
+            AssertClose(expected, without[position][at..(at + width)]);
+        }
     }
 
     [Fact]
@@ -92,11 +96,28 @@ public class SuppressionTests
         Assert.Same(model.Memory.Tables.Store(0), permuted.Tables.Store(0));
     }
 
-    [Theory, InlineData("all"), InlineData("layer=2"), InlineData("order=3@prompt"), InlineData("head=4@answer"), InlineData("layer=1,order=2,head=0")]
+    [
+        Theory,
+        InlineData("all"),
+        InlineData("layer=2"),
+        InlineData("order=3@prompt"),
+        InlineData("head=4@answer"),
+        InlineData("layer=1,order=2,head=0")
+    ]
     public void A_part_is_written_as_it_is_read(string text) => Assert.Equal(text, Suppression.Parse(text).ToString());
 
-    [Theory, InlineData(""), InlineData("layer"), InlineData("layer=-1"), InlineData("layer=1,layer=2"), InlineData("all@question"), InlineData("gate=1"), InlineData("all@prompt@answer")]
-    public void What_is_no_part_is_refused(string text) => Assert.Contains("layer=2", Assert.Throws<FormatException>(() => Suppression.Parse(text)).Message);
+    [
+        Theory,
+        InlineData(""),
+        InlineData("layer"),
+        InlineData("layer=-1"),
+        InlineData("layer=1,layer=2"),
+        InlineData("all@question"),
+        InlineData("gate=1"),
+        InlineData("all@prompt@answer")
+    ]
+    public void What_is_no_part_is_refused(string text) =>
+        Assert.Contains("layer=2", Assert.Throws<FormatException>(() => Suppression.Parse(text)).Message);
 
     [Theory, InlineData("layer=0", "layers 1, 2"), InlineData("order=4", "orders 2, 3"), InlineData("head=2", "heads 0, 1")]
     public void A_part_that_there_is_not_is_refused(string text, string expected)
@@ -109,13 +130,18 @@ public class SuppressionTests
     {
         var rows = new MemoryRows();
         memory.Address(ids, [], 1, rows);
-        return [.. Layers.Select((_, position) =>
-        {
-            var store = memory.Tables.Store(position);
-            var values = new float[ids.Length * memory.Columns * store.Width];
-            store.Gather(rows.Layer(position), values);
-            return values;
-        })];
+        return
+        [
+            .. Layers.Select(
+                (_, position) =>
+                {
+                    var store = memory.Tables.Store(position);
+                    var values = new float[ids.Length * memory.Columns * store.Width];
+                    store.Gather(rows.Layer(position), values);
+                    return values;
+                }
+            ),
+        ];
     }
 
     private static float[] Mean(MemoryBank memory, int position, int column)
@@ -124,7 +150,12 @@ public class SuppressionTests
         var (from, count) = (layer.Offsets[column], layer.Primes[column / Heads][column % Heads]);
         var values = new float[count * store.Width];
         store.Gather([.. Enumerable.Range(0, (int)count).Select(i => from + i)], values);
-        return [.. Enumerable.Range(0, store.Width).Select(i => (float)values.Where((_, at) => at % store.Width == i).Average(value => (double)value))];
+        return
+        [
+            .. Enumerable
+                .Range(0, store.Width)
+                .Select(i => (float)values.Where((_, at) => at % store.Width == i).Average(value => (double)value)),
+        ];
     }
 
     private static void AssertClose(float[] expected, float[] actual)
@@ -133,5 +164,6 @@ public class SuppressionTests
             Assert.Equal(expected[i], actual[i], 1e-6f);
     }
 
-    private static void TensorAssertEqual(Tensor expected, Tensor actual) => Assert.Equal(expected.data<float>().ToArray(), actual.data<float>().ToArray());
+    private static void TensorAssertEqual(Tensor expected, Tensor actual) =>
+        Assert.Equal(expected.data<float>().ToArray(), actual.data<float>().ToArray());
 }

@@ -1,12 +1,12 @@
 using Engram.Evaluation.Losses;
-using Engram.Tables.Formats;
-using Engram.Torch.Memory;
-using Engram.Torch.Generation;
 using Engram.Models.Memory;
 using Engram.Models.Sampling;
 using Engram.Tables;
 using Engram.Tables.Cache;
+using Engram.Tables.Formats;
 using Engram.Tests.Storage;
+using Engram.Torch.Generation;
+using Engram.Torch.Memory;
 using Engram.Torch.Tests.Training;
 using static TorchSharp.torch;
 
@@ -25,18 +25,19 @@ public sealed class TableLocationTests : IDisposable
     {
         var cases = new TheoryData<string, bool>();
         foreach (var place in Places.Keys)
-            foreach (var oneRow in new[] { false, true })
-                cases.Add(place, oneRow);
+        foreach (var oneRow in new[] { false, true })
+            cases.Add(place, oneRow);
         return cases;
     }
 
-    private static Dictionary<string, MemoryOptions> Places { get; } = new()
-    {
-        ["mapped"] = new() { Tables = TableLocation.Mapped },
-        ["cached, all rows fit"] = new() { Tables = TableLocation.Cached },
-        ["cached, few rows fit"] = new() { Tables = TableLocation.Cached, RowCacheBytes = 4096 },
-        ["cached, one row fits"] = new() { Tables = TableLocation.Cached, RowCacheBytes = 1 },
-    };
+    private static Dictionary<string, MemoryOptions> Places { get; } =
+        new()
+        {
+            ["mapped"] = new() { Tables = TableLocation.Mapped },
+            ["cached, all rows fit"] = new() { Tables = TableLocation.Cached },
+            ["cached, few rows fit"] = new() { Tables = TableLocation.Cached, RowCacheBytes = 4096 },
+            ["cached, one row fits"] = new() { Tables = TableLocation.Cached, RowCacheBytes = 1 },
+        };
 
     [Theory, MemberData(nameof(Cases))]
     public void Results_are_the_same_to_the_bit(string place, bool oneRow)
@@ -81,7 +82,12 @@ public sealed class TableLocationTests : IDisposable
         model.Save(folder);
         using var converted = model.Memory!.InFormat(format);
         for (var position = 0; position < 2; position++)
-            converted.Tables.Table(position).Save(Path.Combine(folder, TablePaths.Table(model.Memory.LayerIds[position])), TablePaths.Tensor(model.Memory.LayerIds[position]));
+            converted
+                .Tables.Table(position)
+                .Save(
+                    Path.Combine(folder, TablePaths.Table(model.Memory.LayerIds[position])),
+                    TablePaths.Tensor(model.Memory.LayerIds[position])
+                );
         var expected = ValidationLoss.Measure(model, TinyCorpus.Shared, 16, 5, converted).Nats;
         var exact = Loss(model, MemoryUse.On);
         Assert.NotEqual(exact, expected);
@@ -189,5 +195,9 @@ public sealed class TableLocationTests : IDisposable
         model.Under(use, memory => ValidationLoss.Measure(model, TinyCorpus.Shared, 16, 5, memory).Nats);
 
     private static int[] Tokens(LanguageModel model, MemoryUse use) =>
-        model.Under(use, memory => new TextGenerator(model).Tokens(Ids[..7], new SamplingOptions { Temperature = 0, MaxNewTokens = 12 }, memory).ToArray());
+        model.Under(
+            use,
+            memory =>
+                new TextGenerator(model).Tokens(Ids[..7], new SamplingOptions { Temperature = 0, MaxNewTokens = 12 }, memory).ToArray()
+        );
 }

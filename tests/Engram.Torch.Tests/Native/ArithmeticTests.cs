@@ -30,14 +30,16 @@ public class ArithmeticTests
         Assert.Equal(1.25, tensor(1.25, ScalarType.Float64).Value());
     }
 
-    // One careless "a + b" in a training loop ends it once in some hundred thousand updates, which no run of a test shows. The code itself does.
+    // One careless "a + b" in a training loop ends it once in some hundred thousand updates, which no run of a test shows. The code itself
+    // does.
     [Fact]
     public void No_number_reaches_libtorch_that_nothing_holds()
     {
         var careless = CarelessMethods(typeof(TorchSharp.torch).Assembly.Location);
         string[] assemblies = ["Engram.Torch", "Engram.Evaluation", "Engram.Training", "Engram.Studies", "Engram.Cli"];
         Assert.Empty(assemblies.SelectMany(name => CarelessCalls(Path.Combine(AppContext.BaseDirectory, $"{name}.dll"), careless)));
-        var here = CarelessCalls(typeof(ArithmeticTests).Assembly.Location, careless).Where(call => call.Contains(nameof(Careless), StringComparison.Ordinal));
+        var here = CarelessCalls(typeof(ArithmeticTests).Assembly.Location, careless)
+            .Where(call => call.Contains(nameof(Careless), StringComparison.Ordinal));
         Assert.Equal(["op_Addition", "op_Multiply", "square"], here.Select(call => call.Split("::")[^1].Split('(')[0]));
     }
 
@@ -47,28 +49,46 @@ public class ArithmeticTests
     {
         using var module = ModuleDefinition.ReadModule(path);
         foreach (var method in Methods(module))
-            foreach (var called in Calls(method))
-                if ((MakesScalar(called) && !Holders.Contains(method.DeclaringType.FullName)) || (careless.Contains(called.GetElementMethod().FullName) && !HoldsArguments(method, called)))
-                    yield return $"{method.FullName} calls {called.FullName}";
+        foreach (var called in Calls(method))
+            if (
+                (MakesScalar(called) && !Holders.Contains(method.DeclaringType.FullName))
+                || (careless.Contains(called.GetElementMethod().FullName) && !HoldsArguments(method, called))
+            )
+                yield return $"{method.FullName} calls {called.FullName}";
     }
 
     // These keep the Scalars they make until the call has ended.
-    private static readonly HashSet<string> Holders = [typeof(Arithmetic).FullName!, typeof(TorchScript).FullName!, $"{typeof(TorchScript).FullName}/<>c"];
+    private static readonly HashSet<string> Holders =
+    [
+        typeof(Arithmetic).FullName!,
+        typeof(TorchScript).FullName!,
+        $"{typeof(TorchScript).FullName}/<>c",
+    ];
 
     // Of TorchScript all arguments are held; of the grouped product all are tensors, which the dispose scope of the model holds.
     private static bool HoldsArguments(MethodDefinition method, MethodReference called) =>
-        called.Name == "invoke" && (method.DeclaringType.FullName == typeof(TorchScript).FullName || method.DeclaringType.FullName == typeof(GroupedMatmul).FullName);
+        called.Name == "invoke"
+        && (
+            method.DeclaringType.FullName == typeof(TorchScript).FullName || method.DeclaringType.FullName == typeof(GroupedMatmul).FullName
+        );
 
     // Methods that make a Scalar and do not return it, and the methods that call those.
     private static HashSet<string> CarelessMethods(string path)
     {
         using var module = ModuleDefinition.ReadModule(path);
-        var methods = Methods(module).Where(method => !MakesScalar(method)).Select(method => (method.FullName, Calls: Calls(method).ToArray())).ToArray();
+        var methods = Methods(module)
+            .Where(method => !MakesScalar(method))
+            .Select(method => (method.FullName, Calls: Calls(method).ToArray()))
+            .ToArray();
         HashSet<string> careless = [.. methods.Where(method => method.Calls.Any(MakesScalar)).Select(method => method.FullName)];
-        for (var before = -1; before != careless.Count;)
+        for (var before = -1; before != careless.Count; )
         {
             before = careless.Count;
-            careless.UnionWith(methods.Where(method => method.Calls.Any(called => careless.Contains(called.GetElementMethod().FullName))).Select(method => method.FullName));
+            careless.UnionWith(
+                methods
+                    .Where(method => method.Calls.Any(called => careless.Contains(called.GetElementMethod().FullName)))
+                    .Select(method => method.FullName)
+            );
         }
 
         return careless;

@@ -2,7 +2,9 @@ using System.Diagnostics;
 
 namespace Engram.Torch.Tests.Native;
 
-/// <summary>Runs one explicit test of this assembly in a process of its own: for what depends on the environment at start, and for what may abort.</summary>
+/// <summary>
+/// Runs one explicit test of this assembly in a process of its own: for what depends on the environment at start, and for what may abort.
+/// </summary>
 internal static class ChildProcess
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
@@ -14,9 +16,19 @@ internal static class ChildProcess
     /// <param name="environment">Variables on top of this process's own; null removes one.</param>
     public static Process Open(Type testClass, string method, string[] within, params (string Name, string? Value)[] environment)
     {
-        string[] command = [.. within, Path.Combine(AppContext.BaseDirectory, "Engram.Torch.Tests"), "-method", $"{testClass.FullName}.{method}", "-explicit", "only", "-noColor"];
+        string[] command =
+        [
+            .. within,
+            Path.Combine(AppContext.BaseDirectory, "Engram.Torch.Tests"),
+            "-method",
+            $"{testClass.FullName}.{method}",
+            "-explicit",
+            "only",
+            "-noColor",
+        ];
         var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (var (name, value) in environment) start.Environment[name] = value;
+        foreach (var (name, value) in environment)
+            start.Environment[name] = value;
         return Process.Start(start)!;
     }
 
@@ -25,7 +37,8 @@ internal static class ChildProcess
         Finish(Open(testClass, method, [], environment));
 
     /// <summary>Requires that the child ran exactly that test and that it passed.</summary>
-    public static Task Passes(Type testClass, string method, params (string Name, string? Value)[] environment) => Passes(testClass, method, [], environment);
+    public static Task Passes(Type testClass, string method, params (string Name, string? Value)[] environment) =>
+        Passes(testClass, method, [], environment);
 
     /// <summary>The same, started by another program.</summary>
     public static async Task Passes(Type testClass, string method, string[] within, params (string Name, string? Value)[] environment)

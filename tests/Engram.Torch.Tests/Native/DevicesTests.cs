@@ -15,7 +15,15 @@ public class DevicesTests
     }
 
     [Theory]
-    [InlineData("gpu"), InlineData(""), InlineData("cuda:"), InlineData("cuda:-1"), InlineData("cuda:x"), InlineData("CPU"), InlineData("cuda:99999999999")]
+    [
+        InlineData("gpu"),
+        InlineData(""),
+        InlineData("cuda:"),
+        InlineData("cuda:-1"),
+        InlineData("cuda:x"),
+        InlineData("CPU"),
+        InlineData("cuda:99999999999")
+    ]
     public void Unknown_names_are_refused_by_name(string name)
     {
         var error = Assert.Throws<ArgumentException>(() => Devices.Parse(name));
@@ -25,7 +33,8 @@ public class DevicesTests
     [Fact]
     public void Cuda_without_a_cuda_build_names_the_variable()
     {
-        if (torch.cuda.is_available()) Assert.Skip("This machine has a usable GPU.");
+        if (torch.cuda.is_available())
+            Assert.Skip("This machine has a usable GPU.");
         var error = Assert.Throws<LibTorchException>(() => Devices.Parse("cuda:0"));
         Assert.Contains("ENGRAM_LIBTORCH", error.Message);
         Assert.DoesNotContain('\n', error.Message);

@@ -68,14 +68,13 @@ public class ElfVersionNeedsTests
         for (var trial = 0; trial < 20_000; trial++)
         {
             var image = SmallImage();
-            for (var k = random.Next(1, 4); k > 0; k--) image[random.Next(image.Length)] = (byte)random.Next(256);
+            for (var k = random.Next(1, 4); k > 0; k--)
+                image[random.Next(image.Length)] = (byte)random.Next(256);
             try
             {
                 Assert.True(ElfVersionNeeds.Read(image).Count <= ushort.MaxValue * 2);
             }
-            catch (InvalidDataException)
-            {
-            }
+            catch (InvalidDataException) { }
         }
     }
 
@@ -92,7 +91,12 @@ public class ElfVersionNeedsTests
 
         var needs = ElfVersionNeeds.Read(before);
         var rebound = needs.Single(n => n.Version == "GLIBCXX_3.4.30").Offset;
-        int[] allowed = [needs.Single(n => n.Version == "GLIBCXX_3.4.32").Offset + 4, .. Enumerable.Range(rebound, 4), .. Enumerable.Range(rebound + 8, 4)];
+        int[] allowed =
+        [
+            needs.Single(n => n.Version == "GLIBCXX_3.4.32").Offset + 4,
+            .. Enumerable.Range(rebound, 4),
+            .. Enumerable.Range(rebound + 8, 4),
+        ];
         Assert.All(Differences(before, after), d => Assert.Contains(d.Offset, allowed));
         Assert.DoesNotContain("GLIBCXX_3.4.30", ElfVersionNeeds.Read(after).Select(n => n.Version));
         Assert.Equal(before, File.ReadAllBytes(bridge));
@@ -100,7 +104,9 @@ public class ElfVersionNeedsTests
 
     private static int Aux(int index) => 64 + 16 * (index + 1);
 
-    /// <summary>64-byte header, one Verneed with three Vernaux (V_1, V_2, V_3), a string table, and three section headers (none, needs, strings).</summary>
+    /// <summary>
+    /// 64-byte header, one Verneed with three Vernaux (V_1, V_2, V_3), a string table, and three section headers (none, needs, strings).
+    /// </summary>
     private static byte[] SmallImage()
     {
         var strings = "\0V_1\0V_2\0V_3\0"u8;

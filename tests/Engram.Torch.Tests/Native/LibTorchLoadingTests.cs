@@ -28,7 +28,8 @@ public sealed class LibTorchLoadingTests : IDisposable
         await Task.WhenAll(together);
 
         var copies = _folder.GetFiles("*", SearchOption.AllDirectories);
-        if (copies.Length == 0) Assert.Skip("This host's C++ runtime needs no edited copy.");
+        if (copies.Length == 0)
+            Assert.Skip("This host's C++ runtime needs no edited copy.");
         var copy = Assert.Single(copies);
         var written = copy.LastWriteTimeUtc;
 
@@ -102,7 +103,11 @@ public sealed class LibTorchLoadingTests : IDisposable
 
     [Fact]
     public Task A_damaged_library_is_one_sentence_and_no_copy_of_the_package() =>
-        Child(nameof(Fails_in_one_sentence), ("ENGRAM_LIBTORCH", FolderWith("libtorch_cpu.so")), ("EXPECTED", "libtorch_cpu.so cannot be loaded"));
+        Child(
+            nameof(Fails_in_one_sentence),
+            ("ENGRAM_LIBTORCH", FolderWith("libtorch_cpu.so")),
+            ("EXPECTED", "libtorch_cpu.so cannot be loaded")
+        );
 
     [Fact]
     public void The_package_cache_holds_the_versions_named_as_last_resort()
@@ -129,11 +134,12 @@ public sealed class LibTorchLoadingTests : IDisposable
         Assert.Contains(Environment.GetEnvironmentVariable("EXPECTED")!, error.Message);
         Assert.Contains("ENGRAM_LIBTORCH", error.Message);
         Assert.DoesNotContain('\n', error.Message);
-        Assert.Throws<TypeInitializationException>(() => torch.ones(3));   // what follows for whoever goes on regardless...
-        Assert.False(Directory.Exists(Path.Combine(AppContext.BaseDirectory, "cpu")));   // ...is at least no 500 MB copy
+        Assert.Throws<TypeInitializationException>(() => torch.ones(3)); // what follows for whoever goes on regardless...
+        Assert.False(Directory.Exists(Path.Combine(AppContext.BaseDirectory, "cpu"))); // ...is at least no 500 MB copy
     }
 
-    private static Task Child(string method, params (string, string?)[] environment) => ChildProcess.Passes(typeof(LibTorchLoadingTests), method, environment);
+    private static Task Child(string method, params (string, string?)[] environment) =>
+        ChildProcess.Passes(typeof(LibTorchLoadingTests), method, environment);
 
     private static string FindWithVariable(string folder)
     {
@@ -152,10 +158,15 @@ public sealed class LibTorchLoadingTests : IDisposable
     private string FolderWith(params string[] files)
     {
         var lib = _folder.CreateSubdirectory("lib").FullName;
-        foreach (var file in files) File.WriteAllText(Path.Combine(lib, file), "not a library");
+        foreach (var file in files)
+            File.WriteAllText(Path.Combine(lib, file), "not a library");
         return lib;
     }
 
     private static int Loaded(string file) =>
-        File.ReadLines("/proc/self/maps").Where(line => line.EndsWith("/" + file, StringComparison.Ordinal)).Select(line => line[line.IndexOf('/')..]).Distinct().Count();
+        File.ReadLines("/proc/self/maps")
+            .Where(line => line.EndsWith("/" + file, StringComparison.Ordinal))
+            .Select(line => line[line.IndexOf('/')..])
+            .Distinct()
+            .Count();
 }

@@ -14,7 +14,8 @@ internal static class LoadLibTorch
         LibTorch.LoadWithTorchSharp();
         try
         {
-            // Sums may be ordered differently with another count; and threads of one small operation wait long for each other on a busy machine.
+            // Sums may be ordered differently with another count; and threads of one small operation wait long for each other on a busy
+            // machine.
             ThreadSettings.IntraOperation = 1;
         }
         catch (LibTorchException)

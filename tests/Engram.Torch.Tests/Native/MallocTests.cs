@@ -21,7 +21,8 @@ public class MallocTests
         {
             var before = MinorFaults();
             Fill();
-            if (MinorFaults() - before < Pages / 10) reused++;
+            if (MinorFaults() - before < Pages / 10)
+                reused++;
         }
         // The heap takes a few rounds to settle; untuned, each of the 60 tensors is mapped anew.
         Assert.InRange(reused, 20, 60);

@@ -58,11 +58,14 @@ public partial class OpenMpTests
     public void Several_callers_and_collections_do_not_disturb_each_other()
     {
         var sums = new long[4];
-        var callers = Enumerable.Range(0, sums.Length).Select(caller => new Thread(() =>
-        {
-            for (var round = 0; round < 200; round++)
-                OpenMp.For(2, part => Interlocked.Add(ref sums[caller], new int[100 + part].Length));
-        })).ToList();
+        var callers = Enumerable
+            .Range(0, sums.Length)
+            .Select(caller => new Thread(() =>
+            {
+                for (var round = 0; round < 200; round++)
+                    OpenMp.For(2, part => Interlocked.Add(ref sums[caller], new int[100 + part].Length));
+            }))
+            .ToList();
         callers.ForEach(caller => caller.Start());
         for (var i = 0; i < 20; i++)
             GC.Collect();

@@ -16,18 +16,29 @@ public class AdamWTests
         using var adam = new AdamW([parameter], [], new AdamWOptions());
         adam.Step(0.01);
         // Decay 1 − 0.01·0.1 first; then ∓0.01 by the sign of the gradient, however small; nothing where it is zero.
-        Assert.Equal([0.999f - 0.01f, -1.998f + 0.01f, 2.997f - 0.01f, 3.996f], parameter.Tensor.data<float>().ToArray(), (a, b) => Math.Abs(a - b) < 1e-6f);
+        Assert.Equal(
+            [0.999f - 0.01f, -1.998f + 0.01f, 2.997f - 0.01f, 3.996f],
+            parameter.Tensor.data<float>().ToArray(),
+            (a, b) => Math.Abs(a - b) < 1e-6f
+        );
     }
 
     [Fact]
     public void A_hundred_steps_agree_with_a_double_reference()
     {
         using var scope = NewDisposeScope();
-        var options = new AdamWOptions { Beta1 = 0.9, Beta2 = 0.95, Epsilon = 1e-8, WeightDecay = 0.1 };
+        var options = new AdamWOptions
+        {
+            Beta1 = 0.9,
+            Beta2 = 0.95,
+            Epsilon = 1e-8,
+            WeightDecay = 0.1,
+        };
         ModelParameter[] parameters = [Of("w", 1, 3, 5), Of("gain", 2, 7)];
         using var adam = new AdamW([parameters[0]], [parameters[1]], options);
         double[][] w = [.. parameters.Select(p => p.Tensor.detach().data<float>().ToArray().Select(x => (double)x).ToArray())];
-        double[][] m = [new double[15], new double[7]], v = [new double[15], new double[7]];
+        double[][] m = [new double[15], new double[7]],
+            v = [new double[15], new double[7]];
         for (var t = 1; t <= 100; t++)
         {
             var rate = 0.01 / Math.Sqrt(t);
@@ -48,7 +59,11 @@ public class AdamWTests
             adam.Step(rate);
         }
         for (var i = 0; i < 2; i++)
-            Assert.Equal(w[i], [.. parameters[i].Tensor.detach().data<float>().ToArray().Select(x => (double)x)], (a, b) => Math.Abs(a - b) < 2e-5);
+            Assert.Equal(
+                w[i],
+                [.. parameters[i].Tensor.detach().data<float>().ToArray().Select(x => (double)x)],
+                (a, b) => Math.Abs(a - b) < 2e-5
+            );
     }
 
     [Fact]
@@ -73,7 +88,10 @@ public class AdamWTests
         using var second = new AdamW([before[0]], [before[1]], new AdamWOptions());
         Run(before, second, 0, 5);
         var state = second.State().ToDictionary(s => s.Name, s => s.Value.clone());
-        Assert.Equal(["gain.exp_avg", "gain.exp_avg_sq", "gain.step", "w.exp_avg", "w.exp_avg_sq", "w.step"], state.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["gain.exp_avg", "gain.exp_avg_sq", "gain.step", "w.exp_avg", "w.exp_avg_sq", "w.step"],
+            state.Keys.Order(StringComparer.Ordinal)
+        );
         Assert.Equal(5f, state["w.step"].item<float>());
 
         ModelParameter[] after = [.. before.Select(p => Of(p.Name, p.Tensor.detach().clone()))];
@@ -117,12 +135,19 @@ public class AdamWTests
     public void Settings_out_of_range_are_named()
     {
         Assert.Contains("Beta1", Assert.Throws<ArgumentOutOfRangeException>(() => new AdamWOptions { Beta1 = 1 }.Validated()).Message);
-        Assert.Contains("Beta2", Assert.Throws<ArgumentOutOfRangeException>(() => new AdamWOptions { Beta2 = double.NaN }.Validated()).Message);
+        Assert.Contains(
+            "Beta2",
+            Assert.Throws<ArgumentOutOfRangeException>(() => new AdamWOptions { Beta2 = double.NaN }.Validated()).Message
+        );
         Assert.Contains("Epsilon", Assert.Throws<ArgumentOutOfRangeException>(() => new AdamWOptions { Epsilon = 0 }.Validated()).Message);
-        Assert.Contains("WeightDecay", Assert.Throws<ArgumentOutOfRangeException>(() => new AdamWOptions { WeightDecay = -1 }.Validated()).Message);
+        Assert.Contains(
+            "WeightDecay",
+            Assert.Throws<ArgumentOutOfRangeException>(() => new AdamWOptions { WeightDecay = -1 }.Validated()).Message
+        );
     }
 
-    private static ModelParameter Of(string name, int seed, params long[] shape) => Of(name, randn(shape, generator: new Generator((ulong)seed)));
+    private static ModelParameter Of(string name, int seed, params long[] shape) =>
+        Of(name, randn(shape, generator: new Generator((ulong)seed)));
 
     private static ModelParameter Of(string name, Tensor value) => new(name, new Parameter(value), ParameterRole.Vector, default, []);
 }

@@ -1,5 +1,5 @@
-using Engram.Models.Recipes;
 using Engram.Models.Configuration;
+using Engram.Models.Recipes;
 using Engram.Torch.Layers;
 using Engram.Training.Optimizers;
 using TorchSharp;
@@ -21,11 +21,13 @@ public class DenseOptimizerTests
         Run(before, first, 0, 3);
         using var after = Model();
         using (no_grad())
-            foreach (var parameter in after.Parameters.All) parameter.Tensor.copy_(before.Parameters[parameter.Name].Tensor);
+            foreach (var parameter in after.Parameters.All)
+                parameter.Tensor.copy_(before.Parameters[parameter.Name].Tensor);
         using var second = new DenseOptimizer(after.Parameters.All, new DenseOptimizerOptions());
         var state = first.State().ToDictionary(s => s.Name, s => s.Value);
         second.Load(state);
-        foreach (var value in state.Values) value.Dispose();
+        foreach (var value in state.Values)
+            value.Dispose();
         Run(after, second, 3, 6);
 
         foreach (var parameter in after.Parameters.All)
@@ -42,7 +44,8 @@ public class DenseOptimizerTests
         foreach (var parameter in model.Parameters.All)
         {
             string[] states = parameter.Role == ParameterRole.Matrix ? ["momentum"] : ["exp_avg", "exp_avg_sq"];
-            foreach (var name in states) Assert.Equal(parameter.Tensor.shape, state[$"{parameter.Name}.{name}"].shape);
+            foreach (var name in states)
+                Assert.Equal(parameter.Tensor.shape, state[$"{parameter.Name}.{name}"].shape);
         }
     }
 
@@ -62,8 +65,10 @@ public class DenseOptimizerTests
     {
         using var model = Model();
         DenseOptimizer optimizer;
-        using (NewDisposeScope()) optimizer = new DenseOptimizer(model.Parameters.All, new DenseOptimizerOptions());
-        using (optimizer) Run(model, optimizer, 0, 2);
+        using (NewDisposeScope())
+            optimizer = new DenseOptimizer(model.Parameters.All, new DenseOptimizerOptions());
+        using (optimizer)
+            Run(model, optimizer, 0, 2);
     }
 
     [Fact]
@@ -86,7 +91,8 @@ public class DenseOptimizerTests
         steps["model.norm.weight.step"] = tensor(3f);
         Assert.Throws<InvalidDataException>(() => optimizer.Load(steps));
 
-        foreach (var (name, value) in optimizer.State()) Assert.True(before[name].bytes.SequenceEqual(value.bytes), name);
+        foreach (var (name, value) in optimizer.State())
+            Assert.True(before[name].bytes.SequenceEqual(value.bytes), name);
     }
 
     [Theory]

@@ -12,7 +12,7 @@ public class GradientClippingTests
     {
         using var scope = NewDisposeScope();
         var parameters = With([3f], [0f, 4f]);
-        var clipped = GradientClipping.Apply(parameters, maximum: 1, tableSumOfSquares: 144);   // 9 + 16 + 144 = 13²
+        var clipped = GradientClipping.Apply(parameters, maximum: 1, tableSumOfSquares: 144); // 9 + 16 + 144 = 13²
         Assert.Equal(13, clipped.Norm, 6);
         Assert.Equal(1.0 / 13, clipped.Factor, 9);
         Assert.Null(clipped.NonFinite);
@@ -78,10 +78,15 @@ public class GradientClippingTests
 
     private static ModelParameter Of(string name, Tensor value) => new(name, new Parameter(value), ParameterRole.Vector, default, []);
 
-    private static ModelParameter[] With(params float[][] gradients) => [.. gradients.Select((g, i) =>
-    {
-        var parameter = Of($"p{i}", zeros(g.Length));
-        parameter.Tensor.grad = tensor(g);
-        return parameter;
-    })];
+    private static ModelParameter[] With(params float[][] gradients) =>
+        [
+            .. gradients.Select(
+                (g, i) =>
+                {
+                    var parameter = Of($"p{i}", zeros(g.Length));
+                    parameter.Tensor.grad = tensor(g);
+                    return parameter;
+                }
+            ),
+        ];
 }

@@ -12,14 +12,40 @@ public class LearningRateScheduleTests
         Assert.Equal(expected, new LearningRateSchedule { Base = 4e-4, Updates = 50_000 }.At(update), 1e-15);
 
     [Theory]
-    [InlineData(1, 6e-4), InlineData(10, 6e-3), InlineData(100, 6e-3), InlineData(101, 6e-3 * (1 - 0.95 * 0.01)), InlineData(150, 6e-3 * 0.525), InlineData(200, 3e-4), InlineData(201, 3e-4)]
+    [
+        InlineData(1, 6e-4),
+        InlineData(10, 6e-3),
+        InlineData(100, 6e-3),
+        InlineData(101, 6e-3 * (1 - 0.95 * 0.01)),
+        InlineData(150, 6e-3 * 0.525),
+        InlineData(200, 3e-4),
+        InlineData(201, 3e-4)
+    ]
     public void Warm_up_stable_decay(long update, double expected) =>
-        Assert.Equal(expected, new LearningRateSchedule { Base = 6e-3, Updates = 200, WarmUp = 10, Decay = LearningRateDecay.Linear }.At(update), 1e-15);
+        Assert.Equal(
+            expected,
+            new LearningRateSchedule
+            {
+                Base = 6e-3,
+                Updates = 200,
+                WarmUp = 10,
+                Decay = LearningRateDecay.Linear,
+            }.At(update),
+            1e-15
+        );
 
     [Fact]
     public void Decay_over_the_whole_run_and_no_decay_at_all()
     {
-        var whole = new LearningRateSchedule { Base = 1, Updates = 4, WarmUp = 0, Decay = LearningRateDecay.Linear, LinearStart = 0, LinearEnd = 0 };
+        var whole = new LearningRateSchedule
+        {
+            Base = 1,
+            Updates = 4,
+            WarmUp = 0,
+            Decay = LearningRateDecay.Linear,
+            LinearStart = 0,
+            LinearEnd = 0,
+        };
         Assert.Equal([0.75, 0.5, 0.25, 0.0, 0.0], Enumerable.Range(1, 5).Select(u => whole.At(u)));
         var none = whole with { LinearStart = 1, LinearEnd = 0.5 };
         Assert.Equal([1.0, 1.0, 1.0, 1.0], Enumerable.Range(1, 4).Select(u => none.At(u)));
@@ -31,8 +57,16 @@ public class LearningRateScheduleTests
         // 0.8 · 35 is 28.000000000000004 in binary floating point.
         foreach (var updates in (long[])[10, 35, 70, 1_000_000_000_000])
         {
-            var schedule = new LearningRateSchedule { Base = 1, Updates = updates, WarmUp = 0 };
-            Assert.Equal([1, 0.316, 0.316, 0.1], new[] { updates * 8 / 10, updates * 8 / 10 + 1, updates * 9 / 10, updates * 9 / 10 + 1 }.Select(schedule.At));
+            var schedule = new LearningRateSchedule
+            {
+                Base = 1,
+                Updates = updates,
+                WarmUp = 0,
+            };
+            Assert.Equal(
+                [1, 0.316, 0.316, 0.1],
+                new[] { updates * 8 / 10, updates * 8 / 10 + 1, updates * 9 / 10, updates * 9 / 10 + 1 }.Select(schedule.At)
+            );
         }
     }
 
@@ -41,7 +75,35 @@ public class LearningRateScheduleTests
     {
         var good = new LearningRateSchedule { Base = 1, Updates = 10 };
         Assert.Same(good, good.Validated());
-        foreach (var bad in (LearningRateSchedule[])[good with { Base = 0 }, good with { Base = double.NaN }, good with { Updates = 0 }, good with { WarmUp = -1 }, good with { LinearStart = 1.1 }, good with { LinearEnd = -0.1 }])
+        foreach (
+            var bad in (LearningRateSchedule[])
+                [
+                    good with
+                    {
+                        Base = 0,
+                    },
+                    good with
+                    {
+                        Base = double.NaN,
+                    },
+                    good with
+                    {
+                        Updates = 0,
+                    },
+                    good with
+                    {
+                        WarmUp = -1,
+                    },
+                    good with
+                    {
+                        LinearStart = 1.1,
+                    },
+                    good with
+                    {
+                        LinearEnd = -0.1,
+                    },
+                ]
+        )
             Assert.Throws<ArgumentOutOfRangeException>(() => bad.Validated());
         Assert.Throws<ArgumentOutOfRangeException>(() => good.At(0));
     }

@@ -15,8 +15,8 @@ public class MuonKernelTests
     {
         var cases = new TheoryData<int, int, int>();
         foreach (var (rows, columns) in Shapes)
-            foreach (var lanes in new[] { 1, 8, 16 })
-                cases.Add(rows, columns, lanes);
+        foreach (var lanes in new[] { 1, 8, 16 })
+            cases.Add(rows, columns, lanes);
         return cases;
     }
 
@@ -46,9 +46,13 @@ public class MuonKernelTests
     {
         using var scope = NewDisposeScope();
         var matrices = Enumerable.Range(0, lanes).Select(lane => Noise(lane, rows * columns)).ToArray();
-        var expected = TorchScript.Orthogonalize(tensor(matrices.SelectMany(m => m).ToArray(), [lanes, rows, columns]).to(ScalarType.Float64), NewtonSchulz.Jordan);
+        var expected = TorchScript.Orthogonalize(
+            tensor(matrices.SelectMany(m => m).ToArray(), [lanes, rows, columns]).to(ScalarType.Float64),
+            NewtonSchulz.Jordan
+        );
         var actual = Orthogonalized(matrices, rows, columns, lanes, NewtonSchulz.Jordan);
-        // Five rounds of sums of up to 48 float32 products; Jordan's polynomial magnifies a difference of small singular values 3.4 times a round.
+        // Five rounds of sums of up to 48 float32 products; Jordan's polynomial magnifies a difference of small singular values 3.4 times a
+        // round.
         TensorAssert.Close(expected, tensor(actual.SelectMany(m => m).ToArray(), [lanes, rows, columns]), 1e-4);
     }
 
@@ -60,7 +64,7 @@ public class MuonKernelTests
         var options = new MuonOptions { Nesterov = nesterov };
         foreach (var (rows, columns) in Shapes)
         {
-            const int count = 19;   // a full batch and some
+            const int count = 19; // a full batch and some
             var start = randn(count, rows, columns, generator: new Generator(1));
             var (single, twice) = (Of(start.clone()), Of(start.to(ScalarType.Float64)));
             using var kernel = new Muon([single], options);
@@ -112,7 +116,9 @@ public class MuonKernelTests
                 using var muon = new Muon([parameter], new MuonOptions());
                 for (var step = 0; step < 2; step++)
                 {
-                    parameter.Tensor.grad = stack(seeds.Select(seed => randn(12, 20, generator: new Generator((ulong)(1000 * step + 100 + seed)))).ToArray());
+                    parameter.Tensor.grad = stack(
+                        seeds.Select(seed => randn(12, 20, generator: new Generator((ulong)(1000 * step + 100 + seed)))).ToArray()
+                    );
                     muon.Step(0.1);
                 }
                 return [.. parameter.Tensor.data<float>().ToArray().Chunk(12 * 20)];
@@ -178,5 +184,6 @@ public class MuonKernelTests
         return [.. Enumerable.Range(0, count).Select(_ => 2 * random.NextSingle() - 1)];
     }
 
-    private static ModelParameter Of(Tensor value, params int[] blocks) => new("p", new Parameter(value), ParameterRole.Matrix, default, blocks);
+    private static ModelParameter Of(Tensor value, params int[] blocks) =>
+        new("p", new Parameter(value), ParameterRole.Matrix, default, blocks);
 }

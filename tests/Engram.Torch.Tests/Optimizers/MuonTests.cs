@@ -17,7 +17,8 @@ public class MuonTests
         using var muon = new Muon([parameter], new MuonOptions());
         muon.Step(0.1);
         var o = 1 / Math.Sqrt(2);
-        for (var i = 0; i < 5; i++) o = 3.4445 * o - 4.7750 * o * o * o + 2.0315 * Math.Pow(o, 5);
+        for (var i = 0; i < 5; i++)
+            o = 3.4445 * o - 4.7750 * o * o * o + 2.0315 * Math.Pow(o, 5);
         var expected = 1 * (1 - 0.1 * 0.1) - 0.1 * 0.2 * Math.Sqrt(2) * o;
         Assert.Equal([expected, 0, 0, expected], Values(parameter), (a, b) => Math.Abs(a - b) < 1e-6);
     }
@@ -42,7 +43,9 @@ public class MuonTests
                 Give(parameters[i], gradient);
                 sums[i].mul_(options.Momentum).add_(gradient);
                 var direction = Orthogonal(gradient + sums[i] * options.Momentum);
-                references[i].mul_(1 - rate * options.WeightDecay).sub_(direction * (rate * options.RmsFactor * Math.Sqrt(Math.Max(shapes[i].Rows, shapes[i].Columns))));
+                references[i]
+                    .mul_(1 - rate * options.WeightDecay)
+                    .sub_(direction * (rate * options.RmsFactor * Math.Sqrt(Math.Max(shapes[i].Rows, shapes[i].Columns))));
             }
             muon.Step(rate);
         }
@@ -77,12 +80,12 @@ public class MuonTests
 
         var separate = new List<(ModelParameter Parameter, int Matrix, int Start)>();
         for (var matrix = 0; matrix < 3; matrix++)
-            for (int b = 0, start = 0; b < blocks.Length; start += blocks[b++])
-            {
-                var part = Of(whole[matrix].narrow(0, start, blocks[b]).clone(), $"{matrix}.{b}");
-                Give(part, gradient[matrix].narrow(0, start, blocks[b]).clone());
-                separate.Add((part, matrix, start));
-            }
+        for (int b = 0, start = 0; b < blocks.Length; start += blocks[b++])
+        {
+            var part = Of(whole[matrix].narrow(0, start, blocks[b]).clone(), $"{matrix}.{b}");
+            Give(part, gradient[matrix].narrow(0, start, blocks[b]).clone());
+            separate.Add((part, matrix, start));
+        }
 
         using var one = new Muon([stacked], new MuonOptions());
         using var many = new Muon([.. separate.Select(s => s.Parameter)], new MuonOptions());
@@ -109,11 +112,11 @@ public class MuonTests
         using var muon = new Muon([parameter], new MuonOptions { WeightDecay = 0 });
         muon.Step(1);
         for (var e = 0; e < 2; e++)
-            for (var b = 0; b < 2; b++)
-            {
-                var expected = Orthogonal(gradient[e].narrow(0, 4 * b, 4)) * -0.2 * Math.Sqrt(5);
-                Assert.True((parameter.Tensor[e].narrow(0, 4 * b, 4) - expected).abs().max().item<double>() < 1e-6);
-            }
+        for (var b = 0; b < 2; b++)
+        {
+            var expected = Orthogonal(gradient[e].narrow(0, 4 * b, 4)) * -0.2 * Math.Sqrt(5);
+            Assert.True((parameter.Tensor[e].narrow(0, 4 * b, 4) - expected).abs().max().item<double>() < 1e-6);
+        }
     }
 
     [Theory]
@@ -153,14 +156,14 @@ public class MuonTests
         // The direction of a first update is 0.0975 of its gradient; here its largest entry is its norm, over √size.
         var flat = ones(matrices, 4, 6) / Math.Sqrt(24) / (1 - 0.95 * 0.95);
         foreach (var (share, moves) in new[] { (Muon.LeastShare * 0.99, false), (Muon.LeastShare * 1.01, true), (0.0, false) })
-            foreach (var size in new[] { 1e-12, 1, 1e6 })
-            {
-                var parameter = Of(ones(matrices, 4, 6));
-                Give(parameter, flat * (share * size));
-                using var muon = new Muon([parameter], new MuonOptions());
-                muon.Step(0.5, gradientNorm: size);
-                Assert.Equal(!moves, parameter.Tensor.data<float>().ToArray().All(value => value == 0.95f));
-            }
+        foreach (var size in new[] { 1e-12, 1, 1e6 })
+        {
+            var parameter = Of(ones(matrices, 4, 6));
+            Give(parameter, flat * (share * size));
+            using var muon = new Muon([parameter], new MuonOptions());
+            muon.Step(0.5, gradientNorm: size);
+            Assert.Equal(!moves, parameter.Tensor.data<float>().ToArray().All(value => value == 0.95f));
+        }
     }
 
     [Theory]
@@ -191,7 +194,12 @@ public class MuonTests
     public void A_restored_run_continues_bit_for_bit()
     {
         using var scope = NewDisposeScope();
-        ModelParameter[] Start() => [Of(randn(2, 14, 6, generator: new Generator(1)), "experts", [2, 2, 10]), Of(randn(6, 14, generator: new Generator(2)), "o"), Of(randn(9, 6, 6, generator: new Generator(3)), "gate_up", [3, 3])];
+        ModelParameter[] Start() =>
+            [
+                Of(randn(2, 14, 6, generator: new Generator(1)), "experts", [2, 2, 10]),
+                Of(randn(6, 14, generator: new Generator(2)), "o"),
+                Of(randn(9, 6, 6, generator: new Generator(3)), "gate_up", [3, 3]),
+            ];
         static void Run(ModelParameter[] parameters, Muon muon, int from, int to)
         {
             for (var step = from; step < to; step++)
@@ -225,14 +233,17 @@ public class MuonTests
     {
         using var scope = NewDisposeScope();
         ModelParameter[] parameters = [Of(ones(2, 3), "a"), Of(ones(2, 3), "b")];
-        foreach (var parameter in parameters) Give(parameter, ones(2, 3));
+        foreach (var parameter in parameters)
+            Give(parameter, ones(2, 3));
         using var muon = new Muon(parameters, new MuonOptions());
         muon.Step(0.1);
         var before = muon.State()[0].Value.clone();
 
         var missing = Assert.Throws<InvalidDataException>(() => muon.Load(new Dictionary<string, Tensor> { ["a.momentum"] = zeros(2, 3) }));
         Assert.Contains("b.momentum", missing.Message);
-        var shape = Assert.Throws<InvalidDataException>(() => muon.Load(new Dictionary<string, Tensor> { ["a.momentum"] = zeros(2, 3), ["b.momentum"] = zeros(3, 2) }));
+        var shape = Assert.Throws<InvalidDataException>(() =>
+            muon.Load(new Dictionary<string, Tensor> { ["a.momentum"] = zeros(2, 3), ["b.momentum"] = zeros(3, 2) })
+        );
         Assert.Contains("[3, 2]", shape.Message);
         Assert.True(before.bytes.SequenceEqual(muon.State()[0].Value.bytes));
     }
@@ -242,19 +253,27 @@ public class MuonTests
     {
         using var scope = NewDisposeScope();
         Assert.Contains("'gain'", Assert.Throws<ArgumentException>(() => new Muon([Of(ones(4), "gain")], new MuonOptions())).Message);
-        Assert.Contains("2 + 3", Assert.Throws<ArgumentException>(() => new Muon([Of(ones(4, 4), "fn", [2, 3])], new MuonOptions())).Message);
-        Assert.Contains("contiguous", Assert.Throws<ArgumentException>(() => new Muon([Of(ones(4, 3).t(), "t")], new MuonOptions())).Message);
+        Assert.Contains(
+            "2 + 3",
+            Assert.Throws<ArgumentException>(() => new Muon([Of(ones(4, 4), "fn", [2, 3])], new MuonOptions())).Message
+        );
+        Assert.Contains(
+            "contiguous",
+            Assert.Throws<ArgumentException>(() => new Muon([Of(ones(4, 3).t(), "t")], new MuonOptions())).Message
+        );
         using var muon = new Muon([Of(ones(4, 4), "unused")], new MuonOptions());
         Assert.Contains("'unused'", Assert.Throws<InvalidOperationException>(() => muon.Step(0.1)).Message);
         Assert.Throws<ArgumentOutOfRangeException>(() => new MuonOptions { Momentum = 1 }.Validated());
         Assert.Throws<ArgumentOutOfRangeException>(() => new MuonOptions { RmsFactor = double.NaN }.Validated());
     }
 
-    private static ModelParameter Of(Tensor value, string name = "p", params int[] blocks) => new(name, new Parameter(value), ParameterRole.Matrix, default, blocks);
+    private static ModelParameter Of(Tensor value, string name = "p", params int[] blocks) =>
+        new(name, new Parameter(value), ParameterRole.Matrix, default, blocks);
 
     private static void Give(ModelParameter parameter, Tensor gradient) => parameter.Tensor.grad = gradient;
 
-    private static Tensor Noise(int seed, int rows, int columns) => randn(rows, columns, dtype: ScalarType.Float64, generator: new Generator((ulong)seed));
+    private static Tensor Noise(int seed, int rows, int columns) =>
+        randn(rows, columns, dtype: ScalarType.Float64, generator: new Generator((ulong)seed));
 
     private static double[] Values(ModelParameter parameter) => parameter.Tensor.detach().data<double>().ToArray();
 

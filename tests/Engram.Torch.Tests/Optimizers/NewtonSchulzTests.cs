@@ -6,20 +6,21 @@ namespace Engram.Torch.Tests.Optimizers;
 public class NewtonSchulzTests
 {
     // One singular value s through the polynomials, in double precision.
-    public static TheoryData<double, double, double> Golden => new()
-    {
-        { 1e-5, 0.004849, 0.685827 },
-        { 1e-4, 0.048473, 1.002015 },
-        { 1e-3, 0.470544, 1.000001 },
-        { 0.01, 0.698917, 1.000019 },
-        { 0.05, 0.758120, 1.000183 },
-        { 0.1, 0.712120, 1.000061 },
-        { 0.3, 1.079592, 1.000130 },
-        { 0.5, 0.765439, 1.000163 },
-        { 0.7, 1.120323, 1.000467 },
-        { 0.9, 0.682011, 1.000001 },
-        { 1, 0.696436, 1.000014 },
-    };
+    public static TheoryData<double, double, double> Golden =>
+        new()
+        {
+            { 1e-5, 0.004849, 0.685827 },
+            { 1e-4, 0.048473, 1.002015 },
+            { 1e-3, 0.470544, 1.000001 },
+            { 0.01, 0.698917, 1.000019 },
+            { 0.05, 0.758120, 1.000183 },
+            { 0.1, 0.712120, 1.000061 },
+            { 0.3, 1.079592, 1.000130 },
+            { 0.5, 0.765439, 1.000163 },
+            { 0.7, 1.120323, 1.000467 },
+            { 0.9, 0.682011, 1.000001 },
+            { 1, 0.696436, 1.000014 },
+        };
 
     [Theory, MemberData(nameof(Golden))]
     public void A_singular_value_ends_where_the_polynomials_take_it(double s, double jordan, double hybrid)

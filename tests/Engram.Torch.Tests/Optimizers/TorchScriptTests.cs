@@ -64,7 +64,13 @@ public class TorchScriptTests
     private static float[] Updates()
     {
         using var scope = torch.NewDisposeScope();
-        var (p, g, m, v, step) = (torch.ones(2, 2, 3), torch.arange(12, torch.ScalarType.Float32).reshape(2, 2, 3).sin(), torch.zeros(2, 2, 3), torch.zeros(2, 2, 3), torch.ones([]));
+        var (p, g, m, v, step) = (
+            torch.ones(2, 2, 3),
+            torch.arange(12, torch.ScalarType.Float32).reshape(2, 2, 3).sin(),
+            torch.zeros(2, 2, 3),
+            torch.zeros(2, 2, 3),
+            torch.ones([])
+        );
         for (var i = 0; i < 50; i++)
         {
             TorchScript.Scale([g], 1.01);

@@ -14,8 +14,36 @@ public class DocumentRuleTests
     public void Ages_and_documents_count_from_each_document_start_in_every_sequence()
     {
         var (ages, documents) = Rule().Places(new int[10], Starts, 2);
-        Assert.Equal([0, 1, 0, 1, 0, /* second sequence */ 0, 1, 2, 0, 1], ages);
-        Assert.Equal([0, 0, 2, 2, 4, /* second sequence */ 0, 0, 0, 3, 3], documents);
+        Assert.Equal(
+            [
+                0,
+                1,
+                0,
+                1,
+                0, /* second sequence */
+                0,
+                1,
+                2,
+                0,
+                1,
+            ],
+            ages
+        );
+        Assert.Equal(
+            [
+                0,
+                0,
+                2,
+                2,
+                4, /* second sequence */
+                0,
+                0,
+                0,
+                3,
+                3,
+            ],
+            documents
+        );
     }
 
     [Theory, InlineData(true), InlineData(false)]
@@ -25,11 +53,23 @@ public class DocumentRuleTests
     [Theory, InlineData(true), InlineData(false)]
     public void Ages_begin_anew_behind_dead_positions(bool reset)
     {
-        int[] ids = [1, 7, 1, 1, 9, /* second sequence */ 7, 9, 1, 1, 1];
+        int[] ids =
+        [
+            1,
+            7,
+            1,
+            1,
+            9, /* second sequence */
+            7,
+            9,
+            1,
+            1,
+            1,
+        ];
         int[] expected = reset ? [0, -1, 0, 1, -1, -1, -1, 0, 0, 1] : [0, -1, 0, 1, -1, -1, -1, 0, 1, 2];
         var (ages, documents) = Rule(reset, 7, 9).Places(ids, Starts, 2);
         Assert.Equal(expected, ages);
-        Assert.Equal([0, 0, 2, 2, 4, 0, 0, 0, 3, 3], documents);   // attention looks past dead positions
+        Assert.Equal([0, 0, 2, 2, 4, 0, 0, 0, 3, 3], documents); // attention looks past dead positions
     }
 
     [Fact]
@@ -51,7 +91,15 @@ public class DocumentRuleTests
     [Fact]
     public void Begin_of_sequence_starts_documents_or_else_end_of_sequence()
     {
-        foreach (var (bos, eos, start, end) in new (int?, int?, int?, int?)[] { (3, 5, 3, 5), (3, null, 3, 3), (null, 5, 5, 5), (null, null, null, null) })
+        foreach (
+            var (bos, eos, start, end) in new (int?, int?, int?, int?)[]
+            {
+                (3, 5, 3, 5),
+                (3, null, 3, 3),
+                (null, 5, 5, 5),
+                (null, null, null, null),
+            }
+        )
         {
             var configuration = TinyModels.Dense with { BosTokenId = bos, EosTokenId = eos };
             Assert.Equal((start, end), (configuration.StartTokenId, configuration.EndTokenId));
@@ -93,5 +141,11 @@ public class DocumentRuleTests
     }
 
     private static DocumentRule Rule(bool reset = true, params int[] dead) =>
-        new(TinyModels.Dense with { BosTokenId = Start, Engram = TinyModels.Engram with { ResetAtDocuments = reset, DeadTokenIds = dead } });
+        new(
+            TinyModels.Dense with
+            {
+                BosTokenId = Start,
+                Engram = TinyModels.Engram with { ResetAtDocuments = reset, DeadTokenIds = dead },
+            }
+        );
 }

@@ -14,7 +14,10 @@ public class LongTextTests
 {
     /// <summary>With a context beyond the original one, so that the extended frequencies and temperature are in all of it.</summary>
     private static ModelConfiguration Extended(bool documents) =>
-        ContextExtension.Extend(TinyRun.Configuration, 1024, original: 128) with { AttentionDocumentMask = documents };
+        ContextExtension.Extend(TinyRun.Configuration, 1024, original: 128) with
+        {
+            AttentionDocumentMask = documents,
+        };
 
     [Theory]
     [InlineData(false, 7), InlineData(false, 40), InlineData(true, 40), InlineData(true, 150)]
@@ -23,7 +26,10 @@ public class LongTextTests
         using var scope = NewDisposeScope();
         using var model = RandomModel.Create(Extended(documents));
         var ids = Ids(model, 2 * 200);
-        using SequenceState a = model.Transformer.NewState(), b = model.Transformer.NewState(), c = model.Transformer.NewState(), d = model.Transformer.NewState();
+        using SequenceState a = model.Transformer.NewState(),
+            b = model.Transformer.NewState(),
+            c = model.Transformer.NewState(),
+            d = model.Transformer.NewState();
         // The second sequence is three tokens ahead.
         foreach (var state in new[] { b, d })
             model.Continue([state], ids.AsSpan(0, 3), model.Memory);
@@ -40,7 +46,8 @@ public class LongTextTests
     {
         using var scope = NewDisposeScope();
         using var model = RandomModel.Create(Extended(documents: false));
-        using SequenceState state = model.Transformer.NewState(), other = model.Transformer.NewState();
+        using SequenceState state = model.Transformer.NewState(),
+            other = model.Transformer.NewState();
         var ids = Ids(model, 30);
         model.Continue([state], ids.AsSpan(0, 4), model.Memory);
         int[] bad = [.. ids[4..], 1 << 20];
@@ -73,7 +80,11 @@ public class LongTextTests
         using var model = TinyModels.Build(TinyModels.Dense, ScalarType.Float64);
         var hidden = Sample.Normal(1, ScalarType.Float64, 1500, TinyModels.Dense.HiddenSize);
         var targets = Enumerable.Range(0, 1500).Select(i => i % TinyModels.Dense.VocabularySize).ToArray();
-        var expected = nn.functional.log_softmax(model.Logits(hidden), -1).gather(1, tensor(targets, ScalarType.Int64).unsqueeze(1)).squeeze(1).neg();
+        var expected = nn
+            .functional.log_softmax(model.Logits(hidden), -1)
+            .gather(1, tensor(targets, ScalarType.Int64).unsqueeze(1))
+            .squeeze(1)
+            .neg();
         TensorAssert.Close(expected, tensor(model.Losses(hidden, targets)), 1e-12);
         Assert.Throws<ArgumentOutOfRangeException>(() => model.Losses(hidden[..1], [TinyModels.Dense.VocabularySize]));
     }
@@ -86,6 +97,11 @@ public class LongTextTests
     private static int[] Ids(LanguageModel model, int count)
     {
         var random = new Random(9);
-        return [.. Enumerable.Range(0, count).Select(_ => random.Next(30) == 0 ? model.Configuration.StartTokenId!.Value : random.Next(model.Tokenizer.VocabularySize))];
+        return
+        [
+            .. Enumerable
+                .Range(0, count)
+                .Select(_ => random.Next(30) == 0 ? model.Configuration.StartTokenId!.Value : random.Next(model.Tokenizer.VocabularySize)),
+        ];
     }
 }

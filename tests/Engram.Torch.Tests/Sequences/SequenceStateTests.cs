@@ -5,7 +5,9 @@ using static TorchSharp.torch;
 
 namespace Engram.Torch.Tests.Sequences;
 
-/// <summary>Whatever happens to states, what they compute is what the whole sequences give: memory windows, convolution and documents included.</summary>
+/// <summary>
+/// Whatever happens to states, what they compute is what the whole sequences give: memory windows, convolution and documents included.
+/// </summary>
 [OneThread]
 public class SequenceStateTests
 {
@@ -15,7 +17,8 @@ public class SequenceStateTests
         foreach (var name in StateModel.Configurations.Keys)
         {
             cases.Add(name, ScalarType.Float64, 1e-11);
-            cases.Add(name, ScalarType.Float32, 1e-5);   // of the largest value; the same tokens in passes of other shapes, so sums in another order
+            // of the largest value; the same tokens in passes of other shapes, so sums in another order
+            cases.Add(name, ScalarType.Float32, 1e-5);
         }
 
         return cases;
@@ -28,7 +31,8 @@ public class SequenceStateTests
         using var model = new StateModel(StateModel.Configurations[name], type);
         var random = new Random(2);
         var texts = Enumerable.Range(0, 8).Select(b => StateModel.Ids(random, 3 + 4 * b + 6)).ToArray();
-        SequenceState[] together = States(model, 8), alone = States(model, 8);
+        SequenceState[] together = States(model, 8),
+            alone = States(model, 8);
         for (var b = 0; b < 8; b++)
         {
             var prompt = texts[b].AsSpan(0, 3 + 4 * b);
@@ -39,7 +43,12 @@ public class SequenceStateTests
         {
             var all = model.Continue(together, [.. texts.SelectMany((text, b) => text.Skip(3 + 4 * b + from).Take(count))]);
             for (var b = 0; b < 8; b++)
-                TensorAssert.Close(model.Continue([alone[b]], texts[b].AsSpan(3 + 4 * b + from, count))[0], all[b], tolerance, $"sequence {b}, {from}");
+                TensorAssert.Close(
+                    model.Continue([alone[b]], texts[b].AsSpan(3 + 4 * b + from, count))[0],
+                    all[b],
+                    tolerance,
+                    $"sequence {b}, {from}"
+                );
         }
 
         Free(together, alone);
@@ -71,7 +80,12 @@ public class SequenceStateTests
                         states.RemoveAt(gone);
                         break;
                     default:
-                        Extend(model, [.. states.OrderBy(_ => random.Next()).Take(1 + random.Next(states.Count))], random, $"seed {seed}, step {step}");
+                        Extend(
+                            model,
+                            [.. states.OrderBy(_ => random.Next()).Take(1 + random.Next(states.Count))],
+                            random,
+                            $"seed {seed}, step {step}"
+                        );
                         break;
                 }
             }
@@ -112,7 +126,7 @@ public class SequenceStateTests
         model.Continue([state], text);
         state.Truncate(length);
         Assert.Equal(text[..length], state.Tokens.TokenIds.ToArray());
-        int[] other = [30, 31, 32, StateModel.Start, 33, 34, 1, 2, 3, 4, 5, 6, 7];   // longer than the convolution reaches, 9
+        int[] other = [30, 31, 32, StateModel.Start, 33, 34, 1, 2, 3, 4, 5, 6, 7]; // longer than the convolution reaches, 9
         TensorAssert.Close(model.Whole([.. text[..length], .. other])[length..], model.Continue([state], other)[0], 1e-11);
     }
 
@@ -127,7 +141,7 @@ public class SequenceStateTests
         var storage = states[0].Storage;
         for (var t = 0; t < 20; t++)
             model.Continue(states, [7, 8, 9]);
-        model.Continue(states[1..], [1, 2]);   // neighbours among themselves
+        model.Continue(states[1..], [1, 2]); // neighbours among themselves
         Assert.All(states, state => Assert.Same(storage, state.Storage));
         Free(states);
     }
@@ -139,7 +153,7 @@ public class SequenceStateTests
         using var model = new StateModel(TinyModels.Full);
         using var state = model.Transformer.NewState();
         model.Continue([state], [1, 2, 3]);
-        using var wrong = Sample.Memory(TinyModels.Full, 1, 5, 1, ScalarType.Float64);   // rows of five tokens, not of two
+        using var wrong = Sample.Memory(TinyModels.Full, 1, 5, 1, ScalarType.Float64); // rows of five tokens, not of two
         Assert.ThrowsAny<Exception>(() => model.Transformer.Continue([state], [4, 5], wrong));
         Assert.Throws<ArgumentOutOfRangeException>(() => model.Transformer.Continue([state], [37], null));
         Assert.Contains("twice", Assert.Throws<ArgumentException>(() => model.Transformer.Continue([state, state], [4, 5], null)).Message);
@@ -170,7 +184,7 @@ public class SequenceStateTests
             }
 
             if (round == 0)
-                before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;   // the rotary table stays
+                before = DisposeScopeManager.Statistics.ThreadTotalLiveCount; // the rotary table stays
         }
 
         Assert.Equal(before, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
@@ -183,7 +197,12 @@ public class SequenceStateTests
 
     private static void Extend(StateModel model, SequenceState[] states, Random random, string when)
     {
-        var count = random.Next(4) switch { 0 => 1, 1 => 1 + random.Next(4), _ => 1 + random.Next(12) };
+        var count = random.Next(4) switch
+        {
+            0 => 1,
+            1 => 1 + random.Next(4),
+            _ => 1 + random.Next(12),
+        };
         var offsets = states.Select(state => state.Length).ToArray();
         var ids = StateModel.Ids(random, states.Length * count);
         var hidden = model.Continue(states, ids);
@@ -191,11 +210,17 @@ public class SequenceStateTests
         {
             Assert.Equal(ids.AsSpan(b * count, count), states[b].Tokens.TokenIds[offsets[b]..]);
             // Float64, other shapes of the same products, amplified by the slope of the signed root.
-            TensorAssert.Close(model.Whole(states[b].Tokens.TokenIds).narrow(0, offsets[b], count), hidden[b], 1e-10, $"{when}, state {b} at {offsets[b]}");
+            TensorAssert.Close(
+                model.Whole(states[b].Tokens.TokenIds).narrow(0, offsets[b], count),
+                hidden[b],
+                1e-10,
+                $"{when}, state {b} at {offsets[b]}"
+            );
         }
     }
 
-    private static SequenceState[] States(StateModel model, int count) => [.. Enumerable.Range(0, count).Select(_ => model.Transformer.NewState())];
+    private static SequenceState[] States(StateModel model, int count) =>
+        [.. Enumerable.Range(0, count).Select(_ => model.Transformer.NewState())];
 
     private static void Free(params IEnumerable<SequenceState>[] states)
     {

@@ -25,13 +25,21 @@ internal sealed class StateModel : IDisposable
         _bank = MemoryBank.Create(configuration, TinyCorpus.Shared.Tokenizer, seed: 4);
     }
 
-    public static Dictionary<string, ModelConfiguration> Configurations { get; } = new()
-    {
-        ["everything"] = TinyModels.Full,
-        ["documents in attention"] = TinyModels.Full with { AttentionDocumentMask = true },
-        ["memory across documents, no experts"] = TinyModels.Dense with { HcMult = 2, Engram = TinyModels.Engram with { ResetAtDocuments = false } },
-        ["no convolution, order 5"] = TinyModels.Dense with { Engram = TinyModels.Engram with { ConvKernel = 0, MaxNgramSize = 5, SlotsPerOrder = [13, 17, 19, 23] } },
-    };
+    public static Dictionary<string, ModelConfiguration> Configurations { get; } =
+        new()
+        {
+            ["everything"] = TinyModels.Full,
+            ["documents in attention"] = TinyModels.Full with { AttentionDocumentMask = true },
+            ["memory across documents, no experts"] = TinyModels.Dense with
+            {
+                HcMult = 2,
+                Engram = TinyModels.Engram with { ResetAtDocuments = false },
+            },
+            ["no convolution, order 5"] = TinyModels.Dense with
+            {
+                Engram = TinyModels.Engram with { ConvKernel = 0, MaxNgramSize = 5, SlotsPerOrder = [13, 17, 19, 23] },
+            },
+        };
 
     public static TheoryData<string> Names => [.. Configurations.Keys];
 
@@ -39,7 +47,18 @@ internal sealed class StateModel : IDisposable
 
     /// <summary>Random tokens, every tenth a start and every tenth dead.</summary>
     public static int[] Ids(Random random, int count) =>
-        [.. Enumerable.Range(0, count).Select(_ => random.Next(10) switch { 0 => Start, 1 => Dead, _ => random.Next(Dead) })];
+        [
+            .. Enumerable
+                .Range(0, count)
+                .Select(_ =>
+                    random.Next(10) switch
+                    {
+                        0 => Start,
+                        1 => Dead,
+                        _ => random.Next(Dead),
+                    }
+                ),
+        ];
 
     /// <summary>Hidden states [T, D] of a whole sequence, by the way that training takes.</summary>
     public Tensor Whole(ReadOnlySpan<int> ids)

@@ -38,9 +38,17 @@ public sealed class ChildProcessTests : IDisposable
     public async Task Run_ThatFails_ShowsTheTailOfItsLogAndItsPath()
     {
         // The two streams are copied side by side: the reason comes last where the lines are in the log before it is written.
-        var error = await Assert.ThrowsAsync<ChildProcessException>(() => ChildProcess.RunAsync("Training moe (seed 2)", Shell,
-            [$"for i in $(seq 40); do echo line $i; done; for i in $(seq 3000); do grep -q '^line 40$' '{Log}' && break; sleep 0.1; done; echo the reason >&2; exit 3"],
-            Log, TestContext.Current.CancellationToken));
+        var error = await Assert.ThrowsAsync<ChildProcessException>(() =>
+            ChildProcess.RunAsync(
+                "Training moe (seed 2)",
+                Shell,
+                [
+                    $"for i in $(seq 40); do echo line $i; done; for i in $(seq 3000); do grep -q '^line 40$' '{Log}' && break; sleep 0.1; done; echo the reason >&2; exit 3",
+                ],
+                Log,
+                TestContext.Current.CancellationToken
+            )
+        );
 
         Assert.Equal($"Training moe (seed 2) failed with exit code 3. Its log is {Log}", error.Message);
         Assert.Contains("the reason", error.Tail);
@@ -51,8 +59,9 @@ public sealed class ChildProcessTests : IDisposable
     [Fact]
     public async Task Run_OfAProgramThatIsNotThere_NamesIt()
     {
-        var error = await Assert.ThrowsAsync<ChildProcessException>(() => ChildProcess.RunAsync(
-            "Test", new EngramCommand("/nowhere/engram", []), [], Log, TestContext.Current.CancellationToken));
+        var error = await Assert.ThrowsAsync<ChildProcessException>(() =>
+            ChildProcess.RunAsync("Test", new EngramCommand("/nowhere/engram", []), [], Log, TestContext.Current.CancellationToken)
+        );
 
         Assert.Contains("/nowhere/engram", error.Message);
     }
@@ -62,7 +71,13 @@ public sealed class ChildProcessTests : IDisposable
     {
         using var stop = new CancellationTokenSource();
         // The shell runs its trap once the sleep, which gets no signal, is over.
-        var run = ChildProcess.RunAsync("Test", Shell, ["trap 'echo saved; exit 143' TERM; echo ready; while :; do sleep 0.05; done"], Log, stop.Token);
+        var run = ChildProcess.RunAsync(
+            "Test",
+            Shell,
+            ["trap 'echo saved; exit 143' TERM; echo ready; while :; do sleep 0.05; done"],
+            Log,
+            stop.Token
+        );
         await UntilLogHolds("\nready\n");
 
         await stop.CancelAsync();
@@ -74,7 +89,9 @@ public sealed class ChildProcessTests : IDisposable
     [Fact]
     public async Task Run_CancelledBeforehand_StartsNothing()
     {
-        await Assert.ThrowsAsync<OperationCanceledException>(() => ChildProcess.RunAsync("Test", Shell, ["echo"], Log, new CancellationToken(canceled: true)));
+        await Assert.ThrowsAsync<OperationCanceledException>(() =>
+            ChildProcess.RunAsync("Test", Shell, ["echo"], Log, new CancellationToken(canceled: true))
+        );
 
         Assert.False(File.Exists(Log));
     }
@@ -86,7 +103,9 @@ public sealed class ChildProcessTests : IDisposable
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         limit.CancelAfter(TimeSpan.FromMinutes(5));
 
-        await Assert.ThrowsAsync<IOException>(() => ChildProcess.RunAsync("Test", Shell, ["while :; do echo text; done"], "/dev/full", limit.Token));
+        await Assert.ThrowsAsync<IOException>(() =>
+            ChildProcess.RunAsync("Test", Shell, ["while :; do echo text; done"], "/dev/full", limit.Token)
+        );
 
         Assert.False(limit.IsCancellationRequested, "The process was not ended.");
     }
@@ -112,7 +131,13 @@ public sealed class ChildProcessTests : IDisposable
     public async Task Command_OfThisProgram_StartsIt()
     {
         // This test program lists its tests as the command line asks.
-        await ChildProcess.RunAsync("Test", EngramCommand.OfThisProgram(), ["-list", "classes", "-class", GetType().FullName!], Log, TestContext.Current.CancellationToken);
+        await ChildProcess.RunAsync(
+            "Test",
+            EngramCommand.OfThisProgram(),
+            ["-list", "classes", "-class", GetType().FullName!],
+            Log,
+            TestContext.Current.CancellationToken
+        );
 
         Assert.Contains(nameof(ChildProcessTests), await File.ReadAllTextAsync(Log, TestContext.Current.CancellationToken));
     }

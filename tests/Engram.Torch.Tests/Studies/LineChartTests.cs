@@ -5,11 +5,15 @@ namespace Engram.Torch.Tests.Studies;
 
 public sealed class LineChartTests
 {
-    private static readonly LineChart Losses = new("Validation loss <all arms>", "training tokens, million", "nats per token",
-    [
-        new ChartLine("moe & few", "#0072B2", [0.1, 0.5, 1], [4.5, 3.5, 3]),
-        new ChartLine("engram", "#D55E00", [0.1, 0.5, 1], [4.25, 3.25, 2.75]),
-    ]);
+    private static readonly LineChart Losses = new(
+        "Validation loss <all arms>",
+        "training tokens, million",
+        "nats per token",
+        [
+            new ChartLine("moe & few", "#0072B2", [0.1, 0.5, 1], [4.5, 3.5, 3]),
+            new ChartLine("engram", "#D55E00", [0.1, 0.5, 1], [4.25, 3.25, 2.75]),
+        ]
+    );
 
     [Fact]
     public void Svg_IsWellFormed_AndFetchesNothing()
@@ -19,15 +23,34 @@ public sealed class LineChartTests
         Assert.Equal("svg", svg.Name.LocalName);
         Assert.Equal("0 0 820 440", svg.Attribute("viewBox")!.Value);
         Assert.DoesNotContain(svg.Descendants(), element => element.Name.LocalName is "image" or "script" or "link" or "use");
-        Assert.DoesNotContain(svg.DescendantsAndSelf().Attributes(), attribute => !attribute.IsNamespaceDeclaration && attribute.Value.Contains("://"));
+        Assert.DoesNotContain(
+            svg.DescendantsAndSelf().Attributes(),
+            attribute => !attribute.IsNamespaceDeclaration && attribute.Value.Contains("://")
+        );
     }
 
     [Fact]
     public void Svg_NamesAxesAndLines_AndNumbersTheTicks()
     {
-        var texts = XElement.Parse(Losses.Svg()).Descendants().Where(element => element.Name.LocalName == "text").Select(element => element.Value).ToList();
+        var texts = XElement
+            .Parse(Losses.Svg())
+            .Descendants()
+            .Where(element => element.Name.LocalName == "text")
+            .Select(element => element.Value)
+            .ToList();
 
-        foreach (var expected in new[] { "Validation loss <all arms>", "training tokens, million", "nats per token", "moe & few", "engram", "0.5", "3" })
+        foreach (
+            var expected in new[]
+            {
+                "Validation loss <all arms>",
+                "training tokens, million",
+                "nats per token",
+                "moe & few",
+                "engram",
+                "0.5",
+                "3",
+            }
+        )
             Assert.Contains(expected, texts);
         // Each text once: what Skia would have written with this machine's fonts is left out.
         Assert.Equal(texts.Count, texts.Distinct().Count());
@@ -39,22 +62,38 @@ public sealed class LineChartTests
         var svg = XElement.Parse(Losses.Svg());
 
         foreach (var color in new[] { "#0072B2", "#D55E00" })
-            Assert.Contains(svg.Descendants(), element => element.Name.LocalName == "path" && string.Equals(element.Attribute("stroke")?.Value, color, StringComparison.OrdinalIgnoreCase));
+            Assert.Contains(
+                svg.Descendants(),
+                element =>
+                    element.Name.LocalName == "path"
+                    && string.Equals(element.Attribute("stroke")?.Value, color, StringComparison.OrdinalIgnoreCase)
+            );
     }
 
     /// <summary>A legend over the plot hides lines; axes in a colour of their own vanish in one of the two themes.</summary>
     [Fact]
     public void Svg_HasItsLegendBelowTheAxes_AndLeavesTheirColoursToThePage()
     {
-        ChartLine[] lines = [.. Enumerable.Range(0, 9).Select(i => new ChartLine($"a long name of line {i}", "#0072B2", [1, 2], [i, i + 1], Dashed: i == 8))];
+        ChartLine[] lines =
+        [
+            .. Enumerable.Range(0, 9).Select(i => new ChartLine($"a long name of line {i}", "#0072B2", [1, 2], [i, i + 1], Dashed: i == 8)),
+        ];
         var svg = XElement.Parse(new LineChart("t", "below all numbers", "y", lines).Svg());
-        var texts = svg.Descendants().Where(element => element.Name.LocalName == "text").ToLookup(text => text.Value, text => (double)text.Attribute("y")!);
+        var texts = svg.Descendants()
+            .Where(element => element.Name.LocalName == "text")
+            .ToLookup(text => text.Value, text => (double)text.Attribute("y")!);
         Assert.All(lines, line => Assert.True(texts[line.Name].Single() > texts["below all numbers"].Single()));
         Assert.True(texts["a long name of line 8"].Single() > texts["a long name of line 0"].Single());
-        Assert.Single(svg.Descendants(), element => element.Attribute("stroke-dasharray") is not null && element.Attribute("d")!.Value.Contains('h'));
+        Assert.Single(
+            svg.Descendants(),
+            element => element.Attribute("stroke-dasharray") is not null && element.Attribute("d")!.Value.Contains('h')
+        );
         Assert.Contains(svg.Descendants(), element => (string?)element.Attribute("class") == "axis");
         Assert.Contains(svg.Descendants(), element => (string?)element.Attribute("class") == "grid");
-        Assert.DoesNotContain(svg.Descendants().Attributes(), attribute => attribute.Name.LocalName is "fill" or "stroke" && attribute.Value is "black" or "white" or "#000000" or "#FFFFFF");
+        Assert.DoesNotContain(
+            svg.Descendants().Attributes(),
+            attribute => attribute.Name.LocalName is "fill" or "stroke" && attribute.Value is "black" or "white" or "#000000" or "#FFFFFF"
+        );
     }
 
     [Fact]
@@ -62,20 +101,32 @@ public sealed class LineChartTests
     {
         var chart = new LineChart("flat", "x", "y", [new ChartLine("one", "#000000", [1, 2], [3, 3])]);
 
-        Assert.Contains("3", XElement.Parse(chart.Svg()).Descendants().Where(element => element.Name.LocalName == "text").Select(element => element.Value));
+        Assert.Contains(
+            "3",
+            XElement.Parse(chart.Svg()).Descendants().Where(element => element.Name.LocalName == "text").Select(element => element.Value)
+        );
     }
 
     [Fact]
     public void LogarithmicAxes_HaveATickAtEveryPowerOfTen_AndStraightPowerLaws()
     {
         double[] x = [1, 10, 100, 1000];
-        var chart = new LineChart("traffic", "rank", "reads", [new ChartLine("law", "#D55E00", x, [.. x.Select(rank => 1000 / rank)])]) { LogX = true, LogY = true };
+        var chart = new LineChart("traffic", "rank", "reads", [new ChartLine("law", "#D55E00", x, [.. x.Select(rank => 1000 / rank)])])
+        {
+            LogX = true,
+            LogY = true,
+        };
         var svg = XElement.Parse(chart.Svg());
         var texts = svg.Descendants().Where(element => element.Name.LocalName == "text").ToList();
-        foreach (var power in new[] { "1", "10", "100", "1,000" }) Assert.Equal(2, texts.Count(text => text.Value == power));
+        foreach (var power in new[] { "1", "10", "100", "1,000" })
+            Assert.Equal(2, texts.Count(text => text.Value == power));
 
         // Labels of one axis are equally far apart.
-        var below = texts.Where(text => (string?)text.Attribute("text-anchor") == "middle" && double.TryParse(text.Value, out _)).Select(text => (double)text.Attribute("x")!).Order().ToList();
+        var below = texts
+            .Where(text => (string?)text.Attribute("text-anchor") == "middle" && double.TryParse(text.Value, out _))
+            .Select(text => (double)text.Attribute("x")!)
+            .Order()
+            .ToList();
         Assert.Equal(4, below.Count);
         Assert.Equal(below[1] - below[0], below[3] - below[2], 0.2);
     }

@@ -36,7 +36,14 @@ public sealed class MeasurementFileTests : IDisposable
     [Fact]
     public void Sorted_HasEachKeyOnce_WithItsLastValue_WhateverTheOrder()
     {
-        Measurement[] rows = [Row("b", 1, "loss", 1), Row("a", 2, "loss", 2), Row("a", 1, "loss", 9), Row("a", 1, "bits", 4), Row("a", 1, "loss", 3)];
+        Measurement[] rows =
+        [
+            Row("b", 1, "loss", 1),
+            Row("a", 2, "loss", 2),
+            Row("a", 1, "loss", 9),
+            Row("a", 1, "bits", 4),
+            Row("a", 1, "loss", 3),
+        ];
 
         MeasurementFile.WriteSorted(Path, rows);
 
@@ -51,8 +58,12 @@ public sealed class MeasurementFileTests : IDisposable
     {
         File.WriteAllText(Path, "{\"study\":1}\n");
 
-        Assert.Contains("measurements.jsonl: line 1 is no measurement", Assert.Throws<InvalidDataException>(() => MeasurementFile.Read(Path)).Message);
+        Assert.Contains(
+            "measurements.jsonl: line 1 is no measurement",
+            Assert.Throws<InvalidDataException>(() => MeasurementFile.Read(Path)).Message
+        );
     }
 
-    private static Measurement Row(string arm, long seed, string measure, double value) => new("s", "smoke", arm, seed, measure, value, "0123456789abcdef");
+    private static Measurement Row(string arm, long seed, string measure, double value) =>
+        new("s", "smoke", arm, seed, measure, value, "0123456789abcdef");
 }

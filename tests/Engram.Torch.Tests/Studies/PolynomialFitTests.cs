@@ -48,7 +48,10 @@ public sealed class PolynomialFitTests
         Assert.Equal(-0.0284, line.Coefficients[1], 2e-4);
         Assert.Equal(1.9417, line.At(0), 1e-3);
 
-        var minima = Engram.Studies.Definitions.StudyLibrary.Paper("allocation").Series.Select(series => PolynomialFit.Of(series.X, series.Y, degree: 2).Minimum()!.Value.X).ToList();
+        var minima = Engram
+            .Studies.Definitions.StudyLibrary.Paper("allocation")
+            .Series.Select(series => PolynomialFit.Of(series.X, series.Y, degree: 2).Minimum()!.Value.X)
+            .ToList();
         Assert.Equal(72.5, minima[0], 1.5);
         Assert.Equal(73.8, minima[1], 1.5);
     }
@@ -57,5 +60,9 @@ public sealed class PolynomialFitTests
     public void ParabolaThatOpensDownwards_HasNoMinimum() => Assert.Null(PolynomialFit.Of([0, 1, 2], [0, 1, 0], degree: 2).Minimum());
 
     [Fact]
-    public void TooFewPositions_AreRefused() => Assert.Contains("needs 3 different positions", Assert.Throws<ArgumentException>(() => PolynomialFit.Of([1, 1, 2], [1, 2, 3], degree: 2)).Message);
+    public void TooFewPositions_AreRefused() =>
+        Assert.Contains(
+            "needs 3 different positions",
+            Assert.Throws<ArgumentException>(() => PolynomialFit.Of([1, 1, 2], [1, 2, 3], degree: 2)).Message
+        );
 }

@@ -26,7 +26,23 @@ public sealed partial class QuickstartReportTests
     {
         var html = Write(QuickstartExample.OneSeed);
 
-        foreach (var expected in new[] { "500,000", "120,000", "2.750", "1.375", "4.250", "4.500", Gates, "text of moe-few", "table_learning_rate_multiplier", "--seeds 1,2,3", "60,000 documents", ".NET 10" })
+        foreach (
+            var expected in new[]
+            {
+                "500,000",
+                "120,000",
+                "2.750",
+                "1.375",
+                "4.250",
+                "4.500",
+                Gates,
+                "text of moe-few",
+                "table_learning_rate_multiplier",
+                "--seeds 1,2,3",
+                "60,000 documents",
+                ".NET 10",
+            }
+        )
             Assert.Contains(expected, html);
         Assert.Equal(2, html.Split("<svg").Length - 1);
         Assert.DoesNotContain("paired by seed</h2>", html);
@@ -44,8 +60,13 @@ public sealed partial class QuickstartReportTests
     [Fact]
     public void Report_OfSeveralSeeds_ShowsSpreadAndDifferences()
     {
-        var html = Write(QuickstartExample.Results(
-            QuickstartExample.Seed(1, 3.5, 3, 3.25, 2.75, 3), QuickstartExample.Seed(2, 3.5, 3.25, 3.5, 2.75, 3), QuickstartExample.Seed(3, 3.5, 3.5, 3.75, 2.75, 3)));
+        var html = Write(
+            QuickstartExample.Results(
+                QuickstartExample.Seed(1, 3.5, 3, 3.25, 2.75, 3),
+                QuickstartExample.Seed(2, 3.5, 3.25, 3.5, 2.75, 3),
+                QuickstartExample.Seed(3, 3.5, 3.5, 3.75, 2.75, 3)
+            )
+        );
 
         Assert.Contains("3.250 ± 0.250 (3.000 to 3.500)", html);
         Assert.Contains("<td>engram − moe</td><td>−0.250</td><td>−0.500</td><td>−0.750</td><td>−0.500</td>", html);
@@ -65,9 +86,16 @@ public sealed partial class QuickstartReportTests
     private static void WriteCurve(string run)
     {
         Directory.CreateDirectory(run);
-        var lines = Enumerable.Range(1, 120).Select(step => string.Create(CultureInfo.InvariantCulture,
-            $"{{\"step\":{step},\"tokens\":{step * 1024},\"loss\":{3 + (5.0 / step)},\"learning_rate\":0.01,\"gradient_norm\":1,\"tokens_per_second\":9000}}\n"))
-            .Append("{\"step\":60,\"validation_loss\":3.5,\"bits_per_byte\":1.2}\n").Append("{\"step\":120,\"validation_loss\":3.25,\"bits_per_byte\":1.1}\n");
+        var lines = Enumerable
+            .Range(1, 120)
+            .Select(step =>
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{{\"step\":{step},\"tokens\":{step * 1024},\"loss\":{3 + (5.0 / step)},\"learning_rate\":0.01,\"gradient_norm\":1,\"tokens_per_second\":9000}}\n"
+                )
+            )
+            .Append("{\"step\":60,\"validation_loss\":3.5,\"bits_per_byte\":1.2}\n")
+            .Append("{\"step\":120,\"validation_loss\":3.25,\"bits_per_byte\":1.1}\n");
         File.WriteAllText(Path.Combine(run, TrainingCurve.FileName), string.Concat(lines));
     }
 

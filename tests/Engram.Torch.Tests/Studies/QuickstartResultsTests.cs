@@ -30,16 +30,27 @@ public sealed class QuickstartResultsTests
     public void Json_OfSeveralSeeds_HasSpreadAndPairedDifferences()
     {
         var results = QuickstartExample.Results(
-            QuickstartExample.Seed(1, 3.5, 3, 3.25, 2.75, 3), QuickstartExample.Seed(2, 3.5, 3.25, 3.5, 2.75, 3), QuickstartExample.Seed(3, 3.5, 3.5, 3.75, 2.75, 3));
+            QuickstartExample.Seed(1, 3.5, 3, 3.25, 2.75, 3),
+            QuickstartExample.Seed(2, 3.5, 3.25, 3.5, 2.75, 3),
+            QuickstartExample.Seed(3, 3.5, 3.5, 3.75, 2.75, 3)
+        );
 
         var json = JsonDocument.Parse(results.ToJson()).RootElement;
 
         Assert.Equal([1, 2, 3], json.GetProperty("seeds").EnumerateArray().Select(seed => seed.GetProperty("seed").GetInt64()));
-        var moe = json.GetProperty("statistics").EnumerateArray().Single(arm => arm.GetProperty("name").GetString() == "moe").GetProperty("validation_loss");
-        Assert.Equal((3.25, 3, 3.5, 0.25), (Number(moe, "mean"), Number(moe, "min"), Number(moe, "max"), Number(moe, "standard_deviation")));
+        var moe = json.GetProperty("statistics")
+            .EnumerateArray()
+            .Single(arm => arm.GetProperty("name").GetString() == "moe")
+            .GetProperty("validation_loss");
+        Assert.Equal(
+            (3.25, 3, 3.5, 0.25),
+            (Number(moe, "mean"), Number(moe, "min"), Number(moe, "max"), Number(moe, "standard_deviation"))
+        );
         foreach (var (baseline, expected) in new[] { ("moe", new[] { -0.25, -0.5, -0.75 }), ("moe-few", [-0.5, -0.75, -1]) })
         {
-            var pair = json.GetProperty("differences").EnumerateArray().Single(pair => pair.GetProperty("arm").GetString() == "engram" && pair.GetProperty("baseline").GetString() == baseline);
+            var pair = json.GetProperty("differences")
+                .EnumerateArray()
+                .Single(pair => pair.GetProperty("arm").GetString() == "engram" && pair.GetProperty("baseline").GetString() == baseline);
             Assert.Equal(expected, pair.GetProperty("per_seed").EnumerateArray().Select(value => value.GetDouble()));
             Assert.Equal((expected[1], 0.25), (Number(pair, "mean"), Number(pair, "standard_deviation")));
         }

@@ -1,13 +1,16 @@
+using Engram.Corpora;
 using Engram.Studies.Processes;
 using Engram.Studies.Quickstart;
 using Engram.Tests.Storage;
 using Engram.Torch.Tests.Cli;
 using Engram.Training;
-using Engram.Corpora;
 
 namespace Engram.Torch.Tests.Studies;
 
-/// <summary>A finished quickstart whose text has changed since, as the documentation does with an update of the SDK. No process can be started here: the command does not exist.</summary>
+/// <summary>
+/// A finished quickstart whose text has changed since, as the documentation does with an update of the SDK. No process can be started here:
+/// the command does not exist.
+/// </summary>
 public sealed class QuickstartReuseTests : IDisposable
 {
     private readonly TemporaryFolder _temporary = new();
@@ -25,7 +28,9 @@ public sealed class QuickstartReuseTests : IDisposable
         {
             Directory.CreateDirectory(_folder.Run(1, arm));
             // The paths that a call with a relative --output has left, in another working directory.
-            new TrainingResult(1000, 1_024_000, 3, 1.5, 10_000, 1e11, 0.2, 60, $"runs/seed-1/{arm.Name}/model").Write(Path.Combine(_folder.Run(1, arm), TrainingResult.FileName));
+            new TrainingResult(1000, 1_024_000, 3, 1.5, 10_000, 1e11, 0.2, 60, $"runs/seed-1/{arm.Name}/model").Write(
+                Path.Combine(_folder.Run(1, arm), TrainingResult.FileName)
+            );
         }
         QuickstartExample.OneSeed.Write(_folder.Results);
         File.WriteAllText(_folder.Report, "the report");
@@ -40,7 +45,14 @@ public sealed class QuickstartReuseTests : IDisposable
         var outcome = Run([1]);
 
         Assert.Equal((5, 5, true), (outcome.ReusedRuns, outcome.Runs, outcome.ResultsReused));
-        Assert.All(_study.Arms, arm => Assert.Equal(Path.Combine(_folder.Run(1, arm), "model"), outcome.Results.Arms.Single(result => result.Name == arm.Name).Model));
+        Assert.All(
+            _study.Arms,
+            arm =>
+                Assert.Equal(
+                    Path.Combine(_folder.Run(1, arm), "model"),
+                    outcome.Results.Arms.Single(result => result.Name == arm.Name).Model
+                )
+        );
         Assert.Equal(outcome.Results.Arms, outcome.Results.Seeds[0].Arms);
         Assert.Equal("the report", File.ReadAllText(outcome.ReportFile));
     }
@@ -62,11 +74,14 @@ public sealed class QuickstartReuseTests : IDisposable
             model.Save(_folder.Model(1, engram.Name));
         foreach (var arm in _study.Arms)
         {
-            File.WriteAllText(Path.Combine(_folder.Run(1, arm), "metrics.jsonl"), """
+            File.WriteAllText(
+                Path.Combine(_folder.Run(1, arm), "metrics.jsonl"),
+                """
                 {"step":1,"tokens":1024,"loss":4,"learning_rate":0.01,"gradient_norm":1,"tokens_per_second":10000}
                 {"step":1,"validation_loss":3,"bits_per_byte":1.5}
 
-                """);
+                """
+            );
         }
         File.Delete(_folder.Report);
 
@@ -85,9 +100,13 @@ public sealed class QuickstartReuseTests : IDisposable
     }
 
     [Fact]
-    public void ResultsOfOtherSettings_AreRefused() => Assert.Contains(
-        "study.json", Assert.Throws<IOException>(() => Run([1], _study with { VocabularySize = 400 })).Message);
+    public void ResultsOfOtherSettings_AreRefused() =>
+        Assert.Contains("study.json", Assert.Throws<IOException>(() => Run([1], _study with { VocabularySize = 400 })).Message);
 
     private QuickstartOutcome Run(long[] seeds, QuickstartStudy? study = null) =>
-        new QuickstartRunner(study ?? _study, _folder.Root, new EngramCommand("/no/such/program", [])).Run(seeds, null, TestContext.Current.CancellationToken);
+        new QuickstartRunner(study ?? _study, _folder.Root, new EngramCommand("/no/such/program", [])).Run(
+            seeds,
+            null,
+            TestContext.Current.CancellationToken
+        );
 }

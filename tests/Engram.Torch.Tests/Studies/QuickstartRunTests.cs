@@ -22,7 +22,16 @@ public sealed class QuickstartRunTests : IDisposable
         {
             Source = _folder.File("corpus.txt"),
             VocabularySize = 300,
-            Training = new TrainingOptions { Steps = 60, Sequences = 2, Length = 16, LearningRate = 8e-3, ValidateEvery = 30, ValidationSequences = 4, CheckpointEvery = 20 },
+            Training = new TrainingOptions
+            {
+                Steps = 60,
+                Sequences = 2,
+                Length = 16,
+                LearningRate = 8e-3,
+                ValidateEvery = 30,
+                ValidationSequences = 4,
+                CheckpointEvery = 20,
+            },
             Sampling = new() { MaxNewTokens = 4 },
         };
     }
@@ -38,7 +47,8 @@ public sealed class QuickstartRunTests : IDisposable
         {
             var progress = new Reports(report =>
             {
-                if (report.Arms.Any(arm => arm.Step > 0)) stop.Cancel();
+                if (report.Arms.Any(arm => arm.Step > 0))
+                    stop.Cancel();
             });
             await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Task.Run(() => Run([1], progress, stop.Token)));
         }
@@ -51,11 +61,15 @@ public sealed class QuickstartRunTests : IDisposable
         var first = Run([1]);
         Assert.Equal((5, false), (first.Runs, first.ResultsReused));
         var json = JsonDocument.Parse(File.ReadAllText(first.ResultsFile)).RootElement;
-        Assert.All(json.GetProperty("arms").EnumerateArray(), arm =>
-        {
-            Assert.InRange(arm.GetProperty("validation_loss").GetDouble(), 1, Math.Log(300) - 1);   // a model that has learnt nothing guesses among 300
-            Assert.True(File.Exists(Path.Combine(arm.GetProperty("model").GetString()!, "model.safetensors")));
-        });
+        Assert.All(
+            json.GetProperty("arms").EnumerateArray(),
+            arm =>
+            {
+                // a model that has learnt nothing guesses among 300
+                Assert.InRange(arm.GetProperty("validation_loss").GetDouble(), 1, Math.Log(300) - 1);
+                Assert.True(File.Exists(Path.Combine(arm.GetProperty("model").GetString()!, "model.safetensors")));
+            }
+        );
         Assert.True(json.GetProperty("memory_off_loss").GetDouble() > 0);
         Assert.NotEqual(json.GetProperty("memory_off_loss").GetDouble(), json.GetProperty("shuffled_rows_loss").GetDouble());
         Assert.Contains("Layer 1, counted from 0", File.ReadAllText(first.ReportFile));
@@ -81,7 +95,10 @@ public sealed class QuickstartRunTests : IDisposable
     {
         // One of the first two fails while the other would run on. Where they run one by one, nothing runs beside the one that fails.
         var other = ArmTraining.Processes > 1 ? "exec sleep 36000" : "exit 0";
-        var broken = new EngramCommand("/bin/sh", ["-c", $"case \"$*\" in *engram-one-row*) echo out of luck >&2; exit 7;; *) {other};; esac"]);
+        var broken = new EngramCommand(
+            "/bin/sh",
+            ["-c", $"case \"$*\" in *engram-one-row*) echo out of luck >&2; exit 7;; *) {other};; esac"]
+        );
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         limit.CancelAfter(TimeSpan.FromMinutes(5));
 

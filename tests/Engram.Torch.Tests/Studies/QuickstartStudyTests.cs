@@ -59,9 +59,27 @@ public sealed class QuickstartStudyTests
         folder.Claim(Study);
 
         folder.Claim(Study with { Training = Study.Training with { Seed = 9 } });
-        foreach (var other in (QuickstartStudy[])[
-            Study with { Source = "speeches" }, Study with { VocabularySize = 512 }, Study with { Training = Study.Training with { Steps = 7 } },
-            Study with { Arms = [.. Study.Arms.Skip(1)] }])
+        foreach (
+            var other in (QuickstartStudy[])
+                [
+                    Study with
+                    {
+                        Source = "speeches",
+                    },
+                    Study with
+                    {
+                        VocabularySize = 512,
+                    },
+                    Study with
+                    {
+                        Training = Study.Training with { Steps = 7 },
+                    },
+                    Study with
+                    {
+                        Arms = [.. Study.Arms.Skip(1)],
+                    },
+                ]
+        )
         {
             var error = Assert.Throws<IOException>(() => folder.Claim(other));
             Assert.Contains("study.json", error.Message);

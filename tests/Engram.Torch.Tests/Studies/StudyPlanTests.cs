@@ -8,7 +8,8 @@ namespace Engram.Torch.Tests.Studies;
 
 public sealed class StudyPlanTests
 {
-    public static TheoryData<string, string> All => [.. StudyLibrary.Studies.SelectMany(study => study.Sizes.Keys.Select(size => (study.Name, size)))];
+    public static TheoryData<string, string> All =>
+        [.. StudyLibrary.Studies.SelectMany(study => study.Sizes.Keys.Select(size => (study.Name, size)))];
 
     [Theory, MemberData(nameof(All))]
     public void EveryStudy_CanBePlannedAtEachOfItsSizes_AndKeepsWhatItClaims(string name, string size)
@@ -29,7 +30,18 @@ public sealed class StudyPlanTests
     [InlineData(99, 0.3978, 43)]
     public void ExpertsOfThePapersPoints_FollowFromTheShare(int all, double rho, int experts)
     {
-        var plan = StudyPlan.Of(Example(new StudyArm { Name = "point", Base = "moe", Rho = rho, Description = "a point of Figure 3" }), Size(all));
+        var plan = StudyPlan.Of(
+            Example(
+                new StudyArm
+                {
+                    Name = "point",
+                    Base = "moe",
+                    Rho = rho,
+                    Description = "a point of Figure 3",
+                }
+            ),
+            Size(all)
+        );
 
         Assert.Equal(experts, plan.Runs.Single(run => run.Arm.Name == "point").Configuration.NRoutedExperts);
     }
@@ -37,7 +49,20 @@ public sealed class StudyPlanTests
     [Fact]
     public void ForTheSmallestPublishedShare_TheTableTakesWhatSixtyExpertsHad()
     {
-        var plan = StudyPlan.Of(Example(new StudyArm { Name = "point", Base = "engram", Rho = 0.4, EqualActive = "all", EqualTotal = "all", Description = "40 percent" }), Size(106));
+        var plan = StudyPlan.Of(
+            Example(
+                new StudyArm
+                {
+                    Name = "point",
+                    Base = "engram",
+                    Rho = 0.4,
+                    EqualActive = "all",
+                    EqualTotal = "all",
+                    Description = "40 percent",
+                }
+            ),
+            Size(106)
+        );
         var (all, point) = (plan.Runs.Single(run => run.Arm.Name == "all").Plan, plan.Runs.Single(run => run.Arm.Name == "point").Plan);
 
         Assert.Equal(46, plan.Runs.Single(run => run.Arm.Name == "point").Configuration.NRoutedExperts);
@@ -51,7 +76,18 @@ public sealed class StudyPlanTests
     [Fact]
     public void ArmsThatDiffer_InWhatTheyClaimIsEqual_AreRefused_WithTheNumbers()
     {
-        var study = Example(new StudyArm { Name = "few", Base = "moe", Rho = 0.1, Description = "fewer experts" }) with { Equal = [new Equality("total", ["all", "few"], 0.01)] };
+        var study = Example(
+            new StudyArm
+            {
+                Name = "few",
+                Base = "moe",
+                Rho = 0.1,
+                Description = "fewer experts",
+            }
+        ) with
+        {
+            Equal = [new Equality("total", ["all", "few"], 0.01)],
+        };
 
         var error = Assert.Throws<InvalidDataException>(() => StudyPlan.Of(study, Size(106)).Checked());
 
@@ -63,7 +99,8 @@ public sealed class StudyPlanTests
     public void Hash_DependsOnWhatDecides_AndOnNothingElse()
     {
         var run = StudyPlan.Of(Example(), Size(106)).Runs[0];
-        string Hash(TrainingOptions options, ModelConfiguration? configuration = null, string data = "text/1") => RunInputs.Hash(RunInputs.Describe(configuration ?? run.Configuration, options, data));
+        string Hash(TrainingOptions options, ModelConfiguration? configuration = null, string data = "text/1") =>
+            RunInputs.Hash(RunInputs.Describe(configuration ?? run.Configuration, options, data));
         var hash = Hash(run.Options);
 
         Assert.Equal(hash, Hash(run.Options with { Threads = 7, CheckpointEvery = 3, KeepCheckpoints = 9, ValidateEvery = 5 }));
@@ -72,24 +109,63 @@ public sealed class StudyPlanTests
         Assert.NotEqual(hash, Hash(run.Options, run.Configuration with { NRoutedExperts = 105 }));
         Assert.NotEqual(hash, Hash(run.Options, data: "text/2"));
         // A key with its default value is left out, so that a new key changes no hash.
-        Assert.False(RunInputs.Describe(run.Configuration, run.Options, "")["configuration"]!.AsObject().ContainsKey("attention_document_mask"));
+        Assert.False(
+            RunInputs.Describe(run.Configuration, run.Options, "")["configuration"]!.AsObject().ContainsKey("attention_document_mask")
+        );
     }
 
-    private static Study Example(params StudyArm[] arms) => new()
-    {
-        Name = "example", Title = "Example", Question = "?", Paper = "", Prediction = "", Refutation = "",
-        Arms = [new StudyArm { Name = "all", Base = "moe", Description = "all experts" }, .. arms],
-        Sizes = new Dictionary<string, IReadOnlyList<StudySetting>> { ["test"] = [new StudySetting { Name = "text", Corpus = "docs", Tokens = 1024, Seeds = [1] }] },
-    };
+    private static Study Example(params StudyArm[] arms) =>
+        new()
+        {
+            Name = "example",
+            Title = "Example",
+            Question = "?",
+            Paper = "",
+            Prediction = "",
+            Refutation = "",
+            Arms =
+            [
+                new StudyArm
+                {
+                    Name = "all",
+                    Base = "moe",
+                    Description = "all experts",
+                },
+                .. arms,
+            ],
+            Sizes = new Dictionary<string, IReadOnlyList<StudySetting>>
+            {
+                ["test"] =
+                [
+                    new StudySetting
+                    {
+                        Name = "text",
+                        Corpus = "docs",
+                        Tokens = 1024,
+                        Seeds = [1],
+                    },
+                ],
+            },
+        };
 
     // The quickstart's shape with the paper's experts: six of them active.
     private static StudySize Size(int experts)
     {
-        JsonObject Changes() => new() { ["n_routed_experts"] = experts, ["num_experts_per_tok"] = 6, ["shared_expert_intermediate_size"] = 96 };
+        JsonObject Changes() =>
+            new()
+            {
+                ["n_routed_experts"] = experts,
+                ["num_experts_per_tok"] = 6,
+                ["shared_expert_intermediate_size"] = 96,
+            };
         return StudyLibrary.Size("nano") with
         {
             Name = "test",
-            Models = new Dictionary<string, BaseModel> { ["moe"] = new("quickstart-moe", Changes()), ["engram"] = new("quickstart-engram", Changes()) },
+            Models = new Dictionary<string, BaseModel>
+            {
+                ["moe"] = new("quickstart-moe", Changes()),
+                ["engram"] = new("quickstart-engram", Changes()),
+            },
         };
     }
 }

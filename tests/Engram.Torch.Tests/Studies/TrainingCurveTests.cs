@@ -11,12 +11,14 @@ public sealed class TrainingCurveTests : IDisposable
     [Fact]
     public void Read_SeparatesTrainingAndValidation()
     {
-        Write("""
+        Write(
+            """
             {"step":1,"tokens":1024,"loss":8.31,"learning_rate":0.001,"gradient_norm":2.5,"tokens_per_second":9000}
             {"step":2,"tokens":2048,"loss":7.5,"learning_rate":0.002,"gradient_norm":null,"tokens_per_second":9500.5}
             {"step":2,"validation_loss":7.25,"bits_per_byte":2.7}
 
-            """);
+            """
+        );
 
         var curve = TrainingCurve.Read(_folder);
 

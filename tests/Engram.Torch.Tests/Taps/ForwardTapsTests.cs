@@ -61,12 +61,13 @@ public class ForwardTapsTests
         using var scope = NewDisposeScope();
         using var model = TinyModels.Build(TinyModels.Full, ScalarType.Float64);
         using var run = new TransformerRun(TinyModels.Full, Sequences, Length, ScalarType.Float64);
-        using ForwardTaps whole = new() { StreamLayers = [1], MemoryLayers = [2] }, part = new() { StreamLayers = [1], MemoryLayers = [2] };
+        using ForwardTaps whole = new() { StreamLayers = [1], MemoryLayers = [2] },
+            part = new() { StreamLayers = [1], MemoryLayers = [2] };
         model.Forward(run.Ids, [], Sequences, run.Memory, taps: whole);
         var states = new[] { model.NewState(), model.NewState() };
         run.Next(model, states, 0, 5);
         run.Next(model, states, 5, Length, taps: part);
-        TensorAssert.Close(whole.Streams(1).narrow(1, 5, 2), part.Streams(1), 1e-12);   // float64, other order of additions
+        TensorAssert.Close(whole.Streams(1).narrow(1, 5, 2), part.Streams(1), 1e-12); // float64, other order of additions
         TensorAssert.Close(whole.Memory(2).Gate.narrow(1, 5, 2), part.Memory(2).Gate, 1e-11);
         foreach (var state in states)
             state.Dispose();
@@ -77,8 +78,14 @@ public class ForwardTapsTests
     {
         using var scope = NewDisposeScope();
         using var model = TinyModels.Build(TinyModels.Full);
-        Assert.Contains("layer 3", Assert.Throws<ArgumentException>(() => model.Forward([1, 2], [], 1, null, taps: new ForwardTaps { StreamLayers = [3] })).Message);
-        Assert.Contains("0, 2", Assert.Throws<ArgumentException>(() => model.Forward([1, 2], [], 1, null, taps: new ForwardTaps { MemoryLayers = [1] })).Message);
+        Assert.Contains(
+            "layer 3",
+            Assert.Throws<ArgumentException>(() => model.Forward([1, 2], [], 1, null, taps: new ForwardTaps { StreamLayers = [3] })).Message
+        );
+        Assert.Contains(
+            "0, 2",
+            Assert.Throws<ArgumentException>(() => model.Forward([1, 2], [], 1, null, taps: new ForwardTaps { MemoryLayers = [1] })).Message
+        );
         using var taps = new ForwardTaps { StreamLayers = [0] };
         Assert.Throws<InvalidOperationException>(() => taps.Streams(0));
         model.Forward([1, 2], [], 1, null, taps: taps);
@@ -102,7 +109,7 @@ public class ForwardTapsTests
             }
 
             if (round == 0)
-                before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;   // the rotary table stays
+                before = DisposeScopeManager.Statistics.ThreadTotalLiveCount; // the rotary table stays
         }
 
         Assert.Equal(before, DisposeScopeManager.Statistics.ThreadTotalLiveCount);

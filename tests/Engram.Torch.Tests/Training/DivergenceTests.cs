@@ -20,9 +20,14 @@ public sealed class DivergenceTests : IDisposable
     public void Exploding_loss_names_update_and_remedy_and_leaves_the_checkpoint()
     {
         // The first update throws the weights far away but not out of range; the next four, half of the nine, find the losses it makes.
-        var error = Assert.Throws<TrainingDivergedException>(() => TinyRun.Train(TinyRun.Setup(Run, TinyRun.Options with { LearningRate = 10, WeightDecay = 0, CheckpointEvery = 1 })));
+        var error = Assert.Throws<TrainingDivergedException>(() =>
+            TinyRun.Train(TinyRun.Setup(Run, TinyRun.Options with { LearningRate = 10, WeightDecay = 0, CheckpointEvery = 1 }))
+        );
         Assert.Matches("^Training diverged at update 5: the loss is [0-9E+.]+, and above 7\\.24 since 4 updates\\. ", error.Message);
-        Assert.EndsWith("The checkpoint of update 1 is intact; lower the learning rate or lengthen the warm-up, in a new run folder.", error.Message);
+        Assert.EndsWith(
+            "The checkpoint of update 1 is intact; lower the learning rate or lengthen the warm-up, in a new run folder.",
+            error.Message
+        );
         using var model = Engram.Torch.LanguageModel.Load(Checkpoint(1));
         Assert.Equal(["00000001"], Directory.GetDirectories(Path.Combine(Run, "checkpoints")).Select(Path.GetFileName));
         Assert.Equal(4, TinyRun.Metrics(Run).Count(line => line.Contains("learning_rate", StringComparison.Ordinal)));
@@ -62,23 +67,38 @@ public sealed class DivergenceTests : IDisposable
     public void While_the_loss_is_above_the_limit_no_checkpoint_replaces_a_good_one()
     {
         // Cancelled in the third of four updates above the limit.
-        Assert.Null(TinyRun.Train(TinyRun.Setup(Run, TinyRun.Options with { LearningRate = 10, WeightDecay = 0, CheckpointEvery = 1, KeepCheckpoints = 1 }), stop: 4));
+        Assert.Null(
+            TinyRun.Train(
+                TinyRun.Setup(Run, TinyRun.Options with { LearningRate = 10, WeightDecay = 0, CheckpointEvery = 1, KeepCheckpoints = 1 }),
+                stop: 4
+            )
+        );
         Assert.Equal(["00000001"], Directory.GetDirectories(Path.Combine(Run, "checkpoints")).Select(Path.GetFileName));
     }
 
     [Fact]
     public void Weights_that_are_no_numbers_never_become_a_checkpoint()
     {
-        var error = Assert.Throws<TrainingDivergedException>(() => TinyRun.Train(TinyRun.Setup(Run, RowsBeyondFloat with { CheckpointEvery = 1, KeepCheckpoints = 1 })));
-        Assert.StartsWith("Training diverged at update 1: model.layers.1.engram.embed.weight holds a value that is not finite. No checkpoint was written yet;", error.Message);
+        var error = Assert.Throws<TrainingDivergedException>(() =>
+            TinyRun.Train(TinyRun.Setup(Run, RowsBeyondFloat with { CheckpointEvery = 1, KeepCheckpoints = 1 }))
+        );
+        Assert.StartsWith(
+            "Training diverged at update 1: model.layers.1.engram.embed.weight holds a value that is not finite. No checkpoint was written yet;",
+            error.Message
+        );
         Assert.Empty(Directory.GetFileSystemEntries(Path.Combine(Run, "checkpoints")));
     }
 
     [Fact]
     public void Weights_that_are_no_numbers_never_become_the_model()
     {
-        var error = Assert.Throws<TrainingDivergedException>(() => TinyRun.Train(TinyRun.Setup(Run, RowsBeyondFloat with { Steps = 1, ValidateEvery = 0 })));
-        Assert.StartsWith("Training diverged at update 1: the validation loss is NaN. No checkpoint was written yet; lower the learning rate", error.Message);
+        var error = Assert.Throws<TrainingDivergedException>(() =>
+            TinyRun.Train(TinyRun.Setup(Run, RowsBeyondFloat with { Steps = 1, ValidateEvery = 0 }))
+        );
+        Assert.StartsWith(
+            "Training diverged at update 1: the validation loss is NaN. No checkpoint was written yet; lower the learning rate",
+            error.Message
+        );
         Assert.False(Directory.Exists(Path.Combine(Run, "model")));
         Assert.Null(TrainingResult.Read(Run));
     }
@@ -112,7 +132,8 @@ public sealed class DivergenceTests : IDisposable
 
     private static void Overwrite(string path, string tensor, float value)
     {
-        long start, count;
+        long start,
+            count;
         using (var file = SafetensorsFile.Open(path))
             (start, count) = (file.Tensors[tensor].Offset, file.Tensors[tensor].ByteLength / sizeof(float));
         var bytes = File.ReadAllBytes(path);

@@ -8,14 +8,16 @@ using Engram.Training;
 namespace Engram.Torch.Tests.Training;
 
 /// <summary>
-/// Ten updates of every small preset give the recorded losses: whatever changes what training computes, on purpose or not, is seen here. With ENGRAM_WRITE_GOLDEN=1 the losses are recorded anew.
+/// Ten updates of every small preset give the recorded losses: whatever changes what training computes, on purpose or not, is seen here.
+/// With ENGRAM_WRITE_GOLDEN=1 the losses are recorded anew.
 /// </summary>
 [OneThread]
 public sealed class GoldenLossTests
 {
     private const string Recording = "ENGRAM_WRITE_GOLDEN";
 
-    // Nats, of the first updates and of all. Recorded with AVX-512. Without it the losses differ by up to 6e-6 and 4.3e-4, without AVX2 by up to 1.3e-5 and 1.6e-3: sums in another order,
+    // Nats, of the first updates and of all. Recorded with AVX-512. Without it the losses differ by up to 6e-6 and 4.3e-4, without AVX2 by
+    // up to 1.3e-5 and 1.6e-3: sums in another order,
     // and from the fifth update on a token here and there that goes to another expert. Without experts and memory they differ by 1e-6.
     private const int First = 4;
     private const double FirstTolerance = 1e-4;
@@ -24,13 +26,32 @@ public sealed class GoldenLossTests
     // Nats by which the last losses are below the first. A model that learns nothing ends within 0.05 of it.
     private const double Learnt = 0.5;
 
-    private static readonly string RecordPath = Path.Combine(Repository.Root, "tests", "Engram.Torch.Tests", "Training", "golden-losses.json");
+    private static readonly string RecordPath = Path.Combine(
+        Repository.Root,
+        "tests",
+        "Engram.Torch.Tests",
+        "Training",
+        "golden-losses.json"
+    );
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, NewLine = "\n" };
     private static readonly Lock Writing = new();
 
-    private static TrainingOptions Options { get; } = TinyRun.Options with { Steps = 10, Sequences = 4, Length = 32, LearningRate = 1e-2, WarmupSteps = 2 };
+    private static TrainingOptions Options { get; } =
+        TinyRun.Options with
+        {
+            Steps = 10,
+            Sequences = 4,
+            Length = 32,
+            LearningRate = 1e-2,
+            WarmupSteps = 2,
+        };
 
-    public static TheoryData<string> Small => [.. Presets.Names.Where(name => name.StartsWith("tiny", StringComparison.Ordinal) || name.StartsWith("quickstart", StringComparison.Ordinal))];
+    public static TheoryData<string> Small =>
+        [
+            .. Presets.Names.Where(name =>
+                name.StartsWith("tiny", StringComparison.Ordinal) || name.StartsWith("quickstart", StringComparison.Ordinal)
+            ),
+        ];
 
     [Theory, MemberData(nameof(Small))]
     public void Ten_updates_give_the_recorded_losses(string preset)
@@ -48,9 +69,16 @@ public sealed class GoldenLossTests
 
     private static double[] Losses(string preset)
     {
-        using var model = LanguageModel.Create(VocabularyFit.Fit(Presets.Load(preset), TinyCorpus.Shared), TinyCorpus.Shared.Tokenizer, seed: 1);
+        using var model = LanguageModel.Create(
+            VocabularyFit.Fit(Presets.Load(preset), TinyCorpus.Shared),
+            TinyCorpus.Shared.Tokenizer,
+            seed: 1
+        );
         using var step = new TrainingStep(model, Options);
-        var (batch, sampler) = (new StepBatch(Options.Sequences, Options.Length), new BatchSampler(TinyCorpus.Shared, Options.Length, seed: 1));
+        var (batch, sampler) = (
+            new StepBatch(Options.Sequences, Options.Length),
+            new BatchSampler(TinyCorpus.Shared, Options.Length, seed: 1)
+        );
         var losses = new double[Options.Steps];
         for (var update = 1; update <= losses.Length; update++)
         {
@@ -62,7 +90,9 @@ public sealed class GoldenLossTests
     }
 
     private static SortedDictionary<string, double[]> Recorded() =>
-        File.Exists(RecordPath) ? JsonSerializer.Deserialize<SortedDictionary<string, double[]>>(File.ReadAllText(RecordPath))! : new(StringComparer.Ordinal);
+        File.Exists(RecordPath)
+            ? JsonSerializer.Deserialize<SortedDictionary<string, double[]>>(File.ReadAllText(RecordPath))!
+            : new(StringComparer.Ordinal);
 
     private static void Record(string preset, double[] losses)
     {

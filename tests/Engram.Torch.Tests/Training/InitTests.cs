@@ -16,13 +16,26 @@ public sealed class InitTests(InitTests.BaseRun begun) : IClassFixture<InitTests
 
     private string BaseModel => begun.Result.ModelFolder;
 
-    /// <summary>A loss before any update is that of the model that the run begins with: no weight, table or bias is lost on the way.</summary>
+    /// <summary>
+    /// A loss before any update is that of the model that the run begins with: no weight, table or bias is lost on the way.
+    /// </summary>
     [Theory, InlineData(TableLocation.Memory), InlineData(TableLocation.Mapped)]
     public void A_run_begins_with_the_weights_of_a_model(TableLocation tables)
     {
         var source = TinyRun.Files(BaseModel);
         // A step of 1e-12 moves no weight by more than a unit in its last place; balancing biases have steps of their own.
-        var result = TinyRun.Train(Continued("next", TinyRun.Options with { Steps = 1, LearningRate = 1e-12, Tables = tables, Frozen = ["*.e_score_correction_bias"] }))!;
+        var result = TinyRun.Train(
+            Continued(
+                "next",
+                TinyRun.Options with
+                {
+                    Steps = 1,
+                    LearningRate = 1e-12,
+                    Tables = tables,
+                    Frozen = ["*.e_score_correction_bias"],
+                }
+            )
+        )!;
         Assert.Equal(begun.Result.ValidationLoss, result.ValidationLoss, 1e-5);
         Assert.Equal(source, TinyRun.Files(BaseModel));
     }
@@ -44,21 +57,43 @@ public sealed class InitTests(InitTests.BaseRun begun) : IClassFixture<InitTests
     public void A_longer_context_is_trained_and_kept()
     {
         var configuration = ContextExtension.Extend(ModelConfiguration.Load(Path.Combine(BaseModel, "config.json")), 640, original: 64);
-        var setup = Continued("long", TinyRun.Options with { Steps = 2, Sequences = 1, Length = 320 }) with { Configuration = configuration };
+        var setup = Continued("long", TinyRun.Options with { Steps = 2, Sequences = 1, Length = 320 }) with
+        {
+            Configuration = configuration,
+        };
         Assert.Equal(configuration, ModelConfiguration.Load(Path.Combine(TinyRun.Train(setup)!.ModelFolder, "config.json")));
     }
 
     [Fact]
     public void Frozen_parts_keep_their_bits_and_the_others_learn()
     {
-        string[] frozen = ["model.embed_tokens.weight", "model.layers.1.*", "model.layers.2.mlp.*", "model.layers.0.input_layernorm.weight"];
+        string[] frozen =
+        [
+            "model.embed_tokens.weight",
+            "model.layers.1.*",
+            "model.layers.2.mlp.*",
+            "model.layers.0.input_layernorm.weight",
+        ];
         var options = TinyRun.Options with { Steps = 3, Frozen = frozen };
         var result = TinyRun.Train(Continued("frozen", options))!;
         var changed = Changed(BaseModel, result.ModelFolder);
-        Assert.DoesNotContain(changed, name => name.StartsWith("model.layers.1.", StringComparison.Ordinal) || name.StartsWith("model.layers.2.mlp.", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            changed,
+            name =>
+                name.StartsWith("model.layers.1.", StringComparison.Ordinal)
+                || name.StartsWith("model.layers.2.mlp.", StringComparison.Ordinal)
+        );
         Assert.DoesNotContain("model.embed_tokens.weight", changed);
         Assert.DoesNotContain("model.layers.0.input_layernorm.weight", changed);
-        foreach (var learnt in new[] { "model.layers.2.engram.embed.weight", "model.layers.2.self_attn.o_proj.weight", "model.layers.0.self_attn.kv_b_proj.weight", "lm_head.weight" })
+        foreach (
+            var learnt in new[]
+            {
+                "model.layers.2.engram.embed.weight",
+                "model.layers.2.self_attn.o_proj.weight",
+                "model.layers.0.self_attn.kv_b_proj.weight",
+                "lm_head.weight",
+            }
+        )
             Assert.Contains(learnt, changed);
 
         // What is frozen has no moments, and a cut changes nothing.
@@ -83,14 +118,23 @@ public sealed class InitTests(InitTests.BaseRun begun) : IClassFixture<InitTests
     [InlineData("*", "it leaves nothing to train")]
     public void Frozen_names_that_cannot_be_are_refused(string pattern, string reason)
     {
-        Assert.Contains(reason, Assert.Throws<TrainingOptionException>(() => TinyRun.Train(Continued("wrong", TinyRun.Options with { Steps = 1, Frozen = [pattern] }))).Message);
+        Assert.Contains(
+            reason,
+            Assert
+                .Throws<TrainingOptionException>(() =>
+                    TinyRun.Train(Continued("wrong", TinyRun.Options with { Steps = 1, Frozen = [pattern] }))
+                )
+                .Message
+        );
         Assert.NotNull(TinyRun.Train(Continued("wrong", TinyRun.Options with { Steps = 1 })));
     }
 
     [Fact]
     public void A_model_of_another_tokenizer_is_refused()
     {
-        var error = Assert.Throws<InvalidDataException>(() => TinyRun.Train(Continued("other", TinyRun.Options) with { Corpus = TinyCorpus.Other }));
+        var error = Assert.Throws<InvalidDataException>(() =>
+            TinyRun.Train(Continued("other", TinyRun.Options) with { Corpus = TinyCorpus.Other })
+        );
         Assert.Contains("tokenizer", error.Message);
     }
 
@@ -121,15 +165,30 @@ public sealed class InitTests(InitTests.BaseRun begun) : IClassFixture<InitTests
     {
         var run = _folder.File("run");
         Assert.Null(TinyRun.Train(TinyRun.Setup(run), stop: 4));
-        Assert.Contains("steps 9 is now 8", Assert.Throws<InvalidDataException>(() => TinyRun.Train(TinyRun.Setup(run, TinyRun.Options with { Steps = 8 }, resume: true))).Message);
+        Assert.Contains(
+            "steps 9 is now 8",
+            Assert
+                .Throws<InvalidDataException>(() => TinyRun.Train(TinyRun.Setup(run, TinyRun.Options with { Steps = 8 }, resume: true)))
+                .Message
+        );
         Assert.Equal(12, TinyRun.Train(TinyRun.Setup(run, TinyRun.Options with { Steps = 12 }, resume: true))!.Steps);
         Assert.Equal(12, TrainingOptions.FromJson(File.ReadAllText(Path.Combine(run, "train.json")), "train.json").Steps);
     }
 
     private TrainingSetup Continued(string run, TrainingOptions options) =>
-        TinyRun.Setup(_folder.File(run), options) with { Init = BaseModel, Configuration = ModelConfiguration.Load(Path.Combine(BaseModel, "config.json")) };
+        TinyRun.Setup(_folder.File(run), options) with
+        {
+            Init = BaseModel,
+            Configuration = ModelConfiguration.Load(Path.Combine(BaseModel, "config.json")),
+        };
 
-    private string[] Checkpoints(string run) => [.. Directory.GetDirectories(_folder.File(run + "/checkpoints")).Select(folder => Path.GetFileName(folder)).Order(StringComparer.Ordinal)];
+    private string[] Checkpoints(string run) =>
+        [
+            .. Directory
+                .GetDirectories(_folder.File(run + "/checkpoints"))
+                .Select(folder => Path.GetFileName(folder))
+                .Order(StringComparer.Ordinal),
+        ];
 
     /// <summary>Names of the tensors of two model folders whose bytes differ.</summary>
     private static string[] Changed(string before, string after)

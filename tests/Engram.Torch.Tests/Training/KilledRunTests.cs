@@ -1,16 +1,17 @@
 using System.Diagnostics;
 using System.Globalization;
+using Engram.Corpora;
 using Engram.Models.Memory;
 using Engram.Tables.Training;
 using Engram.Tests.Storage;
 using Engram.Torch.Tests.Native;
 using Engram.Training;
-using Engram.Corpora;
 
 namespace Engram.Torch.Tests.Training;
 
 /// <summary>
-/// A training process that is killed without warning, again and again, every other time in the middle of writing a checkpoint, and that runs
+/// A training process that is killed without warning, again and again, every other time in the middle of writing a checkpoint, and that
+/// runs
 /// out of disk space. tests/kill-resume.sh kills it twenty times and prints the comparison.
 /// </summary>
 public sealed class KilledRunTests(ITestOutputHelper output) : IDisposable
@@ -61,8 +62,10 @@ public sealed class KilledRunTests(ITestOutputHelper output) : IDisposable
             Assert.True(child.ExitCode != 0, $"The process ended before kill {kill + 1}: {child.StandardOutput.ReadToEnd()}");
             var unfinished = Unfinished(killed);
             interrupted += unfinished.Length;
-            output.WriteLine($"kill {kill + 1,2}: after update {UpdatesDone(killed)}, checkpoints {string.Join(", ", Checkpoints(killed))}"
-                + (unfinished.Length > 0 ? $", while writing {unfinished[0]}" : ""));
+            output.WriteLine(
+                $"kill {kill + 1, 2}: after update {UpdatesDone(killed)}, checkpoints {string.Join(", ", Checkpoints(killed))}"
+                    + (unfinished.Length > 0 ? $", while writing {unfinished[0]}" : "")
+            );
             // Checkpoints of mapped tables are no whole models.
             foreach (var checkpoint in tables.EndsWith("memory", StringComparison.Ordinal) ? Checkpoints(killed) : [])
                 LanguageModel.Load(Path.Combine(killed, "checkpoints", checkpoint)).Dispose();
@@ -75,8 +78,10 @@ public sealed class KilledRunTests(ITestOutputHelper output) : IDisposable
         Assert.Equal(result.ValidationLoss, resumed.ValidationLoss);
         Assert.True(interrupted > 0, "no kill hit a checkpoint being written");
         Assert.Empty(Unfinished(killed));
-        output.WriteLine($"{kills} kills, {interrupted} of them while a checkpoint was being written: {actual.Length} metric lines and the model of {result.Steps} updates equal the uninterrupted run's; "
-            + $"validation loss {resumed.ValidationLoss:R} = {result.ValidationLoss:R}");
+        output.WriteLine(
+            $"{kills} kills, {interrupted} of them while a checkpoint was being written: {actual.Length} metric lines and the model of {result.Steps} updates equal the uninterrupted run's; "
+                + $"validation loss {resumed.ValidationLoss:R} = {result.ValidationLoss:R}"
+        );
     }
 
     [Fact]
@@ -85,9 +90,21 @@ public sealed class KilledRunTests(ITestOutputHelper output) : IDisposable
         // A file system of its own, in a mount namespace that only the child sees.
         var disk = Directory.CreateDirectory(_folder.File("disk")).FullName;
         Assert.SkipUnless(CanMount(disk), "This user may not mount a file system (unshare --map-root-user --mount).");
-        await ChildProcess.Passes(typeof(KilledRunTests), nameof(Fill_the_disk),
-            ["/usr/bin/env", "unshare", "--map-root-user", "--mount", "/bin/sh", "-c", $"mount -t tmpfs -o size={DiskBytes} none '{disk}' && exec \"$0\" \"$@\""],
-            (RunVariable, disk), (DataVariable, TinyCorpus.Shared.Folder));
+        await ChildProcess.Passes(
+            typeof(KilledRunTests),
+            nameof(Fill_the_disk),
+            [
+                "/usr/bin/env",
+                "unshare",
+                "--map-root-user",
+                "--mount",
+                "/bin/sh",
+                "-c",
+                $"mount -t tmpfs -o size={DiskBytes} none '{disk}' && exec \"$0\" \"$@\"",
+            ],
+            (RunVariable, disk),
+            (DataVariable, TinyCorpus.Shared.Folder)
+        );
     }
 
     /// <summary>What the process with the small disk runs.</summary>
@@ -129,27 +146,48 @@ public sealed class KilledRunTests(ITestOutputHelper output) : IDisposable
     {
         using var data = PreparedCorpus.Open(Environment.GetEnvironmentVariable(DataVariable)!);
         var kills = int.Parse(Environment.GetEnvironmentVariable(KillsVariable)!, CultureInfo.InvariantCulture);
-        var setup = Setup(Environment.GetEnvironmentVariable(RunVariable)!, kills, Environment.GetEnvironmentVariable(TablesVariable)!) with { Corpus = data, Resume = true };
+        var setup = Setup(Environment.GetEnvironmentVariable(RunVariable)!, kills, Environment.GetEnvironmentVariable(TablesVariable)!) with
+        {
+            Corpus = data,
+            Resume = true,
+        };
         Trainer.Run(setup, new Pause(setup.Options.Steps - 1));
     }
 
     /// <summary>More updates than the kills can cost, and a checkpoint after every other one: many to hit.</summary>
-    private static TrainingSetup Setup(string run, int kills, string tables = "adam memory") => TinyRun.Setup(run, TinyRun.Options with
-    {
-        Steps = 8 + 6 * kills, ValidateEvery = 7, CheckpointEvery = 2,
-        TableOptimizer = Enum.Parse<TableOptimizer>(tables.Split(' ')[0], ignoreCase: true), Tables = Enum.Parse<TableLocation>(tables.Split(' ')[1], ignoreCase: true),
-    });
+    private static TrainingSetup Setup(string run, int kills, string tables = "adam memory") =>
+        TinyRun.Setup(
+            run,
+            TinyRun.Options with
+            {
+                Steps = 8 + 6 * kills,
+                ValidateEvery = 7,
+                CheckpointEvery = 2,
+                TableOptimizer = Enum.Parse<TableOptimizer>(tables.Split(' ')[0], ignoreCase: true),
+                Tables = Enum.Parse<TableLocation>(tables.Split(' ')[1], ignoreCase: true),
+            }
+        );
 
-    private static Process Start(string run, int kills, string tables) => ChildProcess.Open(typeof(KilledRunTests), nameof(Train_until_killed), [],
-        (RunVariable, run), (DataVariable, TinyCorpus.Shared.Folder), (KillsVariable, kills.ToString(CultureInfo.InvariantCulture)), (TablesVariable, tables));
+    private static Process Start(string run, int kills, string tables) =>
+        ChildProcess.Open(
+            typeof(KilledRunTests),
+            nameof(Train_until_killed),
+            [],
+            (RunVariable, run),
+            (DataVariable, TinyCorpus.Shared.Folder),
+            (KillsVariable, kills.ToString(CultureInfo.InvariantCulture)),
+            (TablesVariable, tables)
+        );
 
     private static bool CanMount(string folder)
     {
-        using var attempt = Process.Start(new ProcessStartInfo("/usr/bin/env")
-        {
-            RedirectStandardError = true,
-            ArgumentList = { "unshare", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "none", folder },
-        })!;
+        using var attempt = Process.Start(
+            new ProcessStartInfo("/usr/bin/env")
+            {
+                RedirectStandardError = true,
+                ArgumentList = { "unshare", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "none", folder },
+            }
+        )!;
         attempt.WaitForExit();
         return attempt.ExitCode == 0;
     }
@@ -169,7 +207,10 @@ public sealed class KilledRunTests(ITestOutputHelper output) : IDisposable
         }
     }
 
-    /// <summary>Waits until a checkpoint is being written, and a little longer. A write that ends within that time was missed: the next one is met at its beginning.</summary>
+    /// <summary>
+    /// Waits until a checkpoint is being written, and a little longer. A write that ends within that time was missed: the next one is met
+    /// at its beginning.
+    /// </summary>
     private static void WaitUntilWriting(Process child, TrainingSetup setup, int milliseconds)
     {
         var run = setup.RunFolder;
@@ -179,14 +220,15 @@ public sealed class KilledRunTests(ITestOutputHelper output) : IDisposable
             WaitFor(child, () => Unfinished(run).Length > 0 || Over());
             Thread.Sleep(milliseconds);
             milliseconds = 0;
-        }
-        while (Unfinished(run).Length == 0 && !Over());
+        } while (Unfinished(run).Length == 0 && !Over());
     }
 
     private static int UpdatesDone(string run)
     {
         var path = Path.Combine(run, "metrics.jsonl");
-        using var stream = File.Exists(path) ? new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete) : Stream.Null;
+        using var stream = File.Exists(path)
+            ? new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete)
+            : Stream.Null;
         using var reader = new StreamReader(stream);
         return reader.ReadToEnd().Split('\n').Count(line => line.Contains("\"loss\""));
     }
@@ -198,7 +240,16 @@ public sealed class KilledRunTests(ITestOutputHelper output) : IDisposable
     private static string[] Folders(string run, Func<string, bool> wanted)
     {
         var checkpoints = Path.Combine(run, "checkpoints");
-        return Directory.Exists(checkpoints) ? [.. Directory.GetDirectories(checkpoints).Select(folder => Path.GetFileName(folder)!).Where(wanted).Order(StringComparer.Ordinal)] : [];
+        return Directory.Exists(checkpoints)
+            ?
+            [
+                .. Directory
+                    .GetDirectories(checkpoints)
+                    .Select(folder => Path.GetFileName(folder)!)
+                    .Where(wanted)
+                    .Order(StringComparer.Ordinal),
+            ]
+            : [];
     }
 
     /// <summary>Gives the killer time: without end before the last update, so that the process never finishes by itself.</summary>

@@ -1,12 +1,14 @@
-using Engram.Tables.Training;
 using Engram.Models.Configuration;
+using Engram.Tables.Training;
 using Engram.Training;
 
 namespace Engram.Torch.Tests.Training;
 
 /// <summary>
-/// Training learns, and the memory is what learns facts. The task: of 16 symbols, the next is a fixed random function of the two before in three cases of four, and any symbol in the
-/// fourth. That are 256 facts, each of which trigram rows can hold by themselves; a guess costs ln 16 = 2.77 nats, and knowing all facts 1.25.
+/// Training learns, and the memory is what learns facts. The task: of 16 symbols, the next is a fixed random function of the two before in
+/// three cases of four, and any symbol in the
+/// fourth. That are 256 facts, each of which trigram rows can hold by themselves; a guess costs ln 16 = 2.77 nats, and knowing all facts
+/// 1.25.
 /// </summary>
 public sealed class LearningTests
 {
@@ -16,16 +18,24 @@ public sealed class LearningTests
     // Nats by which trained tables must be better than a control. They are by 0.34 and more; a memory that learns nothing gives about 0.
     private const double Margin = 0.2;
 
-    private static TrainingOptions Options { get; } = TinyRun.Options with { Steps = Updates, Sequences = 16, Length = 32, LearningRate = 1e-2 };
+    private static TrainingOptions Options { get; } =
+        TinyRun.Options with
+        {
+            Steps = Updates,
+            Sequences = 16,
+            Length = 32,
+            LearningRate = 1e-2,
+        };
 
-    private static ModelConfiguration Memory { get; } = TinyRun.WithMemory(memory => memory with { TableInitStd = 0.02, SlotsPerOrder = [1009, 1009] });
+    private static ModelConfiguration Memory { get; } =
+        TinyRun.WithMemory(memory => memory with { TableInitStd = 0.02, SlotsPerOrder = [1009, 1009] });
 
     private static readonly Lazy<double> Frozen = new(() => Loss(Memory, Options with { TableLearningRateMultiplier = 0 }));
     private static readonly Lazy<double> OneRow = new(() => Loss(Memory with { Engram = Memory.Engram! with { OneRow = true } }, Options));
 
     [Theory]
     [InlineData(TableOptimizer.Adam)]
-    [InlineData(TableOptimizer.DeferredAdam)]   // dense Adam to the bit: TableOptimizerRunTests
+    [InlineData(TableOptimizer.DeferredAdam)] // dense Adam to the bit: TableOptimizerRunTests
     [InlineData(TableOptimizer.Adagrad)]
     [InlineData(TableOptimizer.Sinkhorn)]
     public void Every_table_optimizer_beats_frozen_tables_and_a_table_of_one_row(TableOptimizer optimizer)
@@ -48,7 +58,15 @@ public sealed class LearningTests
     [InlineData("tiny-engram")]
     public void Batch_is_learnt_by_heart(string preset)
     {
-        var options = TinyRun.Options with { Steps = 1000, Sequences = 2, Length = 16, LearningRate = 1e-2, WarmupSteps = 10, WeightDecay = 0 };
+        var options = TinyRun.Options with
+        {
+            Steps = 1000,
+            Sequences = 2,
+            Length = 16,
+            LearningRate = 1e-2,
+            WarmupSteps = 10,
+            WeightDecay = 0,
+        };
         using var model = LanguageModel.Create(Presets.Load(preset), TinyCorpus.Shared.Tokenizer, seed: 1);
         using var step = new TrainingStep(model, options);
         var batch = new StepBatch(options.Sequences, options.Length);
@@ -63,7 +81,8 @@ public sealed class LearningTests
         Assert.True(last < 0.1, $"{last} nats after 200 updates of one batch");
     }
 
-    private static void Beats(double loss, double control) => Assert.True(loss < control - Margin, $"{loss:F3} nats, the control {control:F3}");
+    private static void Beats(double loss, double control) =>
+        Assert.True(loss < control - Margin, $"{loss:F3} nats, the control {control:F3}");
 
     /// <summary>Mean loss over the last 20 updates; every update has fresh text, so it is a loss on unseen text.</summary>
     private static double Loss(ModelConfiguration configuration, TrainingOptions options)

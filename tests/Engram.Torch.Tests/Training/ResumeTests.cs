@@ -26,13 +26,20 @@ public sealed class ResumeTests : IDisposable
         foreach (var stop in cuts.Append(7))
             Assert.Null(TinyRun.Train(TinyRun.Setup(cut, options, resume: true), stop));
         var checkpoint = Path.Combine("checkpoints", "00000007");
-        TinyRun.AssertSameFiles(Path.Combine(whole, checkpoint), Path.Combine(cut, checkpoint), except: Path.Combine("training", "trainer.json"));
+        TinyRun.AssertSameFiles(
+            Path.Combine(whole, checkpoint),
+            Path.Combine(cut, checkpoint),
+            except: Path.Combine("training", "trainer.json")
+        );
 
         var result = TinyRun.Train(TinyRun.Setup(_folder.File("never stopped"), options))!;
         foreach (var run in new[] { whole, cut })
         {
             var resumed = TinyRun.Train(TinyRun.Setup(run, options, resume: true))!;
-            Assert.Equal((result.Steps, result.Tokens, result.ValidationLoss, result.BitsPerByte), (resumed.Steps, resumed.Tokens, resumed.ValidationLoss, resumed.BitsPerByte));
+            Assert.Equal(
+                (result.Steps, result.Tokens, result.ValidationLoss, result.BitsPerByte),
+                (resumed.Steps, resumed.Tokens, resumed.ValidationLoss, resumed.BitsPerByte)
+            );
             TinyRun.AssertSameFiles(result.ModelFolder, resumed.ModelFolder);
             Assert.Equal(TinyRun.Metrics(_folder.File("never stopped")), TinyRun.Metrics(run));
         }
@@ -43,9 +50,20 @@ public sealed class ResumeTests : IDisposable
     {
         Assert.Null(TinyRun.Train(TinyRun.Setup(_folder.File("run")), stop: 2));
         Assert.Equal(
-            ["config.json", "engram/addressing.json", "engram/layer-01.safetensors", "engram/layer-02.safetensors", "model.safetensors", "tokenizer.json",
-             "training/optimizer.safetensors", "training/table-01.safetensors", "training/table-02.safetensors", "training/trainer.json"],
-            TinyRun.Files(_folder.File("run/checkpoints/00000002")).Keys);
+            [
+                "config.json",
+                "engram/addressing.json",
+                "engram/layer-01.safetensors",
+                "engram/layer-02.safetensors",
+                "model.safetensors",
+                "tokenizer.json",
+                "training/optimizer.safetensors",
+                "training/table-01.safetensors",
+                "training/table-02.safetensors",
+                "training/trainer.json",
+            ],
+            TinyRun.Files(_folder.File("run/checkpoints/00000002")).Keys
+        );
     }
 
     [Fact]
@@ -108,15 +126,34 @@ public sealed class ResumeTests : IDisposable
         var resumed = TinyRun.Train(TinyRun.Setup(cut, options, resume: true))!;
         TinyRun.AssertSameFiles(result.ModelFolder, resumed.ModelFolder);
         Assert.Equal(
-            ["checkpoints", "config.json", "data.json", "metrics.jsonl", "model", "notes.tmp", "result.json", "run.lock", "tensorboard", "train.json"],
-            Directory.GetFileSystemEntries(cut).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+            [
+                "checkpoints",
+                "config.json",
+                "data.json",
+                "metrics.jsonl",
+                "model",
+                "notes.tmp",
+                "result.json",
+                "run.lock",
+                "tensorboard",
+                "train.json",
+            ],
+            Directory.GetFileSystemEntries(cut).Select(Path.GetFileName).Order(StringComparer.Ordinal)
+        );
         Assert.Empty(Directory.GetFileSystemEntries(checkpoints));
     }
 
     /// <summary>The kept checkpoint before it is as good: the run goes on from there, says so, and repeats the updates between.</summary>
     [Theory]
-    [InlineData(TableLocation.Memory, "model.safetensors", true), InlineData(TableLocation.Memory, "training/trainer.json", false), InlineData(TableLocation.Memory, "engram/layer-01.safetensors", true)]
-    [InlineData(TableLocation.Mapped, "training/table-02.safetensors", true), InlineData(TableLocation.Mapped, "training/optimizer.safetensors", false)]
+    [
+        InlineData(TableLocation.Memory, "model.safetensors", true),
+        InlineData(TableLocation.Memory, "training/trainer.json", false),
+        InlineData(TableLocation.Memory, "engram/layer-01.safetensors", true)
+    ]
+    [
+        InlineData(TableLocation.Mapped, "training/table-02.safetensors", true),
+        InlineData(TableLocation.Mapped, "training/optimizer.safetensors", false)
+    ]
     public void A_damaged_newest_checkpoint_gives_way_to_the_one_before(TableLocation tables, string file, bool cut)
     {
         var (whole, damaged) = (_folder.File("whole"), _folder.File("damaged"));
@@ -156,15 +193,26 @@ public sealed class ResumeTests : IDisposable
         var run = _folder.File("run");
         Assert.Null(TinyRun.Train(TinyRun.Setup(run), stop: 2));
         var training = Path.Combine(run, "checkpoints", "00000002", "training");
-        foreach (var (file, damage, named) in new (string, Func<byte[], byte[]>, string)[]
-        {
-            ("trainer.json", _ => "{"u8.ToArray(), "trainer.json"),
-            ("trainer.json", _ => "{}"u8.ToArray(), "trainer.json"),
-            ("trainer.json", bytes => [.. System.Text.Encoding.UTF8.GetBytes(System.Text.Encoding.UTF8.GetString(bytes).Replace("\"step\": 2", "\"step\": 1"))], "update 1"),
-            ("optimizer.safetensors", bytes => bytes[..^1], "optimizer.safetensors"),
-            ("optimizer.safetensors", bytes => [.. bytes[..^4], 0, 0, 0xC0, 0x7F], "not finite"),
-            ("table-01.safetensors", bytes => bytes[..100], "table-01.safetensors"),
-        })
+        foreach (
+            var (file, damage, named) in new (string, Func<byte[], byte[]>, string)[]
+            {
+                ("trainer.json", _ => "{"u8.ToArray(), "trainer.json"),
+                ("trainer.json", _ => "{}"u8.ToArray(), "trainer.json"),
+                (
+                    "trainer.json",
+                    bytes =>
+                        [
+                            .. System.Text.Encoding.UTF8.GetBytes(
+                                System.Text.Encoding.UTF8.GetString(bytes).Replace("\"step\": 2", "\"step\": 1")
+                            ),
+                        ],
+                    "update 1"
+                ),
+                ("optimizer.safetensors", bytes => bytes[..^1], "optimizer.safetensors"),
+                ("optimizer.safetensors", bytes => [.. bytes[..^4], 0, 0, 0xC0, 0x7F], "not finite"),
+                ("table-01.safetensors", bytes => bytes[..100], "table-01.safetensors"),
+            }
+        )
         {
             var path = Path.Combine(training, file);
             var intact = File.ReadAllBytes(path);

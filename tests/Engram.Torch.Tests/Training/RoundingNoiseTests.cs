@@ -6,11 +6,15 @@ using static TorchSharp.torch;
 
 namespace Engram.Torch.Tests.Training;
 
-/// <summary>A matrix whose gradient is zero but for rounding stays where it is, and one whose gradient is small but true does not.</summary>
+/// <summary>
+/// A matrix whose gradient is zero but for rounding stays where it is, and one whose gradient is small but true does not.
+/// </summary>
 [OneThread]
 public sealed class RoundingNoiseTests
 {
-    /// <summary>Streams are equal until the first update, and mixing equal streams is no mixing. At the entry of the model they stay equal.</summary>
+    /// <summary>
+    /// Streams are equal until the first update, and mixing equal streams is no mixing. At the entry of the model they stay equal.
+    /// </summary>
     [Theory]
     [InlineData("tiny"), InlineData("tiny-engram"), InlineData("quickstart-engram"), InlineData("quickstart-moe")]
     public void Mixing_of_equal_streams_does_not_move(string preset)
@@ -30,7 +34,10 @@ public sealed class RoundingNoiseTests
         for (var layer = 0; layer < configuration.NumHiddenLayers; layer++)
         {
             // Reading and writing matter from the start, mixing as soon as streams differ.
-            Assert.True(run.Parameter($"model.layers.{layer}.hc_attn_fn").narrow(0, 0, 2 * configuration.HcMult).abs().max().item<float>() > 1e-3f, $"layer {layer}");
+            Assert.True(
+                run.Parameter($"model.layers.{layer}.hc_attn_fn").narrow(0, 0, 2 * configuration.HcMult).abs().max().item<float>() > 1e-3f,
+                $"layer {layer}"
+            );
             Assert.True(run.Mixing(layer, "ffn").abs().max().item<float>() > 1e-3f, $"layer {layer}");
         }
     }

@@ -1,5 +1,5 @@
-using Engram.Torch.Native;
 using Engram.Tests.Storage;
+using Engram.Torch.Native;
 using Engram.Training;
 
 namespace Engram.Torch.Tests.Training;
@@ -15,14 +15,19 @@ public sealed class RunFolderTests : IDisposable
     public void Folder_with_a_run_is_not_trained_into_again()
     {
         Begin();
-        Assert.Contains("already holds a run: resume it", Assert.Throws<InvalidOperationException>(() => TinyRun.Train(TinyRun.Setup(Run))).Message);
+        Assert.Contains(
+            "already holds a run: resume it",
+            Assert.Throws<InvalidOperationException>(() => TinyRun.Train(TinyRun.Setup(Run))).Message
+        );
     }
 
     [Fact]
     public void Other_options_are_named_with_both_values()
     {
         Begin();
-        var error = Assert.Throws<InvalidDataException>(() => TinyRun.Train(TinyRun.Setup(Run, TinyRun.Options with { LearningRate = 0.5, Seed = 9 }, resume: true)));
+        var error = Assert.Throws<InvalidDataException>(() =>
+            TinyRun.Train(TinyRun.Setup(Run, TinyRun.Options with { LearningRate = 0.5, Seed = 9 }, resume: true))
+        );
         Assert.Contains("train.json", error.Message);
         Assert.Contains("learning_rate 0.003 is now 0.5, seed 1 is now 9.", error.Message);
     }
@@ -42,7 +47,9 @@ public sealed class RunFolderTests : IDisposable
     public void Other_data_are_named_with_both_sources()
     {
         Begin();
-        var error = Assert.Throws<InvalidDataException>(() => TinyRun.Train(TinyRun.Setup(Run, resume: true) with { Corpus = TinyCorpus.Other }));
+        var error = Assert.Throws<InvalidDataException>(() =>
+            TinyRun.Train(TinyRun.Setup(Run, resume: true) with { Corpus = TinyCorpus.Other })
+        );
         Assert.Contains(TinyCorpus.Shared.Summary.Source, error.Message);
         Assert.Contains(TinyCorpus.Other.Summary.Source, error.Message);
     }
@@ -71,7 +78,10 @@ public sealed class RunFolderTests : IDisposable
     {
         Trainer.Begin(TinyRun.Configuration, TinyRun.Options, Run);
         Trainer.Begin(TinyRun.Configuration, TinyRun.Options, Run);
-        Assert.Contains("seed 1 is now 2", Assert.Throws<InvalidDataException>(() => Trainer.Begin(TinyRun.Configuration, TinyRun.Options with { Seed = 2 }, Run)).Message);
+        Assert.Contains(
+            "seed 1 is now 2",
+            Assert.Throws<InvalidDataException>(() => Trainer.Begin(TinyRun.Configuration, TinyRun.Options with { Seed = 2 }, Run)).Message
+        );
         Assert.Null(TinyRun.Train(TinyRun.Setup(Run, resume: true), stop: 1));
         Assert.Throws<InvalidDataException>(() => TinyRun.Train(TinyRun.Setup(Run, resume: true) with { Corpus = TinyCorpus.Other }));
     }
@@ -112,11 +122,27 @@ public sealed class RunFolderTests : IDisposable
         [
             TinyRun.Setup(Run, TinyRun.Options with { Steps = 0 }),
             TinyRun.Setup(Run, TinyRun.Options with { Length = 257, Sequences = 1 }),
-            TinyRun.Setup(Run) with { Configuration = TinyRun.Configuration with { VocabularySize = 200 } },
-            TinyRun.Setup(Run) with { Configuration = TinyRun.WithMemory(memory => memory with { CompressedVocabularySize = 5 }) },
-            TinyRun.Setup(Run) with { Configuration = TinyRun.WithMemory(memory => memory with { PadTokenId = 511 }) },
+            TinyRun.Setup(Run) with
+            {
+                Configuration = TinyRun.Configuration with { VocabularySize = 200 },
+            },
+            TinyRun.Setup(Run) with
+            {
+                Configuration = TinyRun.WithMemory(memory => memory with { CompressedVocabularySize = 5 }),
+            },
+            TinyRun.Setup(Run) with
+            {
+                Configuration = TinyRun.WithMemory(memory => memory with { PadTokenId = 511 }),
+            },
         ];
-        string[] reasons = ["Steps is 0", "max_position_embeddings of the model is 256", "vocab_size is 200", "engram_compressed_vocab_size is 5", "engram_pad_token_id is 511"];
+        string[] reasons =
+        [
+            "Steps is 0",
+            "max_position_embeddings of the model is 256",
+            "vocab_size is 200",
+            "engram_compressed_vocab_size is 5",
+            "engram_pad_token_id is 511",
+        ];
         foreach (var (setup, reason) in wrong.Zip(reasons))
             Assert.Contains(reason, Assert.ThrowsAny<ArgumentException>(() => TinyRun.Train(setup)).Message);
         Assert.NotNull(TinyRun.Train(TinyRun.Setup(Run, TinyRun.Options with { Steps = 1 })));
@@ -152,12 +178,18 @@ public sealed class RunFolderTests : IDisposable
         var whole = TinyRun.Train(TinyRun.Setup(_folder.File("whole")))!;
         Assert.Null(TinyRun.Train(TinyRun.Setup(Run), stop: 2));
         var (checkpoints, aside) = (Path.Combine(Run, "checkpoints"), Path.Combine(Run, "aside"));
-        var error = Assert.ThrowsAny<IOException>(() => Trainer.Run(TinyRun.Setup(Run, resume: true), new Reporting(() =>
-        {
-            if (Directory.Exists(aside)) return;
-            Directory.Move(checkpoints, aside);
-            File.WriteAllText(checkpoints, "in the way");
-        })));
+        var error = Assert.ThrowsAny<IOException>(() =>
+            Trainer.Run(
+                TinyRun.Setup(Run, resume: true),
+                new Reporting(() =>
+                {
+                    if (Directory.Exists(aside))
+                        return;
+                    Directory.Move(checkpoints, aside);
+                    File.WriteAllText(checkpoints, "in the way");
+                })
+            )
+        );
         Assert.Contains(checkpoints, error.Message);
         File.Delete(checkpoints);
         Directory.Move(aside, checkpoints);
@@ -170,20 +202,44 @@ public sealed class RunFolderTests : IDisposable
     {
         var options = TinyRun.Options with { WarmupSteps = 3, ClipNorm = 0.5, AccumulationSteps = 7, Threads = 3 };
         Assert.Equal(options, TrainingOptions.FromJson(options.ToJson(), "train.json"));
-        foreach (var (wrong, name) in new (TrainingOptions, string)[]
-        {
-            (options with { Steps = 0 }, "Steps"), (options with { Sequences = 0 }, "Sequences"), (options with { Length = -1 }, "Length"),
-            (options with { AccumulationSteps = 0 }, "AccumulationSteps"), (options with { Sequences = int.MaxValue }, "Tokens per update"),
-            (options with { LearningRate = double.NaN }, "LearningRate"), (options with { LearningRate = 0 }, "LearningRate"), (options with { LearningRate = 1e31 }, "LearningRate"),
-            (options with { TableLearningRateMultiplier = double.PositiveInfinity }, "TableLearningRateMultiplier"), (options with { WarmupSteps = -1 }, "WarmupSteps"),
-            (options with { WeightDecay = double.PositiveInfinity }, "WeightDecay"), (options with { ClipNorm = double.PositiveInfinity }, "ClipNorm"),
-            (options with { ValidateEvery = -1 }, "ValidateEvery"), (options with { ValidationSequences = 0 }, "ValidationSequences"),
-            (options with { CheckpointEvery = -1 }, "CheckpointEvery"), (options with { KeepCheckpoints = 0 }, "KeepCheckpoints"),
-            (options with { Threads = 0 }, "Threads"),
-        })
+        foreach (
+            var (wrong, name) in new (TrainingOptions, string)[]
+            {
+                (options with { Steps = 0 }, "Steps"),
+                (options with { Sequences = 0 }, "Sequences"),
+                (options with { Length = -1 }, "Length"),
+                (options with { AccumulationSteps = 0 }, "AccumulationSteps"),
+                (options with { Sequences = int.MaxValue }, "Tokens per update"),
+                (options with { LearningRate = double.NaN }, "LearningRate"),
+                (options with { LearningRate = 0 }, "LearningRate"),
+                (options with { LearningRate = 1e31 }, "LearningRate"),
+                (options with { TableLearningRateMultiplier = double.PositiveInfinity }, "TableLearningRateMultiplier"),
+                (options with { WarmupSteps = -1 }, "WarmupSteps"),
+                (options with { WeightDecay = double.PositiveInfinity }, "WeightDecay"),
+                (options with { ClipNorm = double.PositiveInfinity }, "ClipNorm"),
+                (options with { ValidateEvery = -1 }, "ValidateEvery"),
+                (options with { ValidationSequences = 0 }, "ValidationSequences"),
+                (options with { CheckpointEvery = -1 }, "CheckpointEvery"),
+                (options with { KeepCheckpoints = 0 }, "KeepCheckpoints"),
+                (options with { Threads = 0 }, "Threads"),
+            }
+        )
             Assert.StartsWith(name + " is ", Assert.ThrowsAny<ArgumentException>(wrong.Validated).Message);
-        foreach (var json in new[] { "", "[]", "{}", "null", options.ToJson().Replace("\"steps\"", "\"stepz\""), options.ToJson().Replace("\"steps\": 9", "\"steps\": -9") })
-            Assert.StartsWith("train.json: ", Assert.Throws<InvalidDataException>(() => TrainingOptions.FromJson(json, "train.json")).Message);
+        foreach (
+            var json in new[]
+            {
+                "",
+                "[]",
+                "{}",
+                "null",
+                options.ToJson().Replace("\"steps\"", "\"stepz\""),
+                options.ToJson().Replace("\"steps\": 9", "\"steps\": -9"),
+            }
+        )
+            Assert.StartsWith(
+                "train.json: ",
+                Assert.Throws<InvalidDataException>(() => TrainingOptions.FromJson(json, "train.json")).Message
+            );
     }
 
     private string Run => _folder.File("run");

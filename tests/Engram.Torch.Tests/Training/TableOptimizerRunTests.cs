@@ -1,5 +1,5 @@
-using Engram.Models.Recipes;
 using Engram.Models.Memory;
+using Engram.Models.Recipes;
 using Engram.Tables.Training;
 using Engram.Tests.Storage;
 
@@ -48,8 +48,12 @@ public sealed class TableOptimizerRunTests : IDisposable
     [Fact]
     public void Deferred_Adam_trains_the_model_of_dense_Adam_to_the_bit()
     {
-        var dense = TinyRun.Train(TinyRun.Setup(_folder.File("dense"), TinyRun.Options with { TableOptimizer = TableOptimizer.DenseAdam }))!;
-        var deferred = TinyRun.Train(TinyRun.Setup(_folder.File("deferred"), TinyRun.Options with { TableOptimizer = TableOptimizer.DeferredAdam }))!;
+        var dense = TinyRun.Train(
+            TinyRun.Setup(_folder.File("dense"), TinyRun.Options with { TableOptimizer = TableOptimizer.DenseAdam })
+        )!;
+        var deferred = TinyRun.Train(
+            TinyRun.Setup(_folder.File("deferred"), TinyRun.Options with { TableOptimizer = TableOptimizer.DeferredAdam })
+        )!;
         TinyRun.AssertSameFiles(dense.ModelFolder, deferred.ModelFolder);
         Assert.Equal(TinyRun.Metrics(_folder.File("dense")), TinyRun.Metrics(_folder.File("deferred")));
         var lazy = TinyRun.Train(TinyRun.Setup(_folder.File("lazy")))!;
@@ -60,14 +64,35 @@ public sealed class TableOptimizerRunTests : IDisposable
     public void Checkpoints_of_mapped_tables_copy_no_table()
     {
         var run = _folder.File("run");
-        Assert.Null(TinyRun.Train(TinyRun.Setup(run, TinyRun.Options with { Tables = TableLocation.Mapped, CheckpointEvery = 2 }), stop: 5));
+        Assert.Null(
+            TinyRun.Train(TinyRun.Setup(run, TinyRun.Options with { Tables = TableLocation.Mapped, CheckpointEvery = 2 }), stop: 5)
+        );
         Assert.Equal(
-            ["config.json", "engram/addressing.json", "model.safetensors", "tokenizer.json", "training/optimizer.safetensors", "training/table-01.safetensors", "training/table-02.safetensors", "training/trainer.json"],
-            TinyRun.Files(Path.Combine(run, "checkpoints", "00000005")).Keys);
+            [
+                "config.json",
+                "engram/addressing.json",
+                "model.safetensors",
+                "tokenizer.json",
+                "training/optimizer.safetensors",
+                "training/table-01.safetensors",
+                "training/table-02.safetensors",
+                "training/trainer.json",
+            ],
+            TinyRun.Files(Path.Combine(run, "checkpoints", "00000005")).Keys
+        );
         Assert.Equal(
-            ["layer-01.safetensors", "layer-01.state.safetensors", "layer-01.undo-00000004", "layer-01.undo-00000005",
-             "layer-02.safetensors", "layer-02.state.safetensors", "layer-02.undo-00000004", "layer-02.undo-00000005"],
-            TinyRun.Files(Path.Combine(run, "tables")).Keys);
+            [
+                "layer-01.safetensors",
+                "layer-01.state.safetensors",
+                "layer-01.undo-00000004",
+                "layer-01.undo-00000005",
+                "layer-02.safetensors",
+                "layer-02.state.safetensors",
+                "layer-02.undo-00000004",
+                "layer-02.undo-00000005",
+            ],
+            TinyRun.Files(Path.Combine(run, "tables")).Keys
+        );
         Assert.True(new FileInfo(Path.Combine(run, "checkpoints", "00000005", "training", "table-01.safetensors")).Length < 500);
     }
 
@@ -89,7 +114,9 @@ public sealed class TableOptimizerRunTests : IDisposable
         var run = _folder.File("run");
         Assert.Null(TinyRun.Train(TinyRun.Setup(run), stop: 4));
         var file = Path.Combine(run, "train.json");
-        var lines = File.ReadAllLines(file).Where(line => !line.Contains("table_optimizer") && !line.Contains("table_moments") && !line.Contains("\"tables\"")).ToArray();
+        var lines = File.ReadAllLines(file)
+            .Where(line => !line.Contains("table_optimizer") && !line.Contains("table_moments") && !line.Contains("\"tables\""))
+            .ToArray();
         Assert.Equal(File.ReadAllLines(file).Length - 3, lines.Length);
         File.WriteAllLines(file, lines);
         Assert.NotNull(TinyRun.Train(TinyRun.Setup(run, resume: true)));
@@ -98,7 +125,14 @@ public sealed class TableOptimizerRunTests : IDisposable
     [Fact]
     public void Options_are_recorded_under_their_names()
     {
-        var json = (TinyRun.Options with { TableOptimizer = TableOptimizer.Sinkhorn, TableMoments = MomentFormat.BFloat16, Tables = TableLocation.Mapped }).ToJson();
+        var json = (
+            TinyRun.Options with
+            {
+                TableOptimizer = TableOptimizer.Sinkhorn,
+                TableMoments = MomentFormat.BFloat16,
+                Tables = TableLocation.Mapped,
+            }
+        ).ToJson();
         Assert.Contains("\"table_optimizer\": \"sinkhorn\"", json);
         Assert.Contains("\"table_moments\": \"bfloat16\"", json);
         Assert.Contains("\"tables\": \"mapped\"", json);

@@ -1,14 +1,14 @@
-using Engram.Torch.Memory;
 using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
+using Engram.Corpora;
 using Engram.Models.Configuration;
 using Engram.Models.Memory;
 using Engram.Storage;
 using Engram.Tables;
 using Engram.Tests.Storage;
+using Engram.Torch.Memory;
 using Engram.Torch.Tests.Memory;
 using Engram.Training;
-using Engram.Corpora;
 using Engram.Training.Optimizers;
 using static TorchSharp.torch;
 using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
@@ -47,7 +47,10 @@ public sealed class TableTrainerTests : IDisposable
                     Assert.Equal(expected[row * gradient.Length + i], gradient[i], 1e-5 * Math.Abs(largest));
             var read = table.Keys.ToHashSet();
             for (var i = 0; i < expected.Length; i++)
-                Assert.True(expected[i] == 0 || read.Contains(i / model.Memory!.Tables.Table(0).Width), $"row of value {i} was not read, but has a gradient");
+                Assert.True(
+                    expected[i] == 0 || read.Contains(i / model.Memory!.Tables.Table(0).Width),
+                    $"row of value {i} was not read, but has a gradient"
+                );
             sum += TensorPrimitives.SumOfSquares<float>(expected);
             compared += table.Count;
         }
@@ -106,9 +109,9 @@ public sealed class TableTrainerTests : IDisposable
         var clip = GradientClipping.Apply(optimizer.Parameters, 1e-3, clipped.SumOfSquares());
         Assert.Equal(1e-3 / clip.Norm, clip.Factor, 1e-12);
         foreach (var (before, after) in Gradients(whole, twin).Zip(Gradients(clipped, model, clip.Factor)))
-            foreach (var row in before.Keys)
-                for (var i = 0; i < before[row].Length; i++)
-                    Assert.Equal(before[row][i] * clip.Factor, after[row][i], 1e-6 * Math.Abs(before[row][i] * clip.Factor) + 1e-30);
+        foreach (var row in before.Keys)
+            for (var i = 0; i < before[row].Length; i++)
+                Assert.Equal(before[row][i] * clip.Factor, after[row][i], 1e-6 * Math.Abs(before[row][i] * clip.Factor) + 1e-30);
     }
 
     [Fact]
@@ -120,7 +123,11 @@ public sealed class TableTrainerTests : IDisposable
         using var after = LanguageModel.Load(result.ModelFolder);
         for (var position = 0; position < 2; position++)
             Assert.True(Values(before.Memory!.Tables.Table(position)).SequenceEqual(Values(after.Memory!.Tables.Table(position))));
-        Assert.False(before.Transformer.Parameters["model.layers.1.engram.wkv.weight"].Tensor.bytes.SequenceEqual(after.Transformer.Parameters["model.layers.1.engram.wkv.weight"].Tensor.bytes));
+        Assert.False(
+            before
+                .Transformer.Parameters["model.layers.1.engram.wkv.weight"]
+                .Tensor.bytes.SequenceEqual(after.Transformer.Parameters["model.layers.1.engram.wkv.weight"].Tensor.bytes)
+        );
     }
 
     [Fact]
@@ -138,7 +145,11 @@ public sealed class TableTrainerTests : IDisposable
         Assert.Contains(Values(before.Memory!.Tables.Table(0)).ToArray(), value => value != 0);
         for (var position = 0; position < 2; position++)
             Assert.True(Values(before.Memory.Tables.Table(position)).SequenceEqual(Values(after.Memory!.Tables.Table(position))));
-        Assert.False(before.Transformer.Parameters["model.layers.1.engram.wkv.weight"].Tensor.bytes.SequenceEqual(after.Transformer.Parameters["model.layers.1.engram.wkv.weight"].Tensor.bytes));
+        Assert.False(
+            before
+                .Transformer.Parameters["model.layers.1.engram.wkv.weight"]
+                .Tensor.bytes.SequenceEqual(after.Transformer.Parameters["model.layers.1.engram.wkv.weight"].Tensor.bytes)
+        );
     }
 
     [Fact]
@@ -160,7 +171,10 @@ public sealed class TableTrainerTests : IDisposable
     public void Rows_never_read_keep_every_bit_and_the_others_move()
     {
         var options = TinyRun.Options with { Steps = 3 };
-        var setup = TinyRun.Setup(_folder.File("run"), options) with { Configuration = TinyRun.WithMemory(memory => memory with { TableInitStd = 0.02, SlotsPerOrder = [2003, 2003] }) };
+        var setup = TinyRun.Setup(_folder.File("run"), options) with
+        {
+            Configuration = TinyRun.WithMemory(memory => memory with { TableInitStd = 0.02, SlotsPerOrder = [2003, 2003] }),
+        };
         var result = TinyRun.Train(setup)!;
         using var before = LanguageModel.Create(setup.Configuration, TinyCorpus.Shared.Tokenizer, options.Seed);
         using var after = LanguageModel.Load(result.ModelFolder);
@@ -178,12 +192,12 @@ public sealed class TableTrainerTests : IDisposable
 
         var moved = 0;
         for (var position = 0; position < 2; position++)
-            for (var row = 0L; row < before.Memory!.Tables.Table(position).Rows; row++)
-            {
-                var same = before.Memory.Tables.Table(position).Row(row).SequenceEqual(after.Memory!.Tables.Table(position).Row(row));
-                Assert.True(same || read.Contains((position, row)), $"row {row} of table {position} moved unread");
-                moved += same ? 0 : 1;
-            }
+        for (var row = 0L; row < before.Memory!.Tables.Table(position).Rows; row++)
+        {
+            var same = before.Memory.Tables.Table(position).Row(row).SequenceEqual(after.Memory!.Tables.Table(position).Row(row));
+            Assert.True(same || read.Contains((position, row)), $"row {row} of table {position} moved unread");
+            moved += same ? 0 : 1;
+        }
 
         Assert.Equal(read.Count, moved);
         Assert.InRange(moved, 200, 2 * 4 * 2003 / 2);
@@ -210,7 +224,13 @@ public sealed class TableTrainerTests : IDisposable
             var (sequences, tokens) = (Sequences / parts, Sequences / parts * Length);
             var range = new Range(part * tokens, (part + 1) * tokens);
             using var memory = model.Memory.Gather(rows, part * sequences, sequences, Length, CPU, requiresGradient: true);
-            var (hidden, _) = model.Transformer.Forward(batch.Inputs.AsSpan(range), batch.DocumentStarts.AsSpan(range), sequences, memory, training: true);
+            var (hidden, _) = model.Transformer.Forward(
+                batch.Inputs.AsSpan(range),
+                batch.DocumentStarts.AsSpan(range),
+                sequences,
+                memory,
+                training: true
+            );
             (model.Transformer.Loss(hidden, batch.Targets[range]) / parts).backward();
             trainer.Accumulate(memory, part * tokens, tokens);
         }
@@ -219,7 +239,8 @@ public sealed class TableTrainerTests : IDisposable
     }
 
     /// <summary>
-    /// Summed gradients by row. A first update of Adam makes the mean (1 − β₁)·g with β₁ = 0.9, which the saved state shows. The learning rate 0
+    /// Summed gradients by row. A first update of Adam makes the mean (1 − β₁)·g with β₁ = 0.9, which the saved state shows. The learning
+    /// rate 0
     /// leaves the tables as they are.
     /// </summary>
     private List<SortedDictionary<long, float[]>> Gradients(TableTrainer trainer, LanguageModel model, double scale = 1)
@@ -228,23 +249,27 @@ public sealed class TableTrainerTests : IDisposable
         trainer.Step(0, scale);
         Directory.CreateDirectory(Path.Combine(folder, "engram"));
         model.Memory!.Tables.SaveCheckpoint(folder, folder, step: 1);
-        return [.. model.Memory.LayerIds.Select(layer =>
-        {
-            using var file = SafetensorsFile.Open(Path.Combine(folder, $"table-{layer:00}.safetensors"));
-            var name = $"model.layers.{layer}.engram.embed.weight";
-            var rows = new long[file.Tensors[$"{name}.rows"].Shape[0]];
-            var width = model.Memory.Tables.Table(0).Width;
-            var means = new float[rows.Length * width];
-            file.CopyTo<long>($"{name}.rows", rows);
-            file.CopyTo<float>($"{name}.exp_avg", means);
-            var gradients = new SortedDictionary<long, float[]>();
-            for (var i = 0; i < rows.Length; i++)
-                gradients.Add(rows[i], [.. means.AsSpan(i * width, width).ToArray().Select(mean => mean / (float)(1 - 0.9))]);
-            return gradients;
-        })];
+        return
+        [
+            .. model.Memory.LayerIds.Select(layer =>
+            {
+                using var file = SafetensorsFile.Open(Path.Combine(folder, $"table-{layer:00}.safetensors"));
+                var name = $"model.layers.{layer}.engram.embed.weight";
+                var rows = new long[file.Tensors[$"{name}.rows"].Shape[0]];
+                var width = model.Memory.Tables.Table(0).Width;
+                var means = new float[rows.Length * width];
+                file.CopyTo<long>($"{name}.rows", rows);
+                file.CopyTo<float>($"{name}.exp_avg", means);
+                var gradients = new SortedDictionary<long, float[]>();
+                for (var i = 0; i < rows.Length; i++)
+                    gradients.Add(rows[i], [.. means.AsSpan(i * width, width).ToArray().Select(mean => mean / (float)(1 - 0.9))]);
+                return gradients;
+            }),
+        ];
     }
 
-    private static unsafe ReadOnlySpan<byte> Values(EngramTable table) => new(table.Pointer, (int)(table.Rows * table.Width * sizeof(float)));
+    private static unsafe ReadOnlySpan<byte> Values(EngramTable table) =>
+        new(table.Pointer, (int)(table.Rows * table.Width * sizeof(float)));
 
     /// <summary>The same update with each table as a parameter that autograd indexes.</summary>
     private sealed class Reference
@@ -262,8 +287,12 @@ public sealed class TableTrainerTests : IDisposable
                 var table = model.Memory.Tables.Table(position);
                 var weight = tensor(MemoryMarshal.Cast<byte, float>(Values(table)).ToArray(), [table.Rows, table.Width]).requires_grad_();
                 tables.Add(weight);
-                memory.Set(model.Memory.LayerIds[position],
-                    weight.index_select(0, tensor(rows.Layer(position).ToArray())).view(Sequences, Length, model.Memory.Columns * table.Width));
+                memory.Set(
+                    model.Memory.LayerIds[position],
+                    weight
+                        .index_select(0, tensor(rows.Layer(position).ToArray()))
+                        .view(Sequences, Length, model.Memory.Columns * table.Width)
+                );
             }
 
             var (hidden, _) = model.Transformer.Forward(batch.Inputs, batch.DocumentStarts, Sequences, memory, training: true);
@@ -273,7 +302,12 @@ public sealed class TableTrainerTests : IDisposable
             Tables = [.. tables.Select(table => table.grad!.data<float>().ToArray())];
             var squares = Tables.Sum(gradient => gradient.Sum(g => (double)g * g));
             NormOfTables = Math.Sqrt(squares);
-            Norm = Math.Sqrt(squares + model.Transformer.Parameters.All.Sum(parameter => parameter.Tensor.grad!.to(ScalarType.Float64).square().sum().item<double>()));
+            Norm = Math.Sqrt(
+                squares
+                    + model.Transformer.Parameters.All.Sum(parameter =>
+                        parameter.Tensor.grad!.to(ScalarType.Float64).square().sum().item<double>()
+                    )
+            );
             foreach (var parameter in model.Transformer.Parameters.All)
                 parameter.Tensor.grad = null;
         }

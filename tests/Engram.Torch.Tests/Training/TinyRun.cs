@@ -10,16 +10,17 @@ internal static class TinyRun
 {
     public static ModelConfiguration Configuration { get; } = WithMemory(memory => memory with { TableInitStd = 0.02 });
 
-    public static TrainingOptions Options { get; } = new()
-    {
-        Steps = 9,
-        Sequences = 2,
-        Length = 16,
-        LearningRate = 3e-3,
-        ValidateEvery = 4,
-        ValidationSequences = 5,
-        CheckpointEvery = 3,
-    };
+    public static TrainingOptions Options { get; } =
+        new()
+        {
+            Steps = 9,
+            Sequences = 2,
+            Length = 16,
+            LearningRate = 3e-3,
+            ValidateEvery = 4,
+            ValidationSequences = 5,
+            CheckpointEvery = 3,
+        };
 
     /// <summary>tiny-engram before it knows its tokenizer.</summary>
     public static ModelConfiguration WithMemory(Func<EngramConfiguration, EngramConfiguration> change)
@@ -53,22 +54,33 @@ internal static class TinyRun
     }
 
     /// <summary>
-    /// Trains until the update <paramref name="stop"/> and leaves the folder as a killed process would: with what the system had been given by then, and nothing that is written, flushed or released afterwards.
+    /// Trains until the update <paramref name="stop"/> and leaves the folder as a killed process would: with what the system had been given
+    /// by then, and nothing that is written, flushed or released afterwards.
     /// For it is that of a copy, made by the last report before the end.
     /// </summary>
     public static void Crash(TrainingSetup setup, long stop)
     {
         var left = setup.RunFolder + " as it was left";
-        Assert.Throws<Crashed>(() => Trainer.Run(setup, new AfterUpdate(stop, () =>
-        {
-            CopyFolder(setup.RunFolder, left);
-            throw new Crashed();
-        })));
+        Assert.Throws<Crashed>(() =>
+            Trainer.Run(
+                setup,
+                new AfterUpdate(
+                    stop,
+                    () =>
+                    {
+                        CopyFolder(setup.RunFolder, left);
+                        throw new Crashed();
+                    }
+                )
+            )
+        );
         Directory.Delete(setup.RunFolder, recursive: true);
         Directory.Move(left, setup.RunFolder);
     }
 
-    /// <summary>Copies what other processes can read of a folder now; a locked file, which says nothing but that it is locked, is left out.</summary>
+    /// <summary>
+    /// Copies what other processes can read of a folder now; a locked file, which says nothing but that it is locked, is left out.
+    /// </summary>
     public static void CopyFolder(string from, string to)
     {
         Directory.CreateDirectory(to);
@@ -84,18 +96,24 @@ internal static class TinyRun
 
     /// <summary>The lines of metrics.jsonl without the speed, which no two runs share.</summary>
     public static string[] Metrics(string folder) =>
-    [
-        .. File.ReadLines(Path.Combine(folder, "metrics.jsonl")).Select(line =>
-        {
-            var entry = JsonNode.Parse(line)!.AsObject();
-            entry.Remove("tokens_per_second");
-            return entry.ToJsonString();
-        }),
-    ];
+        [
+            .. File.ReadLines(Path.Combine(folder, "metrics.jsonl"))
+                .Select(line =>
+                {
+                    var entry = JsonNode.Parse(line)!.AsObject();
+                    entry.Remove("tokens_per_second");
+                    return entry.ToJsonString();
+                }),
+        ];
 
     /// <summary>All files below a folder, by relative path, as bytes.</summary>
-    public static SortedDictionary<string, byte[]> Files(string folder) => new(
-        Directory.GetFiles(folder, "*", SearchOption.AllDirectories).ToDictionary(file => Path.GetRelativePath(folder, file), File.ReadAllBytes), StringComparer.Ordinal);
+    public static SortedDictionary<string, byte[]> Files(string folder) =>
+        new(
+            Directory
+                .GetFiles(folder, "*", SearchOption.AllDirectories)
+                .ToDictionary(file => Path.GetRelativePath(folder, file), File.ReadAllBytes),
+            StringComparer.Ordinal
+        );
 
     /// <summary>Requires the same files with the same bytes, apart from those named.</summary>
     public static void AssertSameFiles(string expected, string actual, params string[] except)

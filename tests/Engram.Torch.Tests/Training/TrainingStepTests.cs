@@ -33,7 +33,10 @@ public sealed class TrainingStepTests : IDisposable
                 Assert.Null(outcome.NonFinite);
                 Assert.InRange(outcome.Loss, 1, Math.Log(300) + 1);
                 Assert.True(outcome.GradientNorm > 0);
-                Assert.All(new[] { step.Times.Forward, step.Times.Backward, step.Times.Clipping, step.Times.Dense }, seconds => Assert.True(seconds > 0));
+                Assert.All(
+                    new[] { step.Times.Forward, step.Times.Backward, step.Times.Clipping, step.Times.Dense },
+                    seconds => Assert.True(seconds > 0)
+                );
             }
         }
 
@@ -57,7 +60,9 @@ public sealed class TrainingStepTests : IDisposable
         TinyRun.AssertSameFiles(_folder.File("before"), _folder.File("after"));
     }
 
-    /// <summary>What a half-made trainer had opened is closed: nothing of the run stays mapped, and the folder is free for the next attempt.</summary>
+    /// <summary>
+    /// What a half-made trainer had opened is closed: nothing of the run stays mapped, and the folder is free for the next attempt.
+    /// </summary>
     [Theory]
     [InlineData("checkpoints/00000004/training/optimizer.safetensors")]
     [InlineData("checkpoints/00000004/training/table-02.safetensors")]
@@ -65,7 +70,8 @@ public sealed class TrainingStepTests : IDisposable
     [InlineData("tables/layer-02.state.safetensors")]
     public void Trainer_that_cannot_begin_lets_everything_go(string damaged)
     {
-        var (run, options) = (_folder.File("run"), TinyRun.Options with { Tables = TableLocation.Mapped, KeepCheckpoints = 1 });   // none before it to fall back to
+        // none before it to fall back to
+        var (run, options) = (_folder.File("run"), TinyRun.Options with { Tables = TableLocation.Mapped, KeepCheckpoints = 1 });
         Assert.Null(TinyRun.Train(TinyRun.Setup(run, options), stop: 4));
         var file = Path.Combine(run, damaged);
         var intact = File.ReadAllBytes(file);

@@ -1,8 +1,8 @@
-using Engram.Evaluation.Losses;
-using Engram.Torch.Memory;
-using Engram.Models.Memory;
-using Engram.Torch.Tests.Memory;
 using Engram.Corpora;
+using Engram.Evaluation.Losses;
+using Engram.Models.Memory;
+using Engram.Torch.Memory;
+using Engram.Torch.Tests.Memory;
 using static TorchSharp.torch;
 
 namespace Engram.Torch.Tests.Training;
@@ -10,7 +10,7 @@ namespace Engram.Torch.Tests.Training;
 public sealed class ValidationLossTests
 {
     private const int Length = 16;
-    private const int Sequences = 11;   // a whole batch of 8 and a smaller one
+    private const int Sequences = 11; // a whole batch of 8 and a smaller one
 
     [Fact]
     public void Loss_is_the_mean_over_all_targets_and_bits_count_text_bytes()
@@ -53,7 +53,11 @@ public sealed class ValidationLossTests
         using var shuffled = model.Memory!.Shuffled(5);
         for (var position = 0; position < 2; position++)
         {
-            var (table, other, layer) = (model.Memory.Tables.Table(position), shuffled.Tables.Table(position), model.Memory.Addresser.Constants.Layers[position]);
+            var (table, other, layer) = (
+                model.Memory.Tables.Table(position),
+                shuffled.Tables.Table(position),
+                model.Memory.Addresser.Constants.Layers[position]
+            );
             long[] ends = [.. layer.Offsets.Skip(1), layer.TotalRows];
             foreach (var (first, end) in layer.Offsets.Zip(ends))
             {
@@ -80,7 +84,17 @@ public sealed class ValidationLossTests
     public void Training_makes_the_memory_worth_more_than_its_shuffled_rows()
     {
         using var folder = new Engram.Tests.Storage.TemporaryFolder();
-        var setup = TinyRun.Setup(folder.File("run"), TinyRun.Options with { Steps = 60, Sequences = 8, LearningRate = 1e-2, ValidateEvery = 0, CheckpointEvery = 0 }) with
+        var setup = TinyRun.Setup(
+            folder.File("run"),
+            TinyRun.Options with
+            {
+                Steps = 60,
+                Sequences = 8,
+                LearningRate = 1e-2,
+                ValidateEvery = 0,
+                CheckpointEvery = 0,
+            }
+        ) with
         {
             Configuration = TinyRun.WithMemory(memory => memory with { SlotsPerOrder = [1009, 1009] }),
         };
@@ -94,7 +108,10 @@ public sealed class ValidationLossTests
     public void What_cannot_be_measured_is_refused()
     {
         using var dense = RandomModel.Create(TinyRun.Configuration with { Engram = null });
-        Assert.Contains("prepared with the tokenizer", Assert.Throws<InvalidDataException>(() => ValidationLoss.Measure(dense, TinyCorpus.Other, Length, 2, null)).Message);
+        Assert.Contains(
+            "prepared with the tokenizer",
+            Assert.Throws<InvalidDataException>(() => ValidationLoss.Measure(dense, TinyCorpus.Other, Length, 2, null)).Message
+        );
         Assert.Throws<InvalidDataException>(() => ValidationLoss.Measure(dense, TinyCorpus.Shared, 1 << 20, 2, null));
     }
 

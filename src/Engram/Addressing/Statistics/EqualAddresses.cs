@@ -3,7 +3,8 @@ using System.Collections.Immutable;
 namespace Engram.Addressing.Statistics;
 
 /// <summary>
-/// Counts the n-grams that no head can tell from another one: all their rows agree. By the Chinese remainder theorem that is so when their mixes agree modulo the product of the heads' primes,
+/// Counts the n-grams that no head can tell from another one: all their rows agree. By the Chinese remainder theorem that is so when their
+/// mixes agree modulo the product of the heads' primes,
 /// and when that product exceeds every mix (2^63; three heads of 2.26 million rows are enough), only when the mixes are equal.
 /// </summary>
 /// <param name="packing">Of the n-grams.</param>
@@ -26,9 +27,10 @@ internal sealed class EqualAddresses(NgramPacking packing, long identitiesAtATim
         for (var part = 0L; part < parts; part++)
         {
             identities.Clear();
-            for (var reader = new NgramRunReader(run); reader.MoveNext();)
+            for (var reader = new NgramRunReader(run); reader.MoveNext(); )
             {
-                if (reader.IsAtBlockStart) cancellation.ThrowIfCancellationRequested();
+                if (reader.IsAtBlockStart)
+                    cancellation.ThrowIfCancellationRequested();
                 var identity = packing.Mix(reader.Current.Key, order, multipliers) % (ulong)product;
                 if ((long)Math.BigMul(identity * 0x9E3779B97F4A7C15, (ulong)parts, out _) == part)
                     identities.Add(identity);
@@ -36,10 +38,9 @@ internal sealed class EqualAddresses(NgramPacking packing, long identitiesAtATim
             identities.Sort();
             for (int start = 0, end; start < identities.Count; start = end)
             {
-                for (end = start + 1; end < identities.Count && identities[end] == identities[start]; end++)
-                {
-                }
-                if (end - start > 1) equal += end - start;
+                for (end = start + 1; end < identities.Count && identities[end] == identities[start]; end++) { }
+                if (end - start > 1)
+                    equal += end - start;
             }
         }
         return equal;

@@ -2,7 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace Engram.Addressing.Statistics;
 
-/// <summary>An n-gram and how often it was seen. The n-gram is its N canonical ids side by side, the newest in the lowest bits: 128 bits hold orders up to 7 of DeepSeek's 98,627 ids.</summary>
+/// <summary>
+/// An n-gram and how often it was seen. The n-gram is its N canonical ids side by side, the newest in the lowest bits: 128 bits hold orders
+/// up to 7 of DeepSeek's 98,627 ids.
+/// </summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct NgramCount : IComparable<NgramCount>
 {

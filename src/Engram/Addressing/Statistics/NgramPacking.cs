@@ -12,10 +12,14 @@ internal readonly struct NgramPacking
     public NgramPacking(AddressingSpec spec)
     {
         if (spec.Hash != HashScheme.MultiplicativeXor)
-            throw new ArgumentException($"Statistics are made of memories with the hash {HashScheme.MultiplicativeXor}; this one has {spec.Hash}.");
+            throw new ArgumentException(
+                $"Statistics are made of memories with the hash {HashScheme.MultiplicativeXor}; this one has {spec.Hash}."
+            );
         BitsPerId = Math.Max(1, 32 - BitOperations.LeadingZeroCount((uint)spec.CompressedVocabularySize - 1));
         if (BitsPerId * spec.MaxOrder > 128)
-            throw new ArgumentException($"Statistics: {spec.MaxOrder} ids of {BitsPerId} bits do not fit 128 bits; with {spec.CompressedVocabularySize} canonical ids orders up to {128 / BitsPerId} can be counted.");
+            throw new ArgumentException(
+                $"Statistics: {spec.MaxOrder} ids of {BitsPerId} bits do not fit 128 bits; with {spec.CompressedVocabularySize} canonical ids orders up to {128 / BitsPerId} can be counted."
+            );
         for (var i = 0; i < spec.MaxOrder; i++)
             _pads = _pads << BitsPerId | (uint)spec.PadId;
     }

@@ -3,7 +3,10 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Engram.Addressing.Statistics;
 
-/// <summary>N-grams with their counts in ascending order of keys, each once: in memory, or in a temporary file that has no name any more and so is gone when the process is.</summary>
+/// <summary>
+/// N-grams with their counts in ascending order of keys, each once: in memory, or in a temporary file that has no name any more and so is
+/// gone when the process is.
+/// </summary>
 internal sealed class NgramRun : IDisposable
 {
     private readonly ReadOnlyMemory<NgramCount> _memory;
@@ -37,7 +40,10 @@ internal sealed class NgramRun : IDisposable
         }
         catch (IOException error)
         {
-            throw new IOException($"{_folder}: no room for {Count + ngrams.Length} n-grams of {Size} bytes in a temporary file ({error.Message}). Free space, name another folder, or allow more memory.", error);
+            throw new IOException(
+                $"{_folder}: no room for {Count + ngrams.Length} n-grams of {Size} bytes in a temporary file ({error.Message}). Free space, name another folder, or allow more memory.",
+                error
+            );
         }
         Count += ngrams.Length;
     }
@@ -67,7 +73,8 @@ internal sealed class NgramRun : IDisposable
         while (bytes.Length > 0)
         {
             var read = RandomAccess.Read(_file!, bytes, offset);
-            if (read == 0) throw new EndOfStreamException($"{_folder}: a temporary file is shorter than what was written to it.");
+            if (read == 0)
+                throw new EndOfStreamException($"{_folder}: a temporary file is shorter than what was written to it.");
             bytes = bytes[read..];
             offset += read;
         }

@@ -21,7 +21,8 @@ internal sealed class NgramRunReader(NgramRun run)
     /// <returns>False at the end.</returns>
     public bool MoveNext()
     {
-        if (++_at < _length) return true;
+        if (++_at < _length)
+            return true;
         _length = run.Read(_next, _block);
         _next += _length;
         _at = 0;

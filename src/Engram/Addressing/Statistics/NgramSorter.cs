@@ -1,7 +1,8 @@
 namespace Engram.Addressing.Statistics;
 
 /// <summary>
-/// Counts the distinct n-grams of one order exactly, however many there are: a table in memory that is written to disk as a sorted run whenever it is full, and a merge of the runs.
+/// Counts the distinct n-grams of one order exactly, however many there are: a table in memory that is written to disk as a sorted run
+/// whenever it is full, and a merge of the runs.
 /// </summary>
 /// <param name="maxSlots">Slots of the table.</param>
 /// <param name="folder">Where temporary files go.</param>
@@ -16,7 +17,8 @@ internal sealed class NgramSorter(int maxSlots, string folder) : IDisposable
     /// <summary>Counts one n-gram.</summary>
     public void Add(UInt128 key)
     {
-        if (_table.IsFull) Spill();
+        if (_table.IsFull)
+            Spill();
         _table.Add(key);
     }
 
@@ -33,7 +35,8 @@ internal sealed class NgramSorter(int maxSlots, string folder) : IDisposable
         while (_runs.Count > 1)
         {
             var inputs = new List<NgramRun>();
-            while (inputs.Count < FanIn && _runs.TryDequeue(out var run)) inputs.Add(run);
+            while (inputs.Count < FanIn && _runs.TryDequeue(out var run))
+                inputs.Add(run);
             var merged = new NgramRun(folder);
             _runs.Enqueue(merged);
             Merge(inputs, merged, cancellation);
@@ -44,7 +47,8 @@ internal sealed class NgramSorter(int maxSlots, string folder) : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        while (_runs.TryDequeue(out var run)) run.Dispose();
+        while (_runs.TryDequeue(out var run))
+            run.Dispose();
     }
 
     private void Spill()

@@ -2,7 +2,9 @@ using System.Diagnostics;
 
 namespace Engram.Addressing.Statistics;
 
-/// <summary>Counts n-grams in a hash table of bounded size (open addressing, linear probing). It says when it is full; it never drops one.</summary>
+/// <summary>
+/// Counts n-grams in a hash table of bounded size (open addressing, linear probing). It says when it is full; it never drops one.
+/// </summary>
 /// <param name="maxSlots">Slots it may grow to. While it grows, the old table lies beside the new one.</param>
 internal sealed class NgramTable(int maxSlots)
 {
@@ -25,7 +27,8 @@ internal sealed class NgramTable(int maxSlots)
     /// <summary>Counts one n-gram. The table must not be full.</summary>
     public void Add(UInt128 key)
     {
-        if (Count >= Limit) Grow();
+        if (Count >= Limit)
+            Grow();
         ref var slot = ref Find(_slots, key);
         if (slot.Count == 0)
         {

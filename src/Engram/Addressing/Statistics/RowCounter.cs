@@ -4,7 +4,8 @@ using System.Runtime.InteropServices;
 namespace Engram.Addressing.Statistics;
 
 /// <summary>
-/// Counts for every row of a layer the distinct n-grams that share it and their look-ups. The rows of an order are taken in passes of as many as memory allows;
+/// Counts for every row of a layer the distinct n-grams that share it and their look-ups. The rows of an order are taken in passes of as
+/// many as memory allows;
 /// every pass reads all distinct n-grams of the order, whose mix gives the rows of all heads.
 /// </summary>
 /// <param name="packing">Of the n-grams.</param>
@@ -12,7 +13,13 @@ namespace Engram.Addressing.Statistics;
 /// <param name="positions">Look-ups of every head.</param>
 /// <param name="cancellation">Looked at once per block of n-grams.</param>
 /// <param name="done">Told n-grams times heads as they are done.</param>
-internal sealed class RowCounter(NgramPacking packing, long rowsAtATime, long positions, CancellationToken cancellation, Action<double> done)
+internal sealed class RowCounter(
+    NgramPacking packing,
+    long rowsAtATime,
+    long positions,
+    CancellationToken cancellation,
+    Action<double> done
+)
 {
     /// <summary>Bytes for each row of a pass.</summary>
     public const int BytesPerRow = 16;
@@ -30,7 +37,10 @@ internal sealed class RowCounter(NgramPacking packing, long rowsAtATime, long po
 
     private sealed class Totals
     {
-        public long Touched, Squares, Colliding, CollidingReads;
+        public long Touched,
+            Squares,
+            Colliding,
+            CollidingReads;
     }
 
     /// <summary>Statistics of one layer.</summary>
@@ -49,10 +59,37 @@ internal sealed class RowCounter(NgramPacking packing, long rowsAtATime, long po
             foreach (var pass in Passes(primes))
             {
                 Read(run, order, layer.Multipliers, pass);
-                foreach (var piece in pass) Sum(piece, totals[piece.Head], rowsByReads);
+                foreach (var piece in pass)
+                    Sum(piece, totals[piece.Head], rowsByReads);
             }
-            heads.AddRange(totals.Select((head, k) => new HeadStatistics(order, k, primes[k], head.Touched, run.Count, head.Squares, head.Colliding, head.CollidingReads, positions)));
-            orders.Add(new OrderCollisions(order, run.Count, new EqualAddresses(packing, rowsAtATime * BytesPerRow / sizeof(ulong), cancellation).Count(run, order, layer.Multipliers, primes)));
+            heads.AddRange(
+                totals.Select(
+                    (head, k) =>
+                        new HeadStatistics(
+                            order,
+                            k,
+                            primes[k],
+                            head.Touched,
+                            run.Count,
+                            head.Squares,
+                            head.Colliding,
+                            head.CollidingReads,
+                            positions
+                        )
+                )
+            );
+            orders.Add(
+                new OrderCollisions(
+                    order,
+                    run.Count,
+                    new EqualAddresses(packing, rowsAtATime * BytesPerRow / sizeof(ulong), cancellation).Count(
+                        run,
+                        order,
+                        layer.Multipliers,
+                        primes
+                    )
+                )
+            );
         }
         return new LayerStatistics(layer.Layer, layer.TotalRows, heads, orders, new RowTraffic(rowsByReads));
     }
@@ -64,7 +101,7 @@ internal sealed class RowCounter(NgramPacking packing, long rowsAtATime, long po
         for (var head = 0; head < primes.Length; head++)
         {
             var modulo = new FastModulo(primes[head]);
-            for (var row = 0L; row < primes[head];)
+            for (var row = 0L; row < primes[head]; )
             {
                 if (used == rowsAtATime)
                 {
@@ -83,20 +120,24 @@ internal sealed class RowCounter(NgramPacking packing, long rowsAtATime, long po
     private void Read(NgramRun run, int order, ImmutableArray<long> multipliers, List<Piece> pass)
     {
         var needed = pass[^1].Start + pass[^1].Rows;
-        if (_rows.Length < needed) _rows = new Row[needed];
-        else Array.Clear(_rows, 0, needed);
+        if (_rows.Length < needed)
+            _rows = new Row[needed];
+        else
+            Array.Clear(_rows, 0, needed);
         var block = new NgramCount[NgramRunReader.BlockLength];
         var mixes = new ulong[block.Length];
         for (var from = 0L; from < run.Count; from += block.Length)
         {
             cancellation.ThrowIfCancellationRequested();
             var length = run.Read(from, block);
-            for (var i = 0; i < length; i++) mixes[i] = packing.Mix(block[i].Key, order, multipliers);
+            for (var i = 0; i < length; i++)
+                mixes[i] = packing.Mix(block[i].Key, order, multipliers);
             foreach (var piece in pass)
                 for (var i = 0; i < length; i++)
                 {
                     var at = piece.Modulo.Of(mixes[i]) - piece.FirstRow;
-                    if ((ulong)at >= (ulong)piece.Rows) continue;
+                    if ((ulong)at >= (ulong)piece.Rows)
+                        continue;
                     ref var row = ref _rows[piece.Start + (int)at];
                     row.Reads += block[i].Count;
                     row.Ngrams++;
@@ -110,7 +151,8 @@ internal sealed class RowCounter(NgramPacking packing, long rowsAtATime, long po
     {
         foreach (ref readonly var row in _rows.AsSpan(piece.Start, piece.Rows))
         {
-            if (row.Ngrams == 0) continue;
+            if (row.Ngrams == 0)
+                continue;
             totals.Touched++;
             totals.Squares += (long)row.Ngrams * row.Ngrams;
             if (row.Ngrams > 1)

@@ -1,7 +1,8 @@
 namespace Engram.Addressing.Statistics;
 
 /// <summary>
-/// How the look-ups of a table are spread over its rows: for every number of reads, how many rows have it. That is all there is to know about traffic by rank,
+/// How the look-ups of a table are spread over its rows: for every number of reads, how many rows have it. That is all there is to know
+/// about traffic by rank,
 /// and short: rows whose numbers of reads differ add up, so there are at most √(2·look-ups) different ones.
 /// </summary>
 public sealed class RowTraffic
@@ -11,7 +12,7 @@ public sealed class RowTraffic
     private const double FitPointsPerDecade = 8;
     private const int Halvings = 200;
 
-    private readonly long[] _reads;   // descending
+    private readonly long[] _reads; // descending
     private readonly long[] _rows;
     private readonly long[] _rowsBefore;
     private readonly long[] _readsBefore;
@@ -45,44 +46,59 @@ public sealed class RowTraffic
         return rank > RowsTouched ? 0 : _reads[EntryAt(rank - 1)];
     }
 
-    /// <summary>Share of the look-ups that go to the most read rows: also the hit rate of a cache that holds exactly these rows all the time, the best of all fixed choices.</summary>
+    /// <summary>
+    /// Share of the look-ups that go to the most read rows: also the hit rate of a cache that holds exactly these rows all the time, the
+    /// best of all fixed choices.
+    /// </summary>
     /// <param name="rows">How many rows, from 0.</param>
     public double TopShare(long rows)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(rows);
-        if (rows >= RowsTouched) return 1;
+        if (rows >= RowsTouched)
+            return 1;
         var entry = EntryAt(rows);
         return (double)(_readsBefore[entry] + (rows - _rowsBefore[entry]) * _reads[entry]) / Lookups;
     }
 
     /// <summary>
-    /// Predicted hit rate of a cache that evicts the least recently used row, in steady state, by Che's approximation (Che, Tung, Wang 2002): look-ups are independent draws,
-    /// and a row stays for the characteristic time T for which Σ 1 − e^(−rᵢT) over the rows equals the cache's size; the rate is then Σ rᵢ(1 − e^(−rᵢT)) / Σ rᵢ.
-    /// The first read of a row is no miss here; <see cref="FirstReadShare"/> says what that leaves out. Text repeats itself nearby, so a measured rate is usually higher.
+    /// Predicted hit rate of a cache that evicts the least recently used row, in steady state, by Che's approximation (Che, Tung, Wang
+    /// 2002): look-ups are independent draws,
+    /// and a row stays for the characteristic time T for which Σ 1 − e^(−rᵢT) over the rows equals the cache's size; the rate is then Σ
+    /// rᵢ(1 − e^(−rᵢT)) / Σ rᵢ.
+    /// The first read of a row is no miss here; <see cref="FirstReadShare"/> says what that leaves out. Text repeats itself nearby, so a
+    /// measured rate is usually higher.
     /// </summary>
     /// <param name="rows">Rows that the cache holds, from 0.</param>
     public double LruHitRate(long rows)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(rows);
-        if (rows == 0) return 0;
-        if (rows >= RowsTouched) return 1;
+        if (rows == 0)
+            return 0;
+        if (rows >= RowsTouched)
+            return 1;
         // T lies between that of a cache whose rows all have the most reads and a time after which even a row of one read is surely there.
         var (low, high) = (0.0, 64.0 + Math.Log(RowsTouched));
         for (var i = 0; i < Halvings && low < high; i++)
         {
             var middle = (low + high) / 2;
-            if (middle == low || middle == high) break;
-            if (Sum(middle, weighted: false) < rows) low = middle;
-            else high = middle;
+            if (middle == low || middle == high)
+                break;
+            if (Sum(middle, weighted: false) < rows)
+                low = middle;
+            else
+                high = middle;
         }
         return Sum(high, weighted: true) / Lookups;
     }
 
-    /// <summary>Share of the look-ups that read their row for the first time in the corpus: misses of any cache that starts empty.</summary>
+    /// <summary>
+    /// Share of the look-ups that read their row for the first time in the corpus: misses of any cache that starts empty.
+    /// </summary>
     public double FirstReadShare => (double)RowsTouched / Lookups;
 
     /// <summary>
-    /// Exponent s of Zipf's law, reads ∝ rank^(−s): the slope of a least-squares line through log reads over log rank, at ranks spaced evenly in the logarithm, as far as rows have 10 reads.
+    /// Exponent s of Zipf's law, reads ∝ rank^(−s): the slope of a least-squares line through log reads over log rank, at ranks spaced
+    /// evenly in the logarithm, as far as rows have 10 reads.
     /// Null where there are fewer than three such ranks.
     /// </summary>
     public double? ZipfExponent
@@ -90,14 +106,18 @@ public sealed class RowTraffic
         get
         {
             var ranks = LogSpaced(RowsTouched, FitPointsPerDecade).TakeWhile(rank => ReadsAtRank(rank) >= MinReadsOfFit).ToList();
-            if (ranks.Count < 3) return null;
+            if (ranks.Count < 3)
+                return null;
             var (x, y) = (ranks.ConvertAll(rank => Math.Log(rank)), ranks.ConvertAll(rank => Math.Log(ReadsAtRank(rank))));
             var (meanX, meanY) = (x.Average(), y.Average());
             return -x.Zip(y, (a, b) => (a - meanX) * (b - meanY)).Sum() / x.Sum(a => (a - meanX) * (a - meanX));
         }
     }
 
-    /// <summary>1 and further whole numbers up to a last one, spaced evenly in the logarithm, the last one included: ranks or cache sizes for a plot.</summary>
+    /// <summary>
+    /// 1 and further whole numbers up to a last one, spaced evenly in the logarithm, the last one included: ranks or cache sizes for a
+    /// plot.
+    /// </summary>
     /// <param name="last">At least 1.</param>
     /// <param name="perDecade">How many per factor of ten, more than 0; where numbers are small, each appears once.</param>
     public static IReadOnlyList<long> LogSpaced(long last, double perDecade)

@@ -13,5 +13,6 @@ public readonly record struct CacheCounts(long Lookups, long Misses, long Evicti
     public double HitRate => Lookups == 0 ? 0 : (double)Hits / Lookups;
 
     /// <summary>What was done between two moments.</summary>
-    public static CacheCounts operator -(CacheCounts now, CacheCounts then) => new(now.Lookups - then.Lookups, now.Misses - then.Misses, now.Evictions - then.Evictions);
+    public static CacheCounts operator -(CacheCounts now, CacheCounts then) =>
+        new(now.Lookups - then.Lookups, now.Misses - then.Misses, now.Evictions - then.Evictions);
 }

@@ -3,14 +3,18 @@ using Engram.Tables.Formats;
 namespace Engram.Tables.Cache;
 
 /// <summary>
-/// A bounded row cache in front of a slower store: a mapped file on a device, a network. Rows are kept in their stored form and decoded when they are handed out: of fp8 rows four times as many
-/// fit into the same memory as of decoded ones, and decoding costs less than the memory traffic it saves. Results equal the slower store's bit for bit.
+/// A bounded row cache in front of a slower store: a mapped file on a device, a network. Rows are kept in their stored form and decoded
+/// when they are handed out: of fp8 rows four times as many
+/// fit into the same memory as of decoded ones, and decoding costs less than the memory traffic it saves. Results equal the slower store's
+/// bit for bit.
 /// <para>
-/// Of a batch, the rows that are kept are copied; the missing ones, each once, are read from the slower store by one gather, handed out and taken in. Which rows stay is decided by S3-FIFO.
+/// Of a batch, the rows that are kept are copied; the missing ones, each once, are read from the slower store by one gather, handed out and
+/// taken in. Which rows stay is decided by S3-FIFO.
 /// In steady state nothing is allocated (one thread).
 /// </para>
 /// <para>
-/// Safe to use from several threads. Threads that find their rows run at the same time, under a shared lock; taking rows in excludes them for a few hundred rows at a time;
+/// Safe to use from several threads. Threads that find their rows run at the same time, under a shared lock; taking rows in excludes them
+/// for a few hundred rows at a time;
 /// nobody holds a lock while the slower store reads. Two threads that miss the same row at the same moment both read it.
 /// </para>
 /// The rows of the slower store must not change meanwhile. It is disposed with the cache.
@@ -32,7 +36,7 @@ public sealed unsafe class CachedRowStore : IRowStore
     private readonly StoredRows _kept;
     private readonly int _rowsPerPart;
     private readonly ReaderWriterLockSlim _lock = new(LockRecursionPolicy.NoRecursion);
-    private readonly Stack<LookupBuffers> _buffers = new();   // guarded by itself
+    private readonly Stack<LookupBuffers> _buffers = new(); // guarded by itself
     private long _lookups;
     private long _misses;
     private bool _disposed;
@@ -107,7 +111,10 @@ public sealed unsafe class CachedRowStore : IRowStore
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         if (destination.Length != (long)rows.Length * Width)
-            throw new ArgumentException($"{rows.Length} rows of width {Width} need {(long)rows.Length * Width} values; there is room for {destination.Length}.", nameof(destination));
+            throw new ArgumentException(
+                $"{rows.Length} rows of width {Width} need {(long)rows.Length * Width} values; there is room for {destination.Length}.",
+                nameof(destination)
+            );
         if (rows.IndexOfAnyExceptInRange(-1, Rows - 1) is var wrong and >= 0)
             throw NoSuchRow(rows, wrong);
         fixed (float* target = destination)
@@ -119,11 +126,16 @@ public sealed unsafe class CachedRowStore : IRowStore
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (values.Length != (long)rows.Length * _kept.ValueBytes || scales.Length != (long)rows.Length * _kept.ScaleBytes)
-            throw new ArgumentException($"{rows.Length} rows of {Format} of width {Width} need {(long)rows.Length * _kept.ValueBytes} bytes of values and "
-                + $"{(long)rows.Length * _kept.ScaleBytes} of scales; there is room for {values.Length} and {scales.Length}.");
+            throw new ArgumentException(
+                $"{rows.Length} rows of {Format} of width {Width} need {(long)rows.Length * _kept.ValueBytes} bytes of values and "
+                    + $"{(long)rows.Length * _kept.ScaleBytes} of scales; there is room for {values.Length} and {scales.Length}."
+            );
         if (rows.IndexOfAnyExceptInRange(0, Rows - 1) is var wrong and >= 0)
             throw NoSuchRow(rows, wrong);
-        fixed (byte* valueTarget = values, scaleTarget = scales)
+        fixed (
+            byte* valueTarget = values,
+                scaleTarget = scales
+        )
             LookUp(rows, new Destination(valueTarget, scaleTarget));
     }
 
@@ -156,7 +168,8 @@ public sealed unsafe class CachedRowStore : IRowStore
     /// <summary>Frees the cache and disposes the slower store.</summary>
     public void Dispose()
     {
-        if (_disposed) return;
+        if (_disposed)
+            return;
         _disposed = true;
         _policy.Dispose();
         _memory.Dispose();
@@ -224,9 +237,16 @@ public sealed unsafe class CachedRowStore : IRowStore
         var inverse = buffers.Unique.Inverse;
         var at = buffers.MissedAt;
         var (values, scales) = buffers.Staging(distinct.Length, _kept.ValueBytes, _kept.ScaleBytes);
-        _slower.GatherStored(distinct, values.AsSpan(0, distinct.Length * _kept.ValueBytes), scales.AsSpan(0, distinct.Length * _kept.ScaleBytes));
+        _slower.GatherStored(
+            distinct,
+            values.AsSpan(0, distinct.Length * _kept.ValueBytes),
+            scales.AsSpan(0, distinct.Length * _kept.ScaleBytes)
+        );
         var evictions = 0L;
-        fixed (byte* valueStart = values, scaleStart = scales)
+        fixed (
+            byte* valueStart = values,
+                scaleStart = scales
+        )
         {
             var read = new StoredRows(valueStart, scaleStart, Width, Format);
             for (var i = 0; i < at.Length; i++)
@@ -243,7 +263,8 @@ public sealed unsafe class CachedRowStore : IRowStore
                     for (var i = turn; i < Math.Min(turn + InsertionsPerTurn, at.Length); i++)
                     {
                         // Kept by now: repeated in this batch, or another thread was faster. Then it is one more reading of it.
-                        if (_policy.Hit(buffers.Missed[i]) >= 0) continue;
+                        if (_policy.Hit(buffers.Missed[i]) >= 0)
+                            continue;
                         var slot = _policy.Insert(buffers.Missed[i]);
                         var staged = (long)inverse[i];
                         read.Copy(&staged, 1, _kept.ValuesOf(slot), _kept.ScalesOf(slot));
@@ -272,7 +293,11 @@ public sealed unsafe class CachedRowStore : IRowStore
     }
 
     private ArgumentOutOfRangeException NoSuchRow(ReadOnlySpan<long> rows, int position) =>
-        new(nameof(rows), rows[position], $"Row {rows[position]} at position {position}: the table has the rows 0 to {Rows - 1}; -1 marks a position that reads none.");
+        new(
+            nameof(rows),
+            rows[position],
+            $"Row {rows[position]} at position {position}: the table has the rows 0 to {Rows - 1}; -1 marks a position that reads none."
+        );
 
     // Rows are handed out decoded or as they are stored; everything else is the same.
     private readonly struct Destination

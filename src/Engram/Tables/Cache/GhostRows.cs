@@ -1,7 +1,8 @@
 namespace Engram.Tables.Cache;
 
 /// <summary>
-/// Remembers the rows that most recently left a cache unused, without keeping them: 8 bytes each, in buckets of one cache line. A fingerprint of 32 bits stands for the row, so one in hundreds of millions
+/// Remembers the rows that most recently left a cache unused, without keeping them: 8 bytes each, in buckets of one cache line. A
+/// fingerprint of 32 bits stands for the row, so one in hundreds of millions
 /// is mistaken, which costs a row's place and never its value. Entries age by themselves; the oldest of a bucket makes room.
 /// </summary>
 internal sealed unsafe class GhostRows : IDisposable
@@ -30,7 +31,7 @@ internal sealed unsafe class GhostRows : IDisposable
         _buckets = (ulong)(capacity * Spare / BucketEntries) + 1;
         _entries = new NativeBuffer<Entry>((long)_buckets * BucketEntries);
         _reach = (uint)capacity;
-        _departures = _reach + 1;   // entries that were never written then lie out of reach
+        _departures = _reach + 1; // entries that were never written then lie out of reach
     }
 
     /// <summary>A row has left.</summary>

@@ -2,7 +2,10 @@ using System.Numerics;
 
 namespace Engram.Tables.Cache;
 
-/// <summary>What one look-up in a <see cref="CachedRowStore"/> needs for itself: where its rows are, which are missing, and the missing ones as the slower store gave them. Reused; grows, never shrinks.</summary>
+/// <summary>
+/// What one look-up in a <see cref="CachedRowStore"/> needs for itself: where its rows are, which are missing, and the missing ones as the
+/// slower store gave them. Reused; grows, never shrinks.
+/// </summary>
 internal sealed class LookupBuffers
 {
     private long[] _slots = [];
@@ -27,7 +30,8 @@ internal sealed class LookupBuffers
     public void Begin(int rows)
     {
         MissedCount = 0;
-        if (_slots.Length >= rows) return;
+        if (_slots.Length >= rows)
+            return;
         var room = (int)BitOperations.RoundUpToPowerOf2((uint)rows);
         (_slots, _missed, _missedAt) = (new long[room], new long[room], new int[room]);
     }
@@ -39,7 +43,8 @@ internal sealed class LookupBuffers
     }
 
     /// <summary>Room for rows in stored form.</summary>
-    public (byte[] Values, byte[] Scales) Staging(int rows, int valueBytes, int scaleBytes) => (Room(ref _values, rows, valueBytes), Room(ref _scales, rows, scaleBytes));
+    public (byte[] Values, byte[] Scales) Staging(int rows, int valueBytes, int scaleBytes) =>
+        (Room(ref _values, rows, valueBytes), Room(ref _scales, rows, scaleBytes));
 
     private static byte[] Room(ref byte[] bytes, int rows, int rowBytes)
     {

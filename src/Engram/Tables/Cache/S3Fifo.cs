@@ -4,10 +4,14 @@ using Engram.Tables.Formats;
 namespace Engram.Tables.Cache;
 
 /// <summary>
-/// Which rows a bounded cache keeps, without the rows themselves: the policy S3-FIFO (Yang et al., SOSP 2023). A new row waits in a small queue; one that is read twice there moves to the main queue, any other leaves
-/// and is remembered for a while; one that comes back soon enters the main queue at once. The main queue gives every row as many further rounds as it was read since, up to fifteen.
-/// N-gram traffic is Zipfian with a long tail of rows read once, which so pass through a tenth of the cache and leave the rest to the others.
-/// <para>A hit changes one small counter and moves nothing: <see cref="Hit"/> may run in several threads at once, while nobody inserts. A count that two of them write at once may be lost, which only the policy notices.</para>
+/// Which rows a bounded cache keeps, without the rows themselves: the policy S3-FIFO (Yang et al., SOSP 2023). A new row waits in a small
+/// queue; one that is read twice there moves to the main queue, any other leaves
+/// and is remembered for a while; one that comes back soon enters the main queue at once. The main queue gives every row as many further
+/// rounds as it was read since, up to fifteen.
+/// N-gram traffic is Zipfian with a long tail of rows read once, which so pass through a tenth of the cache and leave the rest to the
+/// others.
+/// <para>A hit changes one small counter and moves nothing: <see cref="Hit"/> may run in several threads at once, while nobody inserts. A
+/// count that two of them write at once may be lost, which only the policy notices.</para>
 /// </summary>
 internal sealed unsafe class S3Fifo : IDisposable
 {
@@ -26,17 +30,17 @@ internal sealed unsafe class S3Fifo : IDisposable
         public int Count;
     }
 
-    private const int MaxReads = 15;          // published: 3; 15 keeps 0.1 to 0.5 % more of n-gram look-ups in small caches
-    private const int ReadsToStay = 2;          // in the small queue
+    private const int MaxReads = 15; // published: 3; 15 keeps 0.1 to 0.5 % more of n-gram look-ups in small caches
+    private const int ReadsToStay = 2; // in the small queue
     private const double SmallShare = 0.1;
-    private const double IndexRoom = 1.5;       // entries per row: linear probing looks at two of them on average
+    private const double IndexRoom = 1.5; // entries per row: linear probing looks at two of them on average
 
     /// <summary>Bytes of memory per row beside the row itself: index, row number, queue, remembered rows.</summary>
     public const double BytesPerRow = 16 * IndexRoom + sizeof(long) + sizeof(int) + GhostRows.BytesPerRow * (1 - SmallShare);
 
     private readonly NativeBuffer<Entry> _index;
-    private readonly NativeBuffer<long> _rows;  // of each slot
-    private readonly NativeBuffer<int> _next;   // slot behind each slot in its queue
+    private readonly NativeBuffer<long> _rows; // of each slot
+    private readonly NativeBuffer<int> _next; // slot behind each slot in its queue
     private readonly GhostRows _ghosts;
     private readonly int _smallCapacity;
     private readonly ulong _indexSize;
@@ -50,7 +54,7 @@ internal sealed unsafe class S3Fifo : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(capacity, 1);
         Capacity = capacity;
         _smallCapacity = Math.Max(1, (int)(capacity * SmallShare));
-        _indexSize = (ulong)(capacity * IndexRoom) + 2;   // at least one entry stays empty, where every search ends
+        _indexSize = (ulong)(capacity * IndexRoom) + 2; // at least one entry stays empty, where every search ends
         _index = new NativeBuffer<Entry>((long)_indexSize);
         _rows = new NativeBuffer<long>(capacity);
         _next = new NativeBuffer<int>(capacity);
@@ -149,11 +153,13 @@ internal sealed unsafe class S3Fifo : IDisposable
     {
         var index = _index.Pointer;
         var hole = (ulong)(entry - index);
-        for (var at = hole; ;)
+        for (var at = hole; ; )
         {
             at = at + 1 < _indexSize ? at + 1 : 0;
-            if (index[at].SlotPlusOne == 0) break;
-            if (Distance(Home(index[at].Row), at) < Distance(hole, at)) continue;
+            if (index[at].SlotPlusOne == 0)
+                break;
+            if (Distance(Home(index[at].Row), at) < Distance(hole, at))
+                continue;
             index[hole] = index[at];
             hole = at;
         }
@@ -179,7 +185,7 @@ internal sealed unsafe class S3Fifo : IDisposable
         return slot;
     }
 
-    private static ulong Hash(long row) => (ulong)row * 0x9E3779B97F4A7C15;   // 2^64 / φ, odd
+    private static ulong Hash(long row) => (ulong)row * 0x9E3779B97F4A7C15; // 2^64 / φ, odd
 
     private ulong Home(long row) => Math.BigMul(Hash(row), _indexSize, out _);
 }

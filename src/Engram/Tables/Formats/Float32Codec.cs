@@ -9,7 +9,8 @@ internal readonly unsafe struct Float32Codec : IRowCodec
     public static int Burst => 4;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Decode(byte* values, byte* scales, int width, int groupSize, float* destination) => Copy((float*)values, destination, width);
+    public static void Decode(byte* values, byte* scales, int width, int groupSize, float* destination) =>
+        Copy((float*)values, destination, width);
 
     public static void DecodeScalar(byte* values, byte* scales, int width, int groupSize, float* destination)
     {

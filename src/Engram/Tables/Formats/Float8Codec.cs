@@ -6,14 +6,16 @@ using System.Runtime.Intrinsics.X86;
 namespace Engram.Tables.Formats;
 
 /// <summary>
-/// Rows of E4M3 in its finite form (sign, 4 exponent bits with bias 7, 3 mantissa bits; 0x7F and 0xFF are no number, no infinities, largest 448) with an E8M0 scale per group,
+/// Rows of E4M3 in its finite form (sign, 4 exponent bits with bias 7, 3 mantissa bits; 0x7F and 0xFF are no number, no infinities, largest
+/// 448) with an E8M0 scale per group,
 /// a byte x for 2^(x − 127), 255 for no number. The product is exact in float32 (where it does not overflow) whatever computes it.
 /// </summary>
 internal readonly unsafe struct Float8Codec : IRowCodec
 {
     public static int Burst => 64;
 
-    // A byte has at most 4 significant bits, so its value is a bfloat16: the upper half of a single, found in tables and never by arithmetic on denormal numbers, which some processors do slowly.
+    // A byte has at most 4 significant bits, so its value is a bfloat16: the upper half of a single, found in tables and never by
+    // arithmetic on denormal numbers, which some processors do slowly.
     private static readonly float[] Values = [.. Enumerable.Range(0, 256).Select(code => BFloat16Codec.ToSingle(UpperHalf((byte)code)))];
 
     // Bytes of the upper halves of the 128 codes without sign, for a look-up by two registers each.
@@ -24,7 +26,9 @@ internal readonly unsafe struct Float8Codec : IRowCodec
 
     // Bytes of the upper halves of codes 0 to 15: those without exponent, and with the least one.
     private static readonly Vector256<byte> LowBytesOfSmall = LowBytesBelow64.GetLower().WithUpper(LowBytesBelow64.GetLower().GetLower());
-    private static readonly Vector256<byte> HighBytesOfSmall = HighBytesBelow64.GetLower().WithUpper(HighBytesBelow64.GetLower().GetLower());
+    private static readonly Vector256<byte> HighBytesOfSmall = HighBytesBelow64
+        .GetLower()
+        .WithUpper(HighBytesBelow64.GetLower().GetLower());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Decode(byte* values, byte* scales, int width, int groupSize, float* destination)
@@ -55,7 +59,7 @@ internal readonly unsafe struct Float8Codec : IRowCodec
             var count = Math.Min(groupSize, width - start);
             var scale = ChooseScale(MathF.Abs(TensorPrimitives.MaxMagnitude(new ReadOnlySpan<float>(source + start, count))));
             scales[group] = scale;
-            var factor = BitConverter.UInt32BitsToSingle((uint)(254 - scale) << 23);   // 2^(127 − scale)
+            var factor = BitConverter.UInt32BitsToSingle((uint)(254 - scale) << 23); // 2^(127 − scale)
             // With the scale of the largest singles, 256 and more would stand for infinity.
             var largest = scale == 247 ? 0x77 : 0x7E;
             for (var end = start + count; start < end; start++)
@@ -65,12 +69,13 @@ internal readonly unsafe struct Float8Codec : IRowCodec
 
     /// <summary>The value of a scale byte.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static float Scale(byte exponent) => exponent switch
-    {
-        0 => BitConverter.UInt32BitsToSingle(0x00400000),
-        255 => float.NaN,
-        _ => BitConverter.UInt32BitsToSingle((uint)exponent << 23),
-    };
+    internal static float Scale(byte exponent) =>
+        exponent switch
+        {
+            0 => BitConverter.UInt32BitsToSingle(0x00400000),
+            255 => float.NaN,
+            _ => BitConverter.UInt32BitsToSingle((uint)exponent << 23),
+        };
 
     /// <summary>Byte of the least power of two x with largest ≤ 448·2^x; 127, that is 1, for a group of zeros.</summary>
     private static byte ChooseScale(float largest)
@@ -124,8 +129,11 @@ internal readonly unsafe struct Float8Codec : IRowCodec
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Decode64(Vector512<byte> codes, float first, float second, float* destination)
     {
-        // Interleaving works within quarters of a register: quarter q receives, for each of the four results, the four codes that belong into its quarter q.
-        var spread = Avx512F.PermuteVar16x32(codes.AsInt32(), Vector512.Create(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15)).AsByte();
+        // Interleaving works within quarters of a register: quarter q receives, for each of the four results, the four codes that belong
+        // into its quarter q.
+        var spread = Avx512F
+            .PermuteVar16x32(codes.AsInt32(), Vector512.Create(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15))
+            .AsByte();
         var low = Avx512Vbmi.PermuteVar64x8x2(LowBytesBelow64, spread, LowBytesFrom64);
         var high = Avx512Vbmi.PermuteVar64x8x2(HighBytesBelow64, spread, HighBytesFrom64) | spread & Vector512.Create((byte)0x80);
         var (front, back) = (Avx512BW.UnpackLow(low, high).AsUInt16(), Avx512BW.UnpackHigh(low, high).AsUInt16());
@@ -142,7 +150,8 @@ internal readonly unsafe struct Float8Codec : IRowCodec
     {
         // As above, in halves of a register.
         var spread = Avx2.PermuteVar8x32(codes.AsInt32(), Vector256.Create(0, 2, 4, 6, 1, 3, 5, 7)).AsByte();
-        // Code s eeee mmm → upper half s (eeee + 120) mmm 0000: its high byte is s and 60 plus the upper three exponent bits, its low byte the lower half of the code moved up.
+        // Code s eeee mmm → upper half s (eeee + 120) mmm 0000: its high byte is s and 60 plus the upper three exponent bits, its low byte
+        // the lower half of the code moved up.
         // Codes with none of those three bits are looked up.
         var lower = spread & Vector256.Create((byte)0x0F);
         var upper = (spread.AsUInt16() >> 4).AsByte() & Vector256.Create((byte)0x07);
@@ -154,9 +163,11 @@ internal readonly unsafe struct Float8Codec : IRowCodec
         var front = Avx2.UnpackLow(low, high).AsUInt16();
         var zero = Vector256<ushort>.Zero;
         (Avx2.UnpackLow(zero, front).AsSingle() * scale).Store(destination);
-        if (stored == 8) return;
+        if (stored == 8)
+            return;
         (Avx2.UnpackHigh(zero, front).AsSingle() * scale).Store(destination + 8);
-        if (stored == 16) return;
+        if (stored == 16)
+            return;
         var back = Avx2.UnpackHigh(low, high).AsUInt16();
         (Avx2.UnpackLow(zero, back).AsSingle() * scale).Store(destination + 16);
         (Avx2.UnpackHigh(zero, back).AsSingle() * scale).Store(destination + 24);
@@ -167,8 +178,10 @@ internal readonly unsafe struct Float8Codec : IRowCodec
     {
         var sign = (code & 0x80) << 8;
         var magnitude = code & 0x7F;
-        if (magnitude == 0x7F) return (ushort)(sign | 0x7FF0);
-        if (magnitude >= 8) return (ushort)(sign | magnitude + (120 << 3) << 4);
+        if (magnitude == 0x7F)
+            return (ushort)(sign | 0x7FF0);
+        if (magnitude >= 8)
+            return (ushort)(sign | magnitude + (120 << 3) << 4);
         return (ushort)(sign | (int)(BitConverter.SingleToUInt32Bits(magnitude / 512f) >> 16));
     }
 

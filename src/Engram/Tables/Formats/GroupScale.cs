@@ -8,7 +8,8 @@ internal static unsafe class GroupScale
     private const uint LeastNormal = 0x0080;
 
     /// <summary>
-    /// The scale whose multiples a group is rounded to: the least normal bfloat16 not below max |x| / L, so that nothing is clipped; or the one below it, if the largest value reaches L only then.
+    /// The scale whose multiples a group is rounded to: the least normal bfloat16 not below max |x| / L, so that nothing is clipped; or the
+    /// one below it, if the largest value reaches L only then.
     /// As the largest code is then L, decoded values are encoded as what they were decoded from.
     /// </summary>
     /// <param name="source">The group, finite.</param>
@@ -23,7 +24,8 @@ internal static unsafe class GroupScale
         var ceiling = BitConverter.SingleToUInt32Bits(float.MaxValue / largestCode) >> 16;
         var scale = Math.Clamp((quotient + 0xFFFF) >> 16, LeastNormal, ceiling);
         var code = Code(largest, scale);
-        if (code == 0) return 0;
+        if (code == 0)
+            return 0;
         return (ushort)(code < largestCode && scale > LeastNormal && Code(largest, scale - 1) == largestCode ? scale - 1 : scale);
 
         static double Code(float value, uint scale) => Math.Round(value / (double)BFloat16Codec.ToSingle((ushort)scale));

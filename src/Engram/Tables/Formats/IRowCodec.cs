@@ -1,7 +1,8 @@
 namespace Engram.Tables.Formats;
 
 /// <summary>
-/// Turns one row from its stored form into float32 and back. A type of its own per encoding, so that the gather's loop is compiled for each without a call through a table.
+/// Turns one row from its stored form into float32 and back. A type of its own per encoding, so that the gather's loop is compiled for each
+/// without a call through a table.
 /// </summary>
 internal unsafe interface IRowCodec
 {

@@ -4,7 +4,9 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Engram.Tables.Formats;
 
-/// <summary>Rows of half bytes with a bfloat16 scale per group: codes 0 to 15 stand for −8 to 7, the low half of a byte is the first of two values.</summary>
+/// <summary>
+/// Rows of half bytes with a bfloat16 scale per group: codes 0 to 15 stand for −8 to 7, the low half of a byte is the first of two values.
+/// </summary>
 internal readonly unsafe struct Int4Codec : IRowCodec
 {
     public static int Burst => 64;
@@ -27,7 +29,12 @@ internal readonly unsafe struct Int4Codec : IRowCodec
             return;
         }
         for (var (start, group) = (0, 0); start < width; start += groupSize, group++)
-            DecodeGroup(values + start / 2, Math.Min(groupSize, width - start), BFloat16Codec.ToSingle(((ushort*)scales)[group]), destination + start);
+            DecodeGroup(
+                values + start / 2,
+                Math.Min(groupSize, width - start),
+                BFloat16Codec.ToSingle(((ushort*)scales)[group]),
+                destination + start
+            );
     }
 
     public static void DecodeScalar(byte* values, byte* scales, int width, int groupSize, float* destination)
@@ -96,6 +103,8 @@ internal readonly unsafe struct Int4Codec : IRowCodec
     private static void Store16(Vector128<sbyte> codes, float scale, float* destination)
     {
         (Avx.ConvertToVector256Single(Avx2.ConvertToVector256Int32(codes)) * scale).Store(destination);
-        (Avx.ConvertToVector256Single(Avx2.ConvertToVector256Int32(Sse2.ShiftRightLogical128BitLane(codes, 8))) * scale).Store(destination + 8);
+        (Avx.ConvertToVector256Single(Avx2.ConvertToVector256Int32(Sse2.ShiftRightLogical128BitLane(codes, 8))) * scale).Store(
+            destination + 8
+        );
     }
 }

@@ -20,7 +20,12 @@ internal readonly unsafe struct Int8Codec : IRowCodec
             return;
         }
         for (var (start, group) = (0, 0); start < width; start += groupSize, group++)
-            DecodeGroup((sbyte*)values + start, Math.Min(groupSize, width - start), BFloat16Codec.ToSingle(((ushort*)scales)[group]), destination + start);
+            DecodeGroup(
+                (sbyte*)values + start,
+                Math.Min(groupSize, width - start),
+                BFloat16Codec.ToSingle(((ushort*)scales)[group]),
+                destination + start
+            );
     }
 
     public static void DecodeScalar(byte* values, byte* scales, int width, int groupSize, float* destination)
@@ -48,7 +53,9 @@ internal readonly unsafe struct Int8Codec : IRowCodec
         var i = 0;
         if (Avx512F.IsSupported)
             for (; i + 16 <= count; i += 16)
-                (Avx512F.ConvertToVector512Single(Avx512F.ConvertToVector512Int32(Vector128.Load(codes + i))) * scale).Store(destination + i);
+                (Avx512F.ConvertToVector512Single(Avx512F.ConvertToVector512Int32(Vector128.Load(codes + i))) * scale).Store(
+                    destination + i
+                );
         if (Avx2.IsSupported)
             for (; i + 8 <= count; i += 8)
                 (Avx.ConvertToVector256Single(Avx2.ConvertToVector256Int32(codes + i)) * scale).Store(destination + i);

@@ -8,19 +8,29 @@ public enum RowEncoding
 {
     /// <summary>IEEE single, 4 bytes a value. What is trained.</summary>
     Float32,
+
     /// <summary>Upper half of an IEEE single, 2 bytes a value.</summary>
     BFloat16,
-    /// <summary>E4M3 (finite form), one byte a value, with an E8M0 power of two per group: the layout of the published V4.1 tables.</summary>
+
+    /// <summary>
+    /// E4M3 (finite form), one byte a value, with an E8M0 power of two per group: the layout of the published V4.1 tables.
+    /// </summary>
     Float8,
+
     /// <summary>Two's complement byte in −127 to 127, with a bfloat16 scale per group.</summary>
     Int8,
-    /// <summary>Half a byte, code 0 to 15 for −8 to 7 (−7 to 7 are used), the first of two values in the low half, with a bfloat16 scale per group.</summary>
+
+    /// <summary>
+    /// Half a byte, code 0 to 15 for −8 to 7 (−7 to 7 are used), the first of two values in the low half, with a bfloat16 scale per group.
+    /// </summary>
     Int4,
 }
 
 /// <summary>
-/// Storage format of a table's rows: an encoding, and for encodings with scales how many values share one. A row is a run of value bytes and, elsewhere, a run of scale bytes:
-/// in files the tensors <c>NAME.weight</c> [R, w] (Int4: [R, w/2]) and <c>NAME.scale</c> [R, groups]. A group never crosses rows; the last one of a row may be shorter.
+/// Storage format of a table's rows: an encoding, and for encodings with scales how many values share one. A row is a run of value bytes
+/// and, elsewhere, a run of scale bytes:
+/// in files the tensors <c>NAME.weight</c> [R, w] (Int4: [R, w/2]) and <c>NAME.scale</c> [R, groups]. A group never crosses rows; the last
+/// one of a row may be shorter.
 /// </summary>
 public sealed record RowFormat
 {
@@ -58,13 +68,14 @@ public sealed record RowFormat
 
     /// <summary>Bytes of a row's values.</summary>
     /// <param name="width">Width w of a row in values; even for <see cref="RowEncoding.Int4"/>.</param>
-    public int ValueBytes(int width) => Encoding switch
-    {
-        RowEncoding.Float32 => checked(4 * width),
-        RowEncoding.BFloat16 => checked(2 * width),
-        RowEncoding.Int4 => width / 2,
-        _ => width,
-    };
+    public int ValueBytes(int width) =>
+        Encoding switch
+        {
+            RowEncoding.Float32 => checked(4 * width),
+            RowEncoding.BFloat16 => checked(2 * width),
+            RowEncoding.Int4 => width / 2,
+            _ => width,
+        };
 
     /// <summary>Scales of a row.</summary>
     /// <param name="width">Width w of a row in values.</param>
@@ -79,14 +90,15 @@ public sealed record RowFormat
     public int RowBytes(int width) => checked(ValueBytes(width) + ScaleBytes(width));
 
     /// <summary>Element type of the tensor of values.</summary>
-    internal DType ValueType => Encoding switch
-    {
-        RowEncoding.Float32 => DType.F32,
-        RowEncoding.BFloat16 => DType.BF16,
-        RowEncoding.Float8 => DType.F8_E4M3,
-        RowEncoding.Int8 => DType.I8,
-        _ => DType.U8,
-    };
+    internal DType ValueType =>
+        Encoding switch
+        {
+            RowEncoding.Float32 => DType.F32,
+            RowEncoding.BFloat16 => DType.BF16,
+            RowEncoding.Float8 => DType.F8_E4M3,
+            RowEncoding.Int8 => DType.I8,
+            _ => DType.U8,
+        };
 
     /// <summary>Element type of the tensor of scales.</summary>
     internal DType ScaleType => Encoding == RowEncoding.Float8 ? DType.F8_E8M0 : DType.BF16;
@@ -103,14 +115,23 @@ public sealed record RowFormat
             throw new ArgumentOutOfRangeException(nameof(width), width, $"A row of int4 holds an even number of values, not {width}.");
     }
 
-    /// <summary>Reads a name: <c>float32</c>, <c>bfloat16</c>, <c>fp8</c>, <c>int8</c> or <c>int4</c>, the last three with the values per scale behind a slash if they are not the default
+    /// <summary>Reads a name: <c>float32</c>, <c>bfloat16</c>, <c>fp8</c>, <c>int8</c> or <c>int4</c>, the last three with the values per
+    /// scale behind a slash if they are not the default
     /// (<c>fp8/16</c>, <c>int4/row</c>).</summary>
     /// <exception cref="FormatException">The text names no format.</exception>
     public static RowFormat Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
-        var (name, group) = text.Split('/') switch { [var only] => (only, ""), [var first, var second] when second != "" => (first, second), _ => ("", "") };
-        int? size = group is "" or "row" ? null : int.TryParse(group, NumberStyles.None, CultureInfo.InvariantCulture, out var given) && given > 0 ? given : -1;
+        var (name, group) = text.Split('/') switch
+        {
+            [var only] => (only, ""),
+            [var first, var second] when second != "" => (first, second),
+            _ => ("", ""),
+        };
+        int? size =
+            group is "" or "row" ? null
+            : int.TryParse(group, NumberStyles.None, CultureInfo.InvariantCulture, out var given) && given > 0 ? given
+            : -1;
         return (name, group, size) switch
         {
             ("float32", "", _) => Float32,
@@ -124,21 +145,27 @@ public sealed record RowFormat
             ("fp8", _, > 0) => Float8(size.Value),
             ("int8", _, > 0) => Int8(size),
             ("int4", _, > 0) => Int4(size),
-            _ => throw new FormatException($"'{text}' is no row format: float32, bfloat16, fp8, int8 or int4 are, the last three also with the values per scale, as in fp8/16 or int4/row."),
+            _ => throw new FormatException(
+                $"'{text}' is no row format: float32, bfloat16, fp8, int8 or int4 are, the last three also with the values per scale, as in fp8/16 or int4/row."
+            ),
         };
     }
 
     /// <summary>The name that <see cref="Parse"/> reads.</summary>
-    public override string ToString() => Encoding switch
-    {
-        RowEncoding.Float32 => "float32",
-        RowEncoding.BFloat16 => "bfloat16",
-        RowEncoding.Float8 => "fp8" + Suffix(32),
-        RowEncoding.Int8 => "int8" + Suffix(int.MaxValue),
-        _ => "int4" + Suffix(32),
-    };
+    public override string ToString() =>
+        Encoding switch
+        {
+            RowEncoding.Float32 => "float32",
+            RowEncoding.BFloat16 => "bfloat16",
+            RowEncoding.Float8 => "fp8" + Suffix(32),
+            RowEncoding.Int8 => "int8" + Suffix(int.MaxValue),
+            _ => "int4" + Suffix(32),
+        };
 
-    private string Suffix(int normal) => GroupSize == normal ? "" : GroupSize == int.MaxValue ? "/row" : $"/{GroupSize}";
+    private string Suffix(int normal) =>
+        GroupSize == normal ? ""
+        : GroupSize == int.MaxValue ? "/row"
+        : $"/{GroupSize}";
 
     private static int Positive(int groupSize)
     {

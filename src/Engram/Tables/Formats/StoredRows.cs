@@ -7,7 +7,8 @@ namespace Engram.Tables.Formats;
 /// <summary>The stored rows of a table, wherever they lie in the address space, and the loops over them.</summary>
 internal readonly unsafe struct StoredRows
 {
-    // Rows that memory has been asked for and that are not decoded yet: enough requests in flight, and few enough for the second-level cache. They are asked into that one,
+    // Rows that memory has been asked for and that are not decoded yet: enough requests in flight, and few enough for the second-level
+    // cache. They are asked into that one,
     // which has more in flight than the first (bench/results/tables.md).
     private const int WindowRows = 64;
     private const int WindowBytes = 128 << 10;
@@ -48,13 +49,14 @@ internal readonly unsafe struct StoredRows
     /// <param name="rows">First byte; a row takes <see cref="RowFormat.RowBytes"/>.</param>
     /// <param name="width">Width w in values.</param>
     /// <param name="format">How a row is stored.</param>
-    public StoredRows(byte* rows, int width, RowFormat format) : this(rows, rows + format.ValueBytes(width), width, format) =>
-        _valueStride = _scaleStride = format.RowBytes(width);
+    public StoredRows(byte* rows, int width, RowFormat format)
+        : this(rows, rows + format.ValueBytes(width), width, format) => _valueStride = _scaleStride = format.RowBytes(width);
 
     public int ValueBytes => _valueBytes;
     public int ScaleBytes => _scaleBytes;
 
     public byte* ValuesOf(long row) => _values + row * _valueStride;
+
     public byte* ScalesOf(long row) => _scales + row * _scaleStride;
 
     // Scales lie with their row, or there are none.
@@ -65,11 +67,21 @@ internal readonly unsafe struct StoredRows
     {
         switch (_format.Encoding)
         {
-            case RowEncoding.Float32: Gather<Float32Codec>(rows, count, destination); break;
-            case RowEncoding.BFloat16: Gather<BFloat16Codec>(rows, count, destination); break;
-            case RowEncoding.Float8: Gather<Float8Codec>(rows, count, destination); break;
-            case RowEncoding.Int8: Gather<Int8Codec>(rows, count, destination); break;
-            default: Gather<Int4Codec>(rows, count, destination); break;
+            case RowEncoding.Float32:
+                Gather<Float32Codec>(rows, count, destination);
+                break;
+            case RowEncoding.BFloat16:
+                Gather<BFloat16Codec>(rows, count, destination);
+                break;
+            case RowEncoding.Float8:
+                Gather<Float8Codec>(rows, count, destination);
+                break;
+            case RowEncoding.Int8:
+                Gather<Int8Codec>(rows, count, destination);
+                break;
+            default:
+                Gather<Int4Codec>(rows, count, destination);
+                break;
         }
     }
 
@@ -88,11 +100,21 @@ internal readonly unsafe struct StoredRows
     {
         switch (_format.Encoding)
         {
-            case RowEncoding.Float32: Encode<Float32Codec>(firstRow, count, source); break;
-            case RowEncoding.BFloat16: Encode<BFloat16Codec>(firstRow, count, source); break;
-            case RowEncoding.Float8: Encode<Float8Codec>(firstRow, count, source); break;
-            case RowEncoding.Int8: Encode<Int8Codec>(firstRow, count, source); break;
-            default: Encode<Int4Codec>(firstRow, count, source); break;
+            case RowEncoding.Float32:
+                Encode<Float32Codec>(firstRow, count, source);
+                break;
+            case RowEncoding.BFloat16:
+                Encode<BFloat16Codec>(firstRow, count, source);
+                break;
+            case RowEncoding.Float8:
+                Encode<Float8Codec>(firstRow, count, source);
+                break;
+            case RowEncoding.Int8:
+                Encode<Int8Codec>(firstRow, count, source);
+                break;
+            default:
+                Encode<Int4Codec>(firstRow, count, source);
+                break;
         }
     }
 
@@ -100,21 +122,28 @@ internal readonly unsafe struct StoredRows
     private void GatherParallel(int parts, long* rows, int count, float* destination)
     {
         var (stored, rowWidth) = (this, _width);
-        Parallel.For(0, parts, new ParallelOptions { MaxDegreeOfParallelism = parts }, part =>
-        {
-            var (from, to) = ((int)((long)count * part / parts), (int)((long)count * (part + 1) / parts));
-            stored.Gather(rows + from, to - from, destination + (long)from * rowWidth);
-        });
+        Parallel.For(
+            0,
+            parts,
+            new ParallelOptions { MaxDegreeOfParallelism = parts },
+            part =>
+            {
+                var (from, to) = ((int)((long)count * part / parts), (int)((long)count * (part + 1) / parts));
+                stored.Gather(rows + from, to - from, destination + (long)from * rowWidth);
+            }
+        );
     }
 
-    private void Gather<TCodec>(long* rows, int count, float* destination) where TCodec : struct, IRowCodec
+    private void Gather<TCodec>(long* rows, int count, float* destination)
+        where TCodec : struct, IRowCodec
     {
-        // A prefetch leaves the processor's window of instructions only when the page of its address has been found, so what stands between prefetches decides how many
+        // A prefetch leaves the processor's window of instructions only when the page of its address has been found, so what stands between
+        // prefetches decides how many
         // pages are looked up at once. Therefore they come in bursts, the longer the more instructions a row needs.
         var (stored, rowWidth, group, window) = (this, _width, _format.GroupSize, _window);
         var burst = Math.Min(TCodec.Burst, window);
         var prefetched = 0;
-        for (var i = 0; i < count;)
+        for (var i = 0; i < count; )
         {
             for (var end = i + Math.Min(window, count - i); prefetched < end; prefetched++)
                 stored.PrefetchRow(rows[prefetched]);
@@ -129,7 +158,8 @@ internal readonly unsafe struct StoredRows
         }
     }
 
-    private void Encode<TCodec>(long firstRow, int count, float* source) where TCodec : struct, IRowCodec
+    private void Encode<TCodec>(long firstRow, int count, float* source)
+        where TCodec : struct, IRowCodec
     {
         for (var i = 0; i < count; i++)
             TCodec.Encode(source + (long)i * _width, _width, _format.GroupSize, ValuesOf(firstRow + i), ScalesOf(firstRow + i));
@@ -138,7 +168,7 @@ internal readonly unsafe struct StoredRows
     /// <summary>Copies rows that exist, as they are stored, one after the other.</summary>
     public void Copy(long* rows, int count, byte* valueTarget, byte* scaleTarget)
     {
-        for (var i = 0; i < count;)
+        for (var i = 0; i < count; )
         {
             var end = i + Math.Min(_window, count - i);
             // A row that is copied at once gains nothing by being asked for first.
@@ -188,7 +218,8 @@ internal readonly unsafe struct StoredRows
     private static void Write(byte* start, int bytes, int stride, long rows, Stream stream)
     {
         const int chunk = 1 << 20;
-        if (bytes == 0) return;
+        if (bytes == 0)
+            return;
         if (bytes == stride)
         {
             for (var (done, all) = (0L, rows * bytes); done < all; done += chunk)
@@ -210,7 +241,8 @@ internal readonly unsafe struct StoredRows
     /// <summary>Exchanges two rows.</summary>
     public void Swap(long row, long other)
     {
-        if (row == other) return;
+        if (row == other)
+            return;
         Exchange(ValuesOf(row), ValuesOf(other), _valueBytes);
         if (_scaleBytes > 0)
             Exchange(ScalesOf(row), ScalesOf(other), _scaleBytes);
@@ -234,7 +266,8 @@ internal readonly unsafe struct StoredRows
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Prefetch(void* address, uint bytes)
     {
-        if (!Sse.IsSupported) return;
+        if (!Sse.IsSupported)
+            return;
         var last = (nuint)address + bytes - 1;
         var line = (nuint)address;
         for (; line < last; line += CacheLine)

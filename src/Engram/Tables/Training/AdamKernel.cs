@@ -5,7 +5,8 @@ using System.Runtime.InteropServices;
 namespace Engram.Tables.Training;
 
 /// <summary>
-/// One Adam update of a few values with fixed factors. Each value sees the same correctly rounded operations in the same order, in vectors and alone, so both forms give the same bits;
+/// One Adam update of a few values with fixed factors. Each value sees the same correctly rounded operations in the same order, in vectors
+/// and alone, so both forms give the same bits;
 /// nothing is fused.
 /// </summary>
 internal readonly record struct AdamKernel
@@ -32,7 +33,9 @@ internal readonly record struct AdamKernel
         ref var m = ref MemoryMarshal.GetReference(means);
         ref var v = ref MemoryMarshal.GetReference(squares);
         ref var g = ref MemoryMarshal.GetReference(gradients);
-        nuint i = 0, n = (nuint)values.Length, step = (nuint)Vector<float>.Count;
+        nuint i = 0,
+            n = (nuint)values.Length,
+            step = (nuint)Vector<float>.Count;
         if (Vector.IsHardwareAccelerated)
             for (; i + step <= n; i += step)
             {

@@ -5,7 +5,10 @@ using Engram.Tables.Formats;
 
 namespace Engram.Tables.Training;
 
-/// <summary>Moments in bfloat16, the upper half of a float32: widened exactly, rounded to nearest, ties to even, at most to the largest finite one. Vectors and scalars give the same bits.</summary>
+/// <summary>
+/// Moments in bfloat16, the upper half of a float32: widened exactly, rounded to nearest, ties to even, at most to the largest finite one.
+/// Vectors and scalars give the same bits.
+/// </summary>
 internal static class BFloat16
 {
     // Half a unit of the last place kept, less one; the bit that decides a tie is added to it.
@@ -23,7 +26,9 @@ internal static class BFloat16
     {
         ref var from = ref MemoryMarshal.GetReference(source);
         ref var to = ref Unsafe.As<float, uint>(ref MemoryMarshal.GetReference(destination));
-        nuint i = 0, n = (nuint)source.Length, half = (nuint)Vector<uint>.Count;
+        nuint i = 0,
+            n = (nuint)source.Length,
+            half = (nuint)Vector<uint>.Count;
         if (Vector.IsHardwareAccelerated)
             for (; i + 2 * half <= n; i += 2 * half)
             {
@@ -39,10 +44,14 @@ internal static class BFloat16
     {
         ref var from = ref Unsafe.As<float, uint>(ref MemoryMarshal.GetReference(source));
         ref var to = ref MemoryMarshal.GetReference(destination);
-        nuint i = 0, n = (nuint)source.Length, half = (nuint)Vector<uint>.Count;
+        nuint i = 0,
+            n = (nuint)source.Length,
+            half = (nuint)Vector<uint>.Count;
         if (Vector.IsHardwareAccelerated)
             for (; i + 2 * half <= n; i += 2 * half)
-                Vector.Narrow(Rounded(Vector.LoadUnsafe(ref from, i)), Rounded(Vector.LoadUnsafe(ref from, i + half))).StoreUnsafe(ref to, i);
+                Vector
+                    .Narrow(Rounded(Vector.LoadUnsafe(ref from, i)), Rounded(Vector.LoadUnsafe(ref from, i + half)))
+                    .StoreUnsafe(ref to, i);
         for (; i < n; i++)
             Unsafe.Add(ref to, i) = Round(source[(int)i]);
 

@@ -3,7 +3,8 @@ using Engram.Storage;
 
 namespace Engram.Tables.Training;
 
-// Dense and deferred updates: steps of the whole table, which a row that was not read makes with the gradient zero, at once or when it is read again.
+// Dense and deferred updates: steps of the whole table, which a row that was not read makes with the gradient zero, at once or when it is
+// read again.
 public sealed unsafe partial class RowAdam
 {
     private const int RowsAtOnce = 1 << 12;
@@ -11,7 +12,8 @@ public sealed unsafe partial class RowAdam
 
     private readonly RowUpdates _updates;
 
-    // Null when lazy: the steps that rows have yet to make. Then the rows that are about to make them, and the gradient of a row that was not read.
+    // Null when lazy: the steps that rows have yet to make. Then the rows that are about to make them, and the gradient of a row that was
+    // not read.
     private readonly StepHistory? _history;
     private readonly long[] _behind = [];
     private readonly float[] _zeros = [];
@@ -22,21 +24,25 @@ public sealed unsafe partial class RowAdam
     /// <summary>Counts a step of the whole table, unless rows count their own.</summary>
     private void BeginStep(double learningRate)
     {
-        if (_history is null) return;
+        if (_history is null)
+            return;
         var (stepSize, root) = Factors(checked(_history.Now + 1), learningRate);
         _history.Add(stepSize, root);
     }
 
     private protected override void BringUpToDate(ReadOnlySpan<long> rows, int threads)
     {
-        // All rows at once, those that are not behind too: the step that follows changes them all, so it waits for the device no second time.
+        // All rows at once, those that are not behind too: the step that follows changes them all, so it waits for the device no second
+        // time.
         BeforeChange(rows);
         var found = 0;
         foreach (var row in rows)
         {
-            if (row < 0 || !LiesBehind(row)) continue;
+            if (row < 0 || !LiesBehind(row))
+                continue;
             _behind[found++] = row;
-            if (found < _behind.Length) continue;
+            if (found < _behind.Length)
+                continue;
             ReplayFound(found, threads);
             found = 0;
         }
@@ -48,9 +54,11 @@ public sealed unsafe partial class RowAdam
         var found = 0;
         for (var row = 0L; row < Table.Rows; row++)
         {
-            if (!LiesBehind(row)) continue;
+            if (!LiesBehind(row))
+                continue;
             _behind[found++] = row;
-            if (found < _behind.Length) continue;
+            if (found < _behind.Length)
+                continue;
             BeforeChange(_behind);
             ReplayFound(found, threads);
             found = 0;
@@ -63,7 +71,8 @@ public sealed unsafe partial class RowAdam
     /// <summary>The twin of <see cref="RowOptimizer.CatchUp(int?)"/>: one value after the other.</summary>
     internal void CatchUpScalar()
     {
-        if (_history is null) return;
+        if (_history is null)
+            return;
         var behind = new List<long>();
         for (var row = 0L; row < Table.Rows; row++)
             if (LiesBehind(row))
@@ -99,7 +108,8 @@ public sealed unsafe partial class RowAdam
     private void Replay(long row, int last, bool vectors)
     {
         ref var made = ref Rows.Count(Updated, row);
-        if (made == 0) return;
+        if (made == 0)
+            return;
         while (made < last)
         {
             var kernel = Kernel(_history![++made], gradientScale: 0);
@@ -120,7 +130,9 @@ public sealed unsafe partial class RowAdam
     {
         if (_history is null)
             return file.Tensors.ContainsKey(name + TableSteps)
-                ? throw new InvalidDataException($"{file.Path}: the state of '{name}' counts the steps of its table; it belongs to dense or deferred updates, not to lazy ones.")
+                ? throw new InvalidDataException(
+                    $"{file.Path}: the state of '{name}' counts the steps of its table; it belongs to dense or deferred updates, not to lazy ones."
+                )
                 : () => { };
         Span<long> steps = stackalloc long[1];
         file.CopyTo(name + TableSteps, steps, 1);

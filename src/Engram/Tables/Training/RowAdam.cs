@@ -5,16 +5,20 @@ using Engram.Tables.Formats;
 namespace Engram.Tables.Training;
 
 /// <summary>
-/// Adam on the rows of a table (paper §4.1: the tables alone, five times the base rate, no weight decay), lazy: a row that was not read keeps value and state to the bit,
+/// Adam on the rows of a table (paper §4.1: the tables alone, five times the base rate, no weight decay), lazy: a row that was not read
+/// keeps value and state to the bit,
 /// and corrects its bias by its own number of updates, so the first touch of a rare row moves it by a full learning rate.
 /// <para>
-/// For a gradient g of a row in its update number t: m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², w ← w − lr/(1 − β₁ᵗ) · m / (√v/√(1 − β₂ᵗ) + ε). With moments in bfloat16 the row moves by m and v
+/// For a gradient g of a row in its update number t: m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², w ← w − lr/(1 − β₁ᵗ) · m / (√v/√(1 − β₂ᵗ) +
+/// ε). With moments in bfloat16 the row moves by m and v
 /// as computed, and what is kept of them is rounded.
 /// </para>
-/// With <see cref="RowUpdates.Dense"/> or <see cref="RowUpdates.Deferred"/> it is the textbook's Adam of the whole table: t counts the steps of the table, and rows that were not read go on moving by
+/// With <see cref="RowUpdates.Dense"/> or <see cref="RowUpdates.Deferred"/> it is the textbook's Adam of the whole table: t counts the
+/// steps of the table, and rows that were not read go on moving by
 /// their fading mean. Rows that were never read have no moments and stay as they are in every form.
 /// <para>
-/// State: <c>.step</c> I32, a row's updates, or the step of the table up to which it is computed; <c>.exp_avg</c> and <c>.exp_avg_sq</c>, F32 or BF16 [w] a row. Not lazy also <c>.steps</c> I64 [1],
+/// State: <c>.step</c> I32, a row's updates, or the step of the table up to which it is computed; <c>.exp_avg</c> and <c>.exp_avg_sq</c>,
+/// F32 or BF16 [w] a row. Not lazy also <c>.steps</c> I64 [1],
 /// those of the table.
 /// </para>
 /// </summary>
@@ -22,6 +26,7 @@ public sealed unsafe partial class RowAdam : RowOptimizer
 {
     // Fewer values are done before another thread has woken up.
     private const long ValuesPerThread = 1 << 15;
+
     // Rows ahead whose state is asked for: their arrays lie far apart, and an update takes less time than one read from memory.
     private const int PrefetchDistance = 16;
 
@@ -39,23 +44,41 @@ public sealed unsafe partial class RowAdam : RowOptimizer
     private readonly double _beta2;
     private readonly float[] _scratch;
 
-    // Bias corrections by a row's number of updates t: 1 / (1 − β₁ᵗ) and 1 / √(1 − β₂ᵗ), as far as they differ from 1 and the list stays small.
+    // Bias corrections by a row's number of updates t: 1 / (1 − β₁ᵗ) and 1 / √(1 − β₂ᵗ), as far as they differ from 1 and the list stays
+    // small.
     private readonly (double Mean, float Root)[] _corrections;
 
     /// <summary>Prepares the state: zeros, as many values as two tables, plus a counter per row.</summary>
     /// <param name="table">The table it writes: float32, <see cref="EngramTable.IsWritable"/>.</param>
     /// <param name="beta1">Decay of the mean, 0 to below 1. Default 0.9.</param>
     /// <param name="beta2">Decay of the mean square, 0 to below 1. Default 0.95. (The paper states neither.)</param>
-    /// <param name="epsilon">Added to the root, above 0. Default 1e-20: the mean loss of a large batch gives a row gradients that 1e-8 would swamp.</param>
+    /// <param name="epsilon">
+    /// Added to the root, above 0. Default 1e-20: the mean loss of a large batch gives a row gradients that 1e-8 would swamp.
+    /// </param>
     /// <param name="moments">How mean and mean square are stored.</param>
-    /// <param name="stateFile">A file to keep the state in, made if it is not there, for a table that is mapped; null keeps it in memory.</param>
+    /// <param name="stateFile">
+    /// A file to keep the state in, made if it is not there, for a table that is mapped; null keeps it in memory.
+    /// </param>
     /// <param name="updates">What happens to rows that a step did not read.</param>
     /// <exception cref="ArgumentException">The table cannot be trained, or a number is out of range.</exception>
     /// <exception cref="InvalidDataException">The state file belongs to another table or optimizer.</exception>
     /// <exception cref="OutOfMemoryException">There is not enough memory.</exception>
-    public RowAdam(EngramTable table, double beta1 = 0.9, double beta2 = 0.95, float epsilon = 1e-20f, MomentFormat moments = MomentFormat.Float32, string? stateFile = null,
-        RowUpdates updates = RowUpdates.Lazy)
-        : base(table, stateFile, new StateArray(".step", DType.I32), StateArray.Moments(".exp_avg", moments, table.Width), StateArray.Moments(".exp_avg_sq", moments, table.Width))
+    public RowAdam(
+        EngramTable table,
+        double beta1 = 0.9,
+        double beta2 = 0.95,
+        float epsilon = 1e-20f,
+        MomentFormat moments = MomentFormat.Float32,
+        string? stateFile = null,
+        RowUpdates updates = RowUpdates.Lazy
+    )
+        : base(
+            table,
+            stateFile,
+            new StateArray(".step", DType.I32),
+            StateArray.Moments(".exp_avg", moments, table.Width),
+            StateArray.Moments(".exp_avg_sq", moments, table.Width)
+        )
     {
         Require(beta1 is >= 0 and < 1, beta1, nameof(beta1));
         Require(beta2 is >= 0 and < 1, beta2, nameof(beta2));
@@ -65,8 +88,14 @@ public sealed unsafe partial class RowAdam : RowOptimizer
             (_history, _behind, _zeros) = (new StepHistory(), new long[RowsAtOnce], new float[table.Width]);
         _kernel = new AdamKernel
         {
-            Beta1 = (float)beta1, OneMinusBeta1 = (float)(1 - beta1), Beta2 = (float)beta2, OneMinusBeta2 = (float)(1 - beta2), Epsilon = epsilon,
-            GradientScale = 0, StepSize = 0, RootCorrection = 0,
+            Beta1 = (float)beta1,
+            OneMinusBeta1 = (float)(1 - beta1),
+            Beta2 = (float)beta2,
+            OneMinusBeta2 = (float)(1 - beta2),
+            Epsilon = epsilon,
+            GradientScale = 0,
+            StepSize = 0,
+            RootCorrection = 0,
         };
         _scratch = moments == MomentFormat.Float32 ? [] : new float[table.Width];
         var corrections = new List<(double, float)> { (0, 0) };
@@ -75,7 +104,9 @@ public sealed unsafe partial class RowAdam : RowOptimizer
         _corrections = [.. corrections];
     }
 
-    /// <summary>How often a row has been updated; not lazy: the step of the table up to which it is computed, 0 if it was never read.</summary>
+    /// <summary>
+    /// How often a row has been updated; not lazy: the step of the table up to which it is computed, 0 if it was never read.
+    /// </summary>
     /// <param name="row">0 to R − 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">There is no such row.</exception>
     public int Updates(long row)
@@ -85,7 +116,13 @@ public sealed unsafe partial class RowAdam : RowOptimizer
         return Rows.Count(Updated, row);
     }
 
-    private protected override void Update(ReadOnlySpan<long> uniqueRows, float* gradients, double learningRate, float gradientScale, int threads)
+    private protected override void Update(
+        ReadOnlySpan<long> uniqueRows,
+        float* gradients,
+        double learningRate,
+        float gradientScale,
+        int threads
+    )
     {
         BeforeChange(uniqueRows);
         BeginStep(learningRate);
@@ -103,8 +140,19 @@ public sealed unsafe partial class RowAdam : RowOptimizer
 
     // Each row belongs to one thread, so the division changes nothing in the result.
     private void UpdateParallel(int threads, long* rows, int count, float* gradients, double learningRate, float gradientScale) =>
-        Parallel.For(0, threads, part =>
-            UpdatePart(rows, (int)((long)count * part / threads), (int)((long)count * (part + 1) / threads), gradients, learningRate, gradientScale));
+        Parallel.For(
+            0,
+            threads,
+            part =>
+                UpdatePart(
+                    rows,
+                    (int)((long)count * part / threads),
+                    (int)((long)count * (part + 1) / threads),
+                    gradients,
+                    learningRate,
+                    gradientScale
+                )
+        );
 
     private protected override void UpdateScalar(ReadOnlySpan<long> rows, float* gradients, double learningRate, float gradientScale)
     {
@@ -112,7 +160,11 @@ public sealed unsafe partial class RowAdam : RowOptimizer
         BeginStep(learningRate);
         for (var i = 0; i < rows.Length; i++)
             if (rows[i] >= 0)
-                UpdateScalar(NextUpdate(rows[i], learningRate, gradientScale, vectors: false), rows[i], new ReadOnlySpan<float>(gradients + RowGradients.Offset(i, Table.Width), Table.Width));
+                UpdateScalar(
+                    NextUpdate(rows[i], learningRate, gradientScale, vectors: false),
+                    rows[i],
+                    new ReadOnlySpan<float>(gradients + RowGradients.Offset(i, Table.Width), Table.Width)
+                );
         if (_updates == RowUpdates.Dense)
             CatchUpScalar();
     }
@@ -148,8 +200,13 @@ public sealed unsafe partial class RowAdam : RowOptimizer
                 StoredRows.Prefetch(Rows.At(Squares, next), (uint)Rows.Arrays[Squares].Bytes);
             }
             var row = rows[i];
-            if (row == -1) continue;
-            UpdateVectors(NextUpdate(row, learningRate, gradientScale, vectors: true), row, new ReadOnlySpan<float>(gradients + RowGradients.Offset(i, width), width));
+            if (row == -1)
+                continue;
+            UpdateVectors(
+                NextUpdate(row, learningRate, gradientScale, vectors: true),
+                row,
+                new ReadOnlySpan<float>(gradients + RowGradients.Offset(i, width), width)
+            );
         }
     }
 
@@ -163,7 +220,8 @@ public sealed unsafe partial class RowAdam : RowOptimizer
 
     private void UpdateHalves(AdamKernel kernel, long row, ReadOnlySpan<float> gradient)
     {
-        Span<float> meanScratch = stackalloc float[Chunk], squareScratch = stackalloc float[Chunk];
+        Span<float> meanScratch = stackalloc float[Chunk],
+            squareScratch = stackalloc float[Chunk];
         var values = Table.Row(row);
         var means = Rows.Halves(Means, row);
         var squares = Rows.Halves(Squares, row);
@@ -199,7 +257,12 @@ public sealed unsafe partial class RowAdam : RowOptimizer
     }
 
     private AdamKernel Kernel((float StepSize, float Root) factors, float gradientScale) =>
-        _kernel with { GradientScale = gradientScale, StepSize = factors.StepSize, RootCorrection = factors.Root };
+        _kernel with
+        {
+            GradientScale = gradientScale,
+            StepSize = factors.StepSize,
+            RootCorrection = factors.Root,
+        };
 
     private (double Mean, float Root) Correction(int t) => (1 / (1 - Math.Pow(_beta1, t)), (float)(1 / Math.Sqrt(1 - Math.Pow(_beta2, t))));
 
@@ -211,7 +274,10 @@ public sealed unsafe partial class RowAdam : RowOptimizer
             return $"has {rows.Count(Updated, row)} updates; a listed row has at least one";
         if (_history is not null && rows.Count(Updated, row) != _stepsInFile)
             return $"is computed up to step {rows.Count(Updated, row)} of the {_stepsInFile} of its table";
-        if (!TensorPrimitives.IsFiniteAll<float>(rows.Widened(Means, row, _scratch)) || !TensorPrimitives.IsFiniteAll<float>(rows.Widened(Squares, row, _scratch)))
+        if (
+            !TensorPrimitives.IsFiniteAll<float>(rows.Widened(Means, row, _scratch))
+            || !TensorPrimitives.IsFiniteAll<float>(rows.Widened(Squares, row, _scratch))
+        )
             return "is not finite";
         return TensorPrimitives.Min<float>(rows.Widened(Squares, row, _scratch)) < 0 ? "has a negative mean square" : null;
     }

@@ -5,7 +5,8 @@ using System.Runtime.InteropServices;
 namespace Engram.Tables.Training;
 
 /// <summary>
-/// Loops over the values of a row, in vectors or one value after the other. Both forms, and vectors of every width, give the same bits: element-wise products are rounded one by one, nothing is fused,
+/// Loops over the values of a row, in vectors or one value after the other. Both forms, and vectors of every width, give the same bits:
+/// element-wise products are rounded one by one, nothing is fused,
 /// and a sum over a row runs in <see cref="Lanes"/> sums that are added as a tree.
 /// </summary>
 internal static class RowArithmetic
@@ -15,7 +16,9 @@ internal static class RowArithmetic
     /// <summary>x = a·z + b·g; x = a·z for an empty g.</summary>
     public static void Combine(ReadOnlySpan<float> z, float a, ReadOnlySpan<float> g, float b, Span<float> x, bool vectors)
     {
-        nuint i = 0, n = (nuint)x.Length, step = (nuint)Vector<float>.Count;
+        nuint i = 0,
+            n = (nuint)x.Length,
+            step = (nuint)Vector<float>.Count;
         ref var to = ref MemoryMarshal.GetReference(x);
         ref var first = ref MemoryMarshal.GetReference(z);
         ref var second = ref MemoryMarshal.GetReference(g);
@@ -42,7 +45,9 @@ internal static class RowArithmetic
     /// <summary>x = x ∘ c.</summary>
     public static void Multiply(Span<float> x, ReadOnlySpan<float> c, bool vectors)
     {
-        nuint i = 0, n = (nuint)x.Length, step = (nuint)Vector<float>.Count;
+        nuint i = 0,
+            n = (nuint)x.Length,
+            step = (nuint)Vector<float>.Count;
         ref var to = ref MemoryMarshal.GetReference(x);
         ref var factor = ref MemoryMarshal.GetReference(c);
         if (vectors && Vector.IsHardwareAccelerated)
@@ -55,7 +60,9 @@ internal static class RowArithmetic
     /// <summary>w = w − x·factor.</summary>
     public static void Subtract(Span<float> w, ReadOnlySpan<float> x, float factor, bool vectors)
     {
-        nuint i = 0, n = (nuint)w.Length, step = (nuint)Vector<float>.Count;
+        nuint i = 0,
+            n = (nuint)w.Length,
+            step = (nuint)Vector<float>.Count;
         ref var to = ref MemoryMarshal.GetReference(w);
         ref var from = ref MemoryMarshal.GetReference(x);
         if (vectors && Vector.IsHardwareAccelerated)
@@ -71,7 +78,9 @@ internal static class RowArithmetic
     /// <summary>s = s + (r·x)², value by value.</summary>
     public static void AddSquares(Span<float> sums, ReadOnlySpan<float> x, float r, bool vectors)
     {
-        nuint i = 0, n = (nuint)sums.Length, step = (nuint)Vector<float>.Count;
+        nuint i = 0,
+            n = (nuint)sums.Length,
+            step = (nuint)Vector<float>.Count;
         ref var to = ref MemoryMarshal.GetReference(sums);
         ref var from = ref MemoryMarshal.GetReference(x);
         if (vectors && Vector.IsHardwareAccelerated)
@@ -112,13 +121,14 @@ internal static class RowArithmetic
             AddToLanes(x[..whole], scale, lanes);
         AddToLanes(x[whole..], scale, lanes);
         for (var half = Lanes / 2; half > 0; half /= 2)
-            for (var i = 0; i < half; i++)
-                lanes[i] += lanes[i + half];
+        for (var i = 0; i < half; i++)
+            lanes[i] += lanes[i + half];
         return lanes[0];
     }
 
     /// <summary>
-    /// Σ x² in float64, where the squares of float32 numbers are exact: 16 sums, of the values with equal number modulo 16, over pieces that the processor's first cache holds, added as a tree.
+    /// Σ x² in float64, where the squares of float32 numbers are exact: 16 sums, of the values with equal number modulo 16, over pieces
+    /// that the processor's first cache holds, added as a tree.
     /// </summary>
     /// <param name="x">Any number of values.</param>
     /// <param name="vectors">False for the twin, one value after the other: the same bits.</param>
@@ -130,8 +140,8 @@ internal static class RowArithmetic
         for (; x.Length > 0; x = x[Math.Min(piece, x.Length)..])
             AddSquares(x[..Math.Min(piece, x.Length)], lanes, vectors);
         for (var half = Lanes / 2; half > 0; half /= 2)
-            for (var i = 0; i < half; i++)
-                lanes[i] += lanes[i + half];
+        for (var i = 0; i < half; i++)
+            lanes[i] += lanes[i + half];
         return lanes[0];
     }
 

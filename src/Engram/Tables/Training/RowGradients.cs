@@ -3,7 +3,8 @@ using System.Numerics.Tensors;
 namespace Engram.Tables.Training;
 
 /// <summary>
-/// Gradients of the distinct rows of an update, summed over all reads of a row: float32 [u, w] in native memory, because a large update has more values than a span can count.
+/// Gradients of the distinct rows of an update, summed over all reads of a row: float32 [u, w] in native memory, because a large update has
+/// more values than a span can count.
 /// Reuse one instance: it allocates only while it grows. Not thread-safe. Must be disposed.
 /// </summary>
 /// <param name="width">Values of a row, w.</param>
@@ -15,7 +16,8 @@ internal sealed unsafe class RowGradients(int width) : IDisposable
     private NativeBuffer<float>? _values;
     private double[] _blockSums = [];
 
-    // Rows that have a sum. Distinct rows are numbered by first appearance, so the first gradient of a row is always that of row number _begun: it is stored instead of added, and nothing is ever cleared.
+    // Rows that have a sum. Distinct rows are numbered by first appearance, so the first gradient of a row is always that of row number
+    // _begun: it is stored instead of added, and nothing is ever cleared.
     private int _begun;
 
     /// <summary>Distinct rows of this update, u.</summary>
@@ -23,7 +25,10 @@ internal sealed unsafe class RowGradients(int width) : IDisposable
 
     /// <summary>The sums [u, w]. Valid until the next <see cref="Begin"/>.</summary>
     /// <exception cref="InvalidOperationException">A row has received no gradient yet.</exception>
-    public float* Values => _begun == Count ? Start : throw new InvalidOperationException($"{_begun} of {Count} rows have a gradient: some micro-batches are missing.");
+    public float* Values =>
+        _begun == Count
+            ? Start
+            : throw new InvalidOperationException($"{_begun} of {Count} rows have a gradient: some micro-batches are missing.");
 
     private float* Start => _values is null ? null : _values.Pointer;
 
@@ -60,7 +65,9 @@ internal sealed unsafe class RowGradients(int width) : IDisposable
                 _begun++;
             }
             else
-                throw new InvalidOperationException($"Row {inverse[i]} comes before row {_begun}: micro-batches are added in the order in which their rows were numbered.");
+                throw new InvalidOperationException(
+                    $"Row {inverse[i]} comes before row {_begun}: micro-batches are added in the order in which their rows were numbered."
+                );
         }
     }
 
@@ -71,7 +78,9 @@ internal sealed unsafe class RowGradients(int width) : IDisposable
             new Span<float>(Start + Offset(row, width), width).Clear();
     }
 
-    /// <summary>Sum of squares of all values, in float64 and in one order whatever the number of threads and the width of vectors.</summary>
+    /// <summary>
+    /// Sum of squares of all values, in float64 and in one order whatever the number of threads and the width of vectors.
+    /// </summary>
     /// <param name="threads">Most threads to use.</param>
     public double SumOfSquares(int threads)
     {
@@ -92,7 +101,9 @@ internal sealed unsafe class RowGradients(int width) : IDisposable
         void Sum(int block)
         {
             var first = (long)block * BlockValues;
-            _blockSums[block] = RowArithmetic.SumOfSquaresInDouble(new ReadOnlySpan<float>((float*)values + first, (int)Math.Min(BlockValues, length - first)));
+            _blockSums[block] = RowArithmetic.SumOfSquaresInDouble(
+                new ReadOnlySpan<float>((float*)values + first, (int)Math.Min(BlockValues, length - first))
+            );
         }
     }
 

@@ -5,18 +5,25 @@ using Engram.Storage;
 namespace Engram.Tables.Training;
 
 /// <summary>
-/// Momentum with Sinkhorn balancing, as published for DeepSeek-V4.1 (report §2.5, Algorithm 1): the update of the whole table is made to have rows of equal norm and columns of equal norm.
+/// Momentum with Sinkhorn balancing, as published for DeepSeek-V4.1 (report §2.5, Algorithm 1): the update of the whole table is made to
+/// have rows of equal norm and columns of equal norm.
 /// <para>
-/// For a table of R rows and w columns, with Z the momentum and G the gradient: Z ← βZ + (1 − β)G; Ĝ = βZ + (1 − β)G; rows of Ĝ whose norm is at most τ times the mean norm of all R rows are left out;
-/// then K times alternately every row and every column is divided by its norm + ε; the result U moves the table: W ← W − γ·lr·√w·U. K is odd, so the rows that take part move by γ·lr, root mean square.
+/// For a table of R rows and w columns, with Z the momentum and G the gradient: Z ← βZ + (1 − β)G; Ĝ = βZ + (1 − β)G; rows of Ĝ whose norm
+/// is at most τ times the mean norm of all R rows are left out;
+/// then K times alternately every row and every column is divided by its norm + ε; the result U moves the table: W ← W − γ·lr·√w·U. K is
+/// odd, so the rows that take part move by γ·lr, root mean square.
 /// </para>
 /// <para>
-/// It is not lazy: a row read once goes on moving by full steps in the direction of its momentum until that has faded below the mask, some 135 updates under the defaults, more where few rows are read.
-/// The rows above the mask are followed by number; the momentum of a row that is not read is not written but scaled by βᵈ when needed, d updates later; rows that have sunk well below the mask are only
-/// counted: their share of the mean norm fades by β. Should the mean norm fall so far that one of them could be above the mask again, the state is searched for such rows. The result is that of the full matrix
+/// It is not lazy: a row read once goes on moving by full steps in the direction of its momentum until that has faded below the mask, some
+/// 135 updates under the defaults, more where few rows are read.
+/// The rows above the mask are followed by number; the momentum of a row that is not read is not written but scaled by βᵈ when needed, d
+/// updates later; rows that have sunk well below the mask are only
+/// counted: their share of the mean norm fades by β. Should the mean norm fall so far that one of them could be above the mask again, the
+/// state is searched for such rows. The result is that of the full matrix
 /// up to the rounding of float32. Memory beside the state: 48 bytes for each row followed.
 /// </para>
-/// State: <c>.momentum</c> F32 or BF16 [w] a row, and <c>.last</c> I32, the update that wrote it. Beside them <c>.updates</c> I64 [1], <c>.followed</c> I64 [n], <c>.silent</c> F64 [2]: sum and largest
+/// State: <c>.momentum</c> F32 or BF16 [w] a row, and <c>.last</c> I32, the update that wrote it. Beside them <c>.updates</c> I64 [1],
+/// <c>.followed</c> I64 [n], <c>.silent</c> F64 [2]: sum and largest
 /// of the norms that are only counted.
 /// </summary>
 public sealed unsafe class RowSinkhorn : RowOptimizer
@@ -24,7 +31,8 @@ public sealed unsafe class RowSinkhorn : RowOptimizer
     // Fixed, because the sum of a column over blocks must not depend on the number of threads.
     private const int RowsPerBlock = 256;
 
-    // A row is followed until it is this far below the mask: the mean norm may wander without bringing back rows that have just been let go.
+    // A row is followed until it is this far below the mask: the mean norm may wander without bringing back rows that have just been let
+    // go.
     private const double FollowedBelowMask = 1.0 / 8;
 
     // What float32 cannot divide by.
@@ -76,17 +84,29 @@ public sealed unsafe class RowSinkhorn : RowOptimizer
     /// <summary>Prepares the state: zeros, as many values as the table, plus a number per row.</summary>
     /// <param name="table">The table it writes: float32, <see cref="EngramTable.IsWritable"/>.</param>
     /// <param name="beta">Decay of the momentum, 0 to below 1. Default 0.95.</param>
-    /// <param name="gamma">Root mean square of a row's step in learning rates, above 0. Default 0.18, which matches the size of Adam's steps.</param>
+    /// <param name="gamma">
+    /// Root mean square of a row's step in learning rates, above 0. Default 0.18, which matches the size of Adam's steps.
+    /// </param>
     /// <param name="iterations">Divisions K, odd. Default 11.</param>
     /// <param name="tau">Rows of at most this share of the mean norm do not move, 0 to below 1. Default 1e-3.</param>
     /// <param name="epsilon">Added to norms before a division, above 0. Default 1e-20.</param>
     /// <param name="moments">How the momentum is stored.</param>
-    /// <param name="stateFile">A file to keep the state in, made if it is not there, for a table that is mapped; null keeps it in memory.</param>
+    /// <param name="stateFile">
+    /// A file to keep the state in, made if it is not there, for a table that is mapped; null keeps it in memory.
+    /// </param>
     /// <exception cref="ArgumentException">The table cannot be trained, or a number is out of range.</exception>
     /// <exception cref="InvalidDataException">The state file belongs to another table or optimizer.</exception>
     /// <exception cref="OutOfMemoryException">There is not enough memory.</exception>
-    public RowSinkhorn(EngramTable table, double beta = 0.95, double gamma = 0.18, int iterations = 11, double tau = 1e-3, double epsilon = 1e-20,
-        MomentFormat moments = MomentFormat.Float32, string? stateFile = null)
+    public RowSinkhorn(
+        EngramTable table,
+        double beta = 0.95,
+        double gamma = 0.18,
+        int iterations = 11,
+        double tau = 1e-3,
+        double epsilon = 1e-20,
+        MomentFormat moments = MomentFormat.Float32,
+        string? stateFile = null
+    )
         : base(table, stateFile, StateArray.Moments(".momentum", moments, table.Width), new StateArray(".last", DType.I32))
     {
         Require(beta is >= 0 and < 1, beta, nameof(beta));
@@ -102,21 +122,35 @@ public sealed unsafe class RowSinkhorn : RowOptimizer
     /// <summary>Rows whose momentum is followed now.</summary>
     public int FollowedRows => _followed.Length;
 
-    private protected override void Update(ReadOnlySpan<long> rows, float* gradients, double learningRate, float gradientScale, int threads) =>
-        Update(rows, gradients, learningRate, gradientScale, threads, vectors: true);
+    private protected override void Update(
+        ReadOnlySpan<long> rows,
+        float* gradients,
+        double learningRate,
+        float gradientScale,
+        int threads
+    ) => Update(rows, gradients, learningRate, gradientScale, threads, vectors: true);
 
     private protected override void UpdateScalar(ReadOnlySpan<long> rows, float* gradients, double learningRate, float gradientScale) =>
         Update(rows, gradients, learningRate, gradientScale, threads: 1, vectors: false);
 
-    private void Update(ReadOnlySpan<long> uniqueRows, float* gradients, double learningRate, float gradientScale, int threads, bool vectors)
+    private void Update(
+        ReadOnlySpan<long> uniqueRows,
+        float* gradients,
+        double learningRate,
+        float gradientScale,
+        int threads,
+        bool vectors
+    )
     {
         if (_interrupted)
-            throw new InvalidOperationException("An update ended in an error after it had written momenta: load a checkpoint before the next one.");
+            throw new InvalidOperationException(
+                "An update ended in an error after it had written momenta: load a checkpoint before the next one."
+            );
         var now = checked((int)(_updates + 1));
         var (sum, largest) = (_silentSum * _beta, _silentLargest * _beta);
         var followed = WithRead(uniqueRows, now, ref sum);
         var rows = Array.ConvertAll(followed, entry => entry.Row);
-        Table.Prefetch(rows);   // of most, this update has read nothing
+        Table.Prefetch(rows); // of most, this update has read nothing
         BeforeChange(rows);
         (_updates, _interrupted) = (now, true);
         fixed (Followed* entries = followed)
@@ -131,7 +165,10 @@ public sealed unsafe class RowSinkhorn : RowOptimizer
                 BeforeChange(Array.ConvertAll(followed, entry => entry.Row));
             }
             fixed (Followed* all = followed)
-                new Pass(this, (nint)all, followed.Length, (nint)gradients, gradientScale, threads, vectors).Balance(mask, _gamma * learningRate * Math.Sqrt(Table.Width));
+                new Pass(this, (nint)all, followed.Length, (nint)gradients, gradientScale, threads, vectors).Balance(
+                    mask,
+                    _gamma * learningRate * Math.Sqrt(Table.Width)
+                );
             // What a row that was read will be worth unread decides whether it is followed.
             var below = mask * FollowedBelowMask;
             _followed = Array.FindAll(followed, entry => NormOf(entry, now) > below);
@@ -176,11 +213,14 @@ public sealed unsafe class RowSinkhorn : RowOptimizer
         return [.. merged];
     }
 
-    private Followed Stored(long row) => new()
-    {
-        Row = row, Last = Rows.Count(Last, row), Gradient = -1,
-        MomentumNorm = Rows.Count(Last, row) == 0 ? 0 : RowArithmetic.Norm(Rows.Widened(Momentum, row, _scratch)),
-    };
+    private Followed Stored(long row) =>
+        new()
+        {
+            Row = row,
+            Last = Rows.Count(Last, row),
+            Gradient = -1,
+            MomentumNorm = Rows.Count(Last, row) == 0 ? 0 : RowArithmetic.Norm(Rows.Widened(Momentum, row, _scratch)),
+        };
 
     /// <summary>Norm of a row of Ĝ that is not read: β·β^d times its momentum.</summary>
     private double NormOf(in Followed entry, int now) => Power(now - entry.Last + 1) * entry.MomentumNorm;
@@ -195,10 +235,12 @@ public sealed unsafe class RowSinkhorn : RowOptimizer
         var i = 0;
         for (var row = 0L; row < Table.Rows; row++)
         {
-            if (Rows.Count(Last, row) == 0) continue;
+            if (Rows.Count(Last, row) == 0)
+                continue;
             while (i < followed.Length && followed[i].Row < row)
                 i++;
-            if (i < followed.Length && followed[i].Row == row) continue;
+            if (i < followed.Length && followed[i].Row == row)
+                continue;
             var entry = Stored(row);
             entry.Norm = NormOf(entry, now);
             if (entry.Norm > above)
@@ -238,10 +280,18 @@ public sealed unsafe class RowSinkhorn : RowOptimizer
         if (updates[0] is < 0 or > int.MaxValue)
             throw new InvalidDataException($"{file.Path}: {updates[0]} updates of '{name}'.");
         if (!double.IsFinite(silent[0]) || !double.IsFinite(silent[1]) || silent[0] < 0 || silent[1] < 0)
-            throw new InvalidDataException($"{file.Path}: '{name + Silent}' holds {silent[0]} and {silent[1]}; norms are finite and at least 0.");
+            throw new InvalidDataException(
+                $"{file.Path}: '{name + Silent}' holds {silent[0]} and {silent[1]}; norms are finite and at least 0."
+            );
         for (var i = 0; i < followed.Length; i++)
-            if (followed[i] >= Table.Rows || followed[i] <= (i == 0 ? -1 : followed[i - 1]) || !(State.IsMapped ? Rows.Count(Last, followed[i]) > 0 : Array.BinarySearch(known, followed[i]) >= 0))
-                throw new InvalidDataException($"{file.Path}: row {followed[i]} at position {i} of '{name + FollowedNumbers}'; rows with state are listed, ascending.");
+            if (
+                followed[i] >= Table.Rows
+                || followed[i] <= (i == 0 ? -1 : followed[i - 1])
+                || !(State.IsMapped ? Rows.Count(Last, followed[i]) > 0 : Array.BinarySearch(known, followed[i]) >= 0)
+            )
+                throw new InvalidDataException(
+                    $"{file.Path}: row {followed[i]} at position {i} of '{name + FollowedNumbers}'; rows with state are listed, ascending."
+                );
         (_updatesRead, var (sum, largest)) = (updates[0], (silent[0], silent[1]));
         return () =>
         {
@@ -272,18 +322,20 @@ public sealed unsafe class RowSinkhorn : RowOptimizer
         public void TakeGradients(int now)
         {
             var (self, one) = (this, (float)(1 - owner._beta) * gradientScale);
-            ForBlocks((_, rows, x, scratch) =>
-            {
-                foreach (ref var entry in rows)
+            ForBlocks(
+                (_, rows, x, scratch) =>
                 {
-                    if (entry.Gradient < 0)
+                    foreach (ref var entry in rows)
                     {
-                        entry.Norm = self.Owner.NormOf(entry, now);
-                        continue;
+                        if (entry.Gradient < 0)
+                        {
+                            entry.Norm = self.Owner.NormOf(entry, now);
+                            continue;
+                        }
+                        self.TakeGradient(ref entry, now, one, x, scratch);
                     }
-                    self.TakeGradient(ref entry, now, one, x, scratch);
                 }
-            });
+            );
         }
 
         private void TakeGradient(ref Followed entry, int now, float one, Span<float> x, Span<float> scratch)
@@ -312,27 +364,33 @@ public sealed unsafe class RowSinkhorn : RowOptimizer
             for (var iteration = 1; iteration <= owner._iterations; iteration += 2)
             {
                 var (first, last) = (iteration == 1, iteration == owner._iterations);
-                ForBlocks((block, rows, x, scratch) =>
-                {
-                    var blockSums = sums.AsSpan(block * width, width);
-                    blockSums.Clear();
-                    foreach (ref var entry in rows)
+                ForBlocks(
+                    (block, rows, x, scratch) =>
                     {
-                        if (first)
-                            entry.Scale = entry.Norm > mask && entry.Norm > SmallestNorm ? entry.Norm / (entry.Norm + self.Owner._epsilon) : 0;
-                        if (entry.Scale == 0) continue;
-                        self.Direction(entry, x, scratch);
-                        RowArithmetic.Multiply(x, factors, self.Vectors);
-                        // A row of zeros, what rounding can leave where momentum and gradient cancel, stays one whatever it is divided by.
-                        if (!first && RowArithmetic.SumOfSquares(x, 1, self.Vectors) is > 0 and var squares)
-                            entry.Scale /= entry.Scale * Math.Sqrt(squares) + self.Owner._epsilon;
-                        if (last)
-                            RowArithmetic.Subtract(self.Owner.Table.Row(entry.Row), x, (float)(step * entry.Scale), self.Vectors);
-                        else
-                            RowArithmetic.AddSquares(blockSums, x, (float)entry.Scale, self.Vectors);
+                        var blockSums = sums.AsSpan(block * width, width);
+                        blockSums.Clear();
+                        foreach (ref var entry in rows)
+                        {
+                            if (first)
+                                entry.Scale =
+                                    entry.Norm > mask && entry.Norm > SmallestNorm ? entry.Norm / (entry.Norm + self.Owner._epsilon) : 0;
+                            if (entry.Scale == 0)
+                                continue;
+                            self.Direction(entry, x, scratch);
+                            RowArithmetic.Multiply(x, factors, self.Vectors);
+                            // A row of zeros, what rounding can leave where momentum and gradient cancel, stays one whatever it is divided
+                            // by.
+                            if (!first && RowArithmetic.SumOfSquares(x, 1, self.Vectors) is > 0 and var squares)
+                                entry.Scale /= entry.Scale * Math.Sqrt(squares) + self.Owner._epsilon;
+                            if (last)
+                                RowArithmetic.Subtract(self.Owner.Table.Row(entry.Row), x, (float)(step * entry.Scale), self.Vectors);
+                            else
+                                RowArithmetic.AddSquares(blockSums, x, (float)entry.Scale, self.Vectors);
+                        }
                     }
-                });
-                if (last) return;
+                );
+                if (last)
+                    return;
                 for (var column = 0; column < width; column++)
                 {
                     var sum = 0.0;
@@ -353,10 +411,18 @@ public sealed unsafe class RowSinkhorn : RowOptimizer
             if (entry.Gradient < 0)
                 RowArithmetic.Combine(momentum, (float)(1 / entry.MomentumNorm), [], 0, x, vectors);
             else
-                RowArithmetic.Combine(momentum, (float)(owner._beta / entry.Norm), Gradient(entry), (float)((1 - owner._beta) * gradientScale / entry.Norm), x, vectors);
+                RowArithmetic.Combine(
+                    momentum,
+                    (float)(owner._beta / entry.Norm),
+                    Gradient(entry),
+                    (float)((1 - owner._beta) * gradientScale / entry.Norm),
+                    x,
+                    vectors
+                );
         }
 
-        private ReadOnlySpan<float> Gradient(in Followed entry) => new((float*)gradients + RowGradients.Offset(entry.Gradient, owner.Table.Width), owner.Table.Width);
+        private ReadOnlySpan<float> Gradient(in Followed entry) =>
+            new((float*)gradients + RowGradients.Offset(entry.Gradient, owner.Table.Width), owner.Table.Width);
 
         private void ForBlocks(BlockWork work)
         {
@@ -371,7 +437,12 @@ public sealed unsafe class RowSinkhorn : RowOptimizer
             {
                 var from = block * RowsPerBlock;
                 var rented = ArrayPool<float>.Shared.Rent(2 * width);
-                work(block, new Span<Followed>((Followed*)first + from, Math.Min(RowsPerBlock, total - from)), rented.AsSpan(0, width), rented.AsSpan(width, width));
+                work(
+                    block,
+                    new Span<Followed>((Followed*)first + from, Math.Min(RowsPerBlock, total - from)),
+                    rented.AsSpan(0, width),
+                    rented.AsSpan(width, width)
+                );
                 ArrayPool<float>.Shared.Return(rented);
             }
         }

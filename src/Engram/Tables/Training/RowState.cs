@@ -4,7 +4,8 @@ using Engram.Tables.Formats;
 namespace Engram.Tables.Training;
 
 /// <summary>
-/// The state that an optimizer keeps for the rows of a table: zeros at first, in memory, or in a mapped sparse file beside the table, which then need not fit memory.
+/// The state that an optimizer keeps for the rows of a table: zeros at first, in memory, or in a mapped sparse file beside the table, which
+/// then need not fit memory.
 /// </summary>
 internal sealed unsafe class RowState : IDisposable
 {
@@ -64,7 +65,12 @@ internal sealed unsafe class RowState : IDisposable
     public void Prefetch(ReadOnlySpan<long> rows)
     {
         for (var i = 0; _file is not null && i < Rows.Arrays.Length; i++)
-            MappedPages.StartReadingAbsent(new StoredRows(Rows.At(i, 0), null, Rows.Arrays[i].Bytes / sizeof(ushort), RowFormat.BFloat16), rows, _rows, residencyTold: true);
+            MappedPages.StartReadingAbsent(
+                new StoredRows(Rows.At(i, 0), null, Rows.Arrays[i].Bytes / sizeof(ushort), RowFormat.BFloat16),
+                rows,
+                _rows,
+                residencyTold: true
+            );
     }
 
     /// <summary>Copies a row of every array, one behind the other.</summary>
@@ -90,24 +96,35 @@ internal sealed unsafe class RowState : IDisposable
     public void Flush() => _file?.Flush();
 
     /// <summary>
-    /// Writes the rows given, n of them, as a safetensors file: <c>NAME.rows</c> I64 [n] and the same rows of every array; R in the metadata as <c>NAME.table_rows</c>.
+    /// Writes the rows given, n of them, as a safetensors file: <c>NAME.rows</c> I64 [n] and the same rows of every array; R in the
+    /// metadata as <c>NAME.table_rows</c>.
     /// </summary>
     public void Save(string path, string name, IReadOnlyList<long> touched, Action<SafetensorsWriter>? more = null)
     {
         var writer = NewWriter(name);
-        writer.Add(name + RowNumbers, DType.I64, stream =>
-        {
-            foreach (var row in touched)
-                stream.Write(BitConverter.GetBytes(row));
-        }, touched.Count);
+        writer.Add(
+            name + RowNumbers,
+            DType.I64,
+            stream =>
+            {
+                foreach (var row in touched)
+                    stream.Write(BitConverter.GetBytes(row));
+            },
+            touched.Count
+        );
         for (var i = 0; i < Rows.Arrays.Length; i++)
         {
             var (array, index) = (Rows.Arrays[i], i);
-            writer.Add(name + array.Suffix, array.Type, stream =>
-            {
-                foreach (var row in touched)
-                    stream.Write(Rows.Bytes(index, row));
-            }, array.Shape(touched.Count));
+            writer.Add(
+                name + array.Suffix,
+                array.Type,
+                stream =>
+                {
+                    foreach (var row in touched)
+                        stream.Write(Rows.Bytes(index, row));
+                },
+                array.Shape(touched.Count)
+            );
         }
         more?.Invoke(writer);
         writer.Write(path);
@@ -120,7 +137,9 @@ internal sealed unsafe class RowState : IDisposable
     public void RequireTable(SafetensorsFile file, string name)
     {
         if (!file.Metadata.TryGetValue(name + TableRows, out var tableRows) || tableRows != _rows.ToString())
-            throw new InvalidDataException($"{file.Path}: the state of '{name}' is for a table of {tableRows ?? "unknown"} rows; this one has {_rows}.");
+            throw new InvalidDataException(
+                $"{file.Path}: the state of '{name}' is for a table of {tableRows ?? "unknown"} rows; this one has {_rows}."
+            );
     }
 
     /// <summary>Replaces the state by that of a file.</summary>
@@ -141,7 +160,9 @@ internal sealed unsafe class RowState : IDisposable
         for (var i = 0; i < count; i++)
         {
             if (rows[i] >= _rows || rows[i] <= (i == 0 ? -1 : rows[i - 1]))
-                throw new InvalidDataException($"{file.Path}: row {rows[i]} at position {i} of '{name + RowNumbers}'; rows ascend from 0 to {_rows - 1}.");
+                throw new InvalidDataException(
+                    $"{file.Path}: row {rows[i]} at position {i} of '{name + RowNumbers}'; rows ascend from 0 to {_rows - 1}."
+                );
             if (flaw(stored, i) is { } what)
                 throw new InvalidDataException($"{file.Path}: row {rows[i]} of '{name}' {what}.");
         }
@@ -149,8 +170,8 @@ internal sealed unsafe class RowState : IDisposable
         foreach (var buffer in _memory)
             buffer.Clear();
         for (var i = 0; i < count; i++)
-            for (var array = 0; array < Rows.Arrays.Length; array++)
-                stored.Bytes(array, i).CopyTo(Rows.Bytes(array, rows[i]));
+        for (var array = 0; array < Rows.Arrays.Length; array++)
+            stored.Bytes(array, i).CopyTo(Rows.Bytes(array, rows[i]));
         return rows;
     }
 
@@ -164,14 +185,24 @@ internal sealed unsafe class RowState : IDisposable
     private void Create(string path, StateArray[] arrays)
     {
         // The widest first: its rows then keep to the pages.
-        var writer = new SafetensorsWriter { KeepOrder = true, DataAlignment = PageSize, Metadata = { ["state" + TableRows] = _rows.ToString() } };
+        var writer = new SafetensorsWriter
+        {
+            KeepOrder = true,
+            DataAlignment = PageSize,
+            Metadata = { ["state" + TableRows] = _rows.ToString() },
+        };
         foreach (var array in arrays.OrderByDescending(array => array.Bytes))
-            writer.Add("state" + array.Suffix, array.Type, stream =>
-            {
-                var end = stream.Position + checked(_rows * array.Bytes);
-                stream.SetLength(end);
-                stream.Position = end;
-            }, array.Shape(_rows));
+            writer.Add(
+                "state" + array.Suffix,
+                array.Type,
+                stream =>
+                {
+                    var end = stream.Position + checked(_rows * array.Bytes);
+                    stream.SetLength(end);
+                    stream.Position = end;
+                },
+                array.Shape(_rows)
+            );
         writer.Write(path);
     }
 

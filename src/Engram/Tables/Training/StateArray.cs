@@ -9,12 +9,20 @@ namespace Engram.Tables.Training;
 internal readonly record struct StateArray(string Suffix, DType Type, int Columns = 0)
 {
     /// <summary>Of a row.</summary>
-    public int Bytes => Math.Max(1, Columns) * Type switch { DType.BF16 => sizeof(ushort), DType.I32 or DType.F32 => sizeof(float), _ => throw new NotSupportedException($"State of {Type}.") };
+    public int Bytes =>
+        Math.Max(1, Columns)
+        * Type switch
+        {
+            DType.BF16 => sizeof(ushort),
+            DType.I32 or DType.F32 => sizeof(float),
+            _ => throw new NotSupportedException($"State of {Type}."),
+        };
 
     public long[] Shape(long rows) => Columns == 0 ? [rows] : [rows, Columns];
 
     /// <summary>Moments of rows of a width.</summary>
-    public static StateArray Moments(string suffix, MomentFormat format, int width) => new(suffix, format == MomentFormat.Float32 ? DType.F32 : DType.BF16, width);
+    public static StateArray Moments(string suffix, MomentFormat format, int width) =>
+        new(suffix, format == MomentFormat.Float32 ? DType.F32 : DType.BF16, width);
 }
 
 /// <summary>Rows of state arrays where they lie: in memory, in a mapped state file, or in a file that is being read.</summary>
@@ -37,7 +45,8 @@ internal readonly unsafe struct StateRows(StateArray[] arrays, byte*[] starts)
     /// <summary>Moments of a row as float32: in place, or widened into a scratch of its length.</summary>
     public Span<float> Widened(int array, long row, Span<float> scratch)
     {
-        if (!IsBFloat16(array)) return Floats(array, row);
+        if (!IsBFloat16(array))
+            return Floats(array, row);
         BFloat16.Widen(Halves(array, row), scratch);
         return scratch;
     }

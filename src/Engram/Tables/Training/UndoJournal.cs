@@ -6,12 +6,16 @@ using Engram.Storage;
 namespace Engram.Tables.Training;
 
 /// <summary>
-/// Makes a table that is trained in place return to its last checkpoint after the process or the machine has died. Before a row is changed for the first time since the checkpoint, what it was, table row and
-/// state, is appended to a file and on the device; <see cref="Undo"/> puts it back. Nothing is ever copied whole. The checkpoint itself must be on the device: <see cref="RowOptimizer.Flush"/> comes before
+/// Makes a table that is trained in place return to its last checkpoint after the process or the machine has died. Before a row is changed
+/// for the first time since the checkpoint, what it was, table row and
+/// state, is appended to a file and on the device; <see cref="Undo"/> puts it back. Nothing is ever copied whole. The checkpoint itself
+/// must be on the device: <see cref="RowOptimizer.Flush"/> comes before
 /// <see cref="Begin"/>.
 /// <para>
-/// File, little-endian: 40 bytes of header (<c>ENGRUND</c> and a zero byte; version 2, bytes of a table row, bytes of a row's state, 0, as I32; rows R I64; CRC-32C of the 32 bytes before, I32; 0, I32), then
-/// records: row number I64; number of the first record of the same append I64; table row, its state array by array, CRC-32C of all that I32. An append is on the device before the next one starts, so only
+/// File, little-endian: 40 bytes of header (<c>ENGRUND</c> and a zero byte; version 2, bytes of a table row, bytes of a row's state, 0, as
+/// I32; rows R I64; CRC-32C of the 32 bytes before, I32; 0, I32), then
+/// records: row number I64; number of the first record of the same append I64; table row, its state array by array, CRC-32C of all that
+/// I32. An append is on the device before the next one starts, so only
 /// the last may be there in part: the rows of its missing records had not been changed.
 /// </para>
 /// </summary>
@@ -39,7 +43,9 @@ public sealed unsafe class UndoJournal : IDisposable
         _buffer = new byte[Math.Max(1, BufferBytes / _recordBytes) * _recordBytes];
     }
 
-    /// <summary>Starts the journal of a checkpoint: rows count as unchanged from here on. Until a first journal is begun nothing is recorded.</summary>
+    /// <summary>
+    /// Starts the journal of a checkpoint: rows count as unchanged from here on. Until a first journal is begun nothing is recorded.
+    /// </summary>
     /// <param name="path">The file; one of that name is replaced.</param>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public void Begin(string path)
@@ -56,8 +62,8 @@ public sealed unsafe class UndoJournal : IDisposable
     public IEnumerable<long> ChangedRows()
     {
         for (var word = 0L; word < _changed.Length; word++)
-            for (var bits = _changed.Slice(word, 1)[0]; bits != 0; bits &= bits - 1)
-                yield return 64 * word + BitOperations.TrailingZeroCount(bits);
+        for (var bits = _changed.Slice(word, 1)[0]; bits != 0; bits &= bits - 1)
+            yield return 64 * word + BitOperations.TrailingZeroCount(bits);
     }
 
     /// <summary>The first changed row that holds a value that is not finite, or null.</summary>
@@ -69,7 +75,10 @@ public sealed unsafe class UndoJournal : IDisposable
         return null;
     }
 
-    /// <summary>Keeps what rows are, before they are changed: waits until the device has it, because it may take changed pages of the table at any time.</summary>
+    /// <summary>
+    /// Keeps what rows are, before they are changed: waits until the device has it, because it may take changed pages of the table at any
+    /// time.
+    /// </summary>
     /// <param name="rows">Each at most once; −1 is passed over.</param>
     /// <exception cref="IOException">The device is full. No row counts as recorded, and none may be changed.</exception>
     internal void Record(ReadOnlySpan<long> rows)
@@ -78,14 +87,17 @@ public sealed unsafe class UndoJournal : IDisposable
         var (first, written, used) = (_records, _records, 0);
         foreach (var row in rows)
         {
-            if (row < 0 || HasChanged(row)) continue;
+            if (row < 0 || HasChanged(row))
+                continue;
             _table.Reserve(row);
             _state.Reserve(row);
-            if (_file is null) continue;
+            if (_file is null)
+                continue;
             WriteRecord(row, first, _buffer.AsSpan(used, _recordBytes));
             written++;
             used += _recordBytes;
-            if (used < _buffer.Length) continue;
+            if (used < _buffer.Length)
+                continue;
             Write(_buffer, last: false);
             used = 0;
         }
@@ -97,20 +109,29 @@ public sealed unsafe class UndoJournal : IDisposable
                 _changed.Pointer[row / 64] |= 1UL << (int)(row % 64);
     }
 
-    /// <summary>Puts back what a journal of this table holds, and waits until table and state are on the device: then the file may be deleted. A second time changes nothing more.</summary>
-    /// <param name="path">A file that <see cref="Begin"/> made. Journals of several checkpoints are undone from the last to the one that is returned to.</param>
+    /// <summary>
+    /// Puts back what a journal of this table holds, and waits until table and state are on the device: then the file may be deleted. A
+    /// second time changes nothing more.
+    /// </summary>
+    /// <param name="path">
+    /// A file that <see cref="Begin"/> made. Journals of several checkpoints are undone from the last to the one that is returned to.
+    /// </param>
     /// <returns>Rows put back.</returns>
     /// <exception cref="InvalidDataException">The file is damaged or belongs to another table; nothing has been changed.</exception>
     public long Undo(string path)
     {
         Check(path);
         var putBack = 0L;
-        Read(path, (_, record) =>
-        {
-            if (!IsWhole(record)) return;
-            PutBack(MemoryMarshal.Read<long>(record), record[ValuesAt..^sizeof(uint)]);
-            putBack++;
-        });
+        Read(
+            path,
+            (_, record) =>
+            {
+                if (!IsWhole(record))
+                    return;
+                PutBack(MemoryMarshal.Read<long>(record), record[ValuesAt..^sizeof(uint)]);
+                putBack++;
+            }
+        );
         _table.Flush();
         _state.Flush();
         return putBack;
@@ -138,7 +159,9 @@ public sealed unsafe class UndoJournal : IDisposable
 
     private Span<byte> TableRow(long row) => MemoryMarshal.AsBytes(_table.Row(row));
 
-    /// <summary>Writes records behind those of earlier appends; with <paramref name="last"/> the append ends and is on the device.</summary>
+    /// <summary>
+    /// Writes records behind those of earlier appends; with <paramref name="last"/> the append ends and is on the device.
+    /// </summary>
     private void Write(ReadOnlySpan<byte> records, bool last)
     {
         try
@@ -150,7 +173,10 @@ public sealed unsafe class UndoJournal : IDisposable
         catch (IOException e)
         {
             CutBack();
-            throw new IOException($"{_file!.Name}: what the rows were cannot be kept, so they are not changed; the last checkpoint is intact. {e.Message}", e);
+            throw new IOException(
+                $"{_file!.Name}: what the rows were cannot be kept, so they are not changed; the last checkpoint is intact. {e.Message}",
+                e
+            );
         }
     }
 
@@ -184,15 +210,23 @@ public sealed unsafe class UndoJournal : IDisposable
     private void Check(string path)
     {
         var (lastAppend, missing) = (0L, long.MaxValue);
-        Read(path, (number, record) =>
-        {
-            if (!IsWhole(record))
-                missing = Math.Min(missing, number);
-            else if (MemoryMarshal.Read<long>(record[sizeof(long)..]) is var first && first >= 0 && first <= number && (ulong)MemoryMarshal.Read<long>(record) < (ulong)_table.Rows)
-                lastAppend = Math.Max(lastAppend, first);
-            else
-                throw Damaged(path, number);
-        });
+        Read(
+            path,
+            (number, record) =>
+            {
+                if (!IsWhole(record))
+                    missing = Math.Min(missing, number);
+                else if (
+                    MemoryMarshal.Read<long>(record[sizeof(long)..]) is var first
+                    && first >= 0
+                    && first <= number
+                    && (ulong)MemoryMarshal.Read<long>(record) < (ulong)_table.Rows
+                )
+                    lastAppend = Math.Max(lastAppend, first);
+                else
+                    throw Damaged(path, number);
+            }
+        );
         if (missing < lastAppend)
             throw Damaged(path, missing);
     }
@@ -200,27 +234,35 @@ public sealed unsafe class UndoJournal : IDisposable
     private void Read(string path, RecordReader reader)
     {
         using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
-        if (file.Length < HeaderBytes) return;   // the process died while it made the file
+        if (file.Length < HeaderBytes)
+            return; // the process died while it made the file
         var header = new byte[HeaderBytes];
         file.ReadExactly(header);
         if (!header.AsSpan().SequenceEqual(Header()))
         {
-            // The header is on the device before there is a record, so without one it may be that of a machine that died while it made the file.
-            if (file.Length == HeaderBytes && Checksum(header.AsSpan(0, ChecksumAt)) != MemoryMarshal.Read<uint>(header.AsSpan(ChecksumAt))) return;
-            throw new InvalidDataException($"{path}: not a journal of this table, which has {_table.Rows} rows of {_table.Width} values and {_state.RowBytes} bytes of state; or it is damaged.");
+            // The header is on the device before there is a record, so without one it may be that of a machine that died while it made the
+            // file.
+            if (file.Length == HeaderBytes && Checksum(header.AsSpan(0, ChecksumAt)) != MemoryMarshal.Read<uint>(header.AsSpan(ChecksumAt)))
+                return;
+            throw new InvalidDataException(
+                $"{path}: not a journal of this table, which has {_table.Rows} rows of {_table.Width} values and {_state.RowBytes} bytes of state; or it is damaged."
+            );
         }
-        for (var number = 0L; ;)
+        for (var number = 0L; ; )
         {
             var read = file.ReadAtLeast(_buffer, _buffer.Length, throwOnEndOfStream: false);
             for (var at = 0; at + _recordBytes <= read; at += _recordBytes, number++)
                 reader(number, _buffer.AsSpan(at, _recordBytes));
-            if (read < _buffer.Length) return;
+            if (read < _buffer.Length)
+                return;
         }
     }
 
-    private static bool IsWhole(ReadOnlySpan<byte> record) => Checksum(record[..^sizeof(uint)]) == MemoryMarshal.Read<uint>(record[^sizeof(uint)..]);
+    private static bool IsWhole(ReadOnlySpan<byte> record) =>
+        Checksum(record[..^sizeof(uint)]) == MemoryMarshal.Read<uint>(record[^sizeof(uint)..]);
 
-    private static InvalidDataException Damaged(string path, long record) => new($"{path}: record {record} is damaged; the table cannot be returned to its checkpoint.");
+    private static InvalidDataException Damaged(string path, long record) =>
+        new($"{path}: record {record} is damaged; the table cannot be returned to its checkpoint.");
 
     private void PutBack(long row, ReadOnlySpan<byte> bytes)
     {

@@ -1,6 +1,8 @@
 namespace Engram.Tokenization.Patterns;
 
-/// <summary>Reads a class, "[…]": runes, ranges, escapes, properties, [:names:], classes inside it, intersections with "&amp;&amp;", negation.</summary>
+/// <summary>
+/// Reads a class, "[…]": runes, ranges, escapes, properties, [:names:], classes inside it, intersections with "&amp;&amp;", negation.
+/// </summary>
 internal sealed class ClassParser(PatternReader reader)
 {
     private const int DeepestNesting = 64;
@@ -11,45 +13,54 @@ internal sealed class ClassParser(PatternReader reader)
     /// <returns>The members named, and whether the class is everything else.</returns>
     public (RuneRanges Named, bool Negated) Read()
     {
-        if (++_depth > DeepestNesting) throw reader.Unsupported("classes nested this deeply");
+        if (++_depth > DeepestNesting)
+            throw reader.Unsupported("classes nested this deeply");
         reader.TryTake('[');
         var negated = reader.TryTake('^');
         RuneRanges? before = null;
         var set = RuneRanges.None;
         // "]" directly behind the beginning is itself, if another one follows.
-        if (reader.Next == ']' && HasAnotherEnd()) set = RuneRanges.Of(reader.Rune());
+        if (reader.Next == ']' && HasAnotherEnd())
+            set = RuneRanges.Of(reader.Rune());
         while (!reader.TryTake(']'))
         {
-            if (reader.AtEnd) throw reader.Unsupported("a class without an end");
+            if (reader.AtEnd)
+                throw reader.Unsupported("a class without an end");
             if (reader.TryTake("&&"))
             {
                 before = before?.Intersection(set) ?? set;
                 set = RuneRanges.None;
             }
-            else set = set.Union(Member());
+            else
+                set = set.Union(Member());
         }
         _depth--;
-        if (before is null && set.Count == 0) throw reader.Unsupported("an empty class");
+        if (before is null && set.Count == 0)
+            throw reader.Unsupported("an empty class");
         return (before?.Intersection(set) ?? set, negated);
     }
 
     private RuneRanges Member()
     {
-        if (reader.Sees("[:") && Bracket() is { } bracket) return bracket;
+        if (reader.Sees("[:") && Bracket() is { } bracket)
+            return bracket;
         if (reader.Next == '[')
         {
             var (named, negated) = Read();
             return negated ? named.Complement() : named;
         }
-        if (Single(out var first) is { } set) return set;
+        if (Single(out var first) is { } set)
+            return set;
         var position = reader.Position;
-        if (!reader.TryTake('-')) return RuneRanges.Of(first);
+        if (!reader.TryTake('-'))
+            return RuneRanges.Of(first);
         if (reader.AtEnd || reader.Next is ']' or '[' || reader.Sees("&&"))
         {
-            reader.Position = position;   // a hyphen before the end is itself
+            reader.Position = position; // a hyphen before the end is itself
             return RuneRanges.Of(first);
         }
-        if (Single(out var last) is not null || last < first) throw reader.Unsupported("this range");
+        if (Single(out var last) is not null || last < first)
+            throw reader.Unsupported("this range");
         return RuneRanges.Of(first, last);
     }
 
@@ -81,9 +92,24 @@ internal sealed class ClassParser(PatternReader reader)
             return null;
         }
         // In brackets, and only there, "punct" includes the symbols.
-        var set = name == "punct" ? UnicodeProperties.Punctuation.Union(UnicodeProperties.Find("S")!)
-            : name is "alnum" or "alpha" or "blank" or "cntrl" or "digit" or "graph" or "lower" or "print" or "space" or "upper" or "xdigit" or "word" or "ascii"
-                ? UnicodeProperties.Find(name)! : throw reader.Unsupported($"the class [:{name}:]");
+        var set =
+            name == "punct" ? UnicodeProperties.Punctuation.Union(UnicodeProperties.Find("S")!)
+            : name
+                is "alnum"
+                    or "alpha"
+                    or "blank"
+                    or "cntrl"
+                    or "digit"
+                    or "graph"
+                    or "lower"
+                    or "print"
+                    or "space"
+                    or "upper"
+                    or "xdigit"
+                    or "word"
+                    or "ascii"
+                ? UnicodeProperties.Find(name)!
+            : throw reader.Unsupported($"the class [:{name}:]");
         return negated ? set.Complement() : set;
     }
 

@@ -1,6 +1,9 @@
 namespace Engram.Tokenization.Patterns;
 
-/// <summary>Turns the tree of a pattern into instructions. Counted repetitions are written out, so that a step depends on nothing but its place in the text.</summary>
+/// <summary>
+/// Turns the tree of a pattern into instructions. Counted repetitions are written out, so that a step depends on nothing but its place in
+/// the text.
+/// </summary>
 internal sealed class PatternCompiler
 {
     /// <summary>In characters and in instructions.</summary>
@@ -34,7 +37,8 @@ internal sealed class PatternCompiler
                 Emit(new Instruction(Operation.Take, Set: Set(one.Set)));
                 break;
             case PatternNode.Row row:
-                foreach (var part in row.Parts) Emit(part);
+                foreach (var part in row.Parts)
+                    Emit(part);
                 break;
             case PatternNode.Choice choice:
                 EmitChoice(choice);
@@ -65,22 +69,41 @@ internal sealed class PatternCompiler
             var last = i == choice.Parts.Count - 1;
             var branch = _program.Count;
             if (!last)
-                Emit(new Instruction(Operation.Branch, branch + 1, Set: Beginning(part), SecondSet: Beginning(new PatternNode.Choice([.. choice.Parts.Skip(i + 1)])), Number: Branches++));
+                Emit(
+                    new Instruction(
+                        Operation.Branch,
+                        branch + 1,
+                        Set: Beginning(part),
+                        SecondSet: Beginning(new PatternNode.Choice([.. choice.Parts.Skip(i + 1)])),
+                        Number: Branches++
+                    )
+                );
             Emit(part);
-            if (last) continue;
+            if (last)
+                continue;
             jumps.Add(_program.Count);
             Emit(default(Instruction));
             _program[branch] = _program[branch] with { Second = _program.Count };
         }
-        foreach (var jump in jumps) _program[jump] = new Instruction(Operation.Jump, _program.Count);
+        foreach (var jump in jumps)
+            _program[jump] = new Instruction(Operation.Jump, _program.Count);
     }
 
     private void EmitRepeated(PatternNode.Repeated repeated)
     {
-        if (repeated.Most == 0) return;
+        if (repeated.Most == 0)
+            return;
         if (repeated.Part is PatternNode.One one && repeated.Greed != Greed.Lazy)
         {
-            Emit(new Instruction(repeated.Greed == Greed.Possessive ? Operation.FinalRun : Operation.Run, Least: repeated.Least, Most: repeated.Most, Set: Set(one.Set), Number: Runs++));
+            Emit(
+                new Instruction(
+                    repeated.Greed == Greed.Possessive ? Operation.FinalRun : Operation.Run,
+                    Least: repeated.Least,
+                    Most: repeated.Most,
+                    Set: Set(one.Set),
+                    Number: Runs++
+                )
+            );
             return;
         }
         if (repeated.Greed == Greed.Possessive)
@@ -88,7 +111,8 @@ internal sealed class PatternCompiler
             EmitAtomic(repeated with { Greed = Greed.Greedy });
             return;
         }
-        for (var copy = 0; copy < repeated.Least; copy++) Emit(repeated.Part);
+        for (var copy = 0; copy < repeated.Least; copy++)
+            Emit(repeated.Part);
         var body = Beginning(repeated.Part);
         var lazy = repeated.Greed == Greed.Lazy;
         if (repeated.Most == int.MaxValue)
@@ -107,11 +131,13 @@ internal sealed class PatternCompiler
             Emit(default(Instruction));
             Emit(repeated.Part);
         }
-        foreach (var option in options) _program[option] = Optional(option + 1, _program.Count, body, lazy);
+        foreach (var option in options)
+            _program[option] = Optional(option + 1, _program.Count, body, lazy);
     }
 
     private Instruction Optional(int body, int end, RuneSet? beginning, bool lazy) =>
-        lazy ? new Instruction(Operation.Branch, end, body, SecondSet: beginning, Number: Branches++)
+        lazy
+            ? new Instruction(Operation.Branch, end, body, SecondSet: beginning, Number: Branches++)
             : new Instruction(Operation.Branch, body, end, Set: beginning, Number: Branches++);
 
     private void EmitLook(PatternNode.Look look)
@@ -126,8 +152,14 @@ internal sealed class PatternCompiler
             return;
         }
         var (least, most) = look.Part.Length;
-        if (most > LongestLookBehind) throw new FormatException($"looks back more than {LongestLookBehind} characters, which is not supported");
-        _program[start] = new Instruction(look.Negated ? Operation.NoLookBehind : Operation.LookBehind, _program.Count, Least: (int)least, Most: (int)most);
+        if (most > LongestLookBehind)
+            throw new FormatException($"looks back more than {LongestLookBehind} characters, which is not supported");
+        _program[start] = new Instruction(
+            look.Negated ? Operation.NoLookBehind : Operation.LookBehind,
+            _program.Count,
+            Least: (int)least,
+            Most: (int)most
+        );
     }
 
     private void EmitAtomic(PatternNode part)
@@ -141,7 +173,8 @@ internal sealed class PatternCompiler
 
     private void Emit(Instruction instruction)
     {
-        if (_program.Count == LongestProgram) throw new FormatException($"becomes more than {LongestProgram} steps, which is too long");
+        if (_program.Count == LongestProgram)
+            throw new FormatException($"becomes more than {LongestProgram} steps, which is too long");
         _program.Add(instruction);
     }
 
@@ -149,7 +182,8 @@ internal sealed class PatternCompiler
 
     private RuneSet Set(RuneRanges ranges)
     {
-        if (!_sets.TryGetValue(ranges, out var set)) _sets.Add(ranges, set = new RuneSet(ranges));
+        if (!_sets.TryGetValue(ranges, out var set))
+            _sets.Add(ranges, set = new RuneSet(ranges));
         return set;
     }
 }

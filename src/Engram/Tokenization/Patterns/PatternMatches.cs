@@ -1,7 +1,8 @@
 namespace Engram.Tokenization.Patterns;
 
 /// <summary>
-/// All matches in a text, in the order and with the rules of the reference: an empty match directly behind a match does not count, and the search then
+/// All matches in a text, in the order and with the rules of the reference: an empty match directly behind a match does not count, and the
+/// search then
 /// goes on one rune further.
 /// </summary>
 internal struct PatternMatches

@@ -1,8 +1,10 @@
 namespace Engram.Tokenization.Patterns;
 
 /// <summary>
-/// What matching one long text has found out, so that no text costs more than time in proportion to its length: where runs end, and from which steps at
-/// which places no match was found. What follows a step depends on nothing but its place, so a failure there is final. One text, one thread.
+/// What matching one long text has found out, so that no text costs more than time in proportion to its length: where runs end, and from
+/// which steps at
+/// which places no match was found. What follows a step depends on nothing but its place, so a failure there is final. One text, one
+/// thread.
 /// </summary>
 /// <param name="runs">Runs of the program.</param>
 /// <param name="branches">Branches of the program.</param>
@@ -21,7 +23,9 @@ internal sealed class PatternMemory(int runs, int branches, int length)
     private ulong[]? _failed;
     private long _steps;
 
-    /// <summary>The part of the text that the last long run covered; before the first one an empty part that ends before the text.</summary>
+    /// <summary>
+    /// The part of the text that the last long run covered; before the first one an empty part that ends before the text.
+    /// </summary>
     public (int Start, int End) Kept(int run) => (_runs[run].Start, _runs[run].End);
 
     /// <summary>Keeps a run. One that only begins earlier than the last keeps what is known about that.</summary>
@@ -37,14 +41,17 @@ internal sealed class PatternMemory(int runs, int branches, int length)
     public void KeepFailure(int run, int first)
     {
         ref var kept = ref _runs[run];
-        if (kept.Start <= first && first <= kept.End) kept.Failed = Math.Min(kept.Failed, first);
+        if (kept.Start <= first && first <= kept.End)
+            kept.Failed = Math.Min(kept.Failed, first);
     }
 
     /// <summary>Counts a branch. Whether failures at branches are noted from now on.</summary>
     public bool NotesBranches()
     {
-        if (++_steps <= (long)length * StepsPerUnit) return false;
-        if (_failed is null && (long)branches * (length + 1) <= MostBits) _failed = new ulong[(((long)branches * (length + 1)) >> 6) + 1];
+        if (++_steps <= (long)length * StepsPerUnit)
+            return false;
+        if (_failed is null && (long)branches * (length + 1) <= MostBits)
+            _failed = new ulong[(((long)branches * (length + 1)) >> 6) + 1];
         return _failed is not null;
     }
 

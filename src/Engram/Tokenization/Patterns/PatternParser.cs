@@ -1,9 +1,12 @@
 namespace Engram.Tokenization.Patterns;
 
 /// <summary>
-/// Reads a regular expression of Oniguruma's Ruby syntax, the dialect of tokenizer.json: literals, ".", classes, escapes and properties (see
-/// <see cref="ClassParser"/>, <see cref="PatternReader"/>), groups "(…)" "(?:…)" "(?&lt;name&gt;…)" "(?i:…)" "(?m:…)" "(?&gt;…)", options "(?i)", look-ahead and
-/// look-behind, alternatives, greedy, lazy and possessive ? * + {n} {n,} {,m} {n,m}, ^ $ \A \z \Z \b \B \G \R \O \N. Anything else is refused, not guessed.
+/// Reads a regular expression of Oniguruma's Ruby syntax, the dialect of tokenizer.json: literals, ".", classes, escapes and properties
+/// (see
+/// <see cref="ClassParser"/>, <see cref="PatternReader"/>), groups "(…)" "(?:…)" "(?&lt;name&gt;…)" "(?i:…)" "(?m:…)" "(?&gt;…)", options
+/// "(?i)", look-ahead and
+/// look-behind, alternatives, greedy, lazy and possessive ? * + {n} {n,} {,m} {n,m}, ^ $ \A \z \Z \b \B \G \R \O \N. Anything else is
+/// refused, not guessed.
 /// </summary>
 internal sealed class PatternParser
 {
@@ -24,7 +27,8 @@ internal sealed class PatternParser
     /// <exception cref="FormatException">The pattern uses something outside the supported syntax.</exception>
     public static PatternNode Parse(string pattern)
     {
-        if (pattern.Length > PatternCompiler.LongestProgram) throw new FormatException($"has {pattern.Length} characters, which is too long");
+        if (pattern.Length > PatternCompiler.LongestProgram)
+            throw new FormatException($"has {pattern.Length} characters, which is too long");
         var parser = new PatternParser(pattern);
         var node = parser.Alternatives(default);
         return parser._reader.AtEnd ? node : throw parser._reader.Unsupported("an unmatched \")\"");
@@ -32,9 +36,11 @@ internal sealed class PatternParser
 
     private PatternNode Alternatives(Options options)
     {
-        if (++_depth > DeepestNesting) throw _reader.Unsupported("groups nested this deeply");
+        if (++_depth > DeepestNesting)
+            throw _reader.Unsupported("groups nested this deeply");
         var parts = new List<PatternNode> { Row(options) };
-        while (_reader.TryTake('|')) parts.Add(Row(options));
+        while (_reader.TryTake('|'))
+            parts.Add(Row(options));
         _depth--;
         return parts.Count == 1 ? parts[0] : new PatternNode.Choice(parts);
     }
@@ -46,7 +52,8 @@ internal sealed class PatternParser
         {
             if (_reader.TryTake("(?#"))
             {
-                if (_reader.TakeUntil(")") is null) throw _reader.Unsupported("a comment without an end");
+                if (_reader.TakeUntil(")") is null)
+                    throw _reader.Unsupported("a comment without an end");
                 continue;
             }
             parts.Add(Quantified(Atom(options)));
@@ -86,7 +93,12 @@ internal sealed class PatternParser
     {
         Place? place = _reader.Next switch
         {
-            'A' => Place.TextStart, 'z' => Place.TextEnd, 'Z' => Place.LastLineEnd, 'b' => Place.WordBoundary, 'B' => Place.NoWordBoundary, 'G' => Place.SearchStart,
+            'A' => Place.TextStart,
+            'z' => Place.TextEnd,
+            'Z' => Place.LastLineEnd,
+            'b' => Place.WordBoundary,
+            'B' => Place.NoWordBoundary,
+            'G' => Place.SearchStart,
             _ => null,
         };
         if (place is not null)
@@ -97,11 +109,17 @@ internal sealed class PatternParser
         if (_reader.TryTake('R'))
         {
             var lines = RuneRanges.Of('\n', '\r').Union(RuneRanges.Of(0x85)).Union(RuneRanges.Of(0x2028, 0x2029));
-            return new PatternNode.Atomic(new PatternNode.Choice(
-                [new PatternNode.Row([new PatternNode.One(RuneRanges.Of('\r')), new PatternNode.One(RuneRanges.Of('\n'))]), new PatternNode.One(lines)]));
+            return new PatternNode.Atomic(
+                new PatternNode.Choice([
+                    new PatternNode.Row([new PatternNode.One(RuneRanges.Of('\r')), new PatternNode.One(RuneRanges.Of('\n'))]),
+                    new PatternNode.One(lines),
+                ])
+            );
         }
-        if (_reader.TryTake('O')) return new PatternNode.One(RuneRanges.All);
-        if (_reader.TryTake('N')) return new PatternNode.One(RuneRanges.Of('\n').Complement());
+        if (_reader.TryTake('O'))
+            return new PatternNode.One(RuneRanges.All);
+        if (_reader.TryTake('N'))
+            return new PatternNode.One(RuneRanges.Of('\n').Complement());
         // A set named by an escape is taken as it is, also where case is ignored.
         return _reader.Escape(inClass: false, out var scalar) is { } set ? new PatternNode.One(set) : Scalar(scalar, options);
     }
@@ -112,7 +130,8 @@ internal sealed class PatternParser
     private static PatternNode Set(RuneRanges named, bool negated, Options options)
     {
         var set = options.IgnoreCase ? CaseFolding.Closure(named) : named;
-        if (negated || !options.IgnoreCase) return new PatternNode.One(negated ? set.Complement() : set);
+        if (negated || !options.IgnoreCase)
+            return new PatternNode.One(negated ? set.Complement() : set);
         var rows = CaseFolding.Rows.Where(entry => named.Contains(entry.Scalar)).Select(entry => LetterRows.Of(entry.Row)).ToList();
         return rows.Count == 0 ? new PatternNode.One(set) : new PatternNode.Choice([new PatternNode.One(set), .. rows]);
     }
@@ -120,33 +139,47 @@ internal sealed class PatternParser
     private PatternNode Group(Options options)
     {
         _reader.TryTake('(');
-        if (!_reader.TryTake('?')) return Ended(Alternatives(options));
-        if (_reader.TryTake(':')) return Ended(Alternatives(options));
-        if (_reader.TryTake('>')) return new PatternNode.Atomic(Ended(Alternatives(options)));
-        if (_reader.TryTake('=')) return new PatternNode.Look(Ended(Alternatives(options)), Behind: false, Negated: false);
-        if (_reader.TryTake('!')) return new PatternNode.Look(Ended(Alternatives(options)), Behind: false, Negated: true);
-        if (_reader.TryTake("<=")) return new PatternNode.Look(Ended(Alternatives(options)), Behind: true, Negated: false);
-        if (_reader.TryTake("<!")) return new PatternNode.Look(Ended(Alternatives(options)), Behind: true, Negated: true);
+        if (!_reader.TryTake('?'))
+            return Ended(Alternatives(options));
+        if (_reader.TryTake(':'))
+            return Ended(Alternatives(options));
+        if (_reader.TryTake('>'))
+            return new PatternNode.Atomic(Ended(Alternatives(options)));
+        if (_reader.TryTake('='))
+            return new PatternNode.Look(Ended(Alternatives(options)), Behind: false, Negated: false);
+        if (_reader.TryTake('!'))
+            return new PatternNode.Look(Ended(Alternatives(options)), Behind: false, Negated: true);
+        if (_reader.TryTake("<="))
+            return new PatternNode.Look(Ended(Alternatives(options)), Behind: true, Negated: false);
+        if (_reader.TryTake("<!"))
+            return new PatternNode.Look(Ended(Alternatives(options)), Behind: true, Negated: true);
         if (_reader.TryTake('<'))
         {
-            if (_reader.TakeUntil(">") is not { Length: > 0 } name || !name.All(unit => unit == '_' || char.IsAsciiLetterOrDigit(unit))) throw _reader.Unsupported("this name of a group");
+            if (_reader.TakeUntil(">") is not { Length: > 0 } name || !name.All(unit => unit == '_' || char.IsAsciiLetterOrDigit(unit)))
+                throw _reader.Unsupported("this name of a group");
             return Ended(Alternatives(options));
         }
         var changed = Changed(options);
-        if (_reader.TryTake(':')) return Ended(Alternatives(changed));
+        if (_reader.TryTake(':'))
+            return Ended(Alternatives(changed));
         // "(?i)" holds to the end of the group around it, alternatives included.
-        if (!_reader.TryTake(')')) throw _reader.Unsupported("this kind of group");
+        if (!_reader.TryTake(')'))
+            throw _reader.Unsupported("this kind of group");
         return Alternatives(changed);
     }
 
     private Options Changed(Options options)
     {
-        for (var value = true; ;)
+        for (var value = true; ; )
         {
-            if (_reader.TryTake('i')) options = options with { IgnoreCase = value };
-            else if (_reader.TryTake('m')) options = options with { DotTakesLineFeed = value };
-            else if (value && _reader.TryTake('-')) value = false;
-            else return options;
+            if (_reader.TryTake('i'))
+                options = options with { IgnoreCase = value };
+            else if (_reader.TryTake('m'))
+                options = options with { DotTakesLineFeed = value };
+            else if (value && _reader.TryTake('-'))
+                value = false;
+            else
+                return options;
         }
     }
 
@@ -156,8 +189,10 @@ internal sealed class PatternParser
     {
         while (Quantifier() is var (least, most, inBraces))
         {
-            if (node is PatternNode.At or PatternNode.Look) throw _reader.Unsupported("the repetition of a condition");
-            if (most == int.MaxValue && node.CanBeEmpty) throw _reader.Unsupported("an endless repetition of what can be empty");
+            if (node is PatternNode.At or PatternNode.Look)
+                throw _reader.Unsupported("the repetition of a condition");
+            if (most == int.MaxValue && node.CanBeEmpty)
+                throw _reader.Unsupported("an endless repetition of what can be empty");
             var greed = Greed.Greedy;
             if (_reader.Next == '?' && !(inBraces && least == most))
             {
@@ -165,7 +200,8 @@ internal sealed class PatternParser
                 greed = Greed.Lazy;
             }
             // Behind braces "+" is another repetition.
-            else if (!inBraces && _reader.TryTake('+')) greed = Greed.Possessive;
+            else if (!inBraces && _reader.TryTake('+'))
+                greed = Greed.Possessive;
             node = new PatternNode.Repeated(LetterRows.Single(node), least, most, greed);
         }
         return node;
@@ -173,20 +209,25 @@ internal sealed class PatternParser
 
     private (int Least, int Most, bool InBraces)? Quantifier()
     {
-        if (_reader.TryTake('?')) return (0, 1, false);
-        if (_reader.TryTake('*')) return (0, int.MaxValue, false);
-        if (_reader.TryTake('+')) return (1, int.MaxValue, false);
+        if (_reader.TryTake('?'))
+            return (0, 1, false);
+        if (_reader.TryTake('*'))
+            return (0, int.MaxValue, false);
+        if (_reader.TryTake('+'))
+            return (1, int.MaxValue, false);
         var position = _reader.Position;
-        if (!_reader.TryTake('{')) return null;
+        if (!_reader.TryTake('{'))
+            return null;
         var least = _reader.Number();
         var comma = _reader.TryTake(',');
         var most = comma ? _reader.Number() : least;
         if ((least is null && most is null) || !_reader.TryTake('}'))
         {
-            _reader.Position = position;   // braces without numbers are text
+            _reader.Position = position; // braces without numbers are text
             return null;
         }
-        if (most < (least ?? 0)) throw _reader.Unsupported("a repetition whose limits are exchanged");
+        if (most < (least ?? 0))
+            throw _reader.Unsupported("a repetition whose limits are exchanged");
         return (least ?? 0, most ?? int.MaxValue, true);
     }
 }

@@ -27,7 +27,9 @@ internal struct PatternSegments
         {
             _matchWaits = _matches.Next(pattern, text, out var start, out var end);
             _exhausted = !_matchWaits;
-            _match = _matchWaits ? new PatternSegment(start, end, IsMatch: true) : new PatternSegment(text.Length, text.Length, IsMatch: false);
+            _match = _matchWaits
+                ? new PatternSegment(start, end, IsMatch: true)
+                : new PatternSegment(text.Length, text.Length, IsMatch: false);
         }
         if (_covered < _match.Start)
         {
@@ -36,7 +38,8 @@ internal struct PatternSegments
             return true;
         }
         segment = _match;
-        if (!_matchWaits) return false;
+        if (!_matchWaits)
+            return false;
         _matchWaits = false;
         _covered = _match.End;
         return true;
@@ -45,7 +48,8 @@ internal struct PatternSegments
     /// <summary>Looks at the next part without taking it.</summary>
     public bool Peek(RunePattern pattern, ReadOnlySpan<char> text, out PatternSegment segment)
     {
-        if (!_peekWaits) _peekWaits = Next(pattern, text, out _peeked);
+        if (!_peekWaits)
+            _peekWaits = Next(pattern, text, out _peeked);
         segment = _peeked;
         return _peekWaits;
     }

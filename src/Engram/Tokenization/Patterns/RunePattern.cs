@@ -3,8 +3,10 @@ using System.Buffers;
 namespace Engram.Tokenization.Patterns;
 
 /// <summary>
-/// A regular expression over Unicode scalar values, for the patterns in tokenizer files: the framework's engine works on UTF-16 units and does not
-/// see letters, digits and symbols beyond U+FFFF. First alternative first, with going back; see <see cref="PatternParser"/> for the syntax and
+/// A regular expression over Unicode scalar values, for the patterns in tokenizer files: the framework's engine works on UTF-16 units and
+/// does not
+/// see letters, digits and symbols beyond U+FFFF. First alternative first, with going back; see <see cref="PatternParser"/> for the syntax
+/// and
 /// <see cref="PatternMemory"/> for what keeps the time linear. Immutable and thread-safe.
 /// </summary>
 internal sealed class RunePattern
@@ -13,7 +15,9 @@ internal sealed class RunePattern
     private const int ShortestKeptRun = 16;
 
     // What a waiting alternative is: a run that can give back has a place here, the others one of these.
-    private const int Alternative = -1, FailedBranch = -2, FailedRun = -3;
+    private const int Alternative = -1,
+        FailedBranch = -2,
+        FailedRun = -3;
     private const int WaitingSize = 3;
 
     private readonly Instruction[] _program;
@@ -42,11 +46,16 @@ internal sealed class RunePattern
     public static RunePattern AnyOf(RuneRanges set) => new(new PatternNode.One(set));
 
     /// <summary>Compiles a regular expression.</summary>
-    /// <exception cref="FormatException">The pattern uses something outside the supported syntax. The message continues "the pattern …".</exception>
+    /// <exception cref="FormatException">
+    /// The pattern uses something outside the supported syntax. The message continues "the pattern …".
+    /// </exception>
     public static RunePattern Parse(string pattern) => new(PatternParser.Parse(pattern));
 
-    /// <summary>What matching a text can remember; null where nothing takes long, or where a match depends on the place the search began.</summary>
-    public PatternMemory? MemoryFor(int length) => length < PatternMemory.ShortestText || _dependsOnSearch ? null : new PatternMemory(_runs, _branches, length);
+    /// <summary>
+    /// What matching a text can remember; null where nothing takes long, or where a match depends on the place the search began.
+    /// </summary>
+    public PatternMemory? MemoryFor(int length) =>
+        length < PatternMemory.ShortestText || _dependsOnSearch ? null : new PatternMemory(_runs, _branches, length);
 
     /// <summary>The first match that begins at <paramref name="from"/> or later.</summary>
     /// <param name="text">Valid UTF-16.</param>
@@ -58,9 +67,11 @@ internal sealed class RunePattern
     {
         for (start = from; start <= text.Length; start += StepLength(text, start))
         {
-            if (_first is not null && _first.LengthAt(text, start) == 0) continue;
+            if (_first is not null && _first.LengthAt(text, start) == 0)
+                continue;
             end = Match(text, start, 0, from, -1, memory);
-            if (end >= 0) return true;
+            if (end >= 0)
+                return true;
         }
         (start, end) = (-1, -1);
         return false;
@@ -97,7 +108,8 @@ internal sealed class RunePattern
                     {
                         if (memory is not null && memory.NotesBranches())
                         {
-                            if (memory.BranchHasFailed(step.Number, position)) break;
+                            if (memory.BranchHasFailed(step.Number, position))
+                                break;
                             Wait(ref waiting, ref rented, ref count, at, position, FailedBranch);
                         }
                         Wait(ref waiting, ref rented, ref count, step.Second, position, Alternative);
@@ -108,7 +120,8 @@ internal sealed class RunePattern
                     at = step.First;
                     continue;
                 case Operation.Run or Operation.FinalRun:
-                    if (!TryRun(text, in step, memory, ref position, out var least)) break;
+                    if (!TryRun(text, in step, memory, ref position, out var least))
+                        break;
                     if (step.Operation == Operation.Run && least < position)
                     {
                         if (memory is not null && step.Most == int.MaxValue && position - least >= ShortestKeptRun)
@@ -118,29 +131,37 @@ internal sealed class RunePattern
                     at++;
                     continue;
                 case Operation.LookAhead or Operation.NoLookAhead:
-                    if (Match(text, position, at + 1, searchStart, -1, memory) >= 0 != (step.Operation == Operation.LookAhead)) break;
+                    if (Match(text, position, at + 1, searchStart, -1, memory) >= 0 != (step.Operation == Operation.LookAhead))
+                        break;
                     at = step.First;
                     continue;
                 case Operation.LookBehind or Operation.NoLookBehind:
-                    if (EndsHere(text, position, at, in step, searchStart) != (step.Operation == Operation.LookBehind)) break;
+                    if (EndsHere(text, position, at, in step, searchStart) != (step.Operation == Operation.LookBehind))
+                        break;
                     at = step.First;
                     continue;
                 case Operation.Atomic:
-                    if (Match(text, position, at + 1, searchStart, -1, memory) is not (>= 0 and var final)) break;
+                    if (Match(text, position, at + 1, searchStart, -1, memory) is not (>= 0 and var final))
+                        break;
                     position = final;
                     at = step.First;
                     continue;
                 case Operation.Assert:
-                    if (!PatternPlaces.Holds(step.Place, text, position, searchStart)) break;
+                    if (!PatternPlaces.Holds(step.Place, text, position, searchStart))
+                        break;
                     at++;
                     continue;
                 default:
-                    if (requiredEnd >= 0 && position != requiredEnd) break;
-                    if (rented is not null) ArrayPool<int>.Shared.Return(rented);
+                    if (requiredEnd >= 0 && position != requiredEnd)
+                        break;
+                    if (rented is not null)
+                        ArrayPool<int>.Shared.Return(rented);
                     return position;
             }
-            if (Resume(text, waiting, ref count, memory, ref at, ref position)) continue;
-            if (rented is not null) ArrayPool<int>.Shared.Return(rented);
+            if (Resume(text, waiting, ref count, memory, ref at, ref position))
+                continue;
+            if (rented is not null)
+                ArrayPool<int>.Shared.Return(rented);
             return -1;
         }
     }
@@ -162,10 +183,11 @@ internal sealed class RunePattern
                 case FailedRun:
                     memory!.KeepFailure(_program[at].Number, position);
                     break;
-                default:   // a run gives back one rune; kind is the place it may give back to
+                default: // a run gives back one rune; kind is the place it may give back to
                     position -= char.IsLowSurrogate(text[position - 1]) ? 2 : 1;
                     waiting[count + 1] = position;
-                    if (position > kind) count += WaitingSize;
+                    if (position > kind)
+                        count += WaitingSize;
                     return true;
             }
         }
@@ -180,7 +202,8 @@ internal sealed class RunePattern
         for (var count = 0; count < step.Least; count++)
         {
             var length = step.Set!.LengthAt(text, least);
-            if (length == 0) return false;
+            if (length == 0)
+                return false;
             least += length;
         }
         if (memory is null || step.Most != int.MaxValue)
@@ -190,9 +213,12 @@ internal sealed class RunePattern
         }
         position = EndOfRun(text, in step, memory, start, least);
         var failed = memory.FailedFrom(step.Number);
-        if (memory.Kept(step.Number) is var kept && (start < kept.Start || position != kept.End)) return true;   // not the run that is kept
-        if (least >= failed) return false;
-        if (failed <= position) position = failed - (char.IsLowSurrogate(text[failed - 1]) ? 2 : 1);
+        if (memory.Kept(step.Number) is var kept && (start < kept.Start || position != kept.End))
+            return true; // not the run that is kept
+        if (least >= failed)
+            return false;
+        if (failed <= position)
+            position = failed - (char.IsLowSurrogate(text[failed - 1]) ? 2 : 1);
         return true;
     }
 
@@ -200,15 +226,19 @@ internal sealed class RunePattern
     private static int EndOfRun(ReadOnlySpan<char> text, in Instruction step, PatternMemory memory, int start, int least)
     {
         var (keptStart, keptEnd) = memory.Kept(step.Number);
-        if (keptStart <= start && start <= keptEnd) return keptEnd;
+        if (keptStart <= start && start <= keptEnd)
+            return keptEnd;
         int end;
         if (start < keptStart && least <= keptEnd)
         {
             end = least < keptStart ? step.Set!.RunEnd(text[..keptStart], least, int.MaxValue) : keptStart;
-            if (end == keptStart) end = keptEnd;
+            if (end == keptStart)
+                end = keptEnd;
         }
-        else end = step.Set!.RunEnd(text, least, int.MaxValue);
-        if (end - start >= ShortestKeptRun) memory.KeepRun(step.Number, start, end);
+        else
+            end = step.Set!.RunEnd(text, least, int.MaxValue);
+        if (end - start >= ShortestKeptRun)
+            memory.KeepRun(step.Number, start, end);
         return end;
     }
 
@@ -218,8 +248,10 @@ internal sealed class RunePattern
         var start = position;
         for (var length = 0; length <= step.Most; length++)
         {
-            if (length >= step.Least && Match(text, start, at + 1, searchStart, position, memory: null) >= 0) return true;
-            if (start == 0) return false;
+            if (length >= step.Least && Match(text, start, at + 1, searchStart, position, memory: null) >= 0)
+                return true;
+            if (start == 0)
+                return false;
             start -= start > 1 && char.IsLowSurrogate(text[start - 1]) ? 2 : 1;
         }
         return false;
@@ -233,7 +265,8 @@ internal sealed class RunePattern
         {
             var larger = ArrayPool<int>.Shared.Rent(count * 2);
             waiting.CopyTo(larger);
-            if (rented is not null) ArrayPool<int>.Shared.Return(rented);
+            if (rented is not null)
+                ArrayPool<int>.Shared.Return(rented);
             rented = larger;
             waiting = larger.AsSpan(0, larger.Length / WaitingSize * WaitingSize);
         }

@@ -1,7 +1,8 @@
 namespace Engram.Tokenization.Patterns;
 
 /// <summary>
-/// A set of Unicode scalar values as a list of ranges, for building classes: union, intersection, complement. Ends alternate: members begin at even
+/// A set of Unicode scalar values as a list of ranges, for building classes: union, intersection, complement. Ends alternate: members begin
+/// at even
 /// places of the list and stop before the value at the odd place behind. Immutable.
 /// </summary>
 internal sealed class RuneRanges
@@ -37,8 +38,10 @@ internal sealed class RuneRanges
         var ends = new List<int>();
         foreach (var (first, last) in ranges)
         {
-            if (ends.Count > 0 && ends[^1] == first) ends[^1] = last + 1;
-            else ends.AddRange([first, last + 1]);
+            if (ends.Count > 0 && ends[^1] == first)
+                ends[^1] = last + 1;
+            else
+                ends.AddRange([first, last + 1]);
         }
         return new RuneRanges([.. ends]);
     }
@@ -65,8 +68,10 @@ internal sealed class RuneRanges
         var (i, j, inside, at) = (0, 0, false, 0);
         while (at < Limit)
         {
-            while (i < left.Length && left[i] <= at) i++;
-            while (j < right.Length && right[j] <= at) j++;
+            while (i < left.Length && left[i] <= at)
+                i++;
+            while (j < right.Length && right[j] <= at)
+                j++;
             if (member((i & 1) != 0, (j & 1) != 0) != inside)
             {
                 result.Add(at);
@@ -74,7 +79,8 @@ internal sealed class RuneRanges
             }
             at = Math.Min(i < left.Length ? left[i] : Limit, j < right.Length ? right[j] : Limit);
         }
-        if (inside) result.Add(Limit);
+        if (inside)
+            result.Add(Limit);
         return new RuneRanges([.. result]);
     }
 }

@@ -2,7 +2,9 @@ using System.Text;
 
 namespace Engram.Tokenization.Patterns;
 
-/// <summary>Membership in a set of scalars, made for speed: a bit for every code unit of the basic plane, a search among ranges beyond it.</summary>
+/// <summary>
+/// Membership in a set of scalars, made for speed: a bit for every code unit of the basic plane, a search among ranges beyond it.
+/// </summary>
 internal sealed class RuneSet
 {
     // Sets of few ranges are searched everywhere and need no table.
@@ -15,10 +17,12 @@ internal sealed class RuneSet
     {
         Ranges = ranges;
         _ranges = [.. Enumerable.Range(0, ranges.Count).Select(range => ranges[range])];
-        if (_ranges.Length <= FewRanges) return;
+        if (_ranges.Length <= FewRanges)
+            return;
         _plane = new ulong[0x10000 / 64];
         foreach (var (first, last) in _ranges)
-            for (var value = first; value <= Math.Min(last, 0xFFFF); value++) _plane[value >> 6] |= 1UL << value;
+            for (var value = first; value <= Math.Min(last, 0xFFFF); value++)
+                _plane[value >> 6] |= 1UL << value;
     }
 
     /// <summary>The members.</summary>
@@ -26,10 +30,13 @@ internal sealed class RuneSet
 
     public bool Contains(int scalar)
     {
-        if (_plane is { } plane && scalar < 0x10000) return (plane[scalar >> 6] >> scalar & 1) != 0;
-        if (_ranges.Length > FewRanges) return Ranges.Contains(scalar);
+        if (_plane is { } plane && scalar < 0x10000)
+            return (plane[scalar >> 6] >> scalar & 1) != 0;
+        if (_ranges.Length > FewRanges)
+            return Ranges.Contains(scalar);
         foreach (var (first, last) in _ranges)
-            if (scalar >= first && scalar <= last) return true;
+            if (scalar >= first && scalar <= last)
+                return true;
         return false;
     }
 
@@ -38,9 +45,11 @@ internal sealed class RuneSet
     /// <param name="at">A rune boundary, or the end.</param>
     public int LengthAt(ReadOnlySpan<char> text, int at)
     {
-        if ((uint)at >= (uint)text.Length) return 0;
+        if ((uint)at >= (uint)text.Length)
+            return 0;
         var unit = text[at];
-        if (!char.IsHighSurrogate(unit) || at + 1 == text.Length) return Contains(unit) ? 1 : 0;
+        if (!char.IsHighSurrogate(unit) || at + 1 == text.Length)
+            return Contains(unit) ? 1 : 0;
         return Contains(new Rune(unit, text[at + 1]).Value) ? 2 : 0;
     }
 
@@ -48,8 +57,10 @@ internal sealed class RuneSet
     public int RunEnd(ReadOnlySpan<char> text, int at, int most)
     {
         if (_plane is { } plane && most == int.MaxValue)
-            while (at < text.Length && !char.IsSurrogate(text[at]) && (plane[text[at] >> 6] >> text[at] & 1) != 0) at++;
-        for (var count = 0; count < most && LengthAt(text, at) is > 0 and var length; count++) at += length;
+            while (at < text.Length && !char.IsSurrogate(text[at]) && (plane[text[at] >> 6] >> text[at] & 1) != 0)
+                at++;
+        for (var count = 0; count < most && LengthAt(text, at) is > 0 and var length; count++)
+            at += length;
         return at;
     }
 }

@@ -3,28 +3,93 @@ using System.Globalization;
 namespace Engram.Tokenization.Patterns;
 
 /// <summary>
-/// Named sets of scalars: general categories from the runtime, scripts and a few other properties from the table beside this file, which holds those of
-/// Unicode 16.0, the version that the reference's regular expressions and .NET 10 go by. Names are compared without case, spaces, "_" and "-".
+/// Named sets of scalars: general categories from the runtime, scripts and a few other properties from the table beside this file, which
+/// holds those of
+/// Unicode 16.0, the version that the reference's regular expressions and .NET 10 go by. Names are compared without case, spaces, "_" and
+/// "-".
 /// </summary>
 internal static class UnicodeProperties
 {
     // In the order of UnicodeCategory.
     private static readonly string[] CategoryNames =
     [
-        "Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd", "Nl", "No", "Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Co",
-        "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "Sm", "Sc", "Sk", "So", "Cn",
+        "Lu",
+        "Ll",
+        "Lt",
+        "Lm",
+        "Lo",
+        "Mn",
+        "Mc",
+        "Me",
+        "Nd",
+        "Nl",
+        "No",
+        "Zs",
+        "Zl",
+        "Zp",
+        "Cc",
+        "Cf",
+        "Cs",
+        "Co",
+        "Pc",
+        "Pd",
+        "Ps",
+        "Pe",
+        "Pi",
+        "Pf",
+        "Po",
+        "Sm",
+        "Sc",
+        "Sk",
+        "So",
+        "Cn",
     ];
 
     private static readonly string[] CategoryLongNames =
     [
-        "Uppercase_Letter", "Lowercase_Letter", "Titlecase_Letter", "Modifier_Letter", "Other_Letter", "Nonspacing_Mark", "Spacing_Mark", "Enclosing_Mark",
-        "Decimal_Number", "Letter_Number", "Other_Number", "Space_Separator", "Line_Separator", "Paragraph_Separator", "Control", "Format", "Surrogate",
-        "Private_Use", "Connector_Punctuation", "Dash_Punctuation", "Open_Punctuation", "Close_Punctuation", "Initial_Punctuation", "Final_Punctuation",
-        "Other_Punctuation", "Math_Symbol", "Currency_Symbol", "Modifier_Symbol", "Other_Symbol", "Unassigned",
+        "Uppercase_Letter",
+        "Lowercase_Letter",
+        "Titlecase_Letter",
+        "Modifier_Letter",
+        "Other_Letter",
+        "Nonspacing_Mark",
+        "Spacing_Mark",
+        "Enclosing_Mark",
+        "Decimal_Number",
+        "Letter_Number",
+        "Other_Number",
+        "Space_Separator",
+        "Line_Separator",
+        "Paragraph_Separator",
+        "Control",
+        "Format",
+        "Surrogate",
+        "Private_Use",
+        "Connector_Punctuation",
+        "Dash_Punctuation",
+        "Open_Punctuation",
+        "Close_Punctuation",
+        "Initial_Punctuation",
+        "Final_Punctuation",
+        "Other_Punctuation",
+        "Math_Symbol",
+        "Currency_Symbol",
+        "Modifier_Symbol",
+        "Other_Symbol",
+        "Unassigned",
     ];
 
     private static readonly (string Name, string Letter)[] MajorCategories =
-        [("Letter", "L"), ("Mark", "M"), ("Number", "N"), ("Separator", "Z"), ("Other", "C"), ("Punctuation", "P"), ("Punct", "P"), ("Symbol", "S")];
+    [
+        ("Letter", "L"),
+        ("Mark", "M"),
+        ("Number", "N"),
+        ("Separator", "Z"),
+        ("Other", "C"),
+        ("Punctuation", "P"),
+        ("Punct", "P"),
+        ("Symbol", "S"),
+    ];
 
     private static readonly Lazy<RuneRanges[]> Categories = new(CategoryRanges);
     private static readonly Lazy<Dictionary<string, RuneRanges>> Named = new(NamedRanges);
@@ -54,19 +119,21 @@ internal static class UnicodeProperties
     /// <summary>The set with the given name, or null for a name that is none.</summary>
     public static RuneRanges? Find(string name) => Named.Value.GetValueOrDefault(Simplified(name));
 
-    private static string Simplified(string name) =>
-        string.Concat(name.Where(unit => unit is not (' ' or '_' or '-'))).ToLowerInvariant();
+    private static string Simplified(string name) => string.Concat(name.Where(unit => unit is not (' ' or '_' or '-'))).ToLowerInvariant();
 
     private static RuneRanges[] CategoryRanges()
     {
         var ranges = new List<(int, int)>[CategoryNames.Length];
-        for (var category = 0; category < ranges.Length; category++) ranges[category] = [];
+        for (var category = 0; category < ranges.Length; category++)
+            ranges[category] = [];
         var (first, current) = (0, CharUnicodeInfo.GetUnicodeCategory(0));
         for (var value = 1; value <= 0x110000; value++)
         {
-            if (value < 0x110000 && CharUnicodeInfo.GetUnicodeCategory(value) == current) continue;
+            if (value < 0x110000 && CharUnicodeInfo.GetUnicodeCategory(value) == current)
+                continue;
             ranges[(int)current].Add((first, value - 1));
-            if (value < 0x110000) (first, current) = (value, CharUnicodeInfo.GetUnicodeCategory(value));
+            if (value < 0x110000)
+                (first, current) = (value, CharUnicodeInfo.GetUnicodeCategory(value));
         }
         return [.. ranges.Select(RuneRanges.OfAscending)];
     }
@@ -81,8 +148,10 @@ internal static class UnicodeProperties
             var major = CategoryNames[category][..1].ToLowerInvariant();
             named[major] = named.GetValueOrDefault(major, RuneRanges.None).Union(categories[category]);
         }
-        foreach (var (name, letter) in MajorCategories) named[Simplified(name)] = named[letter.ToLowerInvariant()];
-        foreach (var (name, values) in UnicodeTable.Sets()) named[Simplified(name)] = values;
+        foreach (var (name, letter) in MajorCategories)
+            named[Simplified(name)] = named[letter.ToLowerInvariant()];
+        foreach (var (name, values) in UnicodeTable.Sets())
+            named[Simplified(name)] = values;
 
         RuneRanges Get(string name) => named[Simplified(name)];
         var whiteSpace = Ascii("\t\n\v\f\r").Union(RuneRanges.Of(0x85)).Union(Get("Z"));

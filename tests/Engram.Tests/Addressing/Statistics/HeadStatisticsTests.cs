@@ -13,18 +13,21 @@ public sealed class HeadStatisticsTests
     {
         const int throws = 400;
         var random = new Random(3);
-        double touched = 0, colliding = 0, squares = 0;
+        double touched = 0,
+            colliding = 0,
+            squares = 0;
         var formula = new HeadStatistics(2, 0, rows, 1, ngrams, 0, 0, 0, ngrams);
         for (var i = 0; i < throws; i++)
         {
             var bins = new int[rows];
-            for (var ball = 0; ball < ngrams; ball++) bins[random.Next(rows)]++;
+            for (var ball = 0; ball < ngrams; ball++)
+                bins[random.Next(rows)]++;
             touched += bins.Count(bin => bin > 0);
             colliding += bins.Where(bin => bin > 1).Sum();
             var z = (formula with { SquaredNgrams = bins.Sum(bin => (long)bin * bin) }).DeviationFromUniform;
             squares += z * z;
         }
-        var deviation = Math.Sqrt(rows * 0.25);   // of one throw, at most
+        var deviation = Math.Sqrt(rows * 0.25); // of one throw, at most
         Assert.Equal(formula.ExpectedRowsTouched, touched / throws, 3 * deviation / Math.Sqrt(throws));
         Assert.Equal(formula.ExpectedCollisionRate, colliding / throws / ngrams, 3 * 2 * deviation / Math.Sqrt(throws) / ngrams);
         // A variance of 1, estimated from 400 squares.

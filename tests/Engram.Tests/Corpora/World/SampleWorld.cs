@@ -6,7 +6,13 @@ namespace Engram.Tests.Corpora.World;
 /// <summary>One small world for all tests that only read it.</summary>
 internal static class SampleWorld
 {
-    public static readonly WorldOptions Options = new() { Seed = 5, Facts = 600, Tokens = 400_000, Questions = 1000 };
+    public static readonly WorldOptions Options = new()
+    {
+        Seed = 5,
+        Facts = 600,
+        Tokens = 400_000,
+        Questions = 1000,
+    };
 
     private static readonly Lazy<(SyntheticWorld World, string[] Text, long Tokens, Tokenizer Tokenizer)> Made = new(() =>
     {
@@ -18,7 +24,9 @@ internal static class SampleWorld
 
     private static readonly Lazy<TextReading> Read = new(() => new TextReading(Text));
 
-    private static readonly Lazy<Dictionary<string, WorldQuestion[]>> Asked = new(() => new WorldQuestions(World).Sets().ToDictionary(set => set.Kind, set => set.Questions.ToArray()));
+    private static readonly Lazy<Dictionary<string, WorldQuestion[]>> Asked = new(() =>
+        new WorldQuestions(World).Sets().ToDictionary(set => set.Kind, set => set.Questions.ToArray())
+    );
 
     public static SyntheticWorld World => Made.Value.World;
 

@@ -22,12 +22,20 @@ public sealed class SyntheticWorldTests
     {
         var names = SampleWorld.World.Entities.ToArray();
         Assert.Equal(names.Length, names.Select(name => name.Name.ToUpperInvariant()).Distinct().Count());
-        Assert.All(SampleWorld.World.Persons, person =>
-        {
-            Assert.InRange(names.Count(name => name.First == person.First), 2, names.Length);
-            Assert.InRange(names.Count(name => name.Last == person.Last), 2, names.Length);
-        });
-        Assert.Empty(names.SelectMany(name => new[] { name.First, name.Last }).Select(word => word.ToUpperInvariant()).Intersect(Lexicon.Words.Select(word => word.ToUpperInvariant())));
+        Assert.All(
+            SampleWorld.World.Persons,
+            person =>
+            {
+                Assert.InRange(names.Count(name => name.First == person.First), 2, names.Length);
+                Assert.InRange(names.Count(name => name.Last == person.Last), 2, names.Length);
+            }
+        );
+        Assert.Empty(
+            names
+                .SelectMany(name => new[] { name.First, name.Last })
+                .Select(word => word.ToUpperInvariant())
+                .Intersect(Lexicon.Words.Select(word => word.ToUpperInvariant()))
+        );
     }
 
     [Theory]
@@ -40,7 +48,10 @@ public sealed class SyntheticWorldTests
         var world = new SyntheticWorld(SampleWorld.Options with { Contiguous = share });
         Assert.Equal(expected, world.Facts.Count(fact => fact.Key == FactKey.Contiguous));
         Assert.Equal(expected / 2, world.Facts.Take(300).Count(fact => fact.Key == FactKey.Contiguous), 1.0);
-        var (separated, scattered) = (world.Facts.Count(fact => fact.Key == FactKey.Separated), world.Facts.Count(fact => fact.Key == FactKey.Scattered));
+        var (separated, scattered) = (
+            world.Facts.Count(fact => fact.Key == FactKey.Separated),
+            world.Facts.Count(fact => fact.Key == FactKey.Scattered)
+        );
         Assert.InRange(separated - scattered, 0, 1);
     }
 
@@ -59,7 +70,8 @@ public sealed class SyntheticWorldTests
     }
 
     [Fact]
-    public void Frequencies_OfTheWorldsFacts_FollowTheExponent() => Assert.Equal(0.8, Frequencies.Exponent([.. SampleWorld.World.Facts.Select(fact => fact.Exposures)]), 0.02);
+    public void Frequencies_OfTheWorldsFacts_FollowTheExponent() =>
+        Assert.Equal(0.8, Frequencies.Exponent([.. SampleWorld.World.Facts.Select(fact => fact.Exposures)]), 0.02);
 
     [Theory]
     [InlineData(0, "0")]
@@ -82,13 +94,19 @@ public sealed class SyntheticWorldTests
     public void Compositions_MixNoFactsOfBothKinds_AndEverySplitHasSome()
     {
         var compositions = SampleWorld.World.Compositions;
-        Assert.All(compositions, composition =>
-        {
-            Assert.Equal(composition.First.ValueEntity, composition.Second.Subject);
-            Assert.Equal(composition.First.OutOfDistribution, composition.Second.OutOfDistribution);
-            Assert.Equal(composition.Split == CompositionSplit.OutOfDistribution, composition.First.OutOfDistribution);
-        });
-        Assert.All(Enum.GetValues<CompositionSplit>(), split => Assert.InRange(compositions.Count(composition => composition.Split == split), 20, compositions.Count));
+        Assert.All(
+            compositions,
+            composition =>
+            {
+                Assert.Equal(composition.First.ValueEntity, composition.Second.Subject);
+                Assert.Equal(composition.First.OutOfDistribution, composition.Second.OutOfDistribution);
+                Assert.Equal(composition.Split == CompositionSplit.OutOfDistribution, composition.First.OutOfDistribution);
+            }
+        );
+        Assert.All(
+            Enum.GetValues<CompositionSplit>(),
+            split => Assert.InRange(compositions.Count(composition => composition.Split == split), 20, compositions.Count)
+        );
     }
 
     [Fact]

@@ -3,7 +3,8 @@ using System.Text.RegularExpressions;
 namespace Engram.Tests.Corpora.World;
 
 /// <summary>
-/// Reads the text of a world with regular expressions alone, counts what it states, and answers questions by looking them up there: the proof that every question can be answered from text.
+/// Reads the text of a world with regular expressions alone, counts what it states, and answers questions by looking them up there: the
+/// proof that every question can be answered from text.
 /// </summary>
 internal sealed partial class TextReading
 {
@@ -41,7 +42,8 @@ internal sealed partial class TextReading
 
     public HashSet<(int A, int B)> AddedPairs { get; } = [];
 
-    public static IEnumerable<string> Sentences(string document) => document.Split('.', StringSplitOptions.RemoveEmptyEntries).Select(sentence => sentence.Trim());
+    public static IEnumerable<string> Sentences(string document) =>
+        document.Split('.', StringSplitOptions.RemoveEmptyEntries).Select(sentence => sentence.Trim());
 
     /// <summary>What continues the prompt, by the text, or by the prompt's own passage.</summary>
     public string Answer(string prompt)
@@ -62,7 +64,8 @@ internal sealed partial class TextReading
         return Value(name, link, region);
     }
 
-    private string Value(string name, string link, string region) => _values.TryGetValue((name, link, region), out var value) ? value : _values[(name, link, "")];
+    private string Value(string name, string link, string region) =>
+        _values.TryGetValue((name, link, region), out var value) ? value : _values[(name, link, "")];
 
     private void Read(string sentence, string region)
     {
@@ -84,7 +87,8 @@ internal sealed partial class TextReading
 
         var (name, link, value, manner) = Statement(sentence);
         Stated[(name, link, value, manner)] = Stated.GetValueOrDefault((name, link, value, manner)) + 1;
-        if (!Regions.TryGetValue((name, link, value), out var regions)) Regions[(name, link, value)] = regions = [];
+        if (!Regions.TryGetValue((name, link, value), out var regions))
+            Regions[(name, link, value)] = regions = [];
         regions.Add(region);
         _values[(name, link, region)] = value;
         _values[(name, link, "")] = value;
@@ -94,7 +98,12 @@ internal sealed partial class TextReading
     {
         foreach (var (form, manner) in new[] { (Scattered(), "Scattered"), (Separated(), "Separated"), (Contiguous(), "Contiguous") })
             if (form.Match(sentence) is { Success: true } match)
-                return ($"{match.Groups["first"].Value} {match.Groups["last"].Value}", match.Groups["link"].Value, WithoutTail(match.Groups["value"].Value), manner);
+                return (
+                    $"{match.Groups["first"].Value} {match.Groups["last"].Value}",
+                    match.Groups["link"].Value,
+                    WithoutTail(match.Groups["value"].Value),
+                    manner
+                );
         throw new InvalidDataException($"no known form: {sentence}");
     }
 

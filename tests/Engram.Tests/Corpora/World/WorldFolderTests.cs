@@ -8,7 +8,13 @@ namespace Engram.Tests.Corpora.World;
 
 public sealed class WorldFolderTests : IDisposable
 {
-    private static readonly WorldOptions Small = new() { Facts = 200, Tokens = 60_000, Window = 32, Questions = 50 };
+    private static readonly WorldOptions Small = new()
+    {
+        Facts = 200,
+        Tokens = 60_000,
+        Window = 32,
+        Questions = 50,
+    };
 
     private readonly TemporaryFolder _folder = new();
 
@@ -38,7 +44,11 @@ public sealed class WorldFolderTests : IDisposable
         var written = File.GetLastWriteTimeUtc(Path.Combine(folder, "facts.jsonl"));
         Assert.Equal(made.Files, WorldFolder.Write(Small, folder).Files);
         Assert.Equal(written, File.GetLastWriteTimeUtc(Path.Combine(folder, "facts.jsonl")));
-        Assert.Contains("other options", Assert.Throws<IOException>(() => WorldFolder.Write(Small with { Seed = 9 }, folder)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "other options",
+            Assert.Throws<IOException>(() => WorldFolder.Write(Small with { Seed = 9 }, folder)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -46,8 +56,11 @@ public sealed class WorldFolderTests : IDisposable
     {
         var folder = _folder.File("world");
         var summary = WorldFolder.Write(Small, folder);
-        using var corpus = DataPreparation.Prepare(CorpusSource.Open(Path.Combine(folder, WorldFolder.Text)), _folder.File("data"),
-            new PreparationOptions { Tokenizer = Engram.Tokenization.Tokenizer.Load(Path.Combine(folder, "tokenizer.json")) });
+        using var corpus = DataPreparation.Prepare(
+            CorpusSource.Open(Path.Combine(folder, WorldFolder.Text)),
+            _folder.File("data"),
+            new PreparationOptions { Tokenizer = Engram.Tokenization.Tokenizer.Load(Path.Combine(folder, "tokenizer.json")) }
+        );
         Assert.Equal(summary.Documents, corpus.Summary.Training.Documents + corpus.Summary.Validation.Documents);
         Assert.Equal(summary.Tokens, corpus.Summary.Training.Tokens + corpus.Summary.Validation.Tokens);
     }
@@ -65,7 +78,10 @@ public sealed class WorldFolderTests : IDisposable
             using var question = JsonDocument.Parse(lines[0]);
             var root = question.RootElement;
             Assert.Equal(kind, root.GetProperty("kind").GetString());
-            Assert.Equal(root.GetProperty("answer").GetString(), root.GetProperty("choices")[root.GetProperty("gold").GetInt32()].GetString());
+            Assert.Equal(
+                root.GetProperty("answer").GetString(),
+                root.GetProperty("choices")[root.GetProperty("gold").GetInt32()].GetString()
+            );
             Assert.EndsWith(root.GetProperty("question").GetString()!, root.GetProperty("prompt").GetString(), StringComparison.Ordinal);
         }
     }
@@ -75,7 +91,10 @@ public sealed class WorldFolderTests : IDisposable
     [InlineData(0.6)]
     public void RealText_IsMixedInAtTheRatio(double ratio)
     {
-        File.WriteAllText(_folder.File("real.txt"), string.Concat(Enumerable.Range(0, 40_000).Select(i => $"Real sentence {i} of a book.\n{(i % 10 == 9 ? "\n" : "")}")));
+        File.WriteAllText(
+            _folder.File("real.txt"),
+            string.Concat(Enumerable.Range(0, 40_000).Select(i => $"Real sentence {i} of a book.\n{(i % 10 == 9 ? "\n" : "")}"))
+        );
         var alone = WorldFolder.Write(Small, _folder.File("alone"));
         var mixed = WorldFolder.Write(Small, _folder.File("mixed"), CorpusSource.Open(_folder.File("real.txt")), ratio);
         Assert.Equal(alone.Tokens, mixed.Tokens);
@@ -87,7 +106,9 @@ public sealed class WorldFolderTests : IDisposable
     public void TooLittleRealText_LeavesNothingBehind()
     {
         File.WriteAllText(_folder.File("real.txt"), "Far too little.");
-        var error = Assert.Throws<InvalidDataException>(() => WorldFolder.Write(Small, _folder.File("mixed"), CorpusSource.Open(_folder.File("real.txt"))));
+        var error = Assert.Throws<InvalidDataException>(() =>
+            WorldFolder.Write(Small, _folder.File("mixed"), CorpusSource.Open(_folder.File("real.txt")))
+        );
         Assert.Contains("Give more text", error.Message, StringComparison.Ordinal);
         Assert.Empty(Directory.GetDirectories(_folder.File("")));
     }

@@ -5,10 +5,16 @@ namespace Engram.Tests.Corpora.World;
 public sealed class WorldQuestionsTests
 {
     public static TheoryData<string> Kinds =>
-    [
-        WorldQuestions.Contiguous, WorldQuestions.Separated, WorldQuestions.Scattered, WorldQuestions.Homograph,
-        WorldQuestions.TwoHop, WorldQuestions.Passage, WorldQuestions.Conflict, WorldQuestions.Arithmetic,
-    ];
+        [
+            WorldQuestions.Contiguous,
+            WorldQuestions.Separated,
+            WorldQuestions.Scattered,
+            WorldQuestions.Homograph,
+            WorldQuestions.TwoHop,
+            WorldQuestions.Passage,
+            WorldQuestions.Conflict,
+            WorldQuestions.Arithmetic,
+        ];
 
     [Fact]
     public void Sets_AreThoseOfAllKinds() => Assert.Equal(Kinds.Select(row => row.Data).Order(), SampleWorld.Questions.Keys.Order());
@@ -19,7 +25,10 @@ public sealed class WorldQuestionsTests
     {
         var questions = SampleWorld.Questions[kind];
         Assert.Equal(1000, questions.Length);
-        Assert.Equal(questions.Select(question => question.Answer), questions.Select(question => SampleWorld.Reading.Answer(question.Prompt)));
+        Assert.Equal(
+            questions.Select(question => question.Answer),
+            questions.Select(question => SampleWorld.Reading.Answer(question.Prompt))
+        );
         Assert.DoesNotContain(questions, question => question.Answer.Length == 0);
     }
 
@@ -28,11 +37,14 @@ public sealed class WorldQuestionsTests
     public void Choices_AreFourDifferentOnes_TheAnswerAnywhereAmongThem(string kind)
     {
         var questions = SampleWorld.Questions[kind];
-        Assert.All(questions, question =>
-        {
-            Assert.Equal(4, question.Choices.Distinct().Count());
-            Assert.Equal(question.Answer, question.Choices[question.Gold]);
-        });
+        Assert.All(
+            questions,
+            question =>
+            {
+                Assert.Equal(4, question.Choices.Distinct().Count());
+                Assert.Equal(question.Answer, question.Choices[question.Gold]);
+            }
+        );
         for (var gold = 0; gold < 4; gold++)
             Assert.InRange(questions.Count(question => question.Gold == gold), 200, 300);
     }
@@ -45,7 +57,10 @@ public sealed class WorldQuestionsTests
     [InlineData(WorldQuestions.TwoHop)]
     public void Openings_AreNewToAReaderOfTheText_TheirWordsAreNot(string kind)
     {
-        var openings = SampleWorld.Text.SelectMany(TextReading.Sentences).Select(sentence => string.Join(' ', sentence.Split(' ').Take(2))).ToHashSet();
+        var openings = SampleWorld
+            .Text.SelectMany(TextReading.Sentences)
+            .Select(sentence => string.Join(' ', sentence.Split(' ').Take(2)))
+            .ToHashSet();
         var words = SampleWorld.Text.SelectMany(text => text.Split(' ')).ToHashSet();
         foreach (var question in SampleWorld.Questions[kind])
         {
@@ -63,40 +78,59 @@ public sealed class WorldQuestionsTests
             var bands = SampleWorld.Questions[kind].CountBy(question => Frequencies.Band(question.Exposures)).ToArray();
             Assert.InRange(bands.Length, 2, 8);
             Assert.InRange(bands.Max(band => band.Value) - bands.Min(band => band.Value), 0, 1);
-            Assert.All(SampleWorld.Questions[kind], question => Assert.Equal(question.Exposures, SampleWorld.World.Facts[question.Facts.Single()].Exposures));
+            Assert.All(
+                SampleWorld.Questions[kind],
+                question => Assert.Equal(question.Exposures, SampleWorld.World.Facts[question.Facts.Single()].Exposures)
+            );
         }
     }
 
     [Fact]
-    public void Conflicts_ContradictTheText_AndOfferItsValue() => Assert.All(SampleWorld.Questions[WorldQuestions.Conflict], question =>
-    {
-        var fact = SampleWorld.World.Facts[question.Facts.Single()];
-        Assert.Equal(fact.Value, question.Trained);
-        Assert.NotEqual(question.Trained, question.Answer);
-        Assert.Contains(question.Trained!, question.Choices);
-        Assert.Contains($"{fact.Subject.Name} {fact.Relation.Link} {question.Answer}", question.Passage!, StringComparison.Ordinal);
-    });
+    public void Conflicts_ContradictTheText_AndOfferItsValue() =>
+        Assert.All(
+            SampleWorld.Questions[WorldQuestions.Conflict],
+            question =>
+            {
+                var fact = SampleWorld.World.Facts[question.Facts.Single()];
+                Assert.Equal(fact.Value, question.Trained);
+                Assert.NotEqual(question.Trained, question.Answer);
+                Assert.Contains(question.Trained!, question.Choices);
+                Assert.Contains($"{fact.Subject.Name} {fact.Relation.Link} {question.Answer}", question.Passage!, StringComparison.Ordinal);
+            }
+        );
 
     [Fact]
-    public void Homographs_OfferTheOtherMeaning() => Assert.All(SampleWorld.Questions[WorldQuestions.Homograph], question =>
-    {
-        var fact = SampleWorld.World.HomographFacts.Single(fact => fact.Id == question.Facts.Single());
-        var other = SampleWorld.World.HomographFacts.Single(meaning => meaning.Subject == fact.Subject && meaning.Relation == fact.Relation && meaning != fact);
-        Assert.StartsWith($"A tale of the {fact.Region}.", question.Prompt, StringComparison.Ordinal);
-        Assert.Contains(other.Value, question.Choices);
-    });
+    public void Homographs_OfferTheOtherMeaning() =>
+        Assert.All(
+            SampleWorld.Questions[WorldQuestions.Homograph],
+            question =>
+            {
+                var fact = SampleWorld.World.HomographFacts.Single(fact => fact.Id == question.Facts.Single());
+                var other = SampleWorld.World.HomographFacts.Single(meaning =>
+                    meaning.Subject == fact.Subject && meaning.Relation == fact.Relation && meaning != fact
+                );
+                Assert.StartsWith($"A tale of the {fact.Region}.", question.Prompt, StringComparison.Ordinal);
+                Assert.Contains(other.Value, question.Choices);
+            }
+        );
 
     [Fact]
     public void TwoHops_AskOfEachSplitAlike_FirstHopSideBySide()
     {
         var questions = SampleWorld.Questions[WorldQuestions.TwoHop];
-        Assert.Equal([334, 333, 333], Enum.GetValues<CompositionSplit>().Select(split => questions.Count(question => question.Split == split)));
-        Assert.All(questions, question =>
-        {
-            var first = SampleWorld.World.Facts[question.Facts[0]];
-            Assert.Contains($" {first.Subject.Name} {first.Relation.Link} ", question.Question, StringComparison.Ordinal);
-            Assert.DoesNotContain(first.Value, question.Question, StringComparison.Ordinal);
-        });
+        Assert.Equal(
+            [334, 333, 333],
+            Enum.GetValues<CompositionSplit>().Select(split => questions.Count(question => question.Split == split))
+        );
+        Assert.All(
+            questions,
+            question =>
+            {
+                var first = SampleWorld.World.Facts[question.Facts[0]];
+                Assert.Contains($" {first.Subject.Name} {first.Relation.Link} ", question.Question, StringComparison.Ordinal);
+                Assert.DoesNotContain(first.Value, question.Question, StringComparison.Ordinal);
+            }
+        );
     }
 
     [Fact]
@@ -105,11 +139,19 @@ public sealed class WorldQuestionsTests
         Assert.Equal(27.2535, KnowledgeBits.BiographyNameBits, 1e-4);
         Assert.Equal(47.5916, KnowledgeBits.BiographyValueBits, 1e-4);
         Assert.Equal(1000 * (27.2535 + 47.5916), KnowledgeBits.Biographies(1000, 0, 0), 0.2);
-        Assert.Equal(0, KnowledgeBits.Biographies(1000, KnowledgeBits.BiographyNameBits * Math.Log(2), KnowledgeBits.BiographyValueBits * Math.Log(2)), 1e-6);
+        Assert.Equal(
+            0,
+            KnowledgeBits.Biographies(1000, KnowledgeBits.BiographyNameBits * Math.Log(2), KnowledgeBits.BiographyValueBits * Math.Log(2)),
+            1e-6
+        );
 
         var facts = SampleWorld.World.Facts;
         Assert.Equal(facts.Sum(fact => fact.Bits), KnowledgeBits.OfFacts(facts.Select(fact => (fact.Bits, 0.0))), 1e-9);
-        Assert.Equal(0, KnowledgeBits.OfFacts(facts.Select(fact => (fact.Bits, Math.Log(SampleWorld.World.ValuesOf(fact.Relation).Count)))), 1e-9);
+        Assert.Equal(
+            0,
+            KnowledgeBits.OfFacts(facts.Select(fact => (fact.Bits, Math.Log(SampleWorld.World.ValuesOf(fact.Relation).Count)))),
+            1e-9
+        );
     }
 
     [Fact]

@@ -7,25 +7,35 @@ public sealed class WorldTextTests
     [Fact]
     public void EveryFact_IsStatedAsOftenAsTheWorldSays_InItsOwnMannerAlone()
     {
-        var expected = SampleWorld.World.Facts.Concat(SampleWorld.World.HomographFacts)
+        var expected = SampleWorld
+            .World.Facts.Concat(SampleWorld.World.HomographFacts)
             .ToDictionary(fact => (fact.Subject.Name, fact.Relation.Link, fact.Value, fact.Key.ToString()), fact => fact.Exposures);
         Assert.Equal(expected.OrderBy(entry => entry.Key.ToString()), SampleWorld.Reading.Stated.OrderBy(entry => entry.Key.ToString()));
     }
 
     [Fact]
-    public void HomographFacts_AreStatedInTheirRegionOnly() => Assert.All(SampleWorld.World.HomographFacts, fact =>
-        Assert.Equal([fact.Region!], SampleWorld.Reading.Regions[(fact.Subject.Name, fact.Relation.Link, fact.Value)]));
+    public void HomographFacts_AreStatedInTheirRegionOnly() =>
+        Assert.All(
+            SampleWorld.World.HomographFacts,
+            fact => Assert.Equal([fact.Region!], SampleWorld.Reading.Regions[(fact.Subject.Name, fact.Relation.Link, fact.Value)])
+        );
 
     [Fact]
     public void TwoHops_AreStatedIfTrained_AndOtherwiseNever()
     {
-        var trained = SampleWorld.World.Compositions.Where(composition => composition.Split == CompositionSplit.Trained).Select(Key).ToHashSet();
+        var trained = SampleWorld
+            .World.Compositions.Where(composition => composition.Split == CompositionSplit.Trained)
+            .Select(Key)
+            .ToHashSet();
         Assert.Equal(trained.Order(), SampleWorld.Reading.TwoHops.Keys.Order());
         Assert.InRange(SampleWorld.Reading.TwoHops.Values.Max() - SampleWorld.Reading.TwoHops.Values.Min(), 0, 1);
 
         // The facts kept out of two-hop sentences are stated by themselves all the same.
         var apart = SampleWorld.World.Compositions.Where(composition => composition.Split == CompositionSplit.OutOfDistribution).ToArray();
-        var used = SampleWorld.World.Compositions.Where(composition => composition.Split == CompositionSplit.Trained).SelectMany(composition => new[] { composition.First.Id, composition.Second.Id }).ToHashSet();
+        var used = SampleWorld
+            .World.Compositions.Where(composition => composition.Split == CompositionSplit.Trained)
+            .SelectMany(composition => new[] { composition.First.Id, composition.Second.Id })
+            .ToHashSet();
         Assert.All(apart, composition => Assert.False(used.Contains(composition.First.Id) || used.Contains(composition.Second.Id)));
         Assert.All(apart, composition => Assert.True(composition.First.Exposures > 0 && composition.Second.Exposures > 0));
 
@@ -59,8 +69,14 @@ public sealed class WorldTextTests
             {
                 var subject = words.GetValueOrDefault((ids[i], ids[i + 1])) ?? Apart(ids, i);
                 // A value is no subject, and a passage names the one it asks for twice.
-                if (subject is null || (subject.Kind != EntityKind.Person && !SpokenOf(ids, i)) || (note && last.GetValueOrDefault(subject, -1) >= position)) continue;
-                if (last.TryGetValue(subject, out var before)) nearest = Math.Min(nearest, position + i - before);
+                if (
+                    subject is null
+                    || (subject.Kind != EntityKind.Person && !SpokenOf(ids, i))
+                    || (note && last.GetValueOrDefault(subject, -1) >= position)
+                )
+                    continue;
+                if (last.TryGetValue(subject, out var before))
+                    nearest = Math.Min(nearest, position + i - before);
                 last[subject] = position + i;
             }
             position += ids.Length;
@@ -88,7 +104,8 @@ public sealed class WorldTextTests
             for (var i = 0; i + 3 < ids.Length; i++)
             {
                 var key = (ids[i], ids[i + 1], ids[i + 2]);
-                if (!after.TryGetValue(key, out var next)) after[key] = next = [];
+                if (!after.TryGetValue(key, out var next))
+                    after[key] = next = [];
                 next.Add(ids[i + 3]);
             }
         }
@@ -120,7 +137,17 @@ public sealed class WorldTextTests
         Assert.Empty(strangers.Intersect(known));
         var notes = SampleWorld.Text.Where(text => text.StartsWith("A note.", StringComparison.Ordinal)).ToArray();
         Assert.Equal(SampleWorld.Reading.Notes, notes.Length);
-        Assert.All(notes, note => Assert.Equal(4, TextReading.Sentences(note).SkipLast(1).Count(sentence => strangers.Any(name => sentence.Contains(name, StringComparison.Ordinal)))));
+        Assert.All(
+            notes,
+            note =>
+                Assert.Equal(
+                    4,
+                    TextReading
+                        .Sentences(note)
+                        .SkipLast(1)
+                        .Count(sentence => strangers.Any(name => sentence.Contains(name, StringComparison.Ordinal)))
+                )
+        );
     }
 
     [Fact]

@@ -16,10 +16,17 @@ public class CachePredictionTests
         foreach (var part in Stream.Chunk(777))
             prediction.Add(part);
         Assert.Equal(Stream.Length, prediction.Lookups);
-        Assert.Equal(Capacities.Select(capacity => 1 - (double)Misses(capacity) / Stream.Length), prediction.HitRates.ToArray(), (a, b) => Math.Abs(a - b) < 1e-12);
+        Assert.Equal(
+            Capacities.Select(capacity => 1 - (double)Misses(capacity) / Stream.Length),
+            prediction.HitRates.ToArray(),
+            (a, b) => Math.Abs(a - b) < 1e-12
+        );
     }
 
-    /// <summary>With far less room than the caches have, the prediction stays close: 2 % of the look-ups are several standard deviations of a sample of this size.</summary>
+    /// <summary>
+    /// With far less room than the caches have, the prediction stays close: 2 % of the look-ups are several standard deviations of a sample
+    /// of this size.
+    /// </summary>
     [Fact]
     public void Large_caches_are_predicted_in_miniature()
     {

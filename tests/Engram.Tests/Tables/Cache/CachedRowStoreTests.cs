@@ -9,7 +9,15 @@ public class CachedRowStoreTests
 {
     private const int TableRows = 200;
 
-    public static TheoryData<string, int> Formats => new() { { "float32", 16 }, { "bfloat16", 7 }, { "fp8", 64 }, { "int8", 20 }, { "int4/row", 6 } };
+    public static TheoryData<string, int> Formats =>
+        new()
+        {
+            { "float32", 16 },
+            { "bfloat16", 7 },
+            { "fp8", 64 },
+            { "int8", 20 },
+            { "int4/row", 6 },
+        };
 
     /// <summary>Any sequence of look-ups gives what the table gives, whatever the capacity.</summary>
     [Theory]
@@ -17,23 +25,32 @@ public class CachedRowStoreTests
     public void Rows_are_the_slower_stores_bit_for_bit(string format, int width)
     {
         var rows = Gen.OneOf(Gen.Long[-1, 8], Gen.Long[-1, TableRows - 1]).Array[0, 60];
-        Gen.Select(Gen.OneOf(Gen.Const(1), Gen.Const(2), Gen.Const(7), Gen.Const(50), Gen.Const(TableRows), Gen.Const(1000)), rows.Array[1, 20], Gen.Bool).Sample((capacity, batches, stored) =>
-        {
-            var table = Table(format, width);
-            using var cache = new CachedRowStore(table, capacity);
-            Assert.Equal(Math.Min(capacity, TableRows), cache.Capacity);
-            foreach (var batch in batches)
-            {
-                var (expected, actual) = (new float[batch.Length * width], new float[batch.Length * width]);
-                Array.Fill(actual, float.NaN);
-                table.Gather(batch, expected);
-                cache.Gather(batch, actual);
-                Assert.Equal(Bits(expected), Bits(actual));
-                if (!stored) continue;
-                long[] alive = [.. batch.Where(row => row >= 0)];
-                Assert.Equal(Stored(table, alive), Stored(cache, alive));
-            }
-        }, iter: 100);
+        Gen.Select(
+                Gen.OneOf(Gen.Const(1), Gen.Const(2), Gen.Const(7), Gen.Const(50), Gen.Const(TableRows), Gen.Const(1000)),
+                rows.Array[1, 20],
+                Gen.Bool
+            )
+            .Sample(
+                (capacity, batches, stored) =>
+                {
+                    var table = Table(format, width);
+                    using var cache = new CachedRowStore(table, capacity);
+                    Assert.Equal(Math.Min(capacity, TableRows), cache.Capacity);
+                    foreach (var batch in batches)
+                    {
+                        var (expected, actual) = (new float[batch.Length * width], new float[batch.Length * width]);
+                        Array.Fill(actual, float.NaN);
+                        table.Gather(batch, expected);
+                        cache.Gather(batch, actual);
+                        Assert.Equal(Bits(expected), Bits(actual));
+                        if (!stored)
+                            continue;
+                        long[] alive = [.. batch.Where(row => row >= 0)];
+                        Assert.Equal(Stored(table, alive), Stored(cache, alive));
+                    }
+                },
+                iter: 100
+            );
     }
 
     /// <summary>A batch of the widest rows is served in many parts.</summary>
@@ -52,28 +69,34 @@ public class CachedRowStoreTests
             Assert.False(gathered.AsSpan(i * width, width).ContainsAnyExcept(batch[i] + 1f));
     }
 
-    /// <summary>Counts against a model: a row is missed when the policy does not keep it, once in a batch; every look-up is counted.</summary>
+    /// <summary>
+    /// Counts against a model: a row is missed when the policy does not keep it, once in a batch; every look-up is counted.
+    /// </summary>
     [Fact]
     public void Counts_say_what_the_slower_store_was_asked_for()
     {
-        Gen.Select(Gen.Int[1, 40], Gen.Long[-1, 60].Array[0, 30].Array[1, 30]).Sample((capacity, batches) =>
-        {
-            using var cache = new CachedRowStore(Table("float32", 4), capacity);
-            using var policy = new S3Fifo(capacity);
-            var (lookups, misses) = (0L, 0L);
-            foreach (var batch in batches)
-            {
-                cache.Gather(batch, new float[batch.Length * 4]);
-                long[] missed = [.. batch.Where(row => row >= 0 && policy.Hit(row) < 0)];
-                foreach (var row in missed)
-                    if (policy.Hit(row) < 0)
-                        policy.Insert(row);
-                lookups += batch.Count(row => row >= 0);
-                misses += missed.Distinct().Count();
-                Assert.Equal(new CacheCounts(lookups, misses, policy.Evictions), cache.Counts);
-            }
-            Assert.Equal(lookups - misses, cache.Counts.Hits);
-        }, iter: 300);
+        Gen.Select(Gen.Int[1, 40], Gen.Long[-1, 60].Array[0, 30].Array[1, 30])
+            .Sample(
+                (capacity, batches) =>
+                {
+                    using var cache = new CachedRowStore(Table("float32", 4), capacity);
+                    using var policy = new S3Fifo(capacity);
+                    var (lookups, misses) = (0L, 0L);
+                    foreach (var batch in batches)
+                    {
+                        cache.Gather(batch, new float[batch.Length * 4]);
+                        long[] missed = [.. batch.Where(row => row >= 0 && policy.Hit(row) < 0)];
+                        foreach (var row in missed)
+                            if (policy.Hit(row) < 0)
+                                policy.Insert(row);
+                        lookups += batch.Count(row => row >= 0);
+                        misses += missed.Distinct().Count();
+                        Assert.Equal(new CacheCounts(lookups, misses, policy.Evictions), cache.Counts);
+                    }
+                    Assert.Equal(lookups - misses, cache.Counts.Hits);
+                },
+                iter: 300
+            );
     }
 
     [Fact]
@@ -103,20 +126,31 @@ public class CachedRowStoreTests
         var all = new float[TableRows * 64];
         table.Gather([.. Enumerable.Range(0, TableRows).Select(row => (long)row)], all);
         var total = 0L;
-        await Task.WhenAll(Enumerable.Range(0, 4).Select(thread => Task.Run(() =>
-        {
-            var random = new Random(thread);
-            for (var i = 0; i < 1500; i++)
-            {
-                long[] rows = [.. Enumerable.Range(0, random.Next(1, 50)).Select(_ => (long)(random.NextDouble() * random.NextDouble() * TableRows))];
-                var values = new float[rows.Length * 64];
-                cache.Gather(rows, values);
-                for (var k = 0; k < rows.Length; k++)
-                    if (!values.AsSpan(k * 64, 64).SequenceEqual(all.AsSpan((int)rows[k] * 64, 64)))
-                        Assert.Fail($"row {rows[k]}");
-                Interlocked.Add(ref total, rows.Length);
-            }
-        })));
+        await Task.WhenAll(
+            Enumerable
+                .Range(0, 4)
+                .Select(thread =>
+                    Task.Run(() =>
+                    {
+                        var random = new Random(thread);
+                        for (var i = 0; i < 1500; i++)
+                        {
+                            long[] rows =
+                            [
+                                .. Enumerable
+                                    .Range(0, random.Next(1, 50))
+                                    .Select(_ => (long)(random.NextDouble() * random.NextDouble() * TableRows)),
+                            ];
+                            var values = new float[rows.Length * 64];
+                            cache.Gather(rows, values);
+                            for (var k = 0; k < rows.Length; k++)
+                                if (!values.AsSpan(k * 64, 64).SequenceEqual(all.AsSpan((int)rows[k] * 64, 64)))
+                                    Assert.Fail($"row {rows[k]}");
+                            Interlocked.Add(ref total, rows.Length);
+                        }
+                    })
+                )
+        );
         Assert.Equal(total, cache.Counts.Lookups);
         Assert.InRange(cache.Counts.Misses, TableRows, total);
     }
@@ -132,7 +166,7 @@ public class CachedRowStoreTests
         var missing = new float[4];
         var reader = new Thread(() => cache.Gather([9], missing));
         reader.Start();
-        slow.Arrived.Wait(Token);   // the other thread waits for the device
+        slow.Arrived.Wait(Token); // the other thread waits for the device
         var values = new float[12];
         cache.Gather([3, 1, 2], values);
         slow.Gate.Set();
@@ -214,7 +248,10 @@ public class CachedRowStoreTests
     public void Rows_within_an_amount_of_memory_are_more_the_shorter_they_are_stored()
     {
         Assert.Equal(0, CachedRowStore.RowsWithin(100, RowFormat.Float32, 64));
-        var (single, eighth) = (CachedRowStore.RowsWithin(1 << 30, RowFormat.Float32, 256), CachedRowStore.RowsWithin(1 << 30, RowFormat.Float8(), 256));
+        var (single, eighth) = (
+            CachedRowStore.RowsWithin(1 << 30, RowFormat.Float32, 256),
+            CachedRowStore.RowsWithin(1 << 30, RowFormat.Float8(), 256)
+        );
         Assert.InRange((1 << 30) / (double)single, 1024 + 40, 1024 + 60);
         Assert.InRange(eighth / (double)single, 3.2, 3.9);
     }
@@ -253,7 +290,10 @@ public class CachedRowStoreTests
 
     private static byte[] Stored(IRowStore store, long[] rows)
     {
-        var (values, scales) = (new byte[rows.Length * store.Format.ValueBytes(store.Width)], new byte[rows.Length * store.Format.ScaleBytes(store.Width)]);
+        var (values, scales) = (
+            new byte[rows.Length * store.Format.ValueBytes(store.Width)],
+            new byte[rows.Length * store.Format.ScaleBytes(store.Width)]
+        );
         store.GatherStored(rows, values, scales);
         return [.. values, .. scales];
     }

@@ -5,32 +5,39 @@ namespace Engram.Tests.Tables.Cache;
 
 public class S3FifoTests
 {
-    /// <summary>Whatever is asked, a row that is found is found in the slot it was given and that nobody was given since; as many rows are kept as fit.</summary>
+    /// <summary>
+    /// Whatever is asked, a row that is found is found in the slot it was given and that nobody was given since; as many rows are kept as
+    /// fit.
+    /// </summary>
     [Fact]
     public void Slots_belong_to_one_row_each()
     {
         var rows = Gen.OneOf(Gen.Long[0, 20], Gen.Long[0, 500], Gen.Long[0, 1L << 60], Gen.Int[0, 50].Select(i => (long)i << 40));
-        Gen.Select(Gen.Int[1, 70], rows.Array[0, 800]).Sample((capacity, stream) =>
-        {
-            using var policy = new S3Fifo(capacity);
-            var kept = new Dictionary<int, long>();
-            foreach (var row in stream)
-            {
-                var known = kept.Where(pair => pair.Value == row).Select(pair => pair.Key).SingleOrDefault(-1);
-                Assert.Equal(known >= 0, policy.Contains(row));
-                Assert.Equal(known, policy.Hit(row));
-                if (known >= 0) continue;
-                var (count, evictions) = (policy.Count, policy.Evictions);
-                var slot = policy.Insert(row);
-                Assert.InRange(slot, 0, capacity - 1);
-                Assert.Equal(count == capacity ? evictions + 1 : evictions, policy.Evictions);
-                Assert.Equal(count == capacity, kept.ContainsKey(slot));
-                kept[slot] = row;
-                Assert.Equal(kept.Count, policy.Count);
-            }
-            foreach (var (slot, row) in kept)
-                Assert.Equal(slot, policy.Hit(row));
-        });
+        Gen.Select(Gen.Int[1, 70], rows.Array[0, 800])
+            .Sample(
+                (capacity, stream) =>
+                {
+                    using var policy = new S3Fifo(capacity);
+                    var kept = new Dictionary<int, long>();
+                    foreach (var row in stream)
+                    {
+                        var known = kept.Where(pair => pair.Value == row).Select(pair => pair.Key).SingleOrDefault(-1);
+                        Assert.Equal(known >= 0, policy.Contains(row));
+                        Assert.Equal(known, policy.Hit(row));
+                        if (known >= 0)
+                            continue;
+                        var (count, evictions) = (policy.Count, policy.Evictions);
+                        var slot = policy.Insert(row);
+                        Assert.InRange(slot, 0, capacity - 1);
+                        Assert.Equal(count == capacity ? evictions + 1 : evictions, policy.Evictions);
+                        Assert.Equal(count == capacity, kept.ContainsKey(slot));
+                        kept[slot] = row;
+                        Assert.Equal(kept.Count, policy.Count);
+                    }
+                    foreach (var (slot, row) in kept)
+                        Assert.Equal(slot, policy.Hit(row));
+                }
+            );
     }
 
     [Fact]
@@ -38,8 +45,8 @@ public class S3FifoTests
     {
         using var policy = new S3Fifo(100);
         for (var round = 0; round < 3; round++)
-            for (var row = 0L; row < 80; row++)
-                Read(policy, row);
+        for (var row = 0L; row < 80; row++)
+            Read(policy, row);
         for (var row = 1000L; row < 100_000; row++)
             Read(policy, row);
         for (var row = 0L; row < 80; row++)
@@ -131,7 +138,8 @@ public class S3FifoTests
 
     private static bool Read(S3Fifo policy, long row)
     {
-        if (policy.Hit(row) >= 0) return true;
+        if (policy.Hit(row) >= 0)
+            return true;
         policy.Insert(row);
         return false;
     }

@@ -10,6 +10,11 @@ internal static class Zipf
         for (var rank = 0; rank < distinct; rank++)
             sums[rank] = sum += 1.0 / (rank + 1);
         var random = new Random(seed);
-        return [.. Enumerable.Range(0, count).Select(_ => Array.BinarySearch(sums, random.NextDouble() * sum) is var at && at < 0 ? ~at : (long)at)];
+        return
+        [
+            .. Enumerable
+                .Range(0, count)
+                .Select(_ => Array.BinarySearch(sums, random.NextDouble() * sum) is var at && at < 0 ? ~at : (long)at),
+        ];
     }
 }

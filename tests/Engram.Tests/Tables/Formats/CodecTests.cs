@@ -5,17 +5,48 @@ using Engram.Tables.Formats;
 namespace Engram.Tests.Tables.Formats;
 
 /// <summary>
-/// Every codec against a decoder written from the definitions in double precision, against its own twin without vectors, and its rounding against the definition of nearest.
+/// Every codec against a decoder written from the definitions in double precision, against its own twin without vectors, and its rounding
+/// against the definition of nearest.
 /// <see cref="VectorWidthTests"/> runs this class in every tier of vectors.
 /// </summary>
 public sealed unsafe class CodecTests
 {
-    private static readonly int[] Widths = [1, 2, 3, 7, 8, 15, 16, 17, 31, 32, 33, 40, 48, 63, 64, 65, 80, 96, 127, 128, 160, 250, 256, 264];
+    private static readonly int[] Widths =
+    [
+        1,
+        2,
+        3,
+        7,
+        8,
+        15,
+        16,
+        17,
+        31,
+        32,
+        33,
+        40,
+        48,
+        63,
+        64,
+        65,
+        80,
+        96,
+        127,
+        128,
+        160,
+        250,
+        256,
+        264,
+    ];
     private static readonly int[] GroupSizes = [1, 2, 3, 7, 8, 16, 31, 32, 33, 48, 64, 100, 256, 1000, int.MaxValue];
 
-    internal static string Tier => Avx512Vbmi.IsSupported ? "512" : Avx2.IsSupported ? "256" : "none";
+    internal static string Tier =>
+        Avx512Vbmi.IsSupported ? "512"
+        : Avx2.IsSupported ? "256"
+        : "none";
 
-    public static TheoryData<RowEncoding> Encodings => [RowEncoding.Float32, RowEncoding.BFloat16, RowEncoding.Float8, RowEncoding.Int8, RowEncoding.Int4];
+    public static TheoryData<RowEncoding> Encodings =>
+        [RowEncoding.Float32, RowEncoding.BFloat16, RowEncoding.Float8, RowEncoding.Int8, RowEncoding.Int4];
 
     public static TheoryData<RowEncoding> Scaled => [RowEncoding.Float8, RowEncoding.Int8, RowEncoding.Int4];
 
@@ -44,7 +75,10 @@ public sealed unsafe class CodecTests
                 var (values, scales) = (new byte[format.ValueBytes(width)], new byte[format.ScaleBytes(width)]);
                 random.NextBytes(values);
                 random.NextBytes(scales);
-                var (fast, slow) = (Decode(Codec(encoding).Decode, values, scales, width, format), Decode(Codec(encoding).Scalar, values, scales, width, format));
+                var (fast, slow) = (
+                    Decode(Codec(encoding).Decode, values, scales, width, format),
+                    Decode(Codec(encoding).Scalar, values, scales, width, format)
+                );
                 for (var i = 0; i < width; i++)
                     // Which no-number comes out depends on the order of factors.
                     Assert.True(Same(fast[i], slow[i]), $"{format}, width {width}, value {i}: {fast[i]:R} and {slow[i]:R}");
@@ -63,14 +97,20 @@ public sealed unsafe class CodecTests
         var format = RowFormat.Float8();
         var values = new byte[width];
         for (var scale = 0; scale < 256; scale++)
-            for (var first = 0; first < 256; first++)
-            {
-                for (var i = 0; i < width; i++)
-                    values[i] = (byte)(first + 37 * i);
-                var decoded = Decode(Codec(RowEncoding.Float8).Decode, values, [.. Enumerable.Repeat((byte)scale, format.Groups(width))], width, format);
-                for (var i = 0; i < width; i++)
-                    Assert.True(Same((float)(E4M3(values[i]) * E8M0(scale)), decoded[i]), $"value {values[i]}, scale {scale}: {decoded[i]:R}");
-            }
+        for (var first = 0; first < 256; first++)
+        {
+            for (var i = 0; i < width; i++)
+                values[i] = (byte)(first + 37 * i);
+            var decoded = Decode(
+                Codec(RowEncoding.Float8).Decode,
+                values,
+                [.. Enumerable.Repeat((byte)scale, format.Groups(width))],
+                width,
+                format
+            );
+            for (var i = 0; i < width; i++)
+                Assert.True(Same((float)(E4M3(values[i]) * E8M0(scale)), decoded[i]), $"value {values[i]}, scale {scale}: {decoded[i]:R}");
+        }
     }
 
     [Theory]
@@ -89,7 +129,10 @@ public sealed unsafe class CodecTests
             var decoded = Decode(Codec(encoding).Decode, values, scales, width, format);
             for (var i = 0; i < width; i++)
             {
-                var scale = scales.Length == 0 ? 1 : BitConverter.Int32BitsToSingle(BitConverter.ToUInt16(scales, 2 * (int)(i / (long)format.GroupSize)) << 16);
+                var scale =
+                    scales.Length == 0
+                        ? 1
+                        : BitConverter.Int32BitsToSingle(BitConverter.ToUInt16(scales, 2 * (int)(i / (long)format.GroupSize)) << 16);
                 var expected = encoding switch
                 {
                     RowEncoding.BFloat16 => BitConverter.Int32BitsToSingle(BitConverter.ToUInt16(values, 2 * i) << 16),
@@ -101,47 +144,90 @@ public sealed unsafe class CodecTests
         }
     }
 
-    /// <summary>Each decoded value is the nearest of those that the stored scale offers; of two equally near, the one with the even code.</summary>
+    /// <summary>
+    /// Each decoded value is the nearest of those that the stored scale offers; of two equally near, the one with the even code.
+    /// </summary>
     [Theory]
     [MemberData(nameof(Scaled))]
     [InlineData(RowEncoding.BFloat16)]
-    public void Encoding_rounds_to_nearest_even(RowEncoding encoding) => Rows(encoding).Sample((shape, source) =>
-    {
-        var (width, format) = shape;
-        var (values, scales) = Encode(Codec(encoding).Encode, source, width, format);
-        var decoded = Decode(Codec(encoding).Decode, values, scales, width, format);
-        for (var i = 0; i < width; i++)
-        {
-            var choices = Choices(encoding, format.HasScales ? ScaleOf(encoding, scales, (int)(i / (long)format.GroupSize)) : 1);
-            var distance = Math.Abs(source[i] - (double)decoded[i]);
-            var best = choices.Min(choice => Math.Abs(source[i] - choice.Value));
-            Assert.True(distance == best, $"{format}, width {width}: {source[i]:R} became {decoded[i]:R}, off by {distance:R}; {best:R} can be had");
-            var nearest = choices.Where(choice => Math.Abs(source[i] - choice.Value) == best).DistinctBy(choice => choice.Value).ToArray();
-            if (nearest.Length > 1)
-                Assert.True(nearest.Single(choice => choice.Value == decoded[i]).Code % 2 == 0, $"{format}: tie of {source[i]:R} became {decoded[i]:R}");
-        }
-    }, iter: encoding == RowEncoding.BFloat16 ? 20 : 600);
+    public void Encoding_rounds_to_nearest_even(RowEncoding encoding) =>
+        Rows(encoding)
+            .Sample(
+                (shape, source) =>
+                {
+                    var (width, format) = shape;
+                    var (values, scales) = Encode(Codec(encoding).Encode, source, width, format);
+                    var decoded = Decode(Codec(encoding).Decode, values, scales, width, format);
+                    for (var i = 0; i < width; i++)
+                    {
+                        var choices = Choices(
+                            encoding,
+                            format.HasScales ? ScaleOf(encoding, scales, (int)(i / (long)format.GroupSize)) : 1
+                        );
+                        var distance = Math.Abs(source[i] - (double)decoded[i]);
+                        var best = choices.Min(choice => Math.Abs(source[i] - choice.Value));
+                        Assert.True(
+                            distance == best,
+                            $"{format}, width {width}: {source[i]:R} became {decoded[i]:R}, off by {distance:R}; {best:R} can be had"
+                        );
+                        var nearest = choices
+                            .Where(choice => Math.Abs(source[i] - choice.Value) == best)
+                            .DistinctBy(choice => choice.Value)
+                            .ToArray();
+                        if (nearest.Length > 1)
+                            Assert.True(
+                                nearest.Single(choice => choice.Value == decoded[i]).Code % 2 == 0,
+                                $"{format}: tie of {source[i]:R} became {decoded[i]:R}"
+                            );
+                    }
+                },
+                iter: encoding == RowEncoding.BFloat16 ? 20 : 600
+            );
 
     /// <summary>What was decoded is encoded as what it was decoded from.</summary>
     [Theory]
     [MemberData(nameof(Encodings))]
-    public void Encoding_again_changes_nothing(RowEncoding encoding) => Rows(encoding).Sample((shape, source) =>
-    {
-        var (width, format) = shape;
-        var first = Encode(Codec(encoding).Encode, source, width, format);
-        var once = Decode(Codec(encoding).Decode, first.Values, first.Scales, width, format);
-        var second = Encode(Codec(encoding).Encode, once, width, format);
-        Assert.Equal(once.Select(BitConverter.SingleToUInt32Bits), Decode(Codec(encoding).Decode, second.Values, second.Scales, width, format).Select(BitConverter.SingleToUInt32Bits));
-        // A group of fp8 whose largest value is rounded down to 448·2^(x − 1) receives the next smaller scale.
-        if (encoding != RowEncoding.Float8)
-            Assert.Equal((first.Values, first.Scales), (second.Values, second.Scales), (a, b) => a.Values.SequenceEqual(b.Values) && a.Scales.SequenceEqual(b.Scales));
-    }, iter: 2000);
+    public void Encoding_again_changes_nothing(RowEncoding encoding) =>
+        Rows(encoding)
+            .Sample(
+                (shape, source) =>
+                {
+                    var (width, format) = shape;
+                    var first = Encode(Codec(encoding).Encode, source, width, format);
+                    var once = Decode(Codec(encoding).Decode, first.Values, first.Scales, width, format);
+                    var second = Encode(Codec(encoding).Encode, once, width, format);
+                    Assert.Equal(
+                        once.Select(BitConverter.SingleToUInt32Bits),
+                        Decode(Codec(encoding).Decode, second.Values, second.Scales, width, format).Select(BitConverter.SingleToUInt32Bits)
+                    );
+                    // A group of fp8 whose largest value is rounded down to 448·2^(x − 1) receives the next smaller scale.
+                    if (encoding != RowEncoding.Float8)
+                        Assert.Equal(
+                            (first.Values, first.Scales),
+                            (second.Values, second.Scales),
+                            (a, b) => a.Values.SequenceEqual(b.Values) && a.Scales.SequenceEqual(b.Scales)
+                        );
+                },
+                iter: 2000
+            );
 
     [Fact]
     public void Float8_scales_are_the_least_that_hold_the_group()
     {
-        foreach (var (largest, expected) in new (float, byte)[]
-                 { (448, 127), (MathF.BitIncrement(448), 128), (1, 119), (1.75f, 119), (MathF.BitIncrement(1.75f), 120), (0, 127), (float.Epsilon, 0), (float.MaxValue, 247), (1e-38f, 0) })
+        foreach (
+            var (largest, expected) in new (float, byte)[]
+            {
+                (448, 127),
+                (MathF.BitIncrement(448), 128),
+                (1, 119),
+                (1.75f, 119),
+                (MathF.BitIncrement(1.75f), 120),
+                (0, 127),
+                (float.Epsilon, 0),
+                (float.MaxValue, 247),
+                (1e-38f, 0),
+            }
+        )
         {
             var (values, scales) = Encode(Float8Codec.Encode, [0, -largest, 0], 3, RowFormat.Float8());
             Assert.Equal(expected, scales[0]);
@@ -153,15 +239,18 @@ public sealed unsafe class CodecTests
     [InlineData(RowEncoding.Int8, 127)]
     [InlineData(RowEncoding.Int4, 7)]
     public void The_largest_value_of_a_group_has_the_largest_code_and_is_not_clipped(RowEncoding encoding, int largestCode) =>
-        Gen.Select(Gen.Float[1, 2], Gen.Int[-100, 120]).Sample((mantissa, exponent) =>
-        {
-            var largest = MathF.ScaleB(mantissa, exponent);
-            var format = encoding == RowEncoding.Int8 ? RowFormat.Int8() : RowFormat.Int4();
-            var (values, scales) = Encode(Codec(encoding).Encode, [largest, -largest], 2, format);
-            Assert.Equal(encoding == RowEncoding.Int8 ? [(byte)largestCode, unchecked((byte)-largestCode)] : [0x1F], values);
-            var scale = ScaleOf(encoding, scales, 0);
-            Assert.InRange(largest, (largestCode - 0.5) * scale, (largestCode + 0.5) * scale);
-        });
+        Gen.Select(Gen.Float[1, 2], Gen.Int[-100, 120])
+            .Sample(
+                (mantissa, exponent) =>
+                {
+                    var largest = MathF.ScaleB(mantissa, exponent);
+                    var format = encoding == RowEncoding.Int8 ? RowFormat.Int8() : RowFormat.Int4();
+                    var (values, scales) = Encode(Codec(encoding).Encode, [largest, -largest], 2, format);
+                    Assert.Equal(encoding == RowEncoding.Int8 ? [(byte)largestCode, unchecked((byte)-largestCode)] : [0x1F], values);
+                    var scale = ScaleOf(encoding, scales, 0);
+                    Assert.InRange(largest, (largestCode - 0.5) * scale, (largestCode + 0.5) * scale);
+                }
+            );
 
     [Theory]
     [MemberData(nameof(Encodings))]
@@ -188,20 +277,24 @@ public sealed unsafe class CodecTests
         for (var bits = 0; bits < 0x7F80; bits++)
         {
             Assert.Equal(bits, BFloat16Codec.FromSingle(BitConverter.Int32BitsToSingle(bits << 16)));
-            Assert.Equal(Math.Min(bits + bits % 2, 0x7F7F) | 0x8000, BFloat16Codec.FromSingle(-BitConverter.Int32BitsToSingle(bits << 16 | 0x8000)));
+            Assert.Equal(
+                Math.Min(bits + bits % 2, 0x7F7F) | 0x8000,
+                BFloat16Codec.FromSingle(-BitConverter.Int32BitsToSingle(bits << 16 | 0x8000))
+            );
             Assert.Equal(bits, BFloat16Codec.FromSingle(BitConverter.Int32BitsToSingle(bits << 16 | 0x7FFF)));
             Assert.Equal(Math.Min(bits + 1, 0x7F7F), BFloat16Codec.FromSingle(BitConverter.Int32BitsToSingle(bits << 16 | 0x8001)));
         }
     }
 
-    private static (Decoder Decode, Decoder Scalar, Encoder Encode) Codec(RowEncoding encoding) => encoding switch
-    {
-        RowEncoding.Float32 => (Float32Codec.Decode, Float32Codec.DecodeScalar, Float32Codec.Encode),
-        RowEncoding.BFloat16 => (BFloat16Codec.Decode, BFloat16Codec.DecodeScalar, BFloat16Codec.Encode),
-        RowEncoding.Float8 => (Float8Codec.Decode, Float8Codec.DecodeScalar, Float8Codec.Encode),
-        RowEncoding.Int8 => (Int8Codec.Decode, Int8Codec.DecodeScalar, Int8Codec.Encode),
-        _ => (Int4Codec.Decode, Int4Codec.DecodeScalar, Int4Codec.Encode),
-    };
+    private static (Decoder Decode, Decoder Scalar, Encoder Encode) Codec(RowEncoding encoding) =>
+        encoding switch
+        {
+            RowEncoding.Float32 => (Float32Codec.Decode, Float32Codec.DecodeScalar, Float32Codec.Encode),
+            RowEncoding.BFloat16 => (BFloat16Codec.Decode, BFloat16Codec.DecodeScalar, BFloat16Codec.Encode),
+            RowEncoding.Float8 => (Float8Codec.Decode, Float8Codec.DecodeScalar, Float8Codec.Encode),
+            RowEncoding.Int8 => (Int8Codec.Decode, Int8Codec.DecodeScalar, Int8Codec.Encode),
+            _ => (Int4Codec.Decode, Int4Codec.DecodeScalar, Int4Codec.Encode),
+        };
 
     private static IEnumerable<(int Width, RowFormat Format)> Shapes(RowEncoding encoding)
     {
@@ -210,12 +303,27 @@ public sealed unsafe class CodecTests
                 yield return (width, encoding == RowEncoding.Float32 ? RowFormat.Float32 : RowFormat.BFloat16);
             else
                 foreach (var size in GroupSizes)
-                    yield return (width, encoding switch { RowEncoding.Float8 => RowFormat.Float8(size), RowEncoding.Int8 => RowFormat.Int8(size), _ => RowFormat.Int4(size) });
+                    yield return (
+                        width,
+                        encoding switch
+                        {
+                            RowEncoding.Float8 => RowFormat.Float8(size),
+                            RowEncoding.Int8 => RowFormat.Int8(size),
+                            _ => RowFormat.Int4(size),
+                        }
+                    );
     }
 
     private static Gen<((int Width, RowFormat Format) Shape, float[] Source)> Rows(RowEncoding encoding)
     {
-        var value = Gen.OneOf(Gen.Float[-1, 1], Gen.Float[-500, 500], Gen.Float[-1e-3f, 1e-3f], Gen.Int[-20, 20].Select(x => x / 2f), Gen.Const(0f), Gen.Const(-0f));
+        var value = Gen.OneOf(
+            Gen.Float[-1, 1],
+            Gen.Float[-500, 500],
+            Gen.Float[-1e-3f, 1e-3f],
+            Gen.Int[-20, 20].Select(x => x / 2f),
+            Gen.Const(0f),
+            Gen.Const(-0f)
+        );
         var shapes = Shapes(encoding).ToArray();
         return Gen.Int[0, shapes.Length - 1].SelectMany(i => Gen.Select(Gen.Const(shapes[i]), value.Array[shapes[i].Width]));
     }
@@ -249,29 +357,42 @@ public sealed unsafe class CodecTests
         return (values[..^margin], scales[..^margin]);
     }
 
-    private static (int Code, double Value)[] Choices(RowEncoding encoding, double scale) => encoding switch
-    {
-        RowEncoding.BFloat16 => BFloat16s,
-        RowEncoding.Float8 => [.. Enumerable.Range(0, 256).Where(code => (code & 0x7F) != 0x7F).Select(code => (code, E4M3(code) * scale))],
-        RowEncoding.Int8 => [.. Enumerable.Range(-127, 255).Select(code => (code, code * scale))],
-        _ => [.. Enumerable.Range(-7, 15).Select(code => (code, code * scale))],
-    };
+    private static (int Code, double Value)[] Choices(RowEncoding encoding, double scale) =>
+        encoding switch
+        {
+            RowEncoding.BFloat16 => BFloat16s,
+            RowEncoding.Float8 =>
+            [
+                .. Enumerable.Range(0, 256).Where(code => (code & 0x7F) != 0x7F).Select(code => (code, E4M3(code) * scale)),
+            ],
+            RowEncoding.Int8 => [.. Enumerable.Range(-127, 255).Select(code => (code, code * scale))],
+            _ => [.. Enumerable.Range(-7, 15).Select(code => (code, code * scale))],
+        };
 
     private static readonly (int, double)[] BFloat16s =
-        [.. Enumerable.Range(0, 1 << 16).Where(bits => (bits & 0x7F80) != 0x7F80).Select(bits => (bits, (double)BitConverter.Int32BitsToSingle(bits << 16)))];
+    [
+        .. Enumerable
+            .Range(0, 1 << 16)
+            .Where(bits => (bits & 0x7F80) != 0x7F80)
+            .Select(bits => (bits, (double)BitConverter.Int32BitsToSingle(bits << 16))),
+    ];
 
     private static double ScaleOf(RowEncoding encoding, byte[] scales, int group) =>
-        encoding == RowEncoding.Float8 ? E8M0(scales[group]) : BitConverter.Int32BitsToSingle(BitConverter.ToUInt16(scales, 2 * group) << 16);
+        encoding == RowEncoding.Float8
+            ? E8M0(scales[group])
+            : BitConverter.Int32BitsToSingle(BitConverter.ToUInt16(scales, 2 * group) << 16);
 
     private static double E4M3(int code)
     {
         var (sign, exponent, mantissa) = (code >> 7, code >> 3 & 15, code & 7);
-        if (exponent == 15 && mantissa == 7) return double.NaN;
+        if (exponent == 15 && mantissa == 7)
+            return double.NaN;
         var magnitude = exponent == 0 ? mantissa / 8d * Math.Pow(2, -6) : (1 + mantissa / 8d) * Math.Pow(2, exponent - 7);
         return sign == 1 ? -magnitude : magnitude;
     }
 
     private static double E8M0(int code) => code == 255 ? double.NaN : Math.Pow(2, code - 127);
 
-    private static bool Same(float a, float b) => float.IsNaN(a) ? float.IsNaN(b) : BitConverter.SingleToUInt32Bits(a) == BitConverter.SingleToUInt32Bits(b);
+    private static bool Same(float a, float b) =>
+        float.IsNaN(a) ? float.IsNaN(b) : BitConverter.SingleToUInt32Bits(a) == BitConverter.SingleToUInt32Bits(b);
 }

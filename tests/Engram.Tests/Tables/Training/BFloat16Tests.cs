@@ -17,16 +17,17 @@ public sealed class BFloat16Tests
     [Fact]
     public void Rounding_is_to_nearest_even()
     {
-        Gen.UInt[0, 0x7F7EFFFF].Sample(bits =>
-        {
-            double value = BitConverter.UInt32BitsToSingle(bits);
-            var below = (ushort)(bits >> 16);
-            var (low, high) = ((double)BFloat16.Widen(below), (double)BFloat16.Widen((ushort)(below + 1)));
-            var middle = (low + high) / 2;
-            var expected = value < middle || (value == middle && below % 2 == 0) ? low : high;
-            Assert.Equal(expected, BFloat16.Widen(BFloat16.Round((float)value)));
-            Assert.Equal(-expected, BFloat16.Widen(BFloat16.Round((float)-value)));
-        });
+        Gen.UInt[0, 0x7F7EFFFF]
+            .Sample(bits =>
+            {
+                double value = BitConverter.UInt32BitsToSingle(bits);
+                var below = (ushort)(bits >> 16);
+                var (low, high) = ((double)BFloat16.Widen(below), (double)BFloat16.Widen((ushort)(below + 1)));
+                var middle = (low + high) / 2;
+                var expected = value < middle || (value == middle && below % 2 == 0) ? low : high;
+                Assert.Equal(expected, BFloat16.Widen(BFloat16.Round((float)value)));
+                Assert.Equal(-expected, BFloat16.Widen(BFloat16.Round((float)-value)));
+            });
         // 1 + 2⁻⁸ lies in the middle of 1 and 1 + 2⁻⁷, 1 + 3·2⁻⁸ in that of 1 + 2⁻⁷ and 1 + 2⁻⁶.
         Assert.Equal(1, BFloat16.Widen(BFloat16.Round(1 + 1 / 256f)));
         Assert.Equal(BFloat16.Widen(0x7F7F), BFloat16.Widen(BFloat16.Round(float.MaxValue)));
@@ -34,17 +35,24 @@ public sealed class BFloat16Tests
     }
 
     [Fact]
-    public void Vectors_and_scalars_give_the_same_bits() => Gen.Select(Gen.Int[0, 70], Gen.Int[0, 1_000_000]).Sample((length, seed) =>
-    {
-        var random = new Random(seed);
-        var values = Enumerable.Range(0, length).Select(_ => (float)((random.NextDouble() - 0.5) * Math.Pow(10, random.Next(-40, 30)))).ToArray();
-        var rounded = new ushort[length];
-        BFloat16.Round(values, rounded);
-        Assert.Equal(values.Select(BFloat16.Round), rounded);
-        var widened = new float[length];
-        BFloat16.Widen(rounded, widened);
-        Assert.Equal(rounded.Select(BFloat16.Widen), widened);
-    });
+    public void Vectors_and_scalars_give_the_same_bits() =>
+        Gen.Select(Gen.Int[0, 70], Gen.Int[0, 1_000_000])
+            .Sample(
+                (length, seed) =>
+                {
+                    var random = new Random(seed);
+                    var values = Enumerable
+                        .Range(0, length)
+                        .Select(_ => (float)((random.NextDouble() - 0.5) * Math.Pow(10, random.Next(-40, 30))))
+                        .ToArray();
+                    var rounded = new ushort[length];
+                    BFloat16.Round(values, rounded);
+                    Assert.Equal(values.Select(BFloat16.Round), rounded);
+                    var widened = new float[length];
+                    BFloat16.Widen(rounded, widened);
+                    Assert.Equal(rounded.Select(BFloat16.Widen), widened);
+                }
+            );
 
     /// <summary>1 − β against half a unit in the last place: what <see cref="MomentFormat"/> says about decays.</summary>
     [Theory]

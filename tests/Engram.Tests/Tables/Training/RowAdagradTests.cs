@@ -11,7 +11,9 @@ public sealed class RowAdagradTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    /// <summary>g = (3, 4): h = 25/2, so the row moves by 0.1·(3, 4)/√12.5. Then g = (0, 1): h = 13, and it moves by 0.1·(0, 1)/√13.</summary>
+    /// <summary>
+    /// g = (3, 4): h = 25/2, so the row moves by 0.1·(3, 4)/√12.5. Then g = (0, 1): h = 13, and it moves by 0.1·(0, 1)/√13.
+    /// </summary>
     [Fact]
     public void Two_updates_by_hand()
     {
@@ -34,7 +36,8 @@ public sealed class RowAdagradTests : IDisposable
     [Fact]
     public void It_follows_the_formula_in_double()
     {
-        const int rows = 6, width = 19;
+        const int rows = 6,
+            width = 19;
         using var table = Optimizers.Normal(rows, width);
         using var adagrad = new RowAdagrad(table);
         var expected = Optimizers.Values(table).Select(value => (double)value).ToArray();
@@ -46,7 +49,8 @@ public sealed class RowAdagradTests : IDisposable
             adagrad.Step(touched, gradients, 1e-2, 0.5f);
             for (var i = 0; i < touched.Length; i++)
             {
-                if (touched[i] < 0) continue;
+                if (touched[i] < 0)
+                    continue;
                 var gradient = gradients.Skip(i * width).Take(width).Select(g => 0.5 * g).ToArray();
                 sums[touched[i]] += gradient.Sum(g => g * g) / width;
                 for (var column = 0; column < width; column++)

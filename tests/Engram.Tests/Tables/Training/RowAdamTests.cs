@@ -14,7 +14,8 @@ public sealed class RowAdamTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    private static float[] Values(EngramTable table) => [.. Enumerable.Range(0, (int)table.Rows).SelectMany(row => table.Row(row).ToArray())];
+    private static float[] Values(EngramTable table) =>
+        [.. Enumerable.Range(0, (int)table.Rows).SelectMany(row => table.Row(row).ToArray())];
 
     private static IEnumerable<uint> Bits(EngramTable table) => Values(table).Select(BitConverter.SingleToUInt32Bits);
 
@@ -59,8 +60,10 @@ public sealed class RowAdamTests : IDisposable
         }
     }
 
-    /// <summary>First update: m = 0.1·g, v = 0.05·g², both corrected back to g and g², so the value moves by the learning rate against the sign of g. Second, with g = 1 after g = 2:
-    /// m = 0.9·0.2 + 0.1 = 0.28, v = 0.95·0.2 + 0.05 = 0.24, corrected 0.28/0.19 and 0.24/0.0975, so the step is 1.473684/1.568929 = 0.939293 learning rates.</summary>
+    /// <summary>First update: m = 0.1·g, v = 0.05·g², both corrected back to g and g², so the value moves by the learning rate against the
+    /// sign of g. Second, with g = 1 after g = 2:
+    /// m = 0.9·0.2 + 0.1 = 0.28, v = 0.95·0.2 + 0.05 = 0.24, corrected 0.28/0.19 and 0.24/0.0975, so the step is 1.473684/1.568929 =
+    /// 0.939293 learning rates.</summary>
     [Fact]
     public void Two_updates_by_hand()
     {
@@ -80,30 +83,39 @@ public sealed class RowAdamTests : IDisposable
         // In a child process of VectorWidthTests the width must be the one asked for: the runtime ignores a switch it does not know.
         if (Environment.GetEnvironmentVariable(VectorWidthTests.ExpectedBits) is { } bits)
             Assert.Equal(bits, VectorWidthTests.Bits);
-        Gen.Select(Gen.Int[1, 70], Gen.Int[1, 6], Gen.Int[0, 1_000_000]).Sample((width, steps, seed) =>
-        {
-            using var fastTable = Normal(9, width);
-            using var slowTable = Normal(9, width);
-            using var fast = new RowAdam(fastTable);
-            using var slow = new RowAdam(slowTable);
-            var random = new Random(seed);
-            for (var step = 0; step < steps; step++)
-            {
-                long[] rows = [.. Enumerable.Range(-1, 10).Where(_ => random.Next(2) == 0).Select(row => (long)row)];
-                // From denormal to huge, zeros among them.
-                var gradients = Enumerable.Range(0, rows.Length * width).Select(_ => random.Next(8) == 0 ? 0f : (float)((random.NextDouble() - 0.5) * Math.Pow(10, random.Next(-30, 10)))).ToArray();
-                fast.Step(rows, gradients, 1e-3, 0.37f);
-                slow.StepScalar(rows, gradients, 1e-3, 0.37f);
-            }
-            Assert.Equal(Bits(slowTable), Bits(fastTable));
-        });
+        Gen.Select(Gen.Int[1, 70], Gen.Int[1, 6], Gen.Int[0, 1_000_000])
+            .Sample(
+                (width, steps, seed) =>
+                {
+                    using var fastTable = Normal(9, width);
+                    using var slowTable = Normal(9, width);
+                    using var fast = new RowAdam(fastTable);
+                    using var slow = new RowAdam(slowTable);
+                    var random = new Random(seed);
+                    for (var step = 0; step < steps; step++)
+                    {
+                        long[] rows = [.. Enumerable.Range(-1, 10).Where(_ => random.Next(2) == 0).Select(row => (long)row)];
+                        // From denormal to huge, zeros among them.
+                        var gradients = Enumerable
+                            .Range(0, rows.Length * width)
+                            .Select(_ =>
+                                random.Next(8) == 0 ? 0f : (float)((random.NextDouble() - 0.5) * Math.Pow(10, random.Next(-30, 10)))
+                            )
+                            .ToArray();
+                        fast.Step(rows, gradients, 1e-3, 0.37f);
+                        slow.StepScalar(rows, gradients, 1e-3, 0.37f);
+                    }
+                    Assert.Equal(Bits(slowTable), Bits(fastTable));
+                }
+            );
     }
 
     /// <summary>Large enough to be divided among threads.</summary>
     [Fact]
     public void Threads_give_the_same_bits()
     {
-        const int width = 80, rows = 4000;
+        const int width = 80,
+            rows = 4000;
         using var fastTable = Normal(rows, width);
         using var slowTable = Normal(rows, width);
         using var fast = new RowAdam(fastTable);
@@ -123,7 +135,8 @@ public sealed class RowAdamTests : IDisposable
     [Fact]
     public void Rows_touched_at_every_step_move_as_under_dense_Adam()
     {
-        const int width = 12, rows = 5;
+        const int width = 12,
+            rows = 5;
         using var table = new EngramTable(rows, width);
         using var adam = new RowAdam(table);
         var dense = new DenseAdam(rows * width);
@@ -142,15 +155,17 @@ public sealed class RowAdamTests : IDisposable
     [Fact]
     public void Dense_updates_are_those_of_dense_Adam()
     {
-        const int width = 5, rows = 7;
+        const int width = 5,
+            rows = 7;
         using var table = new EngramTable(rows, width);
         using var adam = new RowAdam(table, updates: RowUpdates.Dense);
         var dense = new DenseAdam(rows * width);
         var random = new Random(4);
         for (var step = 0; step < 300; step++)
         {
-            long[] read = [.. Enumerable.Range(0, rows - 1).Where(_ => random.Next(5) == 0).Select(row => (long)row)];   // the last row never
-            var gradients = read.SelectMany(_ => Enumerable.Range(0, width).Select(_ => (float)((random.NextDouble() - 0.3) * 1e-6))).ToArray();
+            long[] read = [.. Enumerable.Range(0, rows - 1).Where(_ => random.Next(5) == 0).Select(row => (long)row)]; // the last row never
+            var gradients = read.SelectMany(_ => Enumerable.Range(0, width).Select(_ => (float)((random.NextDouble() - 0.3) * 1e-6)))
+                .ToArray();
             var whole = new double[rows * width];
             for (var i = 0; i < gradients.Length; i++)
                 whole[(int)read[i / width] * width + (i % width)] = gradients[i];
@@ -166,7 +181,8 @@ public sealed class RowAdamTests : IDisposable
     [Fact]
     public void Deferred_updates_are_dense_ones_to_the_bit_wherever_rows_are_read()
     {
-        const int rows = 30, width = 19;
+        const int rows = 30,
+            width = 19;
         using var denseTable = Normal(rows, width);
         using var deferredTable = Normal(rows, width);
         using var scalarTable = Normal(rows, width);
@@ -226,12 +242,20 @@ public sealed class RowAdamTests : IDisposable
         using var deferred = new RowAdam(table, updates: RowUpdates.Deferred);
         lazy.Step([1], [1, 2], 0);
         lazy.Save(Path, "t");
-        Assert.Contains("no tensor 't.steps'", Assert.Throws<InvalidDataException>(() => deferred.Load(Path, "t")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "no tensor 't.steps'",
+            Assert.Throws<InvalidDataException>(() => deferred.Load(Path, "t")).Message,
+            StringComparison.Ordinal
+        );
         deferred.Step([1], [1, 2], 0);
         deferred.Step([3], [1, 2], 0);
         deferred.CatchUp();
         deferred.Save(Path, "t");
-        Assert.Contains("not to lazy ones", Assert.Throws<InvalidDataException>(() => lazy.Load(Path, "t")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "not to lazy ones",
+            Assert.Throws<InvalidDataException>(() => lazy.Load(Path, "t")).Message,
+            StringComparison.Ordinal
+        );
         var writer = new SafetensorsWriter { Metadata = { ["t.table_rows"] = "5" } };
         writer.Add<long>("t.rows", DType.I64, [1], 1);
         writer.Add<int>("t.step", DType.I32, [1], 1);
@@ -239,7 +263,11 @@ public sealed class RowAdamTests : IDisposable
         writer.Add<float>("t.exp_avg_sq", DType.F32, [1, 2], 1, 2);
         writer.Add<long>("t.steps", DType.I64, [2], 1);
         writer.Write(Path);
-        Assert.Contains("row 1 of 't' is computed up to step 1 of the 2 of its table", Assert.Throws<InvalidDataException>(() => deferred.Load(Path, "t")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "row 1 of 't' is computed up to step 1 of the 2 of its table",
+            Assert.Throws<InvalidDataException>(() => deferred.Load(Path, "t")).Message,
+            StringComparison.Ordinal
+        );
         Assert.Equal((2, 2), (deferred.Updates(1), deferred.Updates(3)));
     }
 
@@ -267,7 +295,10 @@ public sealed class RowAdamTests : IDisposable
         Assert.Equal(Bits(aloneTable).Take(9), Bits(table).Take(9));
     }
 
-    /// <summary>What a single touch of a rare row adds up to after long training, in learning rates: the forms differ by an order of magnitude, so the factor on the rate belongs to the form.</summary>
+    /// <summary>
+    /// What a single touch of a rare row adds up to after long training, in learning rates: the forms differ by an order of magnitude, so
+    /// the factor on the rate belongs to the form.
+    /// </summary>
     [Fact]
     public void One_touch_of_a_rare_row_moves_it_by_one_learning_rate()
     {
@@ -288,7 +319,7 @@ public sealed class RowAdamTests : IDisposable
 
         Assert.Equal(-1f, table.Row(1)[0], 1e-5f);
         Assert.Equal(-0.447, global.Values[1], 5e-4);
-        Assert.Equal(-0.447 / (1 - 0.9 / Math.Sqrt(0.95)), dense.Values[1], 5e-3);   // 5.8
+        Assert.Equal(-0.447 / (1 - 0.9 / Math.Sqrt(0.95)), dense.Values[1], 5e-3); // 5.8
     }
 
     [Fact]
@@ -331,7 +362,11 @@ public sealed class RowAdamTests : IDisposable
         using var table = Normal(4, 3);
         using var adam = new RowAdam(table);
         var before = Bits(table).ToArray();
-        Assert.Contains("Row 4 at position 1", Assert.Throws<ArgumentOutOfRangeException>(() => adam.Step([0, 4], new float[6], 1)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "Row 4 at position 1",
+            Assert.Throws<ArgumentOutOfRangeException>(() => adam.Step([0, 4], new float[6], 1)).Message,
+            StringComparison.Ordinal
+        );
         Assert.Throws<ArgumentOutOfRangeException>(() => adam.Step([0, -2], new float[6], 1));
         Assert.Throws<ArgumentException>(() => adam.Step([0, 1], new float[5], 1));
         Assert.Throws<ArgumentOutOfRangeException>(() => adam.Step([0], new float[3], double.NaN));
@@ -376,7 +411,7 @@ public sealed class RowAdamTests : IDisposable
 
         using var loadedTable = EngramTable.Load(_folder.File("table.safetensors"), "t");
         using var loaded = new RowAdam(loadedTable);
-        loaded.Step([0, 49], new float[14], 0);   // a state that the file replaces
+        loaded.Step([0, 49], new float[14], 0); // a state that the file replaces
         loaded.Load(Path, "t");
         loaded.Save(Path, "t");
         Assert.Equal(bytes, File.ReadAllBytes(Path));
@@ -418,20 +453,21 @@ public sealed class RowAdamTests : IDisposable
         Assert.Equal("1000", file.Metadata["t.table_rows"]);
     }
 
-    public static TheoryData<string, Action<Dictionary<string, Array>>, string> Damages => new()
-    {
-        { "row too large", s => s["t.rows"] = new long[] { 1, 5 }, "row 5 at position 1" },
-        { "row negative", s => s["t.rows"] = new long[] { -1, 3 }, "row -1 at position 0" },
-        { "rows repeated", s => s["t.rows"] = new long[] { 3, 3 }, "row 3 at position 1" },
-        { "no update", s => s["t.step"] = new[] { 1, 0 }, "0 updates" },
-        { "mean not a number", s => s["t.exp_avg"] = new[] { 1, 2, 3, float.NaN }, "row 3 of 't' is not finite" },
-        { "square infinite", s => s["t.exp_avg_sq"] = new[] { 1, float.PositiveInfinity, 3, 4 }, "row 1 of 't'" },
-        { "square negative", s => s["t.exp_avg_sq"] = new[] { 1f, 2, 3, -4 }, "negative mean square" },
-        { "lengths differ", s => s["t.step"] = new[] { 1 }, "'t.step' is I32 [1]; I32 [2] is needed" },
-        { "tensor missing", s => s.Remove("t.exp_avg"), "no tensor 't.exp_avg'" },
-        { "other table", s => s["rows"] = new[] { 6 }, "for a table of 6 rows; this one has 5" },
-        { "table unknown", s => s.Remove("rows"), "for a table of unknown rows" },
-    };
+    public static TheoryData<string, Action<Dictionary<string, Array>>, string> Damages =>
+        new()
+        {
+            { "row too large", s => s["t.rows"] = new long[] { 1, 5 }, "row 5 at position 1" },
+            { "row negative", s => s["t.rows"] = new long[] { -1, 3 }, "row -1 at position 0" },
+            { "rows repeated", s => s["t.rows"] = new long[] { 3, 3 }, "row 3 at position 1" },
+            { "no update", s => s["t.step"] = new[] { 1, 0 }, "0 updates" },
+            { "mean not a number", s => s["t.exp_avg"] = new[] { 1, 2, 3, float.NaN }, "row 3 of 't' is not finite" },
+            { "square infinite", s => s["t.exp_avg_sq"] = new[] { 1, float.PositiveInfinity, 3, 4 }, "row 1 of 't'" },
+            { "square negative", s => s["t.exp_avg_sq"] = new[] { 1f, 2, 3, -4 }, "negative mean square" },
+            { "lengths differ", s => s["t.step"] = new[] { 1 }, "'t.step' is I32 [1]; I32 [2] is needed" },
+            { "tensor missing", s => s.Remove("t.exp_avg"), "no tensor 't.exp_avg'" },
+            { "other table", s => s["rows"] = new[] { 6 }, "for a table of 6 rows; this one has 5" },
+            { "table unknown", s => s.Remove("rows"), "for a table of unknown rows" },
+        };
 
     [Theory, MemberData(nameof(Damages))]
     public void A_damaged_state_is_refused_and_the_old_one_kept(string what, Action<Dictionary<string, Array>> damage, string expected)
@@ -439,7 +475,11 @@ public sealed class RowAdamTests : IDisposable
         Assert.NotEmpty(what);
         var content = new Dictionary<string, Array>
         {
-            ["t.rows"] = new long[] { 1, 3 }, ["t.step"] = new[] { 2, 1 }, ["t.exp_avg"] = new float[] { 1, 2, 3, 4 }, ["t.exp_avg_sq"] = new float[] { 1, 2, 3, 4 }, ["rows"] = new[] { 5 },
+            ["t.rows"] = new long[] { 1, 3 },
+            ["t.step"] = new[] { 2, 1 },
+            ["t.exp_avg"] = new float[] { 1, 2, 3, 4 },
+            ["t.exp_avg_sq"] = new float[] { 1, 2, 3, 4 },
+            ["rows"] = new[] { 5 },
         };
         damage(content);
         var writer = new SafetensorsWriter();
@@ -448,9 +488,15 @@ public sealed class RowAdamTests : IDisposable
         foreach (var (name, values) in content)
             switch (values)
             {
-                case long[] numbers: writer.Add<long>(name, DType.I64, numbers, numbers.Length); break;
-                case int[] numbers: writer.Add<int>(name, DType.I32, numbers, numbers.Length); break;
-                case float[] numbers: writer.Add<float>(name, DType.F32, numbers, numbers.Length / 2, 2); break;
+                case long[] numbers:
+                    writer.Add<long>(name, DType.I64, numbers, numbers.Length);
+                    break;
+                case int[] numbers:
+                    writer.Add<int>(name, DType.I32, numbers, numbers.Length);
+                    break;
+                case float[] numbers:
+                    writer.Add<float>(name, DType.F32, numbers, numbers.Length / 2, 2);
+                    break;
             }
         writer.Write(Path);
 

@@ -5,7 +5,9 @@ namespace Engram.Tests.Tables.Training;
 /// <summary>Sums of gradients per distinct row, at any size.</summary>
 public unsafe class RowGradientsTests
 {
-    /// <summary>An update of the published shape: 1,280 sequences of 4,096 tokens, 16 rows each of width 80, up to half of them distinct.</summary>
+    /// <summary>
+    /// An update of the published shape: 1,280 sequences of 4,096 tokens, 16 rows each of width 80, up to half of them distinct.
+    /// </summary>
     [Fact]
     public void Offsets_of_the_published_size_do_not_overflow()
     {
@@ -24,9 +26,18 @@ public unsafe class RowGradientsTests
             // Rows 0, 1, 0, 2 | 1, 3, 3: numbered by first appearance over both parts.
             sums.Begin(4);
             Add(sums, [0, 1, 0, 2], round);
-            Assert.Throws<InvalidOperationException>(() => { _ = sums.Values; });
+            Assert.Throws<InvalidOperationException>(() =>
+            {
+                _ = sums.Values;
+            });
             Add(sums, [1, 3, 3], round + 100);
-            float[] expected = [.. Row(round, 0, 2), .. Row(round, 1).Zip(Row(round + 100, 0), (a, b) => a + b), .. Row(round, 3), .. Row(round + 100, 1, 2)];
+            float[] expected =
+            [
+                .. Row(round, 0, 2),
+                .. Row(round, 1).Zip(Row(round + 100, 0), (a, b) => a + b),
+                .. Row(round, 3),
+                .. Row(round + 100, 1, 2),
+            ];
             Assert.Equal(expected, new ReadOnlySpan<float>(sums.Values, 12));
             Assert.Equal(expected.Sum(value => (double)value * value), sums.SumOfSquares(1), 1e-9);
             sums.Clear(3);
@@ -35,7 +46,8 @@ public unsafe class RowGradientsTests
         sums.Begin(2);
         Assert.Contains("order", Assert.Throws<InvalidOperationException>(() => Add(sums, [1], 0)).Message);
 
-        static IEnumerable<float> Row(int seed, params int[] reads) => Enumerable.Range(0, 3).Select(i => reads.Aggregate(0f, (sum, read) => sum + Value(seed, read * 3 + i)));
+        static IEnumerable<float> Row(int seed, params int[] reads) =>
+            Enumerable.Range(0, 3).Select(i => reads.Aggregate(0f, (sum, read) => sum + Value(seed, read * 3 + i)));
     }
 
     private static float Value(int seed, int i) => seed + 0.25f * i - 1;
@@ -47,11 +59,14 @@ public unsafe class RowGradientsTests
             sums.Add(inverse, pointer);
     }
 
-    /// <summary>The norm decides on clipping, so it must not depend on threads; and float32 sums of millions of squares lose digits.</summary>
+    /// <summary>
+    /// The norm decides on clipping, so it must not depend on threads; and float32 sums of millions of squares lose digits.
+    /// </summary>
     [Fact]
     public void Sum_of_squares_has_the_same_bits_on_any_number_of_threads_and_is_exact()
     {
-        const int rows = 40_001, width = 20;
+        const int rows = 40_001,
+            width = 20;
         using var sums = new RowGradients(width);
         var random = new Random(1);
         var gradients = new float[rows * width];

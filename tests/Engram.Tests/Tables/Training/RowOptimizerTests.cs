@@ -23,21 +23,25 @@ public sealed class RowOptimizerTests : IDisposable
     {
         if (Environment.GetEnvironmentVariable(VectorWidthTests.ExpectedBits) is { } bits)
             Assert.Equal(bits, VectorWidthTests.Bits);
-        Gen.Select(Gen.Int[1, 70], Gen.Int[1, 6], Gen.Int[0, 1_000_000]).Sample((width, steps, seed) =>
-        {
-            using var fastTable = Optimizers.Normal(9, width);
-            using var slowTable = Optimizers.Normal(9, width);
-            using var fast = Optimizers.Create(name, fastTable);
-            using var slow = Optimizers.Create(name, slowTable);
-            var random = new Random(seed);
-            for (var step = 0; step < steps; step++)
-            {
-                var (rows, gradients) = Optimizers.Batch(random, 9, width);
-                fast.Step(rows, gradients, 1e-3, 0.37f);
-                slow.StepScalar(rows, gradients, 1e-3, 0.37f);
-            }
-            Assert.Equal(Optimizers.Bits(slowTable), Optimizers.Bits(fastTable));
-        }, iter: 60);
+        Gen.Select(Gen.Int[1, 70], Gen.Int[1, 6], Gen.Int[0, 1_000_000])
+            .Sample(
+                (width, steps, seed) =>
+                {
+                    using var fastTable = Optimizers.Normal(9, width);
+                    using var slowTable = Optimizers.Normal(9, width);
+                    using var fast = Optimizers.Create(name, fastTable);
+                    using var slow = Optimizers.Create(name, slowTable);
+                    var random = new Random(seed);
+                    for (var step = 0; step < steps; step++)
+                    {
+                        var (rows, gradients) = Optimizers.Batch(random, 9, width);
+                        fast.Step(rows, gradients, 1e-3, 0.37f);
+                        slow.StepScalar(rows, gradients, 1e-3, 0.37f);
+                    }
+                    Assert.Equal(Optimizers.Bits(slowTable), Optimizers.Bits(fastTable));
+                },
+                iter: 60
+            );
     }
 
     /// <summary>Widths around those of vectors and of the pieces in which rows are worked on.</summary>
@@ -64,7 +68,8 @@ public sealed class RowOptimizerTests : IDisposable
     [Theory, MemberData(nameof(All))]
     public void Threads_give_the_same_bits(string name)
     {
-        const int width = 40, rows = 6000;
+        const int width = 40,
+            rows = 6000;
         using var manyTable = Optimizers.Normal(rows, width);
         using var oneTable = Optimizers.Normal(rows, width);
         using var many = Optimizers.Create(name, manyTable);
@@ -97,7 +102,11 @@ public sealed class RowOptimizerTests : IDisposable
         using var table = Optimizers.Normal(4, 3);
         using var optimizer = Optimizers.Create(name, table);
         var before = Optimizers.Bits(table);
-        Assert.Contains("Row 4 at position 1", Assert.Throws<ArgumentOutOfRangeException>(() => optimizer.Step([0, 4], new float[6], 1)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "Row 4 at position 1",
+            Assert.Throws<ArgumentOutOfRangeException>(() => optimizer.Step([0, 4], new float[6], 1)).Message,
+            StringComparison.Ordinal
+        );
         Assert.Throws<ArgumentOutOfRangeException>(() => optimizer.Step([0, -2], new float[6], 1));
         Assert.Throws<ArgumentException>(() => optimizer.Step([0, 1], new float[5], 1));
         Assert.Throws<ArgumentOutOfRangeException>(() => optimizer.Step([0], new float[3], double.NaN));
@@ -111,17 +120,30 @@ public sealed class RowOptimizerTests : IDisposable
         using (var table = Optimizers.Normal(4, 3))
             table.Save(_folder.File("table"), Tensor);
         using var mapped = EngramTable.Map(_folder.File("table"), Tensor);
-        Assert.Contains("open for reading", Assert.Throws<ArgumentException>(() => Optimizers.Create(name, mapped)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "open for reading",
+            Assert.Throws<ArgumentException>(() => Optimizers.Create(name, mapped)).Message,
+            StringComparison.Ordinal
+        );
         using var halves = new EngramTable(4, 3, RowFormat.BFloat16);
-        Assert.Contains("rows of bfloat16", Assert.Throws<ArgumentException>(() => Optimizers.Create(name, halves)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "rows of bfloat16",
+            Assert.Throws<ArgumentException>(() => Optimizers.Create(name, halves)).Message,
+            StringComparison.Ordinal
+        );
         using var memory = new EngramTable(4, 3);
-        Assert.Contains("mapped", Assert.Throws<ArgumentException>(() => Optimizers.Create(name, memory, _folder.File("state"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "mapped",
+            Assert.Throws<ArgumentException>(() => Optimizers.Create(name, memory, _folder.File("state"))).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Theory, MemberData(nameof(All))]
     public void Saved_and_loaded_it_continues_to_the_bit(string name)
     {
-        const int rows = 50, width = 7;
+        const int rows = 50,
+            width = 7;
         var (path, again) = (_folder.File("state.safetensors"), _folder.File("again.safetensors"));
         using var table = Optimizers.Normal(rows, width);
         using var optimizer = Optimizers.Create(name, table);
@@ -133,7 +155,7 @@ public sealed class RowOptimizerTests : IDisposable
 
         using var loadedTable = EngramTable.Load(_folder.File("table"), Tensor);
         using var loaded = Optimizers.Create(name, loadedTable);
-        loaded.Step([0, 49], Enumerable.Repeat(1f, 2 * width).ToArray(), 0);   // a state that the file replaces
+        loaded.Step([0, 49], Enumerable.Repeat(1f, 2 * width).ToArray(), 0); // a state that the file replaces
         loaded.Load(path, Tensor);
         loaded.Save(again, Tensor);
         Assert.Equal(File.ReadAllBytes(path), File.ReadAllBytes(again));
@@ -157,7 +179,8 @@ public sealed class RowOptimizerTests : IDisposable
     [Theory, MemberData(nameof(All))]
     public void Mapped_it_gives_the_bits_of_memory(string name)
     {
-        const int rows = 300, width = 24;
+        const int rows = 300,
+            width = 24;
         using var memory = Optimizers.Normal(rows, width);
         memory.Save(_folder.File("table"), Tensor);
         using var inMemory = Optimizers.Create(name, memory);
@@ -197,11 +220,14 @@ public sealed class RowOptimizerTests : IDisposable
         Assert.Throws<InvalidDataException>(() => Optimizers.Create(name, large, _folder.File("small")));
     }
 
-    /// <summary>Whatever bytes are wrong: one error that names the file, and the state as it was; or a state that can be trained on.</summary>
+    /// <summary>
+    /// Whatever bytes are wrong: one error that names the file, and the state as it was; or a state that can be trained on.
+    /// </summary>
     [Theory, MemberData(nameof(All))]
     public void A_damaged_state_is_one_error_or_a_valid_state(string name)
     {
-        const int rows = 12, width = 3;
+        const int rows = 12,
+            width = 3;
         var (path, before) = (_folder.File("state.safetensors"), _folder.File("before"));
         using var table = Optimizers.Normal(rows, width);
         using var optimizer = Optimizers.Create(name, table);
@@ -211,27 +237,32 @@ public sealed class RowOptimizerTests : IDisposable
         optimizer.Save(path, Tensor);
         var intact = File.ReadAllBytes(path);
         var refused = 0;
-        Gen.Select(Gen.Int[0, intact.Length - 1], Gen.Byte, Gen.Int[0, 9]).Sample((at, value, kind) =>
-        {
-            byte[] damaged = kind == 0 ? intact[..at] : [.. intact];
-            if (kind > 0)
-                damaged[at] = value;
-            File.WriteAllBytes(path, damaged);
-            optimizer.CatchUp();
-            optimizer.Save(before, Tensor);
-            try
-            {
-                optimizer.Load(path, Tensor);
-                optimizer.Step([0, 11], [1, 1, 1, 1, 1, 1], 1e-3);
-            }
-            catch (InvalidDataException e)
-            {
-                Interlocked.Increment(ref refused);
-                Assert.StartsWith(path, e.Message, StringComparison.Ordinal);
-                optimizer.Save(_folder.File("after"), Tensor);
-                Assert.Equal(File.ReadAllBytes(before), File.ReadAllBytes(_folder.File("after")));
-            }
-        }, iter: 120, threads: 1);
+        Gen.Select(Gen.Int[0, intact.Length - 1], Gen.Byte, Gen.Int[0, 9])
+            .Sample(
+                (at, value, kind) =>
+                {
+                    byte[] damaged = kind == 0 ? intact[..at] : [.. intact];
+                    if (kind > 0)
+                        damaged[at] = value;
+                    File.WriteAllBytes(path, damaged);
+                    optimizer.CatchUp();
+                    optimizer.Save(before, Tensor);
+                    try
+                    {
+                        optimizer.Load(path, Tensor);
+                        optimizer.Step([0, 11], [1, 1, 1, 1, 1, 1], 1e-3);
+                    }
+                    catch (InvalidDataException e)
+                    {
+                        Interlocked.Increment(ref refused);
+                        Assert.StartsWith(path, e.Message, StringComparison.Ordinal);
+                        optimizer.Save(_folder.File("after"), Tensor);
+                        Assert.Equal(File.ReadAllBytes(before), File.ReadAllBytes(_folder.File("after")));
+                    }
+                },
+                iter: 120,
+                threads: 1
+            );
         Assert.True(refused > 12, $"{refused} of 120 damages refused");
     }
 
@@ -249,7 +280,8 @@ public sealed class RowOptimizerTests : IDisposable
             foreach (var read in Optimizers.Names)
             {
                 using var reader = Optimizers.Create(read, table);
-                if (read == written || (read, written) is ("adam dense", "adam deferred") or ("adam deferred", "adam dense"))   // one state, computed at another time
+                // one state, computed at another time
+                if (read == written || (read, written) is ("adam dense", "adam deferred") or ("adam deferred", "adam dense"))
                     reader.Load(_folder.File("state"), Tensor);
                 else
                     Assert.Throws<InvalidDataException>(() => reader.Load(_folder.File("state"), Tensor));

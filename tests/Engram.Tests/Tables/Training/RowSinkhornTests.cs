@@ -9,7 +9,9 @@ public sealed class RowSinkhornTests
     /// <summary>Algorithm 1 as it is stated.</summary>
     private sealed class Dense(int rows, int width, double tau = 1e-3)
     {
-        private const double Beta = 0.95, Gamma = 0.18, Epsilon = 1e-20;
+        private const double Beta = 0.95,
+            Gamma = 0.18,
+            Epsilon = 1e-20;
         private const int Iterations = 11;
 
         private readonly double[] _momentum = new double[rows * width];
@@ -82,8 +84,8 @@ public sealed class RowSinkhornTests
                 (touched, gradients) = ([], []);
             var whole = new double[rows * width];
             for (var i = 0; i < touched.Length; i++)
-                for (var column = 0; touched[i] >= 0 && column < width; column++)
-                    whole[touched[i] * width + column] = 0.5 * gradients[i * width + column];
+            for (var column = 0; touched[i] >= 0 && column < width; column++)
+                whole[touched[i] * width + column] = 0.5 * gradients[i * width + column];
             sinkhorn.Step(touched, gradients, 0.1, 0.5f);
             dense.Step(whole, 0.1);
             var after = Optimizers.Values(table);
@@ -112,12 +114,14 @@ public sealed class RowSinkhornTests
     }
 
     /// <summary>
-    /// A row that was let go must come back when the others all but vanish: a gradient that cancels 99 % of the momentum of the row with most of the norm.
+    /// A row that was let go must come back when the others all but vanish: a gradient that cancels 99 % of the momentum of the row with
+    /// most of the norm.
     /// </summary>
     [Fact]
     public void A_row_let_go_returns_when_the_mean_norm_collapses()
     {
-        const int rows = 2, width = 2;
+        const int rows = 2,
+            width = 2;
         using var table = new EngramTable(rows, width);
         using var sinkhorn = new RowSinkhorn(table);
         var dense = new Dense(rows, width);
@@ -167,7 +171,8 @@ public sealed class RowSinkhornTests
     [Fact]
     public void Bfloat16_momentum_stays_near_float32()
     {
-        const int rows = 30, width = 16;
+        const int rows = 30,
+            width = 16;
         using var exactTable = Optimizers.Normal(rows, width);
         using var halfTable = Optimizers.Normal(rows, width);
         using var exact = new RowSinkhorn(exactTable);

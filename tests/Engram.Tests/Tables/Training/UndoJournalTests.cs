@@ -43,18 +43,20 @@ public sealed class UndoJournalTests : IDisposable
             var changed = optimizer.Journal!.Undo(_folder.File($"undo-{checkpoint}"));
             Assert.InRange(changed, 1, Rows);
             Assert.Equal(states[checkpoint], Files(optimizer), Same);
-            Assert.Equal(changed, optimizer.Journal.Undo(_folder.File($"undo-{checkpoint}")));   // once more: dying on the way costs nothing
+            Assert.Equal(changed, optimizer.Journal.Undo(_folder.File($"undo-{checkpoint}"))); // once more: dying on the way costs nothing
             Assert.Equal(states[checkpoint], Files(optimizer), Same);
         }
         optimizer.Load(_folder.File("rest-1"), Tensor);
         for (var checkpoint = 1; checkpoint < 3; checkpoint++)
-            for (var step = 0; step < 3; step++)
-                Step(optimizer, 10 * checkpoint + step);
+        for (var step = 0; step < 3; step++)
+            Step(optimizer, 10 * checkpoint + step);
         optimizer.CatchUp();
         Assert.Equal(end, Files(optimizer), Same);
     }
 
-    /// <summary>Wherever the file ends, the whole records before are put back, and a row whose record is cut had not been changed.</summary>
+    /// <summary>
+    /// Wherever the file ends, the whole records before are put back, and a row whose record is cut had not been changed.
+    /// </summary>
     [Fact]
     public void A_journal_cut_short_leads_back_as_far_as_it_reaches()
     {
@@ -89,7 +91,8 @@ public sealed class UndoJournalTests : IDisposable
         optimizer.Journal!.Begin(_folder.File("undo"));
         Step(optimizer, 1);
         var damageable = new FileInfo(_folder.File("undo")).Length;
-        optimizer.Step([.. Enumerable.Range(0, Rows).Select(row => (long)row)], new float[Rows * Width], 0.1);   // of its own append, so the first one was on the device
+        // of its own append, so the first one was on the device
+        optimizer.Step([.. Enumerable.Range(0, Rows).Select(row => (long)row)], new float[Rows * Width], 0.1);
         var whole = File.ReadAllBytes(_folder.File("undo"));
         var after = Optimizers.Bits(table);
         for (var at = 0; at < damageable; at += 3)
@@ -105,10 +108,17 @@ public sealed class UndoJournalTests : IDisposable
         EngramTable.CreateFile(_folder.File("other"), Tensor, Rows + 1, Width);
         using var otherTable = EngramTable.MapWritable(_folder.File("other"), Tensor);
         using var other = new RowAdam(otherTable, stateFile: _folder.File("other-state"));
-        Assert.Contains("not a journal of this table", Assert.Throws<InvalidDataException>(() => other.Journal!.Undo(_folder.File("undo"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "not a journal of this table",
+            Assert.Throws<InvalidDataException>(() => other.Journal!.Undo(_folder.File("undo"))).Message,
+            StringComparison.Ordinal
+        );
     }
 
-    /// <summary>What the device had not taken when the machine died: any part of the last append, in any order, and the header of a journal that had just begun.</summary>
+    /// <summary>
+    /// What the device had not taken when the machine died: any part of the last append, in any order, and the header of a journal that had
+    /// just begun.
+    /// </summary>
     [Fact]
     public void Records_of_the_last_append_may_be_missing_anywhere()
     {
@@ -189,7 +199,8 @@ public sealed class UndoJournalTests : IDisposable
         return (File.ReadAllBytes(_folder.File("table")), File.ReadAllBytes(_folder.File("state")));
     }
 
-    private static bool Same((byte[] Table, byte[] State) one, (byte[] Table, byte[] State) other) => one.Table.SequenceEqual(other.Table) && one.State.SequenceEqual(other.State);
+    private static bool Same((byte[] Table, byte[] State) one, (byte[] Table, byte[] State) other) =>
+        one.Table.SequenceEqual(other.Table) && one.State.SequenceEqual(other.State);
 
     private static void Step(RowOptimizer optimizer, int seed)
     {

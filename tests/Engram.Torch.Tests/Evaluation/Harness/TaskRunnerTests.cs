@@ -25,7 +25,14 @@ public sealed class TaskRunnerTests : IDisposable
     public TaskRunnerTests()
     {
         _model = new ManagedModel(EngramModel.Open(_models.Folder, threads: 1));
-        Write("rows.jsonl", Enumerable.Range(0, 6).Select(i => $$"""{"question": "which {{i}}", "choices": ["yes", "no", "a é {{i}}"], "gold": {{i % 3}}, "subject": "{{(i < 4 ? "one" : "two")}}"}"""));
+        Write(
+            "rows.jsonl",
+            Enumerable
+                .Range(0, 6)
+                .Select(i =>
+                    $$"""{"question": "which {{i}}", "choices": ["yes", "no", "a é {{i}}"], "gold": {{i % 3}}, "subject": "{{(i < 4 ? "one" : "two")}}"}"""
+                )
+        );
         Write("t.json", [Choice]);
     }
 
@@ -45,8 +52,22 @@ public sealed class TaskRunnerTests : IDisposable
     private TaskSample[] Samples(EvaluationOptions options, TaskFile? task = null, string file = "samples.jsonl")
     {
         using (var samples = SampleFile.Open(_folder.File(file), resume: true))
-            TaskRunner.Run(_model, _model.Memory, [task ?? Load()], options with { Samples = samples }, cancellation: TestContext.Current.CancellationToken);
-        return [.. File.ReadAllLines(_folder.File(file)).Select(line => JsonSerializer.Deserialize(line, SampleJson.Readable.TaskSample)!).OrderBy(sample => sample.Index)];
+            TaskRunner.Run(
+                _model,
+                _model.Memory,
+                [task ?? Load()],
+                options with
+                {
+                    Samples = samples,
+                },
+                cancellation: TestContext.Current.CancellationToken
+            );
+        return
+        [
+            .. File.ReadAllLines(_folder.File(file))
+                .Select(line => JsonSerializer.Deserialize(line, SampleJson.Readable.TaskSample)!)
+                .OrderBy(sample => sample.Index),
+        ];
     }
 
     [Fact]
@@ -54,10 +75,19 @@ public sealed class TaskRunnerTests : IDisposable
     {
         // Of the first subject's rows the first two that are not the item itself; of the second's its only other one.
         var samples = Samples(Options);
-        Assert.Equal(ItemScoring.HashOf("About one.\n\nQ: which 0\nA: yes\n\nQ: which 1\nA: no\n\nQ: which 2\nA:"), samples[2].PromptSha256);
-        Assert.Equal(ItemScoring.HashOf("About one.\n\nQ: which 1\nA: no\n\nQ: which 2\nA: a é 2\n\nQ: which 0\nA:"), samples[0].PromptSha256);
+        Assert.Equal(
+            ItemScoring.HashOf("About one.\n\nQ: which 0\nA: yes\n\nQ: which 1\nA: no\n\nQ: which 2\nA:"),
+            samples[2].PromptSha256
+        );
+        Assert.Equal(
+            ItemScoring.HashOf("About one.\n\nQ: which 1\nA: no\n\nQ: which 2\nA: a é 2\n\nQ: which 0\nA:"),
+            samples[0].PromptSha256
+        );
         Assert.Equal(ItemScoring.HashOf("About two.\n\nQ: which 5\nA: a é 5\n\nQ: which 4\nA:"), samples[4].PromptSha256);
-        Assert.Equal(ItemScoring.HashOf("About one.\n\nQ: which 0\nA:"), Samples(Options with { Shots = 0 }, file: "zero.jsonl")[0].PromptSha256);
+        Assert.Equal(
+            ItemScoring.HashOf("About one.\n\nQ: which 0\nA:"),
+            Samples(Options with { Shots = 0 }, file: "zero.jsonl")[0].PromptSha256
+        );
     }
 
     [Fact]
@@ -65,23 +95,37 @@ public sealed class TaskRunnerTests : IDisposable
     {
         var result = TaskRunner.Run(_model, _model.Memory, [Load()], Options, cancellation: TestContext.Current.CancellationToken);
         var samples = Samples(Options);
-        foreach (var (metric, lengths) in new (string, Func<string, int, double>)[]
-        {
-            ("acc", (_, _) => 1), ("acc_norm", (option, _) => option.Length), ("acc_bytes", (option, _) => System.Text.Encoding.UTF8.GetByteCount(option)), ("acc_tok", (_, tokens) => tokens),
-        })
-        {
-            var right = samples.Select(sample =>
+        foreach (
+            var (metric, lengths) in new (string, Func<string, int, double>)[]
             {
-                var values = sample.Scores!.Select((score, i) => score / lengths(sample.Options![i], sample.Tokens![i])).ToArray();
-                return Array.IndexOf(values, values.Max()) == sample.Gold!.GetValue<int>() ? 1.0 : 0;
-            }).ToArray();
+                ("acc", (_, _) => 1),
+                ("acc_norm", (option, _) => option.Length),
+                ("acc_bytes", (option, _) => System.Text.Encoding.UTF8.GetByteCount(option)),
+                ("acc_tok", (_, tokens) => tokens),
+            }
+        )
+        {
+            var right = samples
+                .Select(sample =>
+                {
+                    var values = sample.Scores!.Select((score, i) => score / lengths(sample.Options![i], sample.Tokens![i])).ToArray();
+                    return Array.IndexOf(values, values.Max()) == sample.Gold!.GetValue<int>() ? 1.0 : 0;
+                })
+                .ToArray();
             var score = result.Results.Single(one => one.Metric == metric);
             Assert.Equal(right.Average(), score.Value!.Value, 1e-12);
             Assert.Equal(Math.Sqrt(score.Value.Value * (1 - score.Value.Value) / 5), score.StandardError!.Value, 1e-12);
             // Subjects of four and two items count alike.
-            Assert.Equal((right[..4].Average() + right[4..].Average()) / 2, result.Results.Single(one => one.Metric == $"{metric},macro").Value!.Value, 1e-12);
+            Assert.Equal(
+                (right[..4].Average() + right[4..].Average()) / 2,
+                result.Results.Single(one => one.Metric == $"{metric},macro").Value!.Value,
+                1e-12
+            );
         }
-        Assert.Equal(["acc_uncond", 0.89, 6, 2], new object?[] { result.Results[0].Metric, result.Results[0].Published, result.Results[0].Items, result.Results[0].Shots });
+        Assert.Equal(
+            ["acc_uncond", 0.89, 6, 2],
+            new object?[] { result.Results[0].Metric, result.Results[0].Published, result.Results[0].Items, result.Results[0].Shots }
+        );
         Assert.All(result.Results.Skip(1), one => Assert.Null(one.Published));
     }
 
@@ -92,12 +136,44 @@ public sealed class TaskRunnerTests : IDisposable
         var lines = File.ReadAllLines(_folder.File("samples.jsonl"));
         File.WriteAllText(_folder.File("cut.jsonl"), string.Join('\n', lines[..3]) + "\n" + lines[3][..40]);
         var resumed = Samples(Options, file: "cut.jsonl");
-        Assert.Equal(whole.Select(sample => JsonSerializer.Serialize(sample, SampleJson.Readable.TaskSample)), resumed.Select(sample => JsonSerializer.Serialize(sample, SampleJson.Readable.TaskSample)));
+        Assert.Equal(
+            whole.Select(sample => JsonSerializer.Serialize(sample, SampleJson.Readable.TaskSample)),
+            resumed.Select(sample => JsonSerializer.Serialize(sample, SampleJson.Readable.TaskSample))
+        );
         using var samples = SampleFile.Open(_folder.File("cut.jsonl"), resume: true);
         Assert.Equal(6, samples.Found);
-        Assert.Equal(0, TaskRunner.Run(_model, _model.Memory, [Load()], Options with { Samples = samples }, cancellation: TestContext.Current.CancellationToken).Tokens);
+        Assert.Equal(
+            0,
+            TaskRunner
+                .Run(
+                    _model,
+                    _model.Memory,
+                    [Load()],
+                    Options with
+                    {
+                        Samples = samples,
+                    },
+                    cancellation: TestContext.Current.CancellationToken
+                )
+                .Tokens
+        );
         // Another use of the memory is another score.
-        Assert.NotEqual(0, TaskRunner.Run(_model, null, [Load()], Options with { Samples = samples, Memory = "off" }, cancellation: TestContext.Current.CancellationToken).Tokens);
+        Assert.NotEqual(
+            0,
+            TaskRunner
+                .Run(
+                    _model,
+                    null,
+                    [Load()],
+                    Options with
+                    {
+                        Samples = samples,
+                        Memory = "off",
+                    },
+                    cancellation: TestContext.Current.CancellationToken
+                )
+                .Tokens
+        );
         Assert.Throws<IOException>(() => SampleFile.Open(_folder.File("cut.jsonl"), resume: false));
     }
 
@@ -107,7 +183,12 @@ public sealed class TaskRunnerTests : IDisposable
         using var oneRow = _model.Memory!.Ablation(MemoryUse.OneRow);
         using var shuffled = _model.Memory!.Ablation(MemoryUse.ShuffledRows);
         var request = new LikelihoodRequest("which", " yes");
-        double[] scores = [.. new[] { _model.Memory, null, oneRow, shuffled }.Select(memory => new Scorer(_model, memory).Answer([request])[0].LogLikelihood)];
+        double[] scores =
+        [
+            .. new[] { _model.Memory, null, oneRow, shuffled }.Select(memory =>
+                new Scorer(_model, memory).Answer([request])[0].LogLikelihood
+            ),
+        ];
         Assert.Equal(4, scores.Distinct().Count());
         // Whatever the n-gram, the same row of each head is read.
         var rows = new MemoryRows();
@@ -120,36 +201,60 @@ public sealed class TaskRunnerTests : IDisposable
     [Fact]
     public void A_control_takes_the_question_of_another_item_and_leaves_the_answer()
     {
-        var (plain, controlled) = (Samples(Options with { Shots = 0 }), Samples(Options with { Shots = 0, Control = TaskControl.Stem }, file: "stem.jsonl"));
+        var (plain, controlled) = (
+            Samples(Options with { Shots = 0 }),
+            Samples(Options with { Shots = 0, Control = TaskControl.Stem }, file: "stem.jsonl")
+        );
         Assert.Equal(plain.Select(sample => sample.Gold!.ToJsonString()), controlled.Select(sample => sample.Gold!.ToJsonString()));
         Assert.Equal(ItemScoring.HashOf("About one.\n\nQ: which 1\nA:"), controlled[0].PromptSha256);
         Assert.All(controlled, sample => Assert.Equal("stem", sample.Control));
-        Assert.Contains("no passage", Assert.Throws<ArgumentException>(() => Samples(Options with { Control = TaskControl.Context })).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "no passage",
+            Assert.Throws<ArgumentException>(() => Samples(Options with { Control = TaskControl.Context })).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void Generated_answers_are_found_by_filters_and_compared()
     {
         Write("g.jsonl", ["""{"q": "one", "answers": ["x", "y"]}""", """{"q": "two", "answers": "z"}"""]);
-        Write("g.json", ["""
-            { "task": "g", "version": 1, "description": "d", "kind": "generate", "data": [{ "files": ["g.jsonl"] }], "prompt": "{{ q }}", "metrics": ["exact_match", "contains"],
-              "max_new_tokens": 4, "stop": ["\n"], "filters": [{ "name": "all", "steps": ["/^((?s:.*))$/"] }, { "name": "none", "steps": ["/§/-1"] }], "match": { "ignore_case": true } }
-            """]);
+        Write(
+            "g.json",
+            [
+                """
+                { "task": "g", "version": 1, "description": "d", "kind": "generate", "data": [{ "files": ["g.jsonl"] }], "prompt": "{{ q }}", "metrics": ["exact_match", "contains"],
+                  "max_new_tokens": 4, "stop": ["\n"], "filters": [{ "name": "all", "steps": ["/^((?s:.*))$/"] }, { "name": "none", "steps": ["/§/-1"] }], "match": { "ignore_case": true } }
+                """,
+            ]
+        );
         var result = TaskRunner.Run(_model, _model.Memory, [Load("g.json")], Options, cancellation: TestContext.Current.CancellationToken);
         Assert.Equal(["exact_match,all", "contains,all", "exact_match,none", "contains,none"], result.Results.Select(one => one.Metric));
         Assert.All(result.Results, one => Assert.Equal(2, one.Items));
-        Assert.Equal(["[\"x\",\"y\"]", "\"z\""], Samples(Options, Load("g.json"), "g-samples.jsonl").Select(sample => sample.Gold!.ToJsonString()));
+        Assert.Equal(
+            ["[\"x\",\"y\"]", "\"z\""],
+            Samples(Options, Load("g.json"), "g-samples.jsonl").Select(sample => sample.Gold!.ToJsonString())
+        );
     }
 
     [Fact]
     public void Texts_are_scored_per_token_byte_and_word()
     {
         Write("r.jsonl", ["""{"text": "one two three"}""", """{"text": "é four"}"""]);
-        Write("r.json", ["""
-            { "task": "r", "version": 1, "description": "d", "kind": "rolling", "data": [{ "files": ["r.jsonl"] }], "prompt": "{{ text }}", "metrics": ["loss", "bits_per_byte", "byte_perplexity", "word_perplexity"] }
-            """]);
-        var result = TaskRunner.Run(_model, _model.Memory, [Load("r.json")], Options, cancellation: TestContext.Current.CancellationToken).Results;
-        var nats = -new Scorer(_model, _model.Memory).Answer([new RollingRequest("one two three"), new RollingRequest("é four")]).Sum(answer => answer.LogLikelihood);
+        Write(
+            "r.json",
+            [
+                """
+                { "task": "r", "version": 1, "description": "d", "kind": "rolling", "data": [{ "files": ["r.jsonl"] }], "prompt": "{{ text }}", "metrics": ["loss", "bits_per_byte", "byte_perplexity", "word_perplexity"] }
+                """,
+            ]
+        );
+        var result = TaskRunner
+            .Run(_model, _model.Memory, [Load("r.json")], Options, cancellation: TestContext.Current.CancellationToken)
+            .Results;
+        var nats = -new Scorer(_model, _model.Memory)
+            .Answer([new RollingRequest("one two three"), new RollingRequest("é four")])
+            .Sum(answer => answer.LogLikelihood);
         Assert.Equal(nats / (13 + 7) / Math.Log(2), result[1].Value!.Value, 1e-9);
         Assert.Equal(Math.Exp(nats / 20), result[2].Value!.Value, 1e-6);
         Assert.Equal(Math.Exp(nats / 5), result[3].Value!.Value, 1e-3 * Math.Exp(nats / 5));
@@ -160,21 +265,33 @@ public sealed class TaskRunnerTests : IDisposable
     {
         Write("first.json", [Choice.Replace("\"t\"", "\"first\"")]);
         TaskResult[] parts = [new("a", "acc", 0.5, 0.1, 4, 0, "on", "none", null), new("b", "acc", 1, 0, 12, 0, "on", "none", null)];
-        var group = new TaskFile { Task = "g", Version = 1, Description = "d", Kind = TaskKind.Group, Tasks = ["a", "b"] };
+        var group = new TaskFile
+        {
+            Task = "g",
+            Version = 1,
+            Description = "d",
+            Kind = TaskKind.Group,
+            Tasks = ["a", "b"],
+        };
         Assert.Equal(0.875, TaskAggregation.OfGroup(group, parts).Value);
         Assert.Equal(0.75, TaskAggregation.OfGroup(group with { WeightBySize = false }, parts).Value);
     }
 
     [Theory]
     [InlineData("""{"question": "q", "gold": 0, "subject": "one"}""", "rows.jsonl:1: no column \"choices\"")]
-    [InlineData("""{"question": "q", "choices": ["a"], "gold": 1, "subject": "one"}""", "rows.jsonl:1: the right option 1 is outside the list of 1 options")]
+    [InlineData(
+        """{"question": "q", "choices": ["a"], "gold": 1, "subject": "one"}""",
+        "rows.jsonl:1: the right option 1 is outside the list of 1 options"
+    )]
     [InlineData("""{"question": "q", "choices": [], "gold": 0, "subject": "one"}""", "rows.jsonl:1")]
     [InlineData("""{"choices": ["a", "b"], "gold": 0, "subject": "one"}""", "rows.jsonl:1: template \"Q: {{ question }}")]
     [InlineData("""{"question": """, "rows.jsonl:1")]
     public void A_bad_row_is_one_line_that_names_it(string row, string message)
     {
         Write("rows.jsonl", [row]);
-        var error = Assert.Throws<InvalidDataException>(() => TaskRunner.Run(_model, null, [Load()], Options with { Shots = 0 }, cancellation: TestContext.Current.CancellationToken));
+        var error = Assert.Throws<InvalidDataException>(() =>
+            TaskRunner.Run(_model, null, [Load()], Options with { Shots = 0 }, cancellation: TestContext.Current.CancellationToken)
+        );
         Assert.StartsWith(message, error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', error.Message);
     }
@@ -186,7 +303,9 @@ public sealed class TaskRunnerTests : IDisposable
     public void A_bad_template_is_one_line_that_names_it(string prompt, string message)
     {
         Write("t.json", [Choice.Replace("Q: {{ question }}\\nA:", prompt)]);
-        var error = Assert.Throws<InvalidDataException>(() => TaskRunner.Run(_model, null, [Load()], Options, cancellation: TestContext.Current.CancellationToken));
+        var error = Assert.Throws<InvalidDataException>(() =>
+            TaskRunner.Run(_model, null, [Load()], Options, cancellation: TestContext.Current.CancellationToken)
+        );
         Assert.Contains(message, error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', error.Message);
     }
@@ -198,7 +317,15 @@ public sealed class TaskRunnerTests : IDisposable
         Assert.Contains("stam", Assert.Throws<InvalidDataException>(() => Load()).Message, StringComparison.Ordinal);
         Write("t.json", [Choice]);
         File.Delete(_folder.File("rows.jsonl"));
-        Assert.Contains("absent.jsonl", Assert.Throws<FileNotFoundException>(() => TaskRunner.Run(_model, null, [Load()], Options, cancellation: TestContext.Current.CancellationToken)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "absent.jsonl",
+            Assert
+                .Throws<FileNotFoundException>(() =>
+                    TaskRunner.Run(_model, null, [Load()], Options, cancellation: TestContext.Current.CancellationToken)
+                )
+                .Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]

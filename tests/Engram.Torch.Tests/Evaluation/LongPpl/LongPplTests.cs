@@ -1,5 +1,5 @@
-using Engram.Evaluation.Losses;
 using Engram.Evaluation.LongPpl;
+using Engram.Evaluation.Losses;
 using Engram.Tests.Tokenization;
 using Engram.Tokenization;
 using Engram.Torch.Tests.Memory;
@@ -12,21 +12,27 @@ public sealed class LongPplTests
 {
     private static readonly Tokenizer Bytes = new BpeTrainer(new BpeTrainerOptions { VocabularySize = 256 }).Train(["a"]);
 
-    private static readonly Tokenizer Words = new BpeTrainer(new BpeTrainerOptions { VocabularySize = 400 }).Train([.. Enumerable.Repeat(" key token of a long text é€😀", 4)]);
+    private static readonly Tokenizer Words = new BpeTrainer(new BpeTrainerOptions { VocabularySize = 400 }).Train([
+        .. Enumerable.Repeat(" key token of a long text é€😀", 4),
+    ]);
 
     [Theory]
     [InlineData(4096, new int[0])]
     [InlineData(4097, new[] { 0, 4096, 4097 })]
     [InlineData(5120, new[] { 0, 4096, 5120 })]
     [InlineData(5121, new[] { 0, 4096, 5120, 1024, 5120, 5121 })]
-    [InlineData(10_000, new[] { 0, 4096, 5120, 1024, 5120, 6144, 2048, 6144, 7168, 3072, 7168, 8192, 4096, 8192, 9216, 5120, 9216, 10_000 })]
+    [InlineData(
+        10_000,
+        new[] { 0, 4096, 5120, 1024, 5120, 6144, 2048, 6144, 7168, 3072, 7168, 8192, 4096, 8192, 9216, 5120, 9216, 10_000 }
+    )]
     public void Blocks_JudgeEveryTokenBehindTheShortContextOnce(int tokens, int[] expected) =>
         Assert.Equal(expected, KeyTokens.Blocks(tokens).SelectMany(block => new[] { block.Start, block.Judged, block.End }));
 
     [Fact]
     public void KeyTokens_OfThePublishedRule()
     {
-        double[] full = [1.0, 0.5, 3.0, 1.9, 0.1], limited = [3.5, 2.0, 9.0, 4.0, 2.1];
+        double[] full = [1.0, 0.5, 3.0, 1.9, 0.1],
+            limited = [3.5, 2.0, 9.0, 4.0, 2.1];
         int[] keys = [.. Enumerable.Range(0, 5).Where(i => KeyTokens.IsKey(full[i], limited[i]))];
         // The last differs by exactly 2, which is not more; the third is above 2 with the whole text.
         Assert.Equal([0, 3], keys);
@@ -44,8 +50,13 @@ public sealed class LongPplTests
         foreach (var before in new[] { 0, 1 })
         {
             int[] wanted = [.. new[] { 4100, 5119, 5120, 5999 }.Select(position => position + before)];
-            var found = KeyTokens.Find(6000 + before, new double[6000 + before], block =>
-                [.. Enumerable.Range(block.Judged, block.End - block.Judged).Select(token => wanted.Contains(token) ? 3.0 : 0)]).ToArray();
+            var found = KeyTokens
+                .Find(
+                    6000 + before,
+                    new double[6000 + before],
+                    block => [.. Enumerable.Range(block.Judged, block.End - block.Judged).Select(token => wanted.Contains(token) ? 3.0 : 0)]
+                )
+                .ToArray();
             Assert.Equal(wanted, found);
             Assert.Equal("[4100, 4101];[5119, 5121];[5999, 6000]", TextInterval.Format(LongPerplexity.Intervals(offsets, before, found)));
         }
@@ -56,7 +67,10 @@ public sealed class LongPplTests
     {
         var text = "é€😀a";
         var offsets = TokenOffsets.Of(Bytes, text);
-        Assert.Equal(["[0, 1]", "[0, 1]", "[1, 2]", "[1, 2]", "[1, 2]", "[2, 3]", "[2, 3]", "[2, 3]", "[2, 3]", "[3, 4]"], offsets.Intervals.Select(interval => TextInterval.Format([interval])));
+        Assert.Equal(
+            ["[0, 1]", "[0, 1]", "[1, 2]", "[1, 2]", "[1, 2]", "[2, 3]", "[2, 3]", "[2, 3]", "[2, 3]", "[3, 4]"],
+            offsets.Intervals.Select(interval => TextInterval.Format([interval]))
+        );
         Assert.Equal([0, 1, 1, 1, 2, 2, 2, 2, 4, 5], offsets.Units);
         Assert.Equal("é€", LongPerplexity.Cut(Bytes, text, 8));
         Assert.Equal("é€😀", LongPerplexity.Cut(Bytes, text, 9));
@@ -72,8 +86,16 @@ public sealed class LongPplTests
         {
             var path = Path.Combine(folder.FullName, "tokenizer.json");
             Bytes.Save(path);
-            File.WriteAllText(path, File.ReadAllText(path).Replace("\"normalizer\": null", "\"normalizer\": { \"type\": \"Lowercase\" }", StringComparison.Ordinal));
-            Assert.Contains("changes the text", Assert.Throws<InvalidDataException>(() => TokenOffsets.Of(Tokenizer.Load(path), "Abc")).Message, StringComparison.Ordinal);
+            File.WriteAllText(
+                path,
+                File.ReadAllText(path)
+                    .Replace("\"normalizer\": null", "\"normalizer\": { \"type\": \"Lowercase\" }", StringComparison.Ordinal)
+            );
+            Assert.Contains(
+                "changes the text",
+                Assert.Throws<InvalidDataException>(() => TokenOffsets.Of(Tokenizer.Load(path), "Abc")).Message,
+                StringComparison.Ordinal
+            );
         }
         finally
         {
@@ -128,7 +150,12 @@ public sealed class LongPplTests
     [InlineData("[1, 99999999999]")]
     [InlineData("__import__('os')")]
     [InlineData("[-1, 3]")]
-    public void Intervals_OfAnotherForm_AreRefused(string line) => Assert.StartsWith("keys: ", Assert.Throws<InvalidDataException>(() => TextInterval.Parse(line, "keys")).Message, StringComparison.Ordinal);
+    public void Intervals_OfAnotherForm_AreRefused(string line) =>
+        Assert.StartsWith(
+            "keys: ",
+            Assert.Throws<InvalidDataException>(() => TextInterval.Parse(line, "keys")).Message,
+            StringComparison.Ordinal
+        );
 
     [Theory]
     [InlineData("Meta-Llama-3.1-8B", 2965, 21_575)]
@@ -142,8 +169,15 @@ public sealed class LongPplTests
             return;
         }
 
-        var files = Enumerable.Range(0, 50).Select(i => Path.Combine(folder, $"slice_{i}.txt")).Select(path => (Text: File.ReadAllText(path), Keys: TextInterval.Parse(File.ReadAllText(path), path))).ToArray();
-        Assert.Equal((intervals, characters), (files.Sum(file => file.Keys.Count), files.Sum(file => file.Keys.Sum(key => key.End - key.Start))));
+        var files = Enumerable
+            .Range(0, 50)
+            .Select(i => Path.Combine(folder, $"slice_{i}.txt"))
+            .Select(path => (Text: File.ReadAllText(path), Keys: TextInterval.Parse(File.ReadAllText(path), path)))
+            .ToArray();
+        Assert.Equal(
+            (intervals, characters),
+            (files.Sum(file => file.Keys.Count), files.Sum(file => file.Keys.Sum(key => key.End - key.Start)))
+        );
         Assert.All(files, file => Assert.Equal(file.Text, TextInterval.Format(file.Keys)));
     }
 
@@ -171,7 +205,11 @@ public sealed class LongPplTests
     {
         using var model = RandomModel.Create(TinyRun.Configuration with { MaxPositionEmbeddings = 5000 });
         var random = new Random(5);
-        var text = LongPerplexity.Cut(model.Tokenizer, string.Concat(Enumerable.Range(0, 5000).Select(_ => (char)random.Next('a', 'z'))), 4200);
+        var text = LongPerplexity.Cut(
+            model.Tokenizer,
+            string.Concat(Enumerable.Range(0, 5000).Select(_ => (char)random.Next('a', 'z'))),
+            4200
+        );
         var keys = LongPerplexity.KeyIntervals(model, text, model.Memory);
         // Starting values know nothing, with whatever context.
         Assert.Empty(keys);

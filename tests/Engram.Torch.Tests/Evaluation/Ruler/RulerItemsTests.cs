@@ -59,8 +59,15 @@ public sealed class RulerItemsTests
     }
 
     [Fact]
-    public void Uuids_AreOfVersionFour() => Assert.All(Items(4096, 1).Make(RulerTask.Named(["niah_multikey_3"])[0], 3),
-        item => Assert.Matches("^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$", Assert.Single(item.Draft.References)));
+    public void Uuids_AreOfVersionFour() =>
+        Assert.All(
+            Items(4096, 1).Make(RulerTask.Named(["niah_multikey_3"])[0], 3),
+            item =>
+                Assert.Matches(
+                    "^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$",
+                    Assert.Single(item.Draft.References)
+                )
+        );
 
     [Fact]
     public void CommonWords_HaveEasierSettingsWhereThePublishedOnesDoNotFit()
@@ -88,13 +95,20 @@ public sealed class RulerItemsTests
 
         var questions = material.Questions(RulerTask.Named(["qa_1"])[0]);
         Assert.Equal(501 + 5, questions.Questions.Count);
-        Assert.All(questions.Questions.Take(501), question => Assert.Contains(question.Answers, answer => question.Documents.Any(document => questions.Documents[document].Contains(answer, StringComparison.Ordinal))));
+        Assert.All(
+            questions.Questions.Take(501),
+            question =>
+                Assert.Contains(
+                    question.Answers,
+                    answer => question.Documents.Any(document => questions.Documents[document].Contains(answer, StringComparison.Ordinal))
+                )
+        );
         foreach (var name in new[] { "qa_1", "qa_2" })
-            foreach (var item in new RulerItems(Trained.Value, material, 16_384, 1).Make(RulerTask.Named([name])[0], 2))
-            {
-                AssertFits(item, new RulerItems(Trained.Value, material, 16_384, 1), 16_384);
-                Assert.True(item.Comparable);
-            }
+        foreach (var item in new RulerItems(Trained.Value, material, 16_384, 1).Make(RulerTask.Named([name])[0], 2))
+        {
+            AssertFits(item, new RulerItems(Trained.Value, material, 16_384, 1), 16_384);
+            Assert.True(item.Comparable);
+        }
     }
 
     [Fact]
@@ -160,6 +174,8 @@ public sealed class RulerItemsTests
     {
         var bytes = new BpeTrainer(new BpeTrainerOptions { VocabularySize = 256 }).Train(["a"]);
         var items = new RulerItems(bytes, Own, 30_000, 0);
-        return new BpeTrainer(new BpeTrainerOptions { VocabularySize = 4096 }).Train(RulerTask.All.SelectMany(task => items.Make(task, 1).Select(item => item.Context)));
+        return new BpeTrainer(new BpeTrainerOptions { VocabularySize = 4096 }).Train(
+            RulerTask.All.SelectMany(task => items.Make(task, 1).Select(item => item.Context))
+        );
     }
 }

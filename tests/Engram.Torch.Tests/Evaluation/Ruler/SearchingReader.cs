@@ -2,24 +2,40 @@ using System.Text.RegularExpressions;
 
 namespace Engram.Torch.Tests.Evaluation.Ruler;
 
-/// <summary>Answers RULER's questions by searching the text that it is shown, as no model would: the proof that the text holds the answer and nothing else is needed.</summary>
+/// <summary>
+/// Answers RULER's questions by searching the text that it is shown, as no model would: the proof that the text holds the answer and
+/// nothing else is needed.
+/// </summary>
 internal static partial class SearchingReader
 {
-    public static string Answer(string task, string context) => task switch
-    {
-        "vt" => Variables(context),
-        "cwe" => string.Join(' ', MostFrequent(LastBetween(context, "Keep those in mind.\n", "\nQuestion").Split(' ').Where((_, i) => i % 2 == 1), 10)),
-        "fwe" => string.Join(' ', MostFrequent(LastBetween(context, "Dots do not count.\n", "\nQuestion").Split(' ').Where(word => word[0] != '.'), 3)),
-        "qa_1" => Single(context),
-        "qa_2" => TwoHop(context),
-        _ => Needles(context),
-    };
+    public static string Answer(string task, string context) =>
+        task switch
+        {
+            "vt" => Variables(context),
+            "cwe" => string.Join(
+                ' ',
+                MostFrequent(LastBetween(context, "Keep those in mind.\n", "\nQuestion").Split(' ').Where((_, i) => i % 2 == 1), 10)
+            ),
+            "fwe" => string.Join(
+                ' ',
+                MostFrequent(LastBetween(context, "Dots do not count.\n", "\nQuestion").Split(' ').Where(word => word[0] != '.'), 3)
+            ),
+            "qa_1" => Single(context),
+            "qa_2" => TwoHop(context),
+            _ => Needles(context),
+        };
 
     private static string Needles(string context)
     {
         var asked = Asked().Match(context[context.LastIndexOf('\n')..]).Groups[1].Value;
-        return string.Join(' ', asked.Split([", ", " and "], StringSplitOptions.None)
-            .SelectMany(key => Regex.Matches(context, $@"One of the special magic \w+ for {key} is: ([\w-]+)\.").Select(match => match.Groups[1].Value)));
+        return string.Join(
+            ' ',
+            asked
+                .Split([", ", " and "], StringSplitOptions.None)
+                .SelectMany(key =>
+                    Regex.Matches(context, $@"One of the special magic \w+ for {key} is: ([\w-]+)\.").Select(match => match.Groups[1].Value)
+                )
+        );
     }
 
     private static string Variables(string context)
@@ -28,7 +44,9 @@ internal static partial class SearchingReader
         var value = Held().Match(text).Groups[1].Value;
         var values = new Dictionary<string, string>();
         foreach (Match assignment in Assignment().Matches(text))
-            values[assignment.Groups[1].Value] = assignment.Groups[2].Success ? values[assignment.Groups[2].Value] : assignment.Groups[3].Value;
+            values[assignment.Groups[1].Value] = assignment.Groups[2].Success
+                ? values[assignment.Groups[2].Value]
+                : assignment.Groups[3].Value;
         return string.Join(' ', values.Where(entry => entry.Value == value).Select(entry => entry.Key));
     }
 
@@ -44,7 +62,8 @@ internal static partial class SearchingReader
         return Value(context, Value(context, question.Groups[1].Value, question.Groups[2].Value), question.Groups[3].Value);
     }
 
-    private static string Value(string context, string name, string link) => Regex.Match(context, $@"{name} {link} ([\w ]+)\.").Groups[1].Value;
+    private static string Value(string context, string name, string link) =>
+        Regex.Match(context, $@"{name} {link} ([\w ]+)\.").Groups[1].Value;
 
     private static string LastBetween(string text, string start, string end)
     {

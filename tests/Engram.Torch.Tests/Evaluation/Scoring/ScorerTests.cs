@@ -17,7 +17,12 @@ public sealed class ScorerTests : IDisposable
     private string Words(int count, int seed)
     {
         var random = new Random(seed);
-        return _managed.Tokenizer.Decode([.. Enumerable.Range(0, count).Select(_ => random.Next(20, _managed.Tokenizer.VocabularySize))], skipSpecialTokens: true).Trim();
+        return _managed
+            .Tokenizer.Decode(
+                [.. Enumerable.Range(0, count).Select(_ => random.Next(20, _managed.Tokenizer.VocabularySize))],
+                skipSpecialTokens: true
+            )
+            .Trim();
     }
 
     public void Dispose()
@@ -51,7 +56,9 @@ public sealed class ScorerTests : IDisposable
             using var torch = new TorchModel(LanguageModel.Load(_models.Folder));
             foreach (var model in new IScoredModel[] { _managed, torch })
             {
-                var answer = new Scorer(model, memory ? model.Memory : null).Answer([new LikelihoodRequest(context, continuation)]).Single();
+                var answer = new Scorer(model, memory ? model.Memory : null)
+                    .Answer([new LikelihoodRequest(context, continuation)])
+                    .Single();
                 Assert.Equal(expected, answer.LogLikelihood, 1e-3);
                 Assert.Equal(ids.Length - first, answer.Tokens);
             }
@@ -64,12 +71,18 @@ public sealed class ScorerTests : IDisposable
     {
         var scorer = new Scorer(_managed, _managed.Memory);
         var (context, word) = (Words(6, 3), Words(2, 4));
-        var answers = scorer.Answer([new LikelihoodRequest(context + " ", word), new LikelihoodRequest(context, " " + word), new LikelihoodRequest(context + "  ", word)]);
+        var answers = scorer.Answer([
+            new LikelihoodRequest(context + " ", word),
+            new LikelihoodRequest(context, " " + word),
+            new LikelihoodRequest(context + "  ", word),
+        ]);
         Assert.Equal(answers[1], answers[0]);
         Assert.Equal(scorer.Answer([new LikelihoodRequest(context, "  " + word)])[0], answers[2]);
     }
 
-    /// <summary>lm-evaluation-harness, the same place: both are tokenised at once and divided by the number of the context's own tokens.</summary>
+    /// <summary>
+    /// lm-evaluation-harness, the same place: both are tokenised at once and divided by the number of the context's own tokens.
+    /// </summary>
     [Fact]
     public void A_token_across_the_cut_is_counted_by_the_contexts_own_length()
     {
@@ -81,7 +94,9 @@ public sealed class ScorerTests : IDisposable
         Assert.Equal(1, encoded.Count);
     }
 
-    /// <summary>Where the joint text has no more tokens than the context alone, the harness scores nothing; here both are tokenised apart.</summary>
+    /// <summary>
+    /// Where the joint text has no more tokens than the context alone, the harness scores nothing; here both are tokenised apart.
+    /// </summary>
     [Fact]
     public void A_continuation_that_a_token_swallows_is_tokenised_alone()
     {
@@ -96,12 +111,15 @@ public sealed class ScorerTests : IDisposable
     [Fact]
     public void Nothing_to_score_is_an_error_that_names_the_request()
     {
-        var error = Assert.Throws<UnscorableRequestException>(() => new Scorer(_managed, null).Answer([new LikelihoodRequest("a", " b"), new LikelihoodRequest("a", "")]));
+        var error = Assert.Throws<UnscorableRequestException>(() =>
+            new Scorer(_managed, null).Answer([new LikelihoodRequest("a", " b"), new LikelihoodRequest("a", "")])
+        );
         Assert.Equal(1, error.Request);
     }
 
     /// <summary>
-    /// lm-evaluation-harness, <c>get_rolling_token_windows</c> with a context of one and <c>make_disjoint_window</c>, its own example: 34 tokens, 10
+    /// lm-evaluation-harness, <c>get_rolling_token_windows</c> with a context of one and <c>make_disjoint_window</c>, its own example: 34
+    /// tokens, 10
     /// at a time.
     /// </summary>
     [Fact]
@@ -113,7 +131,13 @@ public sealed class ScorerTests : IDisposable
         ids = _managed.Tokenizer.Encode(text);
         Assert.Equal(34, ids.Length);
         var windows = new RequestEncoder(_managed.Tokenizer, configuration).Encode(new RollingRequest(text)).ToArray();
-        int[][] expected = [[configuration.StartTokenId!.Value, .. ids[..10]], ids[9..20], ids[19..30], ids[23..34]];
+        int[][] expected =
+        [
+            [configuration.StartTokenId!.Value, .. ids[..10]],
+            ids[9..20],
+            ids[19..30],
+            ids[23..34],
+        ];
         Assert.Equal(expected, windows.Select(window => window.TokenIds));
         Assert.Equal([10, 10, 10, 4], windows.Select(window => window.Count));
     }
@@ -136,8 +160,15 @@ public sealed class ScorerTests : IDisposable
         var shots = Words(20, 7);
         ScoringRequest[] requests =
         [
-            .. Enumerable.Range(0, 6).SelectMany(question => Enumerable.Range(0, 4).Select(option => new LikelihoodRequest($"{shots}\n{Words(4, 10 + question)}", " " + Words(2, 30 + option)))),
-            new RollingRequest(Words(70, 8)), new RollingRequest(""),
+            .. Enumerable
+                .Range(0, 6)
+                .SelectMany(question =>
+                    Enumerable
+                        .Range(0, 4)
+                        .Select(option => new LikelihoodRequest($"{shots}\n{Words(4, 10 + question)}", " " + Words(2, 30 + option)))
+                ),
+            new RollingRequest(Words(70, 8)),
+            new RollingRequest(""),
             .. Enumerable.Range(0, 5).Select(i => new GenerationRequest($"{shots} {Words(i + 1, 50 + i)}", ["."], 6)),
         ];
         using var torch = new TorchModel(LanguageModel.Load(_models.Folder));
@@ -162,7 +193,12 @@ public sealed class ScorerTests : IDisposable
     {
         var prompts = Enumerable.Range(0, 5).Select(i => Words(2 + i, 60 + i)).ToArray();
         var generator = new TextGenerator(_models.Managed);
-        string[] whole = [.. prompts.Select(prompt => string.Concat(generator.Stream(prompt, new SamplingOptions { Temperature = 0, MaxNewTokens = 8 }, _models.Managed.Memory)))];
+        string[] whole =
+        [
+            .. prompts.Select(prompt =>
+                string.Concat(generator.Stream(prompt, new SamplingOptions { Temperature = 0, MaxNewTokens = 8 }, _models.Managed.Memory))
+            ),
+        ];
         var scorer = new Scorer(_managed, _managed.Memory);
         var answers = scorer.Answer([.. prompts.Select(prompt => new GenerationRequest(prompt, ["\u0001"], 8))]);
         Assert.Equal(whole, answers.Select(answer => answer.Text));

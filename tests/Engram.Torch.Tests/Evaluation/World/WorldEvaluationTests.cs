@@ -8,8 +8,17 @@ namespace Engram.Torch.Tests.Evaluation.World;
 
 public sealed class WorldEvaluationTests
 {
-    private static readonly WorldQuestion[] Questions =
-        [.. new WorldQuestions(new SyntheticWorld(new WorldOptions { Facts = 200, Tokens = 60_000, Window = 32, Questions = 3 })).Sets().SelectMany(set => set.Questions)];
+    private static readonly WorldQuestion[] Questions = [.. new WorldQuestions(
+            new SyntheticWorld(
+                new WorldOptions
+                {
+                    Facts = 200,
+                    Tokens = 60_000,
+                    Window = 32,
+                    Questions = 3,
+                }
+            )
+        ).Sets().SelectMany(set => set.Questions)];
 
     [Fact]
     public void Outcomes_AreThoseOfOneContinuationAtATime()
@@ -27,14 +36,20 @@ public sealed class WorldEvaluationTests
             Assert.Equal(alone.Min(choice => choice.Nats / choice.Tokens), alone[outcome.Choice].Nats / alone[outcome.Choice].Tokens, 1e-4);
             Assert.Equal(outcome.Question.Bits - outcome.Nats / Math.Log(2), outcome.Bits, 1e-9);
         }
-        Assert.NotEqual(outcomes.Select(outcome => outcome.Nats), WorldEvaluation.Ask(model, questions, null).Select(outcome => outcome.Nats));
+        Assert.NotEqual(
+            outcomes.Select(outcome => outcome.Nats),
+            WorldEvaluation.Ask(model, questions, null).Select(outcome => outcome.Nats)
+        );
     }
 
     [Fact]
     public void Scores_AreSharesWithTheirErrors_ByBandAndSplit()
     {
         var hops = Questions.Where(question => question.Kind == WorldQuestions.TwoHop).ToArray();
-        WorldOutcome[] outcomes = [.. hops.Select((question, i) => new WorldOutcome(question, i == 0, i < 2 ? question.Gold : 3 - question.Gold, i))];
+        WorldOutcome[] outcomes =
+        [
+            .. hops.Select((question, i) => new WorldOutcome(question, i == 0, i < 2 ? question.Gold : 3 - question.Gold, i)),
+        ];
         var scores = WorldScore.Of(WorldQuestions.TwoHop, outcomes).ToArray();
         Assert.Equal(("all", 3, 1 / 3.0, 2 / 3.0), (scores[0].Group, scores[0].Questions, scores[0].Exact, scores[0].Chosen));
         Assert.Equal(Math.Sqrt(1 / 3.0 * (2 / 3.0) / 2), scores[0].ExactError, 1e-12);
@@ -42,7 +57,12 @@ public sealed class WorldEvaluationTests
         Assert.Null(scores[0].FollowsText);
 
         var conflict = Questions.First(question => question.Kind == WorldQuestions.Conflict);
-        var followed = WorldScore.Of(WorldQuestions.Conflict, [new(conflict, false, conflict.Choices.ToList().IndexOf(conflict.Trained!), 1), new(conflict, false, conflict.Gold, 1)]).First();
+        var followed = WorldScore
+            .Of(
+                WorldQuestions.Conflict,
+                [new(conflict, false, conflict.Choices.ToList().IndexOf(conflict.Trained!), 1), new(conflict, false, conflict.Gold, 1)]
+            )
+            .First();
         Assert.Equal((0.5, 0.5), (followed.FollowsText!.Value, followed.Chosen));
     }
 
@@ -57,7 +77,9 @@ public sealed class WorldEvaluationTests
         var hidden = model.Continue([state], context, model.Memory);
         foreach (var id in ids)
         {
-            var last = nn.functional.log_softmax(model.Transformer.Logits(hidden.narrow(0, hidden.size(0) - 1, 1)).to(ScalarType.Float32), -1).view(-1);
+            var last = nn
+                .functional.log_softmax(model.Transformer.Logits(hidden.narrow(0, hidden.size(0) - 1, 1)).to(ScalarType.Float32), -1)
+                .view(-1);
             nats -= last[id].item<float>();
             likeliest &= last.argmax().item<long>() == id;
             hidden = model.Continue([state], [id], model.Memory);

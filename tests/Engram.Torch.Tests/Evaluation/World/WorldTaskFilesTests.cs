@@ -16,11 +16,23 @@ public sealed class WorldTaskFilesTests : IDisposable
     public void EverySet_IsATaskByChoiceAndOneByWriting()
     {
         var root = _folder.File("world");
-        var summary = WorldFolder.Write(new WorldOptions { Facts = 200, Tokens = 60_000, Window = 32, Questions = 20 }, root);
+        var summary = WorldFolder.Write(
+            new WorldOptions
+            {
+                Facts = 200,
+                Tokens = 60_000,
+                Window = 32,
+                Questions = 20,
+            },
+            root
+        );
         foreach (var suffix in new[] { "", "_write" })
         {
             var names = TaskFiles.Load($"world{suffix}").Tasks;
-            Assert.Equal(summary.Questions.Keys.Select(kind => $"world_{kind.Replace('-', '_')}{suffix}").Order(StringComparer.Ordinal), names.Order(StringComparer.Ordinal));
+            Assert.Equal(
+                summary.Questions.Keys.Select(kind => $"world_{kind.Replace('-', '_')}{suffix}").Order(StringComparer.Ordinal),
+                names.Order(StringComparer.Ordinal)
+            );
             Assert.All(names, name => AssertAsksWhatTheWorldAsks(TaskFiles.Load(name), root));
         }
     }
@@ -32,7 +44,10 @@ public sealed class WorldTaskFilesTests : IDisposable
         Assert.Equal(20, rows.Length);
         var prompt = new Template(task.Prompt, task.Task);
         Assert.All(rows, row => Assert.Equal(row.Text("prompt"), prompt.Render(row.Values, row.Place)));
-        Assert.All(task.Stem.Concat(task.Context).Concat(task.Subtask is { } part ? [part] : []), column => Assert.All(rows, row => Assert.NotEqual("", row.Text(column))));
+        Assert.All(
+            task.Stem.Concat(task.Context).Concat(task.Subtask is { } part ? [part] : []),
+            column => Assert.All(rows, row => Assert.NotEqual("", row.Text(column)))
+        );
         if (task.Kind == TaskKind.Choice)
         {
             Assert.All(rows, row => Assert.Equal(row.Text("answer"), row.Texts("choices")[(int)row.Value("gold")]));
@@ -41,6 +56,9 @@ public sealed class WorldTaskFilesTests : IDisposable
 
         // What a model writes that has learnt the text ends its sentence in one of several ways.
         var filter = ExtractionFilter.Match(task.Filters[0].Steps[0].Trim('/'));
-        Assert.All(rows, row => Assert.All(Lexicon.Tails, tail => Assert.Equal(row.Text(task.References), filter($" {row.Text("answer")}{tail}"))));
+        Assert.All(
+            rows,
+            row => Assert.All(Lexicon.Tails, tail => Assert.Equal(row.Text(task.References), filter($" {row.Text("answer")}{tail}")))
+        );
     }
 }
