@@ -12,8 +12,8 @@ namespace Engram.Benchmarks;
 
 /// <summary>
 /// The managed engine beside llama.cpp over the same weights, bits and threads, in turns: logits, greedy texts, tokens per second of single
-/// tokens and of prompts. The model is
-/// one of DeepSeek-V2's kind, without memory and hyper-connections, with random weights unless a folder is given.
+/// tokens and of prompts. The model is one of DeepSeek-V2's kind, without memory and hyper-connections, with random weights unless a folder
+/// is given.
 /// </summary>
 internal static class LlamaComparison
 {

@@ -17,8 +17,7 @@ namespace Engram.Benchmarks;
 
 /// <summary>
 /// What a large memory costs a model in use: the same backbone with a table 100 times its size and with a tiny one, same heads and width,
-/// in turns.
-/// The first call makes the model folders, which takes longer than measuring.
+/// in turns. The first call makes the model folders, which takes longer than measuring.
 /// </summary>
 internal static partial class MemoryCost
 {

@@ -15,9 +15,8 @@ namespace Engram.Torch;
 
 /// <summary>
 /// The dense part of the model: embedding, blocks of latent attention and feed-forward or experts, memory fusion where the configuration
-/// puts
-/// it, read-out. Dense, mixture-of-experts and Engram models are this class under three configurations. Tables are not here: the rows of a
-/// batch come in as <see cref="GatheredMemory"/>. One thread at a time.
+/// puts it, read-out. Dense, mixture-of-experts and Engram models are this class under three configurations. Tables are not here: the rows
+/// of a batch come in as <see cref="GatheredMemory"/>. One thread at a time.
 /// </summary>
 public sealed class EngramTransformer : IDisposable
 {
@@ -85,9 +84,10 @@ public sealed class EngramTransformer : IDisposable
     /// is configured).
     /// </summary>
     /// <param name="ids">Token ids, row-major [B, T].</param>
-    /// <param name="documentStarts">True at the first token of each document, row-major [B, T]; empty when every sequence is one document.
-    /// The first
-    /// position of a sequence always counts as one.</param>
+    /// <param name="documentStarts">
+    /// True at the first token of each document, row-major [B, T]; empty when every sequence is one document. The first position of a
+    /// sequence always counts as one.
+    /// </param>
     /// <param name="sequences">B.</param>
     /// <param name="memory">Gathered rows of the same positions; null runs the model with its memory off.</param>
     /// <param name="training">Counts expert load and computes balance losses.</param>
@@ -105,16 +105,14 @@ public sealed class EngramTransformer : IDisposable
 
     /// <summary>
     /// Reads the next T tokens of B sequences, each at its own position, and appends them to their states. Returns final normalised hidden
-    /// states [N, D] of the
-    /// new tokens. Documents begin at start tokens (<see cref="DocumentRule"/>). All of a sequence is read with its memory on, or all with
-    /// it off. No gradient
-    /// flows. If a pass fails, the states stay as they were.
+    /// states [N, D] of the new tokens. Documents begin at start tokens (<see cref="DocumentRule"/>). All of a sequence is read with its
+    /// memory on, or all with it off. No gradient flows. If a pass fails, the states stay as they were.
     /// </summary>
     /// <param name="states">B states of this model, each once.</param>
     /// <param name="ids">Token ids, row-major [B, T]: as many for each sequence.</param>
-    /// <param name="memory">Gathered rows of the same tokens (<see cref="Models.Memory.MemoryBank.AddressNext"/>); null runs the model with
-    /// its memory
-    /// off.</param>
+    /// <param name="memory">
+    /// Gathered rows of the same tokens (<see cref="Models.Memory.MemoryBank.AddressNext"/>); null runs the model with its memory off.
+    /// </param>
     /// <param name="taps">Takes inner values.</param>
     /// <exception cref="ArgumentOutOfRangeException">A token id is not in the vocabulary.</exception>
     /// <exception cref="ArgumentException">Ids and states do not fit together, or a state is given twice.</exception>

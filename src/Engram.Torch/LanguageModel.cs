@@ -32,9 +32,9 @@ public sealed class LanguageModel : IDisposable
     public MemoryBank? Memory { get; }
 
     /// <summary>A model with starting values.</summary>
-    /// <param name="configuration">Its vocabulary must hold the tokenizer's ids. The compressed vocabulary size is taken from the tokenizer
-    /// where it is
-    /// 0.</param>
+    /// <param name="configuration">
+    /// Its vocabulary must hold the tokenizer's ids. The compressed vocabulary size is taken from the tokenizer where it is 0.
+    /// </param>
     /// <param name="tokenizer">Stays the caller's.</param>
     /// <param name="seed">Of all starting values; they depend on nothing else.</param>
     /// <param name="device">Where the dense part lives; host memory by default.</param>
@@ -106,8 +106,7 @@ public sealed class LanguageModel : IDisposable
 
     /// <summary>
     /// Reads the next T tokens of B sequences: addresses and gathers their rows, runs the forward pass and appends them to their states.
-    /// Returns hidden states [N, D]. Long texts are read in pieces,
-    /// so that memory grows with their length and not with its square.
+    /// Returns hidden states [N, D]. Long texts are read in pieces, so that memory grows with their length and not with its square.
     /// </summary>
     /// <param name="states">B states of this model, each once, at any positions. If a pass fails, they stay as they were.</param>
     /// <param name="ids">Token ids, row-major [B, T]: as many for each sequence.</param>

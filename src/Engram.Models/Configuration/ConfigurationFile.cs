@@ -8,8 +8,7 @@ namespace Engram.Models.Configuration;
 
 /// <summary>
 /// Between the record and <c>config.json</c>: the keys of the memory lie flat in the file, keys that other programs expect are added when
-/// writing, and
-/// when reading they are checked to mean what this model computes.
+/// writing, and when reading they are checked to mean what this model computes.
 /// </summary>
 internal static class ConfigurationFile
 {

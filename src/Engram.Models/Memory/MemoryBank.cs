@@ -9,9 +9,8 @@ namespace Engram.Models.Memory;
 
 /// <summary>
 /// The conditional memory of one model: canonical map, addressing and one table per memory layer. Token ids alone decide what is read, so
-/// <see cref="Address"/> runs before and beside the forward pass; the stores copy the rows that the blocks consume.
-/// Tables are host objects outside autograd, in memory, in a mapped file or behind a cache: no device ever sees more than the rows of a
-/// batch.
+/// <see cref="Address"/> runs before and beside the forward pass; the stores copy the rows that the blocks consume. Tables are host objects
+/// outside autograd, in memory, in a mapped file or behind a cache: no device ever sees more than the rows of a batch.
 /// </summary>
 public sealed class MemoryBank : IDisposable
 {
@@ -164,8 +163,7 @@ public sealed class MemoryBank : IDisposable
 
     /// <summary>
     /// The same memory with the rows of every head permuted: the control that keeps all statistics of the tables but not their knowledge.
-    /// The tables
-    /// are copied into memory, wherever they lie.
+    /// The tables are copied into memory, wherever they lie.
     /// </summary>
     /// <param name="seed">Of the permutation.</param>
     /// <exception cref="OutOfMemoryException">There is not enough memory for the copy.</exception>

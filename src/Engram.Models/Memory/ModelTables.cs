@@ -9,9 +9,8 @@ namespace Engram.Models.Memory;
 
 /// <summary>
 /// The tables of one model: made, opened, cached, converted, trained, checkpointed and closed here and nowhere else. Who reads rows asks
-/// for a
-/// <see cref="Store"/>; who trains them calls
-/// <see cref="Train"/>. They lie in memory, in mapped files, behind caches, or in mapped files that are trained where they lie.
+/// for a <see cref="Store"/>; who trains them calls <see cref="Train"/>. They lie in memory, in mapped files, behind caches, or in mapped
+/// files that are trained where they lie.
 /// </summary>
 public sealed partial class ModelTables : IDisposable
 {

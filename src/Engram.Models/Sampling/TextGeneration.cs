@@ -9,8 +9,7 @@ namespace Engram.Models.Sampling;
 
 /// <summary>
 /// Continues a text token by token, with whatever engine reads it. One text at a time. A start token inside the prompt begins another
-/// document, as in training:
-/// the memory begins anew there, and attention, where the configuration keeps it to documents.
+/// document, as in training: the memory begins anew there, and attention, where the configuration keeps it to documents.
 /// </summary>
 /// <param name="configuration">Of the model.</param>
 /// <param name="tokenizer">Of the model.</param>

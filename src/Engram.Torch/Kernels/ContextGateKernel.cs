@@ -132,8 +132,7 @@ internal sealed class ContextGateKernel : HostFunction<ContextGateKernel>
 
     /// <summary>
     /// ± √max(|s|, floor) for the roots, and 0 for 0 where the sign function says so. Not a number stays one (MathF.Sign would throw), so
-    /// that a diverged run
-    /// reports its loss.
+    /// that a diverged run reports its loss.
     /// </summary>
     private static float Logit(EngramGate gate, float score) =>
         gate == EngramGate.Sigmoid || (gate == EngramGate.SignedSqrt && score == 0)

@@ -134,10 +134,8 @@ internal static class HyperConnectionKernel
                             for (var t = block; t < end; t++)
                             {
                                 // Where all streams are equal (always in the first connection), so are the gradients of all sources of a
-                                // stream. Their weights sum
-                                // to 1 whatever the logits are, so these have no gradient; what the rounds leave of it is ε and rounding,
-                                // which Muon would make a
-                                // whole update of.
+                                // stream. Their weights sum to 1 whatever the logits are, so these have no gradient; what the rounds leave
+                                // of it is ε and rounding, which Muon would make a whole update of.
                                 if (SourcesAreAlike(pd + (long)t * c + 2 * n, n))
                                     new Span<float>(pdl + (t - block) * n * n, n * n).Clear();
                                 var sum = 0f;

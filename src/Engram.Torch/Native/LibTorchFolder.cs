@@ -26,8 +26,7 @@ internal static partial class LibTorchFolder
 
     /// <summary>
     /// The folder with <c>libtorch_cpu.so</c>: <c>ENGRAM_LIBTORCH</c>, else the build's value in runtimeconfig.json, else the application's
-    /// folders, else the
-    /// package cache.
+    /// folders, else the package cache.
     /// </summary>
     /// <exception cref="LibTorchException">The variable names an unusable folder, or no folder holds the library.</exception>
     public static string FindLibTorch()

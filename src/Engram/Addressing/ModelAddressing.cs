@@ -6,9 +6,8 @@ namespace Engram.Addressing;
 
 /// <summary>
 /// What a model folder stores about its addresses (<c>engram/addressing.json</c>): the specification, the canonical map, the fingerprint of
-/// the tokenizer the map belongs to,
-/// and all constants. The constants could be derived again, and are when the file is read: a difference is an error, never a silent change
-/// of every row.
+/// the tokenizer the map belongs to, and all constants. The constants could be derived again, and are when the file is read: a difference
+/// is an error, never a silent change of every row.
 /// </summary>
 public sealed class ModelAddressing
 {

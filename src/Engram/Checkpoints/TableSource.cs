@@ -34,8 +34,8 @@ public sealed record SourceTable(int? Layer, string File, string TensorName, Eng
 
 /// <summary>
 /// The tables behind a path, whatever the path is: a table file, a model folder or a V4.1 checkpoint folder. All are mapped, none is read:
-/// opening takes milliseconds whatever their size.
-/// Rows are compared with the constants of the addresses where there are some. Must be disposed.
+/// opening takes milliseconds whatever their size. Rows are compared with the constants of the addresses where there are some. Must be
+/// disposed.
 /// </summary>
 public sealed class TableSource : IDisposable
 {

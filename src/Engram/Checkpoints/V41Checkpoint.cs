@@ -9,10 +9,9 @@ namespace Engram.Checkpoints;
 
 /// <summary>
 /// The memory of a DeepSeek-V4.1 checkpoint, opened where it lies: <c>config.json</c>, and in (sharded) safetensors files one table per
-/// memory layer,
-/// <c>layers.L.engram.embed.weight</c> F8_E4M3 [R, w] with <c>layers.L.engram.embed.scale</c> F8_E8M0 [R, w / 32]; <c>model.</c> may stand
-/// before the names.
-/// Opening reads headers alone: milliseconds and a few MiB whatever the tables' size. Must be disposed.
+/// memory layer, <c>layers.L.engram.embed.weight</c> F8_E4M3 [R, w] with <c>layers.L.engram.embed.scale</c> F8_E8M0 [R, w / 32];
+/// <c>model.</c> may stand before the names. Opening reads headers alone: milliseconds and a few MiB whatever the tables' size. Must be
+/// disposed.
 /// </summary>
 public sealed class V41Checkpoint : IDisposable
 {
@@ -46,9 +45,10 @@ public sealed class V41Checkpoint : IDisposable
 
     /// <summary>Opens a folder.</summary>
     /// <param name="folder">With <c>config.json</c> and <c>model.safetensors.index.json</c> or <c>model.safetensors</c>.</param>
-    /// <param name="map">Canonical map of the checkpoint's tokenizer. Without it the pad token is taken to be its own canonical id, as
-    /// special tokens at the head of a vocabulary are;
-    /// it fills windows beyond the start of a document and decides nothing else.</param>
+    /// <param name="map">
+    /// Canonical map of the checkpoint's tokenizer. Without it the pad token is taken to be its own canonical id, as special tokens at the
+    /// head of a vocabulary are; it fills windows beyond the start of a document and decides nothing else.
+    /// </param>
     /// <exception cref="FileNotFoundException">A file is missing.</exception>
     /// <exception cref="InvalidDataException">
     /// A file is damaged, or rows, widths, types and configuration contradict each other; the message names both sides.

@@ -6,8 +6,7 @@ namespace Engram.Checkpoints;
 
 /// <summary>
 /// What the <c>config.json</c> of a DeepSeek-V4.1 checkpoint says about its memory: the fields <c>engram_…</c>, at the top or inside
-/// <c>text_config</c>.
-/// There is none for seed, multipliers, primes or canonical map: they follow from these.
+/// <c>text_config</c>. There is none for seed, multipliers, primes or canonical map: they follow from these.
 /// </summary>
 public sealed record V41Configuration
 {

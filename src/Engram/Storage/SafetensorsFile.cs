@@ -4,9 +4,9 @@ using System.IO.MemoryMappedFiles;
 namespace Engram.Storage;
 
 /// <summary>
-/// A safetensors file, memory-mapped and read-only. Opening checks the whole header and reads no tensor.
-/// Reading from several threads is safe; disposing while another thread reads is not. Nobody may truncate the file while it is open:
-/// writers that replace it by rename (<see cref="AtomicFile"/>) are harmless.
+/// A safetensors file, memory-mapped and read-only. Opening checks the whole header and reads no tensor. Reading from several threads is
+/// safe; disposing while another thread reads is not. Nobody may truncate the file while it is open: writers that replace it by rename
+/// (<see cref="AtomicFile"/>) are harmless.
 /// </summary>
 public sealed unsafe class SafetensorsFile : IDisposable
 {

@@ -3,10 +3,9 @@ using System.Text.Unicode;
 
 namespace Engram.Storage;
 
-// Layout of a file:
-//   u64 little-endian N | N bytes of JSON, UTF-8, padded on the right with spaces | tensor bytes without hole or overlap
-//   JSON: { "__metadata__": { string: string, … }, NAME: { "dtype": "F32", "shape": [2, 3], "data_offsets": [begin, end] }, … }
-//   begin and end count from the first byte after the JSON.
+// Layout of a file: u64 little-endian N | N bytes of JSON, UTF-8, padded on the right with spaces | tensor bytes without hole or overlap
+// JSON: { "__metadata__": { string: string, … }, NAME: { "dtype": "F32", "shape": [2, 3], "data_offsets": [begin, end] }, … } begin and end
+// count from the first byte after the JSON.
 
 /// <summary>
 /// The JSON of a safetensors file, checked completely: whatever this returns, every tensor lies inside the file and has the bytes its shape

@@ -4,8 +4,7 @@ namespace Engram.Storage;
 
 /// <summary>
 /// The tensors of a folder: which of its safetensors files holds each. Read from <c>model.safetensors.index.json</c> where tensors are
-/// divided among shards,
-/// otherwise from the header of <c>model.safetensors</c>. Opens no shard that is not asked for.
+/// divided among shards, otherwise from the header of <c>model.safetensors</c>. Opens no shard that is not asked for.
 /// </summary>
 internal sealed class SafetensorsIndex
 {

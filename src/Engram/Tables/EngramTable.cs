@@ -6,9 +6,8 @@ namespace Engram.Tables;
 
 /// <summary>
 /// The table of one memory layer (paper §2.3), rows of any <see cref="RowFormat"/>, of any size: in native memory, or in a mapped file that
-/// is opened in milliseconds and never needs to fit memory.
-/// It is not a tensor: rows are gathered out of it and an optimizer of its own writes them.
-/// Reading from several threads is safe while nobody writes. Must be disposed.
+/// is opened in milliseconds and never needs to fit memory. It is not a tensor: rows are gathered out of it and an optimizer of its own
+/// writes them. Reading from several threads is safe while nobody writes. Must be disposed.
 /// </summary>
 public sealed unsafe class EngramTable : IRowStore
 {
@@ -334,9 +333,8 @@ public sealed unsafe class EngramTable : IRowStore
 
     /// <summary>
     /// Opens a float32 table where it lies, to be trained in place. What is written reaches the file by and by; <see cref="Flush"/> waits
-    /// for it. If the process dies meanwhile, the file holds some
-    /// rows as they were and others as they became, unless the optimizer keeps an <see cref="Training.UndoJournal"/>, which returns it to a
-    /// checkpoint; so it does if the machine dies.
+    /// for it. If the process dies meanwhile, the file holds some rows as they were and others as they became, unless the optimizer keeps
+    /// an <see cref="Training.UndoJournal"/>, which returns it to a checkpoint; so it does if the machine dies.
     /// </summary>
     /// <inheritdoc cref="Map"/>
     public static EngramTable MapWritable(string path, string tensorName, long? rows = null, int? width = null)

@@ -6,8 +6,8 @@ namespace Engram.Tables;
 
 /// <summary>
 /// How a table lies in safetensors files: its values in a tensor <c>….weight</c>, the scales of its rows, where the format has them, in a
-/// tensor <c>….scale</c> beside it.
-/// Types and shapes say which format it is; only a group size that does not divide the width needs the metadata.
+/// tensor <c>….scale</c> beside it. Types and shapes say which format it is; only a group size that does not divide the width needs the
+/// metadata.
 /// </summary>
 internal static unsafe class TableFile
 {

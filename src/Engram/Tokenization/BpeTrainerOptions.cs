@@ -14,8 +14,9 @@ public sealed record BpeTrainerOptions
     public long MinFrequency { get; init; }
 
     /// <summary>Tokens that get the first ids, in this order, and are marked special.</summary>
-    /// <value>Default none. Distinct, not empty, not the symbol of a byte, and if not ASCII with a character outside the byte
-    /// alphabet.</value>
+    /// <value>
+    /// Default none. Distinct, not empty, not the symbol of a byte, and if not ASCII with a character outside the byte alphabet.
+    /// </value>
     public IReadOnlyList<string> SpecialTokens { get; init; } = [];
 
     /// <summary>No merge makes a token longer than this.</summary>

@@ -4,9 +4,8 @@ namespace Engram.Tokenization;
 
 /// <summary>
 /// The ids with which byte-pair encoding begins: those of the 256 byte symbols, and what stands for a byte or a character that the
-/// vocabulary lacks.
-/// Many vocabularies lack the bytes that UTF-8 never uses. Rules of the reference: byte names if the file asks for them, then the unknown
-/// token, then nothing.
+/// vocabulary lacks. Many vocabularies lack the bytes that UTF-8 never uses. Rules of the reference: byte names if the file asks for them,
+/// then the unknown token, then nothing.
 /// </summary>
 internal sealed class ByteIds
 {

@@ -6,8 +6,7 @@ namespace Engram.Tokenization;
 
 /// <summary>
 /// Reads a Hugging Face tokenizer.json in one forward pass, without trusting it: nesting is limited, ids are checked before anything is
-/// sized by them,
-/// and memory stays proportional to the file.
+/// sized by them, and memory stays proportional to the file.
 /// </summary>
 internal ref struct TokenizerJsonReader
 {

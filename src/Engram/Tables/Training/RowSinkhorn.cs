@@ -9,22 +9,19 @@ namespace Engram.Tables.Training;
 /// have rows of equal norm and columns of equal norm.
 /// <para>
 /// For a table of R rows and w columns, with Z the momentum and G the gradient: Z ← βZ + (1 − β)G; Ĝ = βZ + (1 − β)G; rows of Ĝ whose norm
-/// is at most τ times the mean norm of all R rows are left out;
-/// then K times alternately every row and every column is divided by its norm + ε; the result U moves the table: W ← W − γ·lr·√w·U. K is
-/// odd, so the rows that take part move by γ·lr, root mean square.
+/// is at most τ times the mean norm of all R rows are left out; then K times alternately every row and every column is divided by its norm
+/// + ε; the result U moves the table: W ← W − γ·lr·√w·U. K is odd, so the rows that take part move by γ·lr, root mean square.
 /// </para>
 /// <para>
 /// It is not lazy: a row read once goes on moving by full steps in the direction of its momentum until that has faded below the mask, some
-/// 135 updates under the defaults, more where few rows are read.
-/// The rows above the mask are followed by number; the momentum of a row that is not read is not written but scaled by βᵈ when needed, d
-/// updates later; rows that have sunk well below the mask are only
-/// counted: their share of the mean norm fades by β. Should the mean norm fall so far that one of them could be above the mask again, the
-/// state is searched for such rows. The result is that of the full matrix
-/// up to the rounding of float32. Memory beside the state: 48 bytes for each row followed.
+/// 135 updates under the defaults, more where few rows are read. The rows above the mask are followed by number; the momentum of a row that
+/// is not read is not written but scaled by βᵈ when needed, d updates later; rows that have sunk well below the mask are only counted:
+/// their share of the mean norm fades by β. Should the mean norm fall so far that one of them could be above the mask again, the state is
+/// searched for such rows. The result is that of the full matrix up to the rounding of float32. Memory beside the state: 48 bytes for each
+/// row followed.
 /// </para>
 /// State: <c>.momentum</c> F32 or BF16 [w] a row, and <c>.last</c> I32, the update that wrote it. Beside them <c>.updates</c> I64 [1],
-/// <c>.followed</c> I64 [n], <c>.silent</c> F64 [2]: sum and largest
-/// of the norms that are only counted.
+/// <c>.followed</c> I64 [n], <c>.silent</c> F64 [2]: sum and largest of the norms that are only counted.
 /// </summary>
 public sealed unsafe class RowSinkhorn : RowOptimizer
 {
