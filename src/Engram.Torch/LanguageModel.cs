@@ -53,8 +53,8 @@ public sealed class LanguageModel : IDisposable
     {
         if (tokenizer.VocabularySize > configuration.VocabularySize)
             throw new ArgumentException(
-                $"The tokenizer defines {tokenizer.VocabularySize} ids but vocab_size is {configuration.VocabularySize}: raise vocab_size or train a smaller "
-                    + "tokenizer.",
+                $"The tokenizer defines {tokenizer.VocabularySize} ids but vocab_size is {configuration.VocabularySize}: raise vocab_size "
+                    + "or train a smaller tokenizer.",
                 nameof(configuration)
             );
         MemoryBank? memory = null;
@@ -64,7 +64,8 @@ public sealed class LanguageModel : IDisposable
             var canonical = memory.Map.CanonicalVocabularySize;
             if (engram.CompressedVocabularySize != 0 && engram.CompressedVocabularySize != canonical)
                 throw new ArgumentException(
-                    $"engram_compressed_vocab_size is {engram.CompressedVocabularySize} but the tokenizer compresses to {canonical} canonical ids.",
+                    $"engram_compressed_vocab_size is {engram.CompressedVocabularySize} but the tokenizer compresses to {canonical} "
+                        + "canonical ids.",
                     nameof(configuration)
                 );
             configuration = configuration with { Engram = engram with { CompressedVocabularySize = canonical } };

@@ -155,10 +155,10 @@ internal sealed class RunFolder : IDisposable
         var (began, given) = (CorpusSummary.Read(Path), corpus.Summary);
         if (!began.IsSameDataAs(given))
             throw new InvalidDataException(
-                $"{Path} was begun with data prepared from '{began.Source}' ({began.Training.Tokens} training and {began.Validation.Tokens} validation "
-                    + $"tokens), but {corpus.Folder} "
-                    + $"holds other data, from '{given.Source}' ({given.Training.Tokens} and {given.Validation.Tokens}). A run is resumed with the data it began "
-                    + "with."
+                $"{Path} was begun with data prepared from '{began.Source}' ({began.Training.Tokens} training and "
+                    + $"{began.Validation.Tokens} validation tokens), but {corpus.Folder} "
+                    + $"holds other data, from '{given.Source}' ({given.Training.Tokens} and {given.Validation.Tokens}). A run is resumed "
+                    + "with the data it began with."
             );
     }
 

@@ -150,14 +150,16 @@ public sealed class Trainer : IDisposable
         if (setup.Configuration.Engram is { } engram && (Int128)options.TokensPerStep * engram.RowsPerToken > UniqueRows.MostAddresses)
             throw new ArgumentException(
                 $"An update of {options.TokensPerStep} tokens reads {(Int128)options.TokensPerStep * engram.RowsPerToken} rows of "
-                    + $"each table; at most {UniqueRows.MostAddresses} are possible: take fewer or shorter sequences, or fewer accumulation steps."
+                    + $"each table; at most {UniqueRows.MostAddresses} are possible: take fewer or shorter sequences, or fewer "
+                    + "accumulation steps."
             );
         var (start, text) = (setup.Configuration.StartTokenId, setup.Corpus.Summary);
         if (start != text.EndOfTextId)
             throw new ArgumentException(
                 $"{(start is null ? "config.json names no start token" : $"The model's documents begin with token {start}")}, but "
                     + $"those of {setup.Corpus.Folder} with "
-                    + $"{text.EndOfTextId} ({text.EndOfText}): set bos_token_id to {text.EndOfTextId}, or prepare the data with the model's tokenizer."
+                    + $"{text.EndOfTextId} ({text.EndOfText}): set bos_token_id to {text.EndOfTextId}, or prepare the data with the "
+                    + "model's tokenizer."
             );
         // Both refuse data that are shorter than one sequence.
         _ = new BatchSampler(setup.Corpus, options.Length, (ulong)options.Seed);
@@ -266,8 +268,7 @@ public sealed class Trainer : IDisposable
         var kept = _folder.CheckpointSteps().LastOrDefault();
         var remedy = kept > 0 ? $"The checkpoint of update {kept} is intact" : "No checkpoint was written yet";
         return new TrainingDivergedException(
-            $"Training diverged at update {step}: {what}. {remedy}; lower the learning rate or lengthen the warm-up, in a "
-                + "new run folder."
+            $"Training diverged at update {step}: {what}. {remedy}; lower the learning rate or lengthen the warm-up, in a new run folder."
         );
     }
 

@@ -112,7 +112,7 @@ internal static class ConfigurationFile
                 memory[key] = Take(keys, key);
             else if (!ModelKeys.Contains(key))
                 throw new ArgumentException(
-                    $"unknown key '{key}'; correct its spelling or remove it (docs/configuration.md " + "lists the keys)."
+                    $"unknown key '{key}'; correct its spelling or remove it (docs/configuration.md lists the keys)."
                 );
         }
         FillIn(keys, ConfigurationDefaults.Model, ModelType);
@@ -360,7 +360,7 @@ internal static class ConfigurationFile
     private static void CheckSlots(JsonNode stated, ModelConfiguration model)
     {
         if (model.Engram is not { } memory)
-            throw new ArgumentException($"{OneSlotCount} is {Shortened(stated)}, but there are no other engram_ keys; remove " + "it.");
+            throw new ArgumentException($"{OneSlotCount} is {Shortened(stated)}, but there are no other engram_ keys; remove it.");
         if (memory.SlotsPerOrder.Any(slots => !JsonNode.DeepEquals(stated, slots)))
             throw new ArgumentException(
                 $"{OneSlotCount} is {Shortened(stated)}, but {SlotsPerOrder} is [{string.Join(", ", memory.SlotsPerOrder)}]; remove "

@@ -90,6 +90,9 @@ public sealed record EngramConfiguration
     [JsonPropertyName("engram_conv_kernel")]
     public int ConvKernel { get; init; } = 4;
 
+    /// <summary>ε of the convolution's norm; larger than the backbone's because its input starts at exactly zero.</summary>
+    internal const double ConvNormEpsilon = 1e-5;
+
     private readonly int? convDilation;
 
     /// <summary>Distance between the taps, in tokens; the largest order unless set.</summary>

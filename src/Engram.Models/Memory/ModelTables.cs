@@ -41,8 +41,7 @@ public sealed partial class ModelTables : IDisposable
     public EngramTable Table(int position) =>
         _entries[position].Table
         ?? throw new InvalidOperationException(
-            $"The rows of layer {_layers[position]} come from {_entries[position].Store.GetType().Name}, which cannot be "
-                + "trained or saved."
+            $"The rows of layer {_layers[position]} come from {_entries[position].Store.GetType().Name}, which cannot be trained or saved."
         );
 
     /// <summary>Rows of a layer's table: the sum of its primes, or one per head in the capacity-one control.</summary>

@@ -100,6 +100,7 @@ public sealed record Suppression
 
     private static FormatException Wrong(string text) =>
         new(
-            $"'{text}' says no part of a memory: write all, layer=2, order=3 or head=4, also joined as layer=2,order=3, and @prompt or @answer behind it."
+            $"'{text}' says no part of a memory: write all, layer=2, order=3 or head=4, also joined as layer=2,order=3, and @prompt or "
+                + "@answer behind it."
         );
 }

@@ -24,8 +24,8 @@ public abstract class TextGeneration(ModelConfiguration configuration, Tokenizer
     public int StartOfText =>
         configuration.StartTokenId
         ?? throw new InvalidOperationException(
-            "config.json names neither bos_token_id nor eos_token_id, so that no token can stand before a text: name the one that training put before every "
-                + "document."
+            "config.json names neither bos_token_id nor eos_token_id, so that no token can stand before a text: name the one that "
+                + "training put before every document."
         );
 
     /// <summary>Tokens of the last prompt, the document start included.</summary>

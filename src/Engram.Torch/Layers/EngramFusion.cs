@@ -1,4 +1,5 @@
 using Engram.Models.Configuration;
+using Engram.Models.Memory;
 using Engram.Torch.Kernels;
 using Engram.Torch.Native;
 using Engram.Torch.Sequences;
@@ -17,8 +18,6 @@ namespace Engram.Torch.Layers;
 /// </summary>
 internal sealed class EngramFusion
 {
-    private const double RootFloor = 1e-6; // keeps the slope of the signed root finite near 0
-
     private readonly EngramConfiguration _engram;
     private readonly int _streams;
     private readonly int _hidden;
@@ -113,8 +112,8 @@ internal sealed class EngramFusion
         var alpha = (
             _engram.Gate switch
             {
-                EngramGate.SignedSqrt => score.sign() * score.abs().AtLeast(RootFloor).sqrt(),
-                EngramGate.CopySignSqrt => score.abs().AtLeast(RootFloor).sqrt().copysign(score),
+                EngramGate.SignedSqrt => score.sign() * score.abs().AtLeast(GateFunction.RootFloor).sqrt(),
+                EngramGate.CopySignSqrt => score.abs().AtLeast(GateFunction.RootFloor).sqrt().copysign(score),
                 _ => score,
             }
         ).sigmoid();

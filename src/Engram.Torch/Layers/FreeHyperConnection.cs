@@ -70,7 +70,7 @@ internal sealed class FreeHyperConnection : StreamConnection
             .Plus(_base);
         var input = Fused.Or(
             streams,
-            kernel: () => HyperConnectionKernel.Read(streams, coefficients),
+            kernel: () => HyperConnectionReadKernel.Apply(streams, coefficients),
             twin: () => (coefficients.narrow(1, 0, n).unsqueeze(-1) * streams).sum(1)
         );
         return (input, coefficients);

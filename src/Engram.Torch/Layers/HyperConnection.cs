@@ -68,8 +68,8 @@ internal sealed class HyperConnection : StreamConnection
             streams,
             kernel: () =>
             {
-                var coefficients = HyperConnectionKernel.Coefficients(streams, _fn, _base, _scale, _rounds, _epsilon, _normEpsilon);
-                return (HyperConnectionKernel.Read(streams, coefficients), coefficients);
+                var coefficients = HyperConnectionCoefficientKernel.Apply(streams, _fn, _base, _scale, _rounds, _epsilon, _normEpsilon);
+                return (HyperConnectionReadKernel.Apply(streams, coefficients), coefficients);
             },
             twin: () => ReadComposed(streams)
         );

@@ -36,7 +36,7 @@ internal abstract class StreamConnection
     public Tensor Write(Tensor streams, Tensor output, Tensor coefficients) =>
         Fused.Or(
             streams,
-            kernel: () => HyperConnectionKernel.Write(streams, output, coefficients),
+            kernel: () => HyperConnectionWriteKernel.Apply(streams, output, coefficients),
             twin: () => WriteComposed(streams, output, coefficients)
         );
 

@@ -115,7 +115,8 @@ public static class LibTorch
 
     private static LibTorchException Unusable(string path, Exception e) =>
         new(
-            $"{path} cannot be loaded ({e.Message.ReplaceLineEndings(" ").Trim()}): restore the packages, or check {LibTorchFolder.Variable}.",
+            $"{path} cannot be loaded ({e.Message.ReplaceLineEndings(" ").Trim()}): restore the packages, or check "
+                + $"{LibTorchFolder.Variable}.",
             e
         );
 }

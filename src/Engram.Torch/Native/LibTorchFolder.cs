@@ -36,8 +36,8 @@ internal static partial class LibTorchFolder
         var candidates = Candidates("Engram.LibTorchDirectory", Package);
         return candidates.Find(folder => File.Exists(Path.Combine(folder, CoreFile)))
             ?? throw new LibTorchException(
-                $"{CoreFile} is in none of {string.Join(", ", candidates)}: restore the package {Package}, or set {Variable} to a folder with libtorch "
-                    + $"{Version}."
+                $"{CoreFile} is in none of {string.Join(", ", candidates)}: restore the package {Package}, or set {Variable} to a folder "
+                    + $"with libtorch {Version}."
             );
     }
 

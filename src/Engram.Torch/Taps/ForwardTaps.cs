@@ -37,7 +37,7 @@ public sealed class ForwardTaps : IDisposable
         _memory.TryGetValue(layer, out var seen)
             ? seen
             : throw new InvalidOperationException(
-                $"The memory of layer {layer} has not been seen: name it in MemoryLayers and make a forward pass with gathered " + "rows."
+                $"The memory of layer {layer} has not been seen: name it in MemoryLayers and make a forward pass with gathered rows."
             );
 
     /// <inheritdoc/>

@@ -53,7 +53,8 @@ internal static class TorchScript
                 return x.to(u.dtype)
 
             def muon(p: List[Tensor], g: List[Tensor], m: Tensor, beta: float, nesterov: bool, shrink: float, rate: float, floor: float,
-                     precision: int, batch: int, count1: int, a1: float, b1: float, c1: float, count2: int, a2: float, b2: float, c2: float):
+                     precision: int, batch: int, count1: int, a1: float, b1: float, c1: float,
+                     count2: int, a2: float, b2: float, c2: float):
                 u = torch.cat(g)
                 m.lerp_(u, 1.0 - beta)
                 if nesterov:

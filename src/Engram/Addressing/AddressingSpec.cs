@@ -87,7 +87,8 @@ public sealed record AddressingSpec
                 );
                 Require(
                     CompressedVocabularySize == 1 || slots % CompressedVocabularySize != 0,
-                    $"{slots} slots are a multiple of the {CompressedVocabularySize} ids: a polynomial code would tell current tokens alone apart"
+                    $"{slots} slots are a multiple of the {CompressedVocabularySize} ids: a polynomial code would tell current tokens "
+                        + "alone apart"
                 );
             }
         Require(Seed >= 0, $"seed {Seed} is negative");

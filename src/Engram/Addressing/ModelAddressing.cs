@@ -25,7 +25,8 @@ public sealed class ModelAddressing
         ArgumentException.ThrowIfNullOrWhiteSpace(tokenizerFingerprint);
         if (canonicalMap.CanonicalVocabularySize != constants.Spec.CompressedVocabularySize)
             throw new ArgumentException(
-                $"The map has {canonicalMap.CanonicalVocabularySize} canonical ids, the specification {constants.Spec.CompressedVocabularySize}.",
+                $"The map has {canonicalMap.CanonicalVocabularySize} canonical ids, the specification "
+                    + $"{constants.Spec.CompressedVocabularySize}.",
                 nameof(canonicalMap)
             );
         Constants = constants;

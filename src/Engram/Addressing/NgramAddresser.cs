@@ -335,7 +335,8 @@ public sealed class NgramAddresser
             throw new ArgumentException($"{starts.Length} document starts for {ids.Length} ids.");
         if (rows != (long)layers * ids.Length * Columns)
             throw new ArgumentException(
-                $"Room for {rows} rows; {layers} layers of {ids.Length} tokens of {Columns} columns need {(long)layers * ids.Length * Columns}."
+                $"Room for {rows} rows; {layers} layers of {ids.Length} tokens of {Columns} columns need "
+                    + $"{(long)layers * ids.Length * Columns}."
             );
         var size = Constants.Spec.CompressedVocabularySize;
         if (ids.IndexOfAnyExceptInRange(-1, size - 1) is var wrong and >= 0)

@@ -109,7 +109,8 @@ public sealed record V41Configuration
             && text.TryGetProperty(LayerIdsField, out _);
         if (nested == root.TryGetProperty(LayerIdsField, out _))
             throw new InvalidDataException(
-                $"{path}: '{LayerIdsField}' {(nested ? "stands both at the top and inside 'text_config'." : "is missing: a model without memory has no tables.")}"
+                $"{path}: '{LayerIdsField}' "
+                    + (nested ? "stands both at the top and inside 'text_config'." : "is missing: a model without memory has no tables.")
             );
         var fields = nested ? text : root;
         var layers = List(path, fields, LayerIdsField, int.MaxValue);

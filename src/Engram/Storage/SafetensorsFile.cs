@@ -138,7 +138,8 @@ public sealed unsafe class SafetensorsFile : IDisposable
         return fits
             ? tensor
             : throw new InvalidDataException(
-                $"{Path}: tensor '{name}' is {TensorInfo.Describe(tensor.DType, tensor.Shape)}; {TensorInfo.Describe(type, shape)} is needed."
+                $"{Path}: tensor '{name}' is {TensorInfo.Describe(tensor.DType, tensor.Shape)}; {TensorInfo.Describe(type, shape)} is "
+                    + "needed."
             );
     }
 
@@ -208,7 +209,8 @@ public sealed unsafe class SafetensorsFile : IDisposable
             Require(name, tensor.DType, shape);
         if (tensor.ByteLength != (long)destination.Length * sizeof(T))
             throw new InvalidDataException(
-                $"{Path}: tensor '{name}' of {TensorInfo.Describe(tensor.DType, tensor.Shape)} has {tensor.ByteLength} bytes; {(long)destination.Length * sizeof(T)} are needed."
+                $"{Path}: tensor '{name}' of {TensorInfo.Describe(tensor.DType, tensor.Shape)} has {tensor.ByteLength} bytes; "
+                    + $"{(long)destination.Length * sizeof(T)} are needed."
             );
         fixed (T* target = destination)
             Buffer.MemoryCopy(Pointer(name), target, tensor.ByteLength, tensor.ByteLength);

@@ -123,7 +123,8 @@ internal sealed class SafetensorsIndex
             {
                 if (!IsPlainName(file))
                     throw Invalid(
-                        $"tensor '{Quoted(tensor)}' is said to be in '{Quoted(file)}'; only a *{Extension} file of the same folder is possible."
+                        $"tensor '{Quoted(tensor)}' is said to be in '{Quoted(file)}'; only a *{Extension} file of the same folder is "
+                            + "possible."
                     );
                 names.Add(file, known = file);
             }

@@ -142,7 +142,8 @@ public sealed class SafetensorsWriter
                     write(stream);
                     if (stream.Position - start != tensor.ByteLength)
                         throw new InvalidOperationException(
-                            $"{path}: tensor '{tensor.Name}' of {TensorInfo.Describe(tensor.DType, tensor.Shape)} needs {tensor.ByteLength} bytes and was given {stream.Position - start}."
+                            $"{path}: tensor '{tensor.Name}' of {TensorInfo.Describe(tensor.DType, tensor.Shape)} needs "
+                                + $"{tensor.ByteLength} bytes and was given {stream.Position - start}."
                         );
                 }
             }

@@ -42,7 +42,8 @@ internal sealed unsafe class NativeBuffer<T> : IDisposable
         catch (Exception e) when (e is OutOfMemoryException or OverflowException)
         {
             throw new OutOfMemoryException(
-                $"{length} values of {sizeof(T)} bytes need {(double)length * sizeof(T) / (1L << 30):F1} GiB of memory, which cannot be had.",
+                $"{length} values of {sizeof(T)} bytes need {(double)length * sizeof(T) / (1L << 30):F1} GiB of memory, which cannot be "
+                    + "had.",
                 e
             );
         }

@@ -48,7 +48,8 @@ public sealed record BpeTrainerOptions
                 throw new ArgumentException($"Special token \"{token}\" is the symbol of a byte; make it longer.", nameof(SpecialTokens));
             if (!Ascii.IsValid(token) && token.All(unit => ByteLevelAlphabet.Byte(unit) >= 0))
                 throw new ArgumentException(
-                    $"Special token \"{token}\" reads as a row of bytes, and other libraries would not decode it to itself; add a space or another character outside the byte alphabet.",
+                    $"Special token \"{token}\" reads as a row of bytes, and other libraries would not decode it to itself; add a space "
+                        + "or another character outside the byte alphabet.",
                     nameof(SpecialTokens)
                 );
         }

@@ -37,7 +37,8 @@ internal sealed class ByteIds
         }
         if (used == 0)
             throw new InvalidDataException(
-                $"{definition.Source}: not a byte-level vocabulary: it has no token for any byte (\"{ByteLevelAlphabet.Symbol(0)}\" for 0x00, … \"a\" for 0x61)."
+                $"{definition.Source}: not a byte-level vocabulary: it has no token for any byte (\"{ByteLevelAlphabet.Symbol(0)}\" for "
+                    + "0x00, … \"a\" for 0x61)."
             );
         if (!_complete && definition.UnknownToken is { } name && _unknownId < 0)
             throw new InvalidDataException(

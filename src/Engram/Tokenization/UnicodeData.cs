@@ -27,8 +27,10 @@ internal static class UnicodeData
     {
         if (!"\uFB01\u2460".Normalize(NormalizationForm.FormKC).Equals("fi1", StringComparison.Ordinal))
             throw new PlatformNotSupportedException(
-                "Unicode normalisation does not work in this process: it runs in globalization-invariant mode. Install ICU (on Debian: libicu) and unset "
-                    + "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT, or set InvariantGlobalization to false in the project. A stored canonical map loads without it."
+                "Unicode normalisation does not work in this process: it runs in globalization-invariant mode. Install ICU (on Debian: "
+                    + "libicu) and unset "
+                    + "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT, or set InvariantGlobalization to false in the project. A stored canonical "
+                    + "map loads without it."
             );
     }
 

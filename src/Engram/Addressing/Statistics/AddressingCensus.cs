@@ -65,7 +65,8 @@ public sealed class AddressingCensus : IDisposable
             throw new ArgumentOutOfRangeException(
                 nameof(canonicalIds),
                 canonicalIds[wrong],
-                $"Canonical id {canonicalIds[wrong]} at position {wrong}; 0 to {spec.CompressedVocabularySize - 1} exist, -1 marks a dead position."
+                $"Canonical id {canonicalIds[wrong]} at position {wrong}; 0 to {spec.CompressedVocabularySize - 1} exist, -1 marks a dead "
+                    + "position."
             );
         for (var t = 0; t < canonicalIds.Length; t++)
         {

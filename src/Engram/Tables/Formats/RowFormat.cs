@@ -146,7 +146,8 @@ public sealed record RowFormat
             ("int8", _, > 0) => Int8(size),
             ("int4", _, > 0) => Int4(size),
             _ => throw new FormatException(
-                $"'{text}' is no row format: float32, bfloat16, fp8, int8 or int4 are, the last three also with the values per scale, as in fp8/16 or int4/row."
+                $"'{text}' is no row format: float32, bfloat16, fp8, int8 or int4 are, the last three also with the values per scale, as "
+                    + "in fp8/16 or int4/row."
             ),
         };
     }

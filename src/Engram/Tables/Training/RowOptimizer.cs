@@ -15,7 +15,8 @@ public abstract unsafe class RowOptimizer : IDisposable
         ArgumentNullException.ThrowIfNull(table);
         if (table.Format.Encoding != RowEncoding.Float32 || !table.IsWritable)
             throw new ArgumentException(
-                $"A table is trained with rows of float32 that can be written; this one has rows of {table.Format}{(table.IsWritable ? "" : " and is open for reading")}.",
+                "A table is trained with rows of float32 that can be written; this one has rows of "
+                    + $"{table.Format}{(table.IsWritable ? "" : " and is open for reading")}.",
                 nameof(table)
             );
         if (stateFile is not null && !table.IsMapped)

@@ -243,7 +243,8 @@ public sealed unsafe class UndoJournal : IDisposable
             if (file.Length == HeaderBytes && Checksum(header.AsSpan(0, ChecksumAt)) != MemoryMarshal.Read<uint>(header.AsSpan(ChecksumAt)))
                 return;
             throw new InvalidDataException(
-                $"{path}: not a journal of this table, which has {_table.Rows} rows of {_table.Width} values and {_state.RowBytes} bytes of state; or it is damaged."
+                $"{path}: not a journal of this table, which has {_table.Rows} rows of {_table.Width} values and {_state.RowBytes} bytes "
+                    + "of state; or it is damaged."
             );
         }
         for (var number = 0L; ; )
