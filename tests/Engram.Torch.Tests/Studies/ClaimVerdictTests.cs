@@ -113,7 +113,7 @@ public sealed class ClaimVerdictTests
     public void InteriorMinimum_OfAParabola_NamesItsMinimum()
     {
         static double[] Seeds(double rho) =>
-            [.. new[] { 71.5, 72.5, 73.5 }.Select((minimum, seed) => 4 + (0.02 * seed) + (2e-5 * (rho - minimum) * (rho - minimum)))];
+            [.. new[] { 71.9, 72.9, 73.9 }.Select((minimum, seed) => 4 + (0.02 * seed) + (2e-5 * (rho - minimum) * (rho - minimum)))];
 
         var verdict = Judge(
             new InteriorMinimumClaim
