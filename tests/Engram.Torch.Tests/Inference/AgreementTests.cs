@@ -1,6 +1,5 @@
 using Engram.Models.Memory;
 using Engram.Models.Sampling;
-using Engram.Tests.Storage;
 using Engram.Torch.Tests.Layers;
 using Engram.Torch.Tests.Training;
 
@@ -30,24 +29,10 @@ public sealed class AgreementTests
     [Theory, MemberData(nameof(Names))]
     public void Logits_of_trained_weights_are_those_of_the_torch_model(string name)
     {
-        using var folder = new TemporaryFolder();
         var small = name.StartsWith("small", StringComparison.Ordinal);
-        var options = TinyRun.Options with
-        {
-            Steps = small ? 3 : 12,
-            LearningRate = 1e-2,
-            ValidateEvery = 0,
-            ValidationSequences = 1,
-            CheckpointEvery = 0,
-        };
-        var setup = TinyRun.Setup(folder.File("run"), options) with { Configuration = InferenceModels.Configurations[name] };
-        var trained = TinyRun.Train(setup)!.ModelFolder;
-        using var torch = LanguageModel.Load(trained);
-        using var managed = Engram.Inference.EngramModel.Open(trained, threads: 2);
+        using var models = InferenceModels.Trained(InferenceModels.Configurations[name], updates: small ? 2 : 8);
         var ids = TinyCorpus.Shared.Tokenizer.Encode("ka lo mi naïve 🙂, and what the words say.")[..16];
-        var logits = new float[ids.Length * managed.Configuration.VocabularySize];
-        managed.Read(managed.NewSequence(), ids, logits);
-        AssertClose(InferenceModels.Expected(torch, ids, torch.Memory is not null), logits);
+        AssertClose(models.Expected(ids), models.Whole(ids));
     }
 
     [Theory]
