@@ -74,6 +74,13 @@ switch (args)
     case ["mapped-memory", .. var rest] when rest.Length <= 1:
         MemoryCost.RunManaged(rest.Length > 0 ? rest[0] : "quickstart-engram");
         return 0;
+    case ["long-reading", .. var rest] when rest.Length <= 3:
+        LongReading.Run(
+            preset: rest.Length > 0 ? rest[0] : "small-engram",
+            threads: rest.Length > 1 ? int.Parse(rest[1]) : Environment.ProcessorCount,
+            lengths: rest.Length > 2 ? [.. rest[2].Split(',').Select(int.Parse)] : [1024, 8192, 32768]
+        );
+        return 0;
     case ["long-context", .. var rest] when rest.Length <= 4:
         LibTorch.EnsureLoaded();
         LongContext.Run(
@@ -103,6 +110,7 @@ switch (args)
               llama [MODEL]
               forks [PRESET] [TOKENS]
               mapped-memory [PRESET]
+              long-reading [PRESET] [THREADS] [1024,8192,...]
               long-context [PRESET] [THREADS] [1024,8192,...] [LONGEST TRAINING]
             """
         );

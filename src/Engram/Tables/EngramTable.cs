@@ -165,6 +165,7 @@ public sealed unsafe partial class EngramTable : IRowStore
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (IsMapped)
             MappedPages.StartReadingAbsent(_stored, rows, Rows, _residencyTold);
+        _stored.PrefetchFew(rows);
     }
 
     /// <summary>Encodes a run of rows.</summary>

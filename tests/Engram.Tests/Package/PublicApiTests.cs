@@ -1,4 +1,5 @@
 using Engram.Inference;
+using Engram.Models.Configuration;
 using Engram.Tables;
 using PublicApiGenerator;
 
@@ -11,6 +12,7 @@ public sealed class PublicApiTests
 
     [Theory]
     [InlineData(typeof(EngramTable), "public-api.txt")]
+    [InlineData(typeof(ModelConfiguration), "public-api-models.txt")]
     [InlineData(typeof(EngramModel), "public-api-inference.txt")]
     public void PublicApi_IsTheRecordedOne(Type member, string file)
     {

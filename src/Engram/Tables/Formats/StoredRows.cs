@@ -253,6 +253,19 @@ internal readonly unsafe struct StoredRows
         }
     }
 
+    /// <summary>
+    /// Asks memory for rows that are needed soon, if they are few: so many that the second-level cache keeps them until then.
+    /// </summary>
+    /// <param name="rows">Row numbers; negative ones are passed over.</param>
+    public void PrefetchFew(ReadOnlySpan<long> rows)
+    {
+        if (rows.Length > _window)
+            return;
+        foreach (var row in rows)
+            if (row >= 0)
+                PrefetchRow(row);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void PrefetchRow(long row)
     {
