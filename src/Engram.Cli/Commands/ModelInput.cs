@@ -49,7 +49,7 @@ internal sealed class ModelInput
     }.AcceptOnlyFromAmong([.. Locations.Keys]);
     private readonly Option<long?> _rowCache = ByteSize.Option(
         "--row-cache",
-        "Memory of the row caches of --tables cached [default: 64MiB]"
+        $"Memory of the row caches of --tables cached [default: {ByteSize.Show(new MemoryOptions().RowCacheBytes)}]"
     );
     private readonly Option<string?> _engine = new Option<string?>("--engine")
     {
