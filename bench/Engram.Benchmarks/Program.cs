@@ -65,6 +65,12 @@ switch (args)
     case ["prefill", .. var rest] when rest.Length <= 1:
         PrefillSpeed.Run(rest.Length > 0 ? rest[0] : "small-engram");
         return 0;
+    case ["scorer", .. var rest] when rest.Length <= 2:
+        ScorerSpeed.Run(
+            rest.Length > 0 ? rest[0] : "quickstart-engram",
+            threads: rest.Length > 1 ? int.Parse(rest[1]) : Environment.ProcessorCount
+        );
+        return 0;
     case ["llama", .. var rest] when rest.Length <= 1:
         LlamaComparison.Run(rest.Length > 0 ? rest[0] : null);
         return 0;
@@ -85,7 +91,7 @@ switch (args)
         return 0;
     default:
         Console.Error.WriteLine(
-            "usage: dotnet run -c Release --project bench/Engram.Benchmarks -- training [threads] [steps] | experts [threads] [rounds] [2,66,...] | kernels | addressing [python] | tokenizer TOKENIZER.json TEXT... | gather [GiB] [threads] | distinct [threads] | sizes | disk FOLDER | cache FOLDER | memory-cost [preset] [format] [threads] | decode [PRESET...] | prefill [PRESET] | llama [MODEL] | forks [PRESET] [TOKENS] | mapped-memory [PRESET] | long-context [preset] [threads] [1024,8192,...] [longest training]"
+            "usage: dotnet run -c Release --project bench/Engram.Benchmarks -- training [threads] [steps] | experts [threads] [rounds] [2,66,...] | kernels | addressing [python] | tokenizer TOKENIZER.json TEXT... | gather [GiB] [threads] | distinct [threads] | sizes | disk FOLDER | cache FOLDER | memory-cost [preset] [format] [threads] | decode [PRESET...] | prefill [PRESET] | scorer [PRESET] [threads] | llama [MODEL] | forks [PRESET] [TOKENS] | mapped-memory [PRESET] | long-context [preset] [threads] [1024,8192,...] [longest training]"
         );
         return 2;
 }
