@@ -209,6 +209,12 @@ public sealed class MemoryBank : IDisposable
                 : Tables.Borrowed(),
             fixedRows
         );
+
+        bool IsSuppressed(int layer, int column)
+        {
+            var (order, head) = (_engram.MinNgramSize + (column / _engram.NHeads), column % _engram.NHeads);
+            return (suppression.Layer ?? layer) == layer && (suppression.Order ?? order) == order && (suppression.Head ?? head) == head;
+        }
     }
 
     /// <summary>
