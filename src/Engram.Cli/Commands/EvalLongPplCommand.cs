@@ -104,7 +104,7 @@ internal sealed class EvalLongPplCommand : CliCommand
                     text = LongPerplexity.Cut(other.Tokenizer, text, tokens);
                 var found =
                     readFrom?.Read(measured.Count)
-                    ?? LongPerplexity.KeyIntervals(evaluator, text, other is null ? memory.Bank : other.Memory, cancellation);
+                    ?? LongPerplexity.KeyIntervals(evaluator, text, other is null ? memory.Bank : other.Memory, cancellation: cancellation);
                 writeTo?.Write(measured.Count, found);
                 measured.Add(LongPerplexity.Measure(model, document.Name, text, found, memory.Bank, cancellation));
                 line.Report(measured.Count);

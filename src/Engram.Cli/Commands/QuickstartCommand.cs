@@ -1,20 +1,25 @@
 using System.CommandLine;
 using System.Globalization;
 using Engram.Cli.CommandLine;
+using Engram.Studies.Definitions;
 using Engram.Studies.Processes;
-using Engram.Studies.Quickstart;
+using Engram.Studies.Rows;
+using Engram.Studies.Running;
+using Engram.Studies.StudyReports;
 using Spectre.Console;
 
 namespace Engram.Cli.Commands;
 
-/// <summary>The first thing to run: five small models, with and without memory, trained and compared.</summary>
+/// <summary>The first thing to run: the study "quickstart" with one seed, in a folder of its own, told at length.</summary>
 internal sealed class QuickstartCommand : CliCommand
 {
-    private static readonly QuickstartStudy Defaults = QuickstartStudy.Default;
+    private const string StudyName = "quickstart",
+        DotnetDocs = "dotnet-docs",
+        Text = "text";
 
     private readonly Option<string> _output = new("--output")
     {
-        Description = "The folder for data, models, results.json and report.html; what is finished there is reused",
+        Description = "The folder for data, models, measurements and report.html; what is finished there is reused",
         HelpName = "FOLDER",
         DefaultValueFactory = _ => Path.Combine("runs", "quickstart"),
     };
@@ -23,7 +28,7 @@ internal sealed class QuickstartCommand : CliCommand
         Description =
             "The text: a file, a folder of .txt, .md and .jsonl files, or dotnet-docs for the documentation in the installed .NET SDK",
         HelpName = "SOURCE",
-        DefaultValueFactory = _ => Defaults.Source,
+        DefaultValueFactory = _ => DotnetDocs,
     };
     private readonly Option<string?> _seeds = new("--seeds")
     {
@@ -35,7 +40,7 @@ internal sealed class QuickstartCommand : CliCommand
 
     public QuickstartCommand()
         : base(
-            "quickstart",
+            StudyName,
             "Train a tokenizer and five small models with equal active parameters (dense, two mixtures of experts, Engram, a control), compare them, write a report. Minutes on two cores.",
             "engram quickstart",
             "engram quickstart --seeds 1,2,3",
@@ -53,39 +58,90 @@ internal sealed class QuickstartCommand : CliCommand
 
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
     {
-        var study = Defaults with { Source = parsed.GetRequiredValue(_source) };
-        var runner = new QuickstartRunner(study, parsed.GetRequiredValue(_output), EngramCommand.OfThisProgram());
-        var seeds = parsed.GetValue(_seeds) is { } list ? Seeds(list) : SeedsReported(runner);
-        QuickstartOutcome outcome;
-        try
-        {
-            outcome = QuickstartProgressView.Show(progress => runner.Run(seeds, progress, cancellation));
-        }
-        catch (ChildProcessException error)
-        {
-            foreach (var line in error.Tail)
-                Terminal.Note($"    {line}");
-            throw;
-        }
+        var (output, source) = (parsed.GetRequiredValue(_output), parsed.GetRequiredValue(_source));
+        if (File.Exists(output))
+            throw new IOException($"{output}: is a file. Choose another --output.");
+        var folders = new StudyFolders(output, Path.Combine(output, "results"));
+        var (study, size) = Definition(
+            source,
+            parsed.GetValue(_seeds) is { } list ? Seeds(list) : SeedsThere(folders, source == DotnetDocs ? null : Text)
+        );
+        using var corpora = new StudyCorpora(Path.Combine(output, "data"), source);
+        var runner = new StudyRunner([study], size, folders, corpora, EngramCommand.OfThisProgram());
+        StudyOutcome outcome;
+        using (var line = new ProgressLine<StudyProgress>(StudyInput.Describe))
+            outcome = runner.Run(line, cancellation);
+        if (outcome.Failures.Count > 0)
+            throw new IOException($"{outcome.Failures.Count} models failed; everything else is done. {string.Join(" ", outcome.Failures)}");
+
+        var models = runner.Models();
+        foreach (var model in models)
+            Link(output, model);
+        var report = StudyReporting.Write([study], size, folders).Single();
+        var page = Path.Combine(output, "report.html");
+        report.WriteAlone(page);
+        report.TryWriteChart(Path.Combine(output, "chart.png"));
         if (parsed.GetValue(_json))
-            Terminal.Json(outcome.Results);
+            Terminal.Json(
+                new
+                {
+                    Report = page,
+                    Models = models.Select(model => new
+                    {
+                        model.Arm,
+                        model.Seed,
+                        Model = Path.Combine(Named(output, model), "model"),
+                    }),
+                    Measurements = MeasurementFile.Read(folders.Rows(study.Name)),
+                    Verdicts = report.Verdicts.Select(verdict => new
+                    {
+                        Claim = verdict.Claim.Text,
+                        verdict.Words,
+                        verdict.Sentence,
+                    }),
+                }
+            );
         else
-            Write(study, outcome);
+            Write(report, size, outcome, output, page);
+    }
+
+    /// <summary>The study with the text and the seeds of this call. A text of the user's takes the place of the documentation.</summary>
+    internal static (Study Study, StudySize Size) Definition(string source, IReadOnlyList<long> seeds)
+    {
+        var size = StudyLibrary.Size("nano");
+        var study = StudyLibrary.Named(StudyName, size.Name)[0];
+        var setting = study.Sizes[size.Name].Single() with { Seeds = seeds };
+        if (source != DotnetDocs)
+        {
+            var text = size.Corpora[setting.Corpus] with { Source = Text };
+            size = size with { Corpora = new Dictionary<string, StudyCorpus> { [Text] = text } };
+            setting = setting with { Name = Text, Corpus = Text };
+        }
+        var sizes = new Dictionary<string, IReadOnlyList<StudySetting>> { [size.Name] = [setting] };
+        return (study with { Sizes = sizes }, size);
     }
 
     /// <summary>Without --seeds a report keeps the seeds it has: one of three seeds must not become one of one.</summary>
-    private static IReadOnlyList<long> SeedsReported(QuickstartRunner runner)
+    private static IReadOnlyList<long> SeedsThere(StudyFolders folders, string? setting)
     {
-        if (runner.SeedsReported() is not { } seeds)
-            return [1];
+        var rows = MeasurementFile.Read(folders.Rows(StudyName));
+        List<long> seeds =
+        [
+            .. rows.Where(row => row.Arm.StartsWith($"{setting ?? "docs"}/", StringComparison.Ordinal))
+                .Select(row => row.Seed)
+                .Distinct()
+                .Order(),
+        ];
         if (seeds.Count > 1)
             Terminal.Note(
                 $"The results there have the seeds {string.Join(", ", seeds)}: all of them are reported again. Give --seeds for others."
             );
-        return seeds;
+        return seeds.Count > 0 ? seeds : [1];
     }
 
-    private static long[] Seeds(string list) =>
+    private static long[] Seeds(string list)
+    {
+        long[] seeds =
         [
             .. list.Split(',', StringSplitOptions.TrimEntries)
                 .Select(word =>
@@ -96,60 +152,57 @@ internal sealed class QuickstartCommand : CliCommand
                         )
                 ),
         ];
-
-    private static void Write(QuickstartStudy study, QuickstartOutcome outcome)
-    {
-        var results = outcome.Results;
-        if (outcome.ResultsReused)
-            Console.Out.WriteLine(
-                $"Everything was there already: nothing was trained or measured again, and whether {study.Source} is still the same text was not looked at. Another --output starts afresh."
-            );
-        else if (outcome.ReusedRuns > 0)
-            Console.Out.WriteLine($"{outcome.ReusedRuns} of {outcome.Runs} models were there already and have been reused.");
-
-        var severalSeeds = results.Seeds.Count > 1;
-        var table = new Table()
-            .AddColumn("arm")
-            .AddColumns(
-                Number("parameters"),
-                Number("active"),
-                Number("memory"),
-                Number(severalSeeds ? "validation loss, mean ± deviation" : "validation loss"),
-                Number("bits per byte"),
-                Number("tokens/s")
-            );
-        foreach (var arm in study.Arms)
-        {
-            var model = results.Arms.Single(result => result.Name == arm.Name);
-            var over = results.Statistics.Single(statistics => statistics.Name == arm.Name);
-            table.AddRow(
-                arm.Name,
-                $"{model.TotalParameters:N0}",
-                $"{model.ActiveParameters:N0}",
-                $"{model.MemoryParameters:N0}",
-                over.ValidationLoss.StandardDeviation is { } deviation
-                    ? $"{over.ValidationLoss.Mean:0.000} ± {deviation:0.000}"
-                    : $"{over.ValidationLoss.Mean:0.000}",
-                $"{over.BitsPerByte.Mean:0.000}",
-                $"{over.TokensPerSecond.Mean:N0}"
-            );
-        }
-        Terminal.Answer.Write(table);
-        Console.Out.WriteLine("Parameters count the vocabulary matrix once, active parameters without it; the loss is in nats per token.");
-        Console.Out.WriteLine();
-        foreach (var finding in outcome.Findings)
-            Console.Out.WriteLine($"{finding.Question}:\n  {finding.Answer}");
-
-        var first = results.Seeds[0];
-        Console.Out.WriteLine($"\nSample of {QuickstartStudy.Engram}, after the beginning of a validation document:\n");
-        Console.Out.WriteLine($"[{first.Prompt}]{first.Samples.Single(sample => sample.Arm == QuickstartStudy.Engram).Text}\n");
-        Console.Out.WriteLine($"Report:  {outcome.ReportFile}");
-        Console.Out.WriteLine($"Results: {outcome.ResultsFile}");
-        if (!severalSeeds)
-            Console.Out.WriteLine(
-                $"One seed is an anecdote. For three: engram quickstart --seeds {string.Join(',', Enumerable.Range(0, 3).Select(i => first.Seed + i))}"
-            );
+        return seeds.Distinct().Count() == seeds.Length
+            ? seeds
+            : throw new ArgumentException($"--seeds {list} names a seed twice: give each once.");
     }
 
-    private static TableColumn Number(string title) => new TableColumn(title).RightAligned();
+    /// <summary>Gives a model, whose own name is a hash, a name for people: seed-N/ARM.</summary>
+    internal static void Link(string output, TrainedModel model)
+    {
+        var path = Named(output, model);
+        var target = Path.GetRelativePath(Path.GetDirectoryName(path)!, model.Run);
+        if (new DirectoryInfo(path) is { Exists: true, LinkTarget: null })
+            throw new IOException($"{path}: is a folder that this command did not make. Choose another --output, or move it away.");
+        if (new FileInfo(path).LinkTarget == target)
+            return;
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        File.Delete(path);
+        File.CreateSymbolicLink(path, target);
+    }
+
+    private static string Named(string output, TrainedModel model) =>
+        Path.Combine(output, string.Create(CultureInfo.InvariantCulture, $"seed-{model.Seed}"), model.Arm);
+
+    private static void Write(StudyReport report, StudySize size, StudyOutcome outcome, string output, string page)
+    {
+        if (outcome.Trained == 0)
+            Console.Out.WriteLine("Everything was there already: nothing was trained or measured again.");
+        else if (outcome.Reused > 0)
+            Console.Out.WriteLine(
+                $"{outcome.Reused} of {outcome.Reused + outcome.Trained} models were there already and have been reused."
+            );
+        var setting = report.Study.Sizes[size.Name].Single();
+        var (header, rows) = report.ArmTable(setting);
+        var table = new Table().AddColumn(header[0]).AddColumns([.. header.Skip(1).Select(name => new TableColumn(name).RightAligned())]);
+        foreach (var row in rows)
+            table.AddRow([.. row]);
+        Terminal.Answer.Write(table);
+        Console.Out.WriteLine("Parameters leave out the vocabulary; losses are in nats per token of text that is not trained on.");
+        Console.Out.WriteLine();
+        foreach (var (difference, value) in report.Differences(setting))
+            Console.Out.WriteLine($"{difference}: {value}");
+        Console.Out.WriteLine();
+        foreach (var verdict in report.Verdicts)
+            Console.Out.WriteLine($"{verdict.Claim.Text}\n  {verdict.Words}: {verdict.Sentence}");
+
+        var model = Path.Combine(output, $"seed-{setting.Seeds[0]}", "engram", "model");
+        Console.Out.WriteLine($"\nReport: {page}");
+        Console.Out.WriteLine($"Next:   engram generate --model {model} --prompt \"Returns a new\"");
+        Console.Out.WriteLine($"        engram inspect --model {model} --text \"Returns a new string\"");
+        if (setting.Seeds.Count < 3)
+            Console.Out.WriteLine(
+                $"One seed is an anecdote. For three: engram quickstart --seeds {string.Join(',', Enumerable.Range(0, 3).Select(i => setting.Seeds[0] + i))}"
+            );
+    }
 }

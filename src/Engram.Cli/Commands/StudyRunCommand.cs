@@ -57,7 +57,7 @@ internal sealed class StudyRunCommand : CliCommand
             Threads = parsed.GetValue(_threads) ?? 1,
         };
         StudyOutcome outcome;
-        using (var line = new ProgressLine<StudyProgress>(Describe))
+        using (var line = new ProgressLine<StudyProgress>(StudyInput.Describe))
             outcome = runner.Run(line, cancellation);
         if (parsed.GetValue(_json))
             Terminal.Json(outcome);
@@ -68,9 +68,4 @@ internal sealed class StudyRunCommand : CliCommand
         if (outcome.Failures.Count > 0)
             throw new IOException($"{outcome.Failures.Count} models failed; everything else is done. {string.Join(" ", outcome.Failures)}");
     }
-
-    private static string Describe(StudyProgress progress) =>
-        progress.Total == 0
-            ? progress.Activity
-            : $"{progress.Done} of {progress.Total} models{(progress.Remaining is { } left ? $", about {StudyInput.Clock(left)} left" : "")}: {string.Join("; ", progress.Running)}";
 }

@@ -8,12 +8,6 @@ namespace Engram.Evaluation.LongPpl;
 /// </summary>
 internal static class KeyTokens
 {
-    /// <summary>Tokens of the short context at least; the first so many tokens of a text are never key.</summary>
-    public const int ShortContext = 4096;
-
-    /// <summary>Tokens that are judged after one reading of a short context.</summary>
-    public const int Stride = 1024;
-
     // α and β of the paper's equation, as differences of losses in nats.
     private const double LeastGain = 2;
     private const double MostLoss = 2;
@@ -25,22 +19,30 @@ internal static class KeyTokens
     internal readonly record struct Block(int Start, int Judged, int End);
 
     /// <summary>
-    /// The windows of a text: each judges <see cref="Stride"/> tokens behind <see cref="ShortContext"/> others, the last what is left.
+    /// The windows of a text: each judges <see cref="KeyWindow.Stride"/> tokens behind <see cref="KeyWindow.ShortContext"/> others, the last
+    /// what is left.
     /// </summary>
     /// <param name="tokens">Length of the text.</param>
-    public static IEnumerable<Block> Blocks(int tokens)
+    /// <param name="window">Lengths.</param>
+    public static IEnumerable<Block> Blocks(int tokens, KeyWindow window)
     {
-        for (var start = 0; start + ShortContext < tokens; start += Stride)
-            yield return new Block(start, start + ShortContext, Math.Min(start + ShortContext + Stride, tokens));
+        for (var start = 0; start + window.ShortContext < tokens; start += window.Stride)
+            yield return new Block(start, start + window.ShortContext, Math.Min(start + window.ShortContext + window.Stride, tokens));
     }
 
     /// <summary>The key tokens of a text, ascending.</summary>
     /// <param name="tokens">Length of the text.</param>
+    /// <param name="window">Lengths.</param>
     /// <param name="full">Losses of the second token and on after the whole text before each: the loss of token i has index i − 1.</param>
     /// <param name="limited">Losses of the judged tokens of a window.</param>
-    public static IEnumerable<int> Find(int tokens, IReadOnlyList<double> full, Func<Block, IReadOnlyList<double>> limited)
+    public static IEnumerable<int> Find(
+        int tokens,
+        KeyWindow window,
+        IReadOnlyList<double> full,
+        Func<Block, IReadOnlyList<double>> limited
+    )
     {
-        foreach (var block in Blocks(tokens))
+        foreach (var block in Blocks(tokens, window))
         {
             var judged = limited(block);
             for (var token = block.Judged; token < block.End; token++)

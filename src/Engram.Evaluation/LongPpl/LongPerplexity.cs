@@ -31,18 +31,21 @@ public static class LongPerplexity
     /// <param name="evaluator">Reads the whole text, and each part of it again after a short context.</param>
     /// <param name="text">A text that fits into its context.</param>
     /// <param name="memory">The memory to read.</param>
+    /// <param name="window">What is read again; <see cref="KeyWindow.Published"/> if null.</param>
     /// <param name="cancellation">Ends the reading.</param>
     public static IReadOnlyList<TextInterval> KeyIntervals(
         LanguageModel evaluator,
         string text,
         MemoryBank? memory,
+        KeyWindow? window = null,
         CancellationToken cancellation = default
     )
     {
+        window ??= KeyWindow.Published;
         var offsets = TokenOffsets.Of(evaluator.Tokenizer, text);
         int[] start = evaluator.Configuration.StartTokenId is { } id ? [id] : [];
         int[] ids = [.. start, .. offsets.Ids];
-        if (ids.Length <= KeyTokens.ShortContext)
+        if (ids.Length <= window.ShortContext)
             return [];
         var full = TokenLosses.Of(evaluator, ids, 1, memory, cancellation);
         return Intervals(
@@ -50,6 +53,7 @@ public static class LongPerplexity
             start.Length,
             KeyTokens.Find(
                 ids.Length,
+                window,
                 full,
                 block => TokenLosses.Of(evaluator, ids[block.Start..block.End], block.Judged - block.Start, memory, cancellation)
             )

@@ -39,6 +39,14 @@ public sealed record Study
     /// <summary>What is measured of a trained model besides its losses: names of measures.</summary>
     public IReadOnlyList<string> Measures { get; init; } = [];
 
+    /// <summary>What the report shows of the models of a setting's first seed besides numbers: names of exhibits.</summary>
+    public IReadOnlyList<string> Exhibits { get; init; } = [];
+
+    /// <summary>
+    /// The arm whose model, of the same setting and seed, measures that compare two models put beside every other one; null where none does.
+    /// </summary>
+    public string? Reference { get; init; }
+
     /// <summary>Where, on how much and with which seeds it is trained at each size.</summary>
     public required IReadOnlyDictionary<string, IReadOnlyList<StudySetting>> Sizes { get; init; }
 
@@ -92,6 +100,9 @@ public sealed record StudyArm
 
     /// <summary>Factor on the slots of the base.</summary>
     public double? Slots { get; init; }
+
+    /// <summary>The arm whose table values it gets through the slots of its own tables.</summary>
+    public string? EqualMemory { get; init; }
 
     /// <summary>
     /// The arm whose active parameters it gets through the width of its shared expert, or of its feed-forward part when it is dense.
@@ -151,7 +162,7 @@ public sealed record Difference(string Arm, string Baseline, string Measure = "l
 /// <param name="Arms">Patterns of the arms that are its points.</param>
 /// <param name="Axis">
 /// What lies along the horizontal axis: rho, experts, memory, layer, tokens, arm, or measure: the number behind the measures that begin
-/// with <paramref name="Measure"/>.
+/// with <paramref name="Measure"/>; pairs: a square for every measure that begins so and ends in two numbers.
 /// </param>
 /// <param name="Measure">What lies along the vertical axis.</param>
 /// <param name="Fit">quadratic, logarithmic, or null for none.</param>

@@ -9,6 +9,7 @@ namespace Engram.Studies.Definitions;
 [JsonDerivedType(typeof(LogLinearClaim), "log_linear")]
 [JsonDerivedType(typeof(BestArmClaim), "best_arm")]
 [JsonDerivedType(typeof(LevelClaim), "level")]
+[JsonDerivedType(typeof(ShareClaim), "share")]
 [JsonDerivedType(typeof(MinimumMovesClaim), "minimum_moves")]
 public abstract record StudyClaim
 {
@@ -61,7 +62,7 @@ public sealed record MinimumMovesClaim : StudyClaim
     public required IReadOnlyList<string> Order { get; init; }
 }
 
-/// <summary>The measure falls on a straight line over the logarithm of the size of the memory.</summary>
+/// <summary>The measure falls with the logarithm of the size of the memory.</summary>
 public sealed record LogLinearClaim : StudyClaim
 {
     /// <summary>Patterns of the points.</summary>
@@ -97,5 +98,24 @@ public sealed record LevelClaim : StudyClaim
     public double? Above { get; init; }
 
     /// <summary>Claimed to be below this.</summary>
+    public double? Below { get; init; }
+}
+
+/// <summary>An arm has more, or less, than a share of what one arm gains over another.</summary>
+public sealed record ShareClaim : StudyClaim
+{
+    /// <summary>The arm in question.</summary>
+    public required string Arm { get; init; }
+
+    /// <summary>The arm with the whole gain.</summary>
+    public required string Whole { get; init; }
+
+    /// <summary>The arm with none of it.</summary>
+    public required string None { get; init; }
+
+    /// <summary>Claimed to have more than this, percent.</summary>
+    public double? Above { get; init; }
+
+    /// <summary>Claimed to have less than this, percent.</summary>
     public double? Below { get; init; }
 }

@@ -19,6 +19,9 @@ internal sealed record Measure(
     /// <summary>Whether the values are times, which no two runs have in common: they lie in a file of their own.</summary>
     public bool Timed { get; init; }
 
+    /// <summary>Whether the model of the study's reference is looked at as well, so that the rows depend on both.</summary>
+    public bool Compares { get; init; }
+
     /// <summary>What training measured itself; every study has it.</summary>
     public static Measure Training { get; } =
         new("training", "loss", _ => true, (run, _) => [("bits_per_byte", run.Result.BitsPerByte), ("loss", run.Result.ValidationLoss)]);
@@ -29,13 +32,27 @@ internal sealed record Measure(
         Loss("memory_off", MemoryUse.Off),
         Loss("memory_shuffled", MemoryUse.ShuffledRows),
         Loss("memory_random", MemoryUse.RandomRows),
+        Loss("memory_permuted", MemoryUse.PermutedKeys),
+        Loss("memory_mean", MemoryUse.OneRow),
         new("world", WorldRecall.Last, run => run.Corpus.World is not null, WorldRecall.Take),
+        new("world_mean", WorldRecall.LastOfMean, run => run.Corpus.World is not null && HasMemory(run), WorldRecall.TakeMean),
+        new("cloze", ClozeItems.Last, _ => true, ClozeItems.Take),
+        new("curve", LossCurve.Last, run => run.Options.ValidateEvery > 0, LossCurve.Take),
         new("lens", LogitLens.Last, run => run.Configuration.NumHiddenLayers > 1, LogitLens.Take),
+        new("alignment", LayerAlignment.Last, run => run.Reference is not null, LayerAlignment.Take) { Compares = true },
+        new("ruler", LongContext.LastOfRuler, LongContext.HoldsRuler, LongContext.Ruler),
+        new("longppl", LongContext.LastOfKeys, run => run.Start is not null, LongContext.KeyPerplexity) { Compares = true },
         new("cost", "training_microseconds_per_token", _ => true, DecodingCost.Take) { Timed = true },
     ];
 
     /// <summary>Whether a study measures times.</summary>
     public static bool IsTimed(Study study) => Known.Any(measure => measure.Timed && study.Measures.Contains(measure.Name));
+
+    /// <summary>
+    /// Whether rows of a name are many and drawn instead of listed: the points of a curve, the squares of a heat map.
+    /// </summary>
+    public static bool IsDetail(string row) =>
+        row.StartsWith(LossCurve.Prefix, StringComparison.Ordinal) || row.StartsWith(LayerAlignment.Prefix, StringComparison.Ordinal);
 
     /// <summary>The measures that a run is to have.</summary>
     /// <exception cref="InvalidDataException">The study names one that there is not.</exception>
@@ -52,11 +69,13 @@ internal sealed record Measure(
                 .Where(measure => measure.Applies(run)),
         ];
 
+    private static bool HasMemory(PlannedRun run) => run.Configuration.Engram is not null;
+
     private static Measure Loss(string name, MemoryUse use) =>
         new(
             name,
             $"loss_{name}",
-            run => run.Configuration.Engram is not null,
+            HasMemory,
             (run, cancellation) =>
             {
                 var changed = use == MemoryUse.Off ? null : run.Model.Memory!.Ablation(use);

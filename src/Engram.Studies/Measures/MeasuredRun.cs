@@ -10,16 +10,21 @@ namespace Engram.Studies.Measures;
 /// <summary>A trained model that is being measured; it is loaded when a measure first asks for it.</summary>
 /// <param name="run">What was planned.</param>
 /// <param name="folder">The folder of the training run.</param>
-/// <param name="corpus">What it was trained on; stays the caller's.</param>
-internal sealed class MeasuredRun(PlannedRun run, string folder, PreparedCorpus corpus) : IDisposable
+/// <param name="reference">The folder of the run that it is compared with; null without one.</param>
+/// <param name="corpus">What both were trained on; stays the caller's.</param>
+internal sealed class MeasuredRun(PlannedRun run, string folder, string? reference, PreparedCorpus corpus) : IDisposable
 {
-    private LanguageModel? _model;
+    private LanguageModel? _model,
+        _reference;
 
     /// <summary>What was planned.</summary>
     public PlannedRun Run => run;
 
     /// <summary>The text.</summary>
     public PreparedCorpus Corpus => corpus;
+
+    /// <summary>The folder of the training run.</summary>
+    public string Folder => folder;
 
     /// <summary>How training ended.</summary>
     /// <exception cref="FileNotFoundException">It has not.</exception>
@@ -30,8 +35,11 @@ internal sealed class MeasuredRun(PlannedRun run, string folder, PreparedCorpus 
     /// <summary>The folder of the model.</summary>
     public string ModelFolder => Path.Combine(folder, "model");
 
-    /// <summary>The model.</summary>
-    public LanguageModel Model => _model ??= LanguageModel.Load(ModelFolder);
+    /// <summary>The model, its tables where they were while it was trained.</summary>
+    public LanguageModel Model => _model ??= LanguageModel.Load(ModelFolder, memory: new MemoryOptions { Tables = run.Options.Tables });
+
+    /// <summary>The model of the study's reference, or this one where the run is the reference.</summary>
+    public LanguageModel Reference => reference is null ? Model : _reference ??= LanguageModel.Load(Path.Combine(reference, "model"));
 
     /// <summary>Validation loss, nats, with what training validated on.</summary>
     /// <param name="memory">What is read; nothing if null.</param>
@@ -40,5 +48,9 @@ internal sealed class MeasuredRun(PlannedRun run, string folder, PreparedCorpus 
         ValidationLoss.Measure(Model, corpus, run.Options.Length, run.Options.ValidationSequences, memory, cancellation).Nats;
 
     /// <inheritdoc/>
-    public void Dispose() => _model?.Dispose();
+    public void Dispose()
+    {
+        _model?.Dispose();
+        _reference?.Dispose();
+    }
 }

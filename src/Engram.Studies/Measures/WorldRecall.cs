@@ -19,24 +19,53 @@ internal static class WorldRecall
     /// <summary>The row that comes last: sums are in every world, and their set is the last one.</summary>
     public const string Last = "recall_" + WorldQuestions.Arithmetic;
 
+    /// <summary>The row that comes last where the memory is replaced by its mean.</summary>
+    public const string LastOfMean = Last + "_mean";
+
     /// <summary>A row for each kind of question, and one with the memory off where there is one.</summary>
     public static IEnumerable<(string Measure, double Value)> Take(MeasuredRun run, CancellationToken cancellation)
     {
-        using IScoredModel model = EngramModel.Serves(run.Model.Configuration)
-            ? new ManagedModel(EngramModel.Open(run.ModelFolder))
-            : new TorchModel(LanguageModel.Load(run.ModelFolder));
-        foreach (var (kind, questions) in new WorldQuestions(new SyntheticWorld(run.Run.Corpus.WorldOptions()!)).Sets())
+        using var model = Open(run);
+        foreach (var (kind, questions) in Questions(run))
         {
-            // Only the answer is read: what greedy generation writes does not depend on the other choices.
-            List<WorldQuestion> asked =
-            [
-                .. questions.Take(QuestionsOfAKind).Select(question => question with { Choices = [question.Answer], Gold = 0 }),
-            ];
-            double Share(MemoryBank? memory) =>
-                WorldEvaluation.Ask(model, asked, memory, cancellation: cancellation).Average(outcome => outcome.Exact ? 1.0 : 0.0);
             if (model.Memory is not null)
-                yield return ($"recall_{kind}_off", Share(null));
-            yield return ($"recall_{kind}", Share(model.Memory));
+                yield return ($"recall_{kind}_off", Share(model, questions, null, cancellation));
+            yield return ($"recall_{kind}", Share(model, questions, model.Memory, cancellation));
         }
     }
+
+    /// <summary>
+    /// A row for each kind of question with every n-gram reading the mean row of its head: what the constant part of the memory leaves of
+    /// the answers, beside which those with the memory off are to be read.
+    /// </summary>
+    public static IEnumerable<(string Measure, double Value)> TakeMean(MeasuredRun run, CancellationToken cancellation)
+    {
+        using var model = Open(run);
+        using var mean = model.Memory!.Ablation(MemoryUse.OneRow)!;
+        List<(string, double)> rows = [];
+        foreach (var (kind, questions) in Questions(run))
+            rows.Add(($"recall_{kind}_mean", Share(model, questions, mean, cancellation)));
+        return rows;
+    }
+
+    // Only the answer is read: what greedy generation writes does not depend on the other choices.
+    private static IEnumerable<(string Kind, List<WorldQuestion> Questions)> Questions(MeasuredRun run) =>
+        new WorldQuestions(new SyntheticWorld(run.Run.Corpus.WorldOptions()!))
+            .Sets()
+            .Select(set =>
+                (
+                    set.Kind,
+                    set.Questions.Take(QuestionsOfAKind)
+                        .Select(question => question with { Choices = [question.Answer], Gold = 0 })
+                        .ToList()
+                )
+            );
+
+    private static IScoredModel Open(MeasuredRun run) =>
+        EngramModel.Serves(run.Model.Configuration)
+            ? new ManagedModel(EngramModel.Open(run.ModelFolder))
+            : new TorchModel(LanguageModel.Load(run.ModelFolder));
+
+    private static double Share(IScoredModel model, List<WorldQuestion> questions, MemoryBank? memory, CancellationToken cancellation) =>
+        WorldEvaluation.Ask(model, questions, memory, cancellation: cancellation).Average(outcome => outcome.Exact ? 1.0 : 0.0);
 }

@@ -59,6 +59,8 @@ internal sealed class ArmConfigurations(Study study, StudySize size, int vocabul
         if (arm.Slots is { } factor)
             SetSlots(keys, (long)Math.Round(keys[SlotsKey]!.AsArray()[0]!.GetValue<long>() * factor));
         var configuration = Parse(keys, arm.Name);
+        if (arm.EqualMemory is { } memory)
+            configuration = WithMemory(configuration, arm.Name, ModelPlan.Of(Of(memory)).MemoryParameters);
         if (arm.EqualActive is { } active)
             configuration = WithActive(configuration, arm.Name, ModelPlan.Of(Of(active)).ActiveParameters);
         if (arm.EqualTotal is { } total)
@@ -98,25 +100,42 @@ internal sealed class ArmConfigurations(Study study, StudySize size, int vocabul
         return best >= 1 ? Wide((int)best) : throw Bad(arm, $"{target} active parameters are fewer than it needs without a shared expert");
     }
 
-    private ModelConfiguration WithTotal(ModelConfiguration model, string arm, long target)
-    {
-        if (model.Engram is null)
-            return Nearest(experts => model with { NRoutedExperts = experts }, model.NumExpertsPerToken, 1 << 20, target, arm);
-        return Nearest(
-            slots => model with { Engram = model.Engram with { SlotsPerOrder = [.. model.Engram.SlotsPerOrder.Select(_ => (long)slots)] } },
-            2,
-            MostSlots,
-            target,
-            arm
-        );
-    }
+    private ModelConfiguration WithTotal(ModelConfiguration model, string arm, long target) =>
+        model.Engram is null
+            ? Nearest(
+                experts => model with { NRoutedExperts = experts },
+                plan => plan.TotalWithoutVocabulary,
+                model.NumExpertsPerToken,
+                1 << 20,
+                target,
+                arm
+            )
+            : Nearest(slots => WithSlots(model, slots), plan => plan.TotalWithoutVocabulary, 2, MostSlots, target, arm);
 
-    private ModelConfiguration Nearest(Func<int, ModelConfiguration> at, int low, int most, long target, string arm)
+    private ModelConfiguration WithMemory(ModelConfiguration model, string arm, long target) =>
+        model.Engram is null
+            ? throw Bad(arm, "it is to have a table as large as another arm's, and has none")
+            : Nearest(slots => WithSlots(model, slots), plan => plan.MemoryParameters, 2, MostSlots, target, arm);
+
+    private static ModelConfiguration WithSlots(ModelConfiguration model, int slots) =>
+        model with
+        {
+            Engram = model.Engram! with { SlotsPerOrder = [.. model.Engram.SlotsPerOrder.Select(_ => (long)slots)] },
+        };
+
+    private ModelConfiguration Nearest(
+        Func<int, ModelConfiguration> at,
+        Func<ModelPlan, long> counted,
+        int low,
+        int most,
+        long target,
+        string arm
+    )
     {
-        long Total(int value) => ModelPlan.Of(at(value)).TotalWithoutVocabulary;
+        long Total(int value) => counted(ModelPlan.Of(at(value)));
         var least = low;
         if (Total(low) > target)
-            throw Bad(arm, $"a total of {target} parameters is less than it has without any memory");
+            throw Bad(arm, $"the {target} parameters that it is to reach are fewer than it has with the smallest tables");
         // Doubling first: the plan of a huge table costs time.
         var high = low + 1;
         while (high < most && Total(high) < target)

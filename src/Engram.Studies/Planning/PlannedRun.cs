@@ -29,8 +29,19 @@ internal sealed record PlannedRun(
     /// <summary>The run whose model it begins with; null for starting values.</summary>
     public PlannedRun? Start { get; init; }
 
+    /// <summary>
+    /// The run of the study's reference with the same setting and seed; null where there is none, or this is it.
+    /// </summary>
+    public PlannedRun? Reference { get; init; }
+
+    /// <summary>The runs whose models must be there before its own is trained and measured.</summary>
+    public IEnumerable<PlannedRun> Needs => ((PlannedRun?[])[Start, Reference]).OfType<PlannedRun>();
+
     /// <summary>The arm in rows: setting and arm.</summary>
     public string RowArm => $"{Setting.Name}/{Arm.Name}";
+
+    /// <summary>Its name for people.</summary>
+    public string Title => $"{Study.Name} {RowArm} (seed {Seed})";
 
     /// <summary>Training tokens, whole updates.</summary>
     public long Tokens => Options.Steps * Options.TokensPerStep;

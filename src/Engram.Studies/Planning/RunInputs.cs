@@ -8,16 +8,15 @@ using Engram.Training;
 namespace Engram.Studies.Planning;
 
 /// <summary>
-/// The hash of everything that decides about a trained model: configuration, recipe, seed, data, validation. Values that are their type's
-/// defaults are left out, so that
-/// a new key with a default changes no hash, and neither does the program's version, the number of threads, or how often checkpoints are
-/// written.
+/// The hash of everything that decides about a trained model and what is measured of it: configuration, recipe, seed, data, validation,
+/// and where the tables lie, which decides about times. Values that are their type's defaults are left out, so that a new key with a
+/// default changes no hash, and neither does the program's version, the number of threads, or how often checkpoints are written.
 /// </summary>
 internal static class RunInputs
 {
     private const int HashLetters = 16;
 
-    private static readonly string[] WithoutEffect = ["threads", "tables", "validate_every", "checkpoint_every", "keep_checkpoints"];
+    private static readonly string[] WithoutEffect = ["threads", "validate_every", "checkpoint_every", "keep_checkpoints"];
 
     private static readonly JsonObject NoConfiguration = JsonNode
         .Parse(
@@ -69,6 +68,17 @@ internal static class RunInputs
             described["start"] = Hash(Describe(start, data));
         return described;
     }
+
+    /// <summary>The hash that names the run's model, and stands in its rows.</summary>
+    /// <param name="run">The run.</param>
+    /// <param name="data">What the ids come from.</param>
+    public static string Of(PlannedRun run, string data) => Hash(Describe(run, data));
+
+    /// <summary>The hash in rows that compare a run's model with that of its study's reference.</summary>
+    /// <param name="run">The run; it has a reference.</param>
+    /// <param name="data">What the ids of both come from.</param>
+    public static string OfPair(PlannedRun run, string data) =>
+        Hash(new JsonObject { ["run"] = Of(run, data), ["reference"] = Of(run.Reference!, data) });
 
     /// <summary>The hash, 16 hexadecimal digits of SHA-256.</summary>
     public static string Hash(JsonObject described) =>

@@ -61,7 +61,8 @@ internal sealed class StudyPlan
                             )
                             : Run(study, size, setting, arm, seed, corpus, configurations.Of(arm.Name))
                     );
-                runs.AddRange(ofSeed);
+                var reference = ofSeed.SingleOrDefault(run => run.Arm.Name == study.Reference);
+                runs.AddRange(ofSeed.Select(run => ReferenceEquals(run, reference) ? run : run with { Reference = reference }));
                 foreach (var run in ofSeed)
                     plans[run.Arm.Name] = run.Plan;
             }

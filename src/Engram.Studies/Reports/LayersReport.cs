@@ -7,9 +7,6 @@ namespace Engram.Studies.Reports;
 /// <summary>Shows in HTML what the layers of models know, and which of them resemble each other.</summary>
 public static class LayersReport
 {
-    private const int Cell = 22,
-        Margin = 46;
-
     private static readonly string[] Colors = ["#D55E00", "#3B8FD6"];
 
     /// <summary>What the logit lens saw of one model.</summary>
@@ -70,7 +67,7 @@ public static class LayersReport
         if (similarity is not null)
         {
             page.Append("<h2>Which layers resemble each other</h2>\n")
-                .Append(HeatMap(similarity.Similarity, lenses[0].Name, lenses[1].Name));
+                .Append(HeatMap.Figure(similarity.Similarity, lenses[0].Name, lenses[1].Name));
             page.Append(
                 new LineChart(
                     "",
@@ -104,34 +101,6 @@ public static class LayersReport
         }
 
         return Html.Page(title, page.ToString());
-    }
-
-    /// <summary>Similarities as squares, the first model's layers upwards, the second's to the right.</summary>
-    internal static string HeatMap(double[,] similarity, string rows, string columns)
-    {
-        var (m, n) = (similarity.GetLength(0), similarity.GetLength(1));
-        var (width, height) = (Margin + (n * Cell) + 8, (m * Cell) + Margin + 8);
-        var svg = new StringBuilder(
-            $"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" style=\"max-width:{2 * width}px;min-width:{Math.Min(width, 320)}px\" font-size=\"11\" font-family=\"system-ui,sans-serif\">"
-        );
-        for (var i = 0; i < m; i++)
-        for (var j = 0; j < n; j++)
-        {
-            var (x, y, value) = (Margin + (j * Cell), 4 + ((m - 1 - i) * Cell), similarity[i, j]);
-            var opacity = (double.IsFinite(value) ? Math.Clamp(value, 0, 1) : 0).ToString("F3", CultureInfo.InvariantCulture);
-            svg.Append(
-                $"<rect x=\"{x}\" y=\"{y}\" width=\"{Cell}\" height=\"{Cell}\" fill=\"#D55E00\" fill-opacity=\"{opacity}\" class=\"grid\"><title>layer {i} and layer {j}: {Number(value)}</title></rect>"
-            );
-        }
-
-        for (var i = 0; i < m; i++)
-            svg.Append($"<text x=\"{Margin - 5}\" y=\"{4 + ((m - 1 - i) * Cell) + (Cell * 0.68)}\" text-anchor=\"end\">{i}</text>");
-        for (var j = 0; j < n; j++)
-            svg.Append($"<text x=\"{Margin + (j * Cell) + (Cell / 2)}\" y=\"{(m * Cell) + 18}\" text-anchor=\"middle\">{j}</text>");
-        var middle = 4 + (m * Cell / 2);
-        svg.Append($"<text x=\"12\" y=\"{middle}\" text-anchor=\"middle\" transform=\"rotate(-90 12 {middle})\">first</text>");
-        svg.Append($"<text x=\"{Margin + (n * Cell / 2)}\" y=\"{(m * Cell) + 36}\" text-anchor=\"middle\">second</text></svg>");
-        return $"<figure><div class=\"wide\">{svg}</div><figcaption>Linear CKA, from 0 (ground) to 1: first {Html.Escape(rows)}, second {Html.Escape(columns)}; a square's tooltip shows its value.</figcaption></figure>\n";
     }
 
     private static string Number(double value) => value.ToString("F4", CultureInfo.InvariantCulture);

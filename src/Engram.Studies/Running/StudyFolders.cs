@@ -2,9 +2,9 @@ namespace Engram.Studies.Running;
 
 /// <summary>Where a call keeps its files.</summary>
 /// <param name="Runs">
-/// Prepared texts and trained models: <c>data/</c>, <c>models/HASH/</c>. Large, and not needed once everything is measured.
+/// Prepared texts and trained models: <c>data/</c>, <c>models/HASH/</c>, <c>logs/</c>. Large, and not needed once everything is measured.
 /// </param>
-/// <param name="Results">What is kept and published: <c>STUDY/measurements.jsonl</c>, <c>STUDY/report.html</c>, <c>index.html</c>.</param>
+/// <param name="Results">What is kept and published: <c>STUDY/measurements.jsonl</c>, <c>STUDY/exhibits/</c>, <c>STUDY/report-SIZE.html</c>, <c>texts.json</c>, <c>index.html</c>.</param>
 public sealed record StudyFolders(string Runs, string Results)
 {
     private const string Pattern = "measurements*.jsonl";
@@ -20,16 +20,26 @@ public sealed record StudyFolders(string Runs, string Results)
 
     internal string Study(string name) => Path.Combine(Results, name);
 
-    internal string Rows(string study) => Path.Combine(Study(study), "measurements.jsonl");
+    /// <summary>The file of a study's rows.</summary>
+    public string Rows(string study) => Path.Combine(Study(study), "measurements.jsonl");
 
     internal string Rows(string study, StudySlice slice) =>
         slice.Count == 1 ? Rows(study) : Path.Combine(Study(study), $"measurements.{slice.Index}-of-{slice.Count}.jsonl");
+
+    /// <summary>A part of the report that shows a model, by the hash of its run.</summary>
+    internal string Exhibit(string study, string inputs, string name) => Path.Combine(Study(study), "exhibits", $"{inputs}-{name}.html");
 
     internal string Timings(string study) => Path.Combine(Study(study), "timings.jsonl");
 
     /// <summary>All files of rows of a study: the whole one and those of slices.</summary>
     internal IReadOnlyList<string> RowFiles(string study) =>
         Directory.Exists(Study(study)) ? [.. Directory.GetFiles(Study(study), Pattern).Order(StringComparer.Ordinal)] : [];
+
+    /// <summary>The files of rows of all studies.</summary>
+    internal IReadOnlyList<string> AllRowFiles =>
+        Directory.Exists(Results)
+            ? [.. Directory.GetDirectories(Results).Order(StringComparer.Ordinal).SelectMany(folder => RowFiles(Path.GetFileName(folder)))]
+            : [];
 }
 
 /// <summary>The part of a study that one machine does.</summary>

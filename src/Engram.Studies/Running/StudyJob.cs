@@ -7,7 +7,8 @@ namespace Engram.Studies.Running;
 /// <summary>One model to be trained and measured, for all studies of the call that want the same.</summary>
 /// <param name="inputs">Hash of all that decides about it.</param>
 /// <param name="runs">What it is in each study; at least one.</param>
-internal sealed class StudyJob(string inputs, IReadOnlyList<PlannedRun> runs)
+/// <param name="data">The name of a run's text.</param>
+internal sealed class StudyJob(string inputs, IReadOnlyList<PlannedRun> runs, Func<PlannedRun, string> data)
 {
     /// <summary>Hash of all that decides about it.</summary>
     public string Inputs => inputs;
@@ -24,13 +25,17 @@ internal sealed class StudyJob(string inputs, IReadOnlyList<PlannedRun> runs)
     /// <summary>What it is doing: written by the task that works on it, read by the one that reports.</summary>
     public volatile JobState State = JobState.Waiting;
 
+    /// <summary>The hash in the rows of a measure.</summary>
+    public string InputsOf(PlannedRun run, Measure measure) =>
+        measure.Compares && run.Reference is not null ? RunInputs.OfPair(run, data(run)) : inputs;
+
     /// <summary>The measures that are still to be taken.</summary>
     /// <param name="rows">What is there, by study, arm and seed.</param>
     public IEnumerable<(PlannedRun Run, Measure Measure)> Missing(ILookup<(string, string, string, long), Measurement> rows) =>
         from run in runs
         let there = rows[(run.Study.Name, run.Size, run.RowArm, run.Seed)]
         from measure in Measure.Of(run)
-        where !there.Any(row => row.Measure == measure.Last && row.Inputs == inputs)
+        where !there.Any(row => row.Measure == measure.Last && row.Inputs == InputsOf(run, measure))
         select (run, measure);
 }
 

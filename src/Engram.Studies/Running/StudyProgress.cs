@@ -16,6 +16,13 @@ public sealed record StudyProgress(
     TimeSpan? Remaining
 );
 
+/// <summary>A trained model of a study.</summary>
+/// <param name="Setting">Its setting.</param>
+/// <param name="Arm">Its arm.</param>
+/// <param name="Seed">Its seed.</param>
+/// <param name="Run">The folder of its run; the model is <c>model</c> in it.</param>
+public sealed record TrainedModel(string Setting, string Arm, long Seed, string Run);
+
 /// <summary>What a call did.</summary>
 /// <param name="Trained">Models that were trained and measured now.</param>
 /// <param name="Reused">Models whose rows had been there.</param>

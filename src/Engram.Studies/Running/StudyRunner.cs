@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using Engram.Corpora;
+using Engram.Storage;
 using Engram.Studies.Definitions;
+using Engram.Studies.Exhibits;
 using Engram.Studies.Measures;
 using Engram.Studies.Planning;
 using Engram.Studies.Processes;
@@ -14,8 +16,8 @@ namespace Engram.Studies.Running;
 
 /// <summary>
 /// Runs studies: prepares their texts, trains what is not yet trained, each model in a process of its own, measures it, and appends the
-/// rows. Nothing is done twice while
-/// the inputs of a run are the same, whichever study asked for it first, and whatever interrupts a call, the next one goes on from there.
+/// rows. Nothing is done twice while the inputs of a run are the same, whichever study asked for it first, and whatever interrupts a call,
+/// the next one goes on from there.
 /// </summary>
 public sealed class StudyRunner
 {
@@ -24,11 +26,10 @@ public sealed class StudyRunner
     private readonly IReadOnlyList<StudyPlan> _plans;
     private readonly StudyFolders _folders;
     private readonly StudyCorpora _corpora;
-    private readonly EngramCommand _command;
+    private readonly StudyTraining _training;
     private readonly Stopwatch _clock = Stopwatch.StartNew();
     private readonly Lock _writing = new();
     private readonly ConcurrentQueue<string> _failures = [];
-    private readonly ConcurrentDictionary<string, Lazy<Task>> _training = [];
 
     /// <summary>Plans the studies.</summary>
     /// <param name="studies">What to run.</param>
@@ -38,11 +39,11 @@ public sealed class StudyRunner
     /// <param name="command">How processes of this program are started.</param>
     /// <exception cref="InvalidDataException">A definition contradicts itself, or arms differ in what they claim is equal.</exception>
     public StudyRunner(IReadOnlyList<Study> studies, StudySize size, StudyFolders folders, StudyCorpora corpora, EngramCommand command) =>
-        (_plans, _folders, _corpora, _command) = (
+        (_plans, _folders, _corpora, _training) = (
             [.. studies.Select(study => StudyPlan.Of(study, size).Checked())],
             folders,
             corpora,
-            command
+            new StudyTraining(folders, corpora, command)
         );
 
     /// <summary>Which part of the models is done here.</summary>
@@ -62,11 +63,19 @@ public sealed class StudyRunner
     public StudyOutcome Run(IProgress<StudyProgress>? progress, CancellationToken cancellation)
     {
         progress?.Report(new StudyProgress("reading the texts", 0, 0, [], _clock.Elapsed, null));
-        var jobs = Jobs();
+        var jobs = StudyJobs.Of(_plans, Data, Slice);
         var rows = Rows();
-        foreach (var job in jobs.Where(job => !job.Missing(rows).Any()))
+        TextIdentities.Write(
+            _folders.Results,
+            _plans.SelectMany(plan => plan.Runs).Select(run => (run.Size, run.Setting.Corpus, Data(run))).Distinct()
+        );
+        foreach (var job in jobs.Where(job => !job.Missing(rows).Any() && !job.Runs.Any(run => MissingExhibits(run, job.Inputs).Any())))
             job.State = JobState.Reused;
-        var open = jobs.Where(job => job.State == JobState.Waiting).ToList();
+        // Within a seed the longest first, so that at the end no core waits long for another one.
+        var open = jobs.Where(job => job.State == JobState.Waiting)
+            .GroupBy(job => (job.First.Study, job.First.Setting, job.First.Seed))
+            .SelectMany(group => group.OrderByDescending(job => job.Seconds))
+            .ToList();
         if (open.Count > 0)
             Work(jobs, open, rows, progress, cancellation);
         foreach (var study in _plans.Select(plan => plan.Study.Name))
@@ -79,21 +88,19 @@ public sealed class StudyRunner
         );
     }
 
-    private List<StudyJob> Jobs()
-    {
-        var jobs = _plans.SelectMany(plan => plan.Runs).GroupBy(Inputs).Select(runs => new StudyJob(runs.Key, [.. runs])).ToList();
-        // The longest are dealt out first, so that slices take about the same time; each slice then keeps the order of the plan. What goes
-        // on from a model stays with it.
-        var mine = jobs.GroupBy(job => Inputs(job.First.Start ?? job.First))
-            .OrderByDescending(chain => chain.Sum(job => job.Seconds))
-            .ThenBy(chain => chain.Key, StringComparer.Ordinal)
-            .Where((_, place) => place % Slice.Count == Slice.Index - 1)
-            .SelectMany(chain => chain)
-            .ToHashSet();
-        return [.. jobs.Where(mine.Contains)];
-    }
+    /// <summary>Where the trained model of a run lies, for those of the plans that are there.</summary>
+    public IReadOnlyList<TrainedModel> Models() =>
+        [
+            .. _plans
+                .SelectMany(plan => plan.Runs)
+                .Select(run => (Run: run, Folder: _folders.Run(Inputs(run))))
+                .Where(entry => TrainingResult.Read(entry.Folder) is not null)
+                .Select(entry => new TrainedModel(entry.Run.Setting.Name, entry.Run.Arm.Name, entry.Run.Seed, entry.Folder)),
+        ];
 
-    private string Inputs(PlannedRun run) => RunInputs.Hash(RunInputs.Describe(run, _corpora.Identity(run.Corpus)));
+    private string Data(PlannedRun run) => _corpora.Identity(run.Corpus);
+
+    private string Inputs(PlannedRun run) => RunInputs.Of(run, Data(run));
 
     private ILookup<(string, string, string, long), Measurement> Rows() =>
         _plans
@@ -102,7 +109,7 @@ public sealed class StudyRunner
             .ToLookup(row => (row.Study, row.Size, row.Arm, row.Seed));
 
     private void Work(
-        List<StudyJob> jobs,
+        IReadOnlyList<StudyJob> jobs,
         List<StudyJob> open,
         ILookup<(string, string, string, long), Measurement> rows,
         IProgress<StudyProgress>? progress,
@@ -118,7 +125,7 @@ public sealed class StudyRunner
     }
 
     private async Task WorkAsync(
-        List<StudyJob> jobs,
+        IReadOnlyList<StudyJob> jobs,
         List<StudyJob> open,
         ILookup<(string, string, string, long), Measurement> rows,
         IProgress<StudyProgress>? progress,
@@ -163,96 +170,73 @@ public sealed class StudyRunner
 
     private async Task TrainAsync(StudyJob job, CancellationToken stop)
     {
-        if (job.First.Start is { } start)
-            await TrainedAsync(start, stop);
+        foreach (var needed in job.Runs.SelectMany(run => run.Needs))
+            await _training.TrainedAsync(needed, Threads, stop);
         job.State = JobState.Training;
-        await TrainedAsync(job.First, stop);
-    }
-
-    /// <summary>Trains a model unless that was done, or is being done for another job.</summary>
-    private Task TrainedAsync(PlannedRun run, CancellationToken stop) =>
-        _training.GetOrAdd(Inputs(run), inputs => new Lazy<Task>(() => TrainOnceAsync(run, inputs, stop))).Value;
-
-    private async Task TrainOnceAsync(PlannedRun run, string inputs, CancellationToken stop)
-    {
-        var folder = _folders.Run(inputs);
-        if (TrainingResult.Read(folder) is not null)
-            return;
-        // Begun earlier, it goes on with what it began with: the hash says that the result is the same.
-        var begun = File.Exists(Path.Combine(folder, "train.json"));
-        if (!begun && run.Start is null)
-            Trainer.Begin(run.Configuration, run.Options with { Threads = Threads }, folder);
-        Directory.CreateDirectory(_folders.Logs);
-        await ChildProcess.RunAsync(
-            $"Training {Name(run)}",
-            _command,
-            [
-                "train",
-                .. begun || run.Start is null ? (string[])["--resume"] : From(run, run.Start),
-                "--run",
-                folder,
-                "--data",
-                _corpora.Folder(run.Corpus),
-                "--threads",
-                $"{Threads}",
-            ],
-            _folders.Log(inputs),
-            stop
-        );
-    }
-
-    /// <summary>How the command is told to begin with another run's model and a longer context.</summary>
-    private IEnumerable<string> From(PlannedRun run, PlannedRun start)
-    {
-        (string Option, object Value)[] options =
-        [
-            ("--init", Path.Combine(_folders.Run(Inputs(start)), "model")),
-            ("--extend-context", run.Options.Length),
-            ("--original-context", start.Options.Length),
-            ("--length", run.Options.Length),
-            ("--sequences", run.Options.Sequences),
-            ("--steps", run.Options.Steps),
-            ("--learning-rate", run.Options.LearningRate),
-            ("--seed", run.Options.Seed),
-            ("--validation-sequences", run.Options.ValidationSequences),
-            ("--checkpoint-every", run.Options.CheckpointEvery),
-        ];
-        return options.SelectMany(option => (string[])[option.Option, FormattableString.Invariant($"{option.Value}")]);
+        await _training.TrainedAsync(job.First, Threads, stop);
     }
 
     private void MeasureAll(StudyJob job, ILookup<(string, string, string, long), Measurement> rows, CancellationToken stop)
     {
-        using var measured = new MeasuredRun(job.First, _folders.Run(job.Inputs), _corpora.Open(job.First.Corpus, null, stop));
-        foreach (var (run, measure) in job.Missing(rows).ToList())
+        var missing = job.Missing(rows).ToList();
+        foreach (var run in job.Runs)
         {
-            Measurement Row(string name, double value) => new(run.Study.Name, run.Size, run.RowArm, run.Seed, name, value, job.Inputs);
-            var taken = measure.Take(measured, stop).Select(taken => Row(taken.Measure, taken.Value)).ToList();
-            Directory.CreateDirectory(_folders.Study(run.Study.Name));
-            lock (_writing)
+            using var measured = Measured(job, run, stop);
+            foreach (var (_, measure) in missing.Where(entry => ReferenceEquals(entry.Run, run)))
             {
-                MeasurementFile.Append(measure.Timed ? _folders.Timings(run.Study.Name) : _folders.Rows(run.Study.Name, Slice), taken);
-                if (measure == Measure.Training)
-                    MeasurementFile.Append(
-                        _folders.Timings(run.Study.Name),
-                        [Row("tokens_per_second", measured.Result.TokensPerSecond), Row("seconds", measured.Result.Seconds)]
-                    );
+                var inputs = job.InputsOf(run, measure);
+                Measurement Row(string name, double value) => new(run.Study.Name, run.Size, run.RowArm, run.Seed, name, value, inputs);
+                var taken = measure.Take(measured, stop).Select(taken => Row(taken.Measure, taken.Value)).ToList();
+                Directory.CreateDirectory(_folders.Study(run.Study.Name));
+                lock (_writing)
+                {
+                    MeasurementFile.Append(measure.Timed ? _folders.Timings(run.Study.Name) : _folders.Rows(run.Study.Name, Slice), taken);
+                    if (measure == Measure.Training)
+                        MeasurementFile.Append(
+                            _folders.Timings(run.Study.Name),
+                            [Row("tokens_per_second", measured.Result.TokensPerSecond), Row("seconds", measured.Result.Seconds)]
+                        );
+                }
+            }
+            foreach (var (exhibit, path) in MissingExhibits(run, job.Inputs).ToList())
+            {
+                var part = exhibit.Html(measured, stop);
+                Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+                AtomicFile.WriteAllText(path, part);
             }
         }
     }
 
-    /// <summary>All rows of a study but those of runs that its definition no longer has.</summary>
-    private IEnumerable<Measurement> WithoutStale(string study, List<StudyJob> jobs)
+    private MeasuredRun Measured(StudyJob job, PlannedRun run, CancellationToken stop) =>
+        new(
+            run,
+            _folders.Run(job.Inputs),
+            run.Reference is { } reference ? _folders.Run(Inputs(reference)) : null,
+            _corpora.Open(run.Corpus, null, stop)
+        );
+
+    private IEnumerable<(Exhibit Exhibit, string Path)> MissingExhibits(PlannedRun run, string inputs) =>
+        Exhibit
+            .Of(run)
+            .Select(exhibit => (exhibit, Path: _folders.Exhibit(run.Study.Name, inputs, exhibit.Name)))
+            .Where(entry => !File.Exists(entry.Path));
+
+    /// <summary>All rows of a study but those of runs that have become others since: their arm and seed now have another hash.</summary>
+    private IEnumerable<Measurement> WithoutStale(string study, IReadOnlyList<StudyJob> jobs)
     {
-        var plan = _plans.Single(plan => plan.Study.Name == study);
-        var known = jobs.SelectMany(job => job.Runs.Where(run => run.Study.Name == study).Select(run => (run.RowArm, run.Seed, job.Inputs)))
-            .ToHashSet();
+        var size = _plans.Single(plan => plan.Study.Name == study).Size.Name;
+        var known = jobs.SelectMany(job => job.Runs.Where(run => run.Study.Name == study).Select(run => (run, job)))
+            .ToDictionary(
+                entry => (entry.run.RowArm, entry.run.Seed),
+                entry => Measure.Of(entry.run).Select(measure => entry.job.InputsOf(entry.run, measure)).ToHashSet()
+            );
         return _folders
             .RowFiles(study)
             .SelectMany(MeasurementFile.Read)
-            .Where(row => row.Size != plan.Size.Name || known.Contains((row.Arm, row.Seed, row.Inputs)));
+            .Where(row => row.Size != size || !known.TryGetValue((row.Arm, row.Seed), out var inputs) || inputs.Contains(row.Inputs));
     }
 
-    private async Task ReportAsync(List<StudyJob> jobs, IProgress<StudyProgress>? progress, CancellationToken ended)
+    private async Task ReportAsync(IReadOnlyList<StudyJob> jobs, IProgress<StudyProgress>? progress, CancellationToken ended)
     {
         using var timer = new PeriodicTimer(Interval);
         try
@@ -263,7 +247,7 @@ public sealed class StudyRunner
         catch (OperationCanceledException) { }
     }
 
-    private StudyProgress Progress(List<StudyJob> jobs)
+    private StudyProgress Progress(IReadOnlyList<StudyJob> jobs)
     {
         var done = jobs.Where(job => job.State is JobState.Finished or JobState.Reused or JobState.Failed).ToList();
         var now = done.Where(job => job.State == JobState.Finished).Sum(job => job.Seconds);
@@ -283,12 +267,10 @@ public sealed class StudyRunner
     private string Describe(StudyJob job)
     {
         if (job.State == JobState.Measuring)
-            return $"{Name(job.First)} measuring";
+            return $"{job.First.Title} measuring";
         var last = TrainingCurve.Read(_folders.Run(job.Inputs)).Training.LastOrDefault();
-        return FormattableString.Invariant($"{Name(job.First)} {last?.Step ?? 0:N0}/{job.First.Options.Steps:N0} loss {last?.Loss:0.000}");
+        return FormattableString.Invariant($"{job.First.Title} {last?.Step ?? 0:N0}/{job.First.Options.Steps:N0} loss {last?.Loss:0.000}");
     }
-
-    private static string Name(PlannedRun run) => $"{run.Study.Name} {run.RowArm} (seed {run.Seed})";
 
     private sealed class PreparationReports(IProgress<StudyProgress>? progress, Stopwatch clock) : IProgress<PreparationProgress>
     {

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Engram.Studies.Definitions;
+using Engram.Studies.Measures;
 using Engram.Studies.Reports;
 using Engram.Studies.Statistics;
 using Engram.Studies.Verdicts;
@@ -18,13 +19,9 @@ internal sealed class StudyCharts(StudyData data)
     /// <summary>One chart as figures, ours before the paper's; nothing where there are no points.</summary>
     public string Figure(ChartDefinition chart)
     {
-        var ours = chart.Axis switch
-        {
-            "arm" => Categories(chart),
-            "measure" => OverMeasures(chart),
-            _ => Curves(chart),
-        };
-        if (ours is null)
+        if (chart.Axis == "pairs")
+            return Pairs(chart);
+        if (Ours(chart) is not { } ours)
             return "";
         var figure = ours.Figure(
             chart.Axis == "arm"
@@ -35,6 +32,53 @@ internal sealed class StudyCharts(StudyData data)
         return chart.Paper is { } name && StudyLibrary.Paper(name) is var paper
             ? figure + Published(paper).Figure($"{paper.Source}. Single runs of models some thousand times larger.")
             : figure;
+    }
+
+    /// <summary>Our points; null where there are none, or they make no lines.</summary>
+    internal LineChart? Ours(ChartDefinition chart) =>
+        chart.Axis switch
+        {
+            "arm" => Categories(chart),
+            "measure" => OverMeasures(chart),
+            "pairs" => null,
+            _ => Curves(chart),
+        };
+
+    /// <summary>A heat map for each setting and arm: means over the seeds of what was measured for pairs of numbers.</summary>
+    private string Pairs(ChartDefinition chart)
+    {
+        var places = data
+            .Measures.Where(measure => measure.StartsWith(chart.Measure, StringComparison.Ordinal))
+            .Select(measure => (Measure: measure, Ends: measure[chart.Measure.Length..].Split('_')))
+            .Select(place =>
+                (
+                    place.Measure,
+                    Row: int.Parse(place.Ends[0], CultureInfo.InvariantCulture),
+                    Column: int.Parse(place.Ends[1], CultureInfo.InvariantCulture)
+                )
+            )
+            .ToList();
+        if (places.Count == 0)
+            return "";
+        var maps = new System.Text.StringBuilder();
+        foreach (var setting in data.Settings.Where(setting => !setting.Selection))
+        foreach (var arm in data.Arms(setting, chart.Arms, places[0].Measure))
+        {
+            var values = new double[places.Max(place => place.Row), places.Max(place => place.Column)];
+            foreach (var place in places)
+                values[place.Row - 1, place.Column - 1] = data.Statistics(setting.Name, arm.Name, place.Measure)?.Mean ?? double.NaN;
+            var seeds = data.Seeds(setting.Name, arm.Name, places[0].Measure).Count;
+            maps.Append(
+                HeatMap.Figure(
+                    values,
+                    data.Plan.Study.Reference ?? "reference",
+                    arm.Name,
+                    first: 1,
+                    $"{chart.Title}, {setting.Name}, mean over {seeds} seed{(seeds > 1 ? "s" : "")}. "
+                )
+            );
+        }
+        return maps.ToString();
     }
 
     private static LineChart Published(PaperChart paper)
@@ -196,8 +240,8 @@ internal sealed class StudyCharts(StudyData data)
                 }
             );
         }
-        return lines.Count == 0
-            ? null
+        return lines.Count == 0 ? null
+            : chart.Measure == LossCurve.Prefix ? new LineChart(chart.Title, "updates", "validation loss, nats per token", lines)
             : new LineChart(chart.Title, "layer, counted from 1", MeasureTitle(chart.Measure.TrimEnd('_')), lines)
             {
                 FromZero = false,

@@ -2,8 +2,12 @@ using System.Globalization;
 using System.Text;
 using Engram.Storage;
 using Engram.Studies.Definitions;
+using Engram.Studies.Exhibits;
+using Engram.Studies.Measures;
 using Engram.Studies.Planning;
 using Engram.Studies.Reports;
+using Engram.Studies.Running;
+using Engram.Studies.Statistics;
 using Engram.Studies.Verdicts;
 
 namespace Engram.Studies.StudyReports;
@@ -13,9 +17,10 @@ public sealed class StudyReport
 {
     private readonly StudyData _data;
     private readonly IReadOnlyList<Verdict> _verdicts;
+    private readonly StudyFolders _folders;
 
     /// <summary>Judges what was measured.</summary>
-    internal StudyReport(StudyData data) => (_data, _verdicts) = (data, ClaimVerdicts.Of(data));
+    internal StudyReport(StudyData data, StudyFolders folders) => (_data, _verdicts, _folders) = (data, ClaimVerdicts.Of(data), folders);
 
     /// <summary>What became of each claim.</summary>
     public IReadOnlyList<Verdict> Verdicts => _verdicts;
@@ -28,7 +33,7 @@ public sealed class StudyReport
 
     private string Measured =>
         $"{Runs.Measured} of {Runs.Planned} runs measured"
-        + (_data.RowsLeftOut > 0 ? $", {_data.RowsLeftOut:N0} rows of other definitions left out" : "");
+        + (_data.RowsLeftOut > 0 ? $", {_data.RowsLeftOut:N0} rows of other seeds, definitions or texts left out" : "");
 
     /// <summary>The name of its files without extension: the size is part of it, so that sizes lie beside each other.</summary>
     public string FileName => $"report-{_data.Plan.Size.Name}";
@@ -37,12 +42,30 @@ public sealed class StudyReport
         $"engram study run {Study.Name} --size {_data.Plan.Size.Name}{(_data.Plan.Runs.Any(run => run.Corpus.Source == "text") ? " --text FOLDER" : "")}";
 
     /// <summary>Writes both pages into the folder of the study.</summary>
-    public void Write(string folder)
+    public void Write()
     {
+        var folder = _folders.Study(Study.Name);
         Directory.CreateDirectory(folder);
         AtomicFile.WriteAllText(Path.Combine(folder, FileName + ".md"), Markdown());
-        AtomicFile.WriteAllText(Path.Combine(folder, FileName + ".html"), Html.Page($"{Study.Title} ({_data.Plan.Size.Name})", Body()));
+        AtomicFile.WriteAllText(Path.Combine(folder, FileName + ".html"), Page("../index.html"));
     }
+
+    /// <summary>Writes the page of its own, without a way to others.</summary>
+    /// <param name="path">The file.</param>
+    public void WriteAlone(string path) => AtomicFile.WriteAllText(path, Page(index: null));
+
+    /// <summary>Writes the study's first chart as a picture.</summary>
+    /// <param name="path">The file.</param>
+    /// <returns>False, and no file, where there is no chart, or the machine has no fonts.</returns>
+    public bool TryWriteChart(string path) =>
+        Study.Charts.Count > 0 && new StudyCharts(_data).Ours(Study.Charts[0]) is { } chart && chart.TryWritePng(path);
+
+    /// <summary>The differences of a setting, paired by seed: what is compared, mean and spread.</summary>
+    /// <param name="setting">The setting.</param>
+    public IReadOnlyList<(string Difference, string Value)> Differences(StudySetting setting) =>
+        [.. Paired(setting).Select(entry => (Words(entry.Pair), ClaimVerdicts.Describe(entry.Difference)))];
+
+    private string Page(string? index) => Html.Page($"{Study.Title} ({_data.Plan.Size.Name})", Body(index));
 
     /// <summary>The table of the study and its verdicts as Markdown.</summary>
     public string Markdown()
@@ -66,11 +89,11 @@ public sealed class StudyReport
         return text.ToString();
     }
 
-    private string Body()
+    private string Body(string? index)
     {
         var body = new StringBuilder($"<h1>{Html.Escape(Study.Title)}</h1>\n<p>{Html.Escape(Study.Question)}</p>\n");
         body.Append(
-            $"<p class=\"note\">Size {_data.Plan.Size.Name}: {Html.Escape(_data.Plan.Size.Description)} {Measured}. <code>{Html.Escape(Command)}</code> · <a href=\"../index.html\">all studies</a></p>\n"
+            $"<p class=\"note\">Size {_data.Plan.Size.Name}: {Html.Escape(_data.Plan.Size.Description)} {Measured}. <code>{Html.Escape(Command)}</code>{(index is null ? "" : $" · <a href=\"{index}\">all studies</a>")}</p>\n"
         );
         Section("What the numbers say", Claims());
         Section(
@@ -85,9 +108,12 @@ public sealed class StudyReport
             Section(
                 SettingLine(setting),
                 Html.Table([.. header.Select(Html.Escape)], rows.Select(row => (IReadOnlyList<string>)[.. row.Select(Html.Escape)]))
-                    + Differences(setting)
+                    + DifferenceTable(setting)
             );
         }
+        foreach (var exhibit in Exhibit.Of(Study))
+            if (Shown(exhibit) is { Length: > 0 } shown)
+                Section(exhibit.Title, shown);
         Section("What is held equal", string.Concat(_data.Plan.Equalities.Select(check => $"<p>{Html.Escape(check.Describe())}</p>\n")));
         if (Study.Cautions.Count > 0)
             Section(
@@ -113,7 +139,7 @@ public sealed class StudyReport
                     ]
             )
         )
-        + "<p class=\"note\">Noise is twice the standard deviation over the seeds of what is compared; differences are paired by seed, whose runs see the same data in the same order.</p>\n";
+        + "<p class=\"note\">Noise is twice the standard deviation over the seeds of what is compared, of which there are at least three; fewer decide nothing. Differences are paired by seed, whose runs see the same data in the same order.</p>\n";
 
     private static string SettingLine(StudySetting setting) =>
         string.Create(
@@ -121,10 +147,12 @@ public sealed class StudyReport
             $"{setting.Name}: {setting.Tokens:N0} tokens of {setting.Corpus}, seed{(setting.Seeds.Count > 1 ? "s" : "")} {string.Join(", ", setting.Seeds)}{(setting.Selection ? ", to choose values only" : "")}"
         );
 
-    private (IReadOnlyList<string> Header, IReadOnlyList<IReadOnlyList<string>> Rows) ArmTable(StudySetting setting)
+    /// <summary>The arms of a setting with their parameters and everything measured of them, as words.</summary>
+    /// <param name="setting">The setting.</param>
+    public (IReadOnlyList<string> Header, IReadOnlyList<IReadOnlyList<string>> Rows) ArmTable(StudySetting setting)
     {
         var measures = _data
-            .Measures.Where(measure => _data.Arms(setting, ["*"], measure).Count > 0)
+            .Measures.Where(measure => !Measure.IsDetail(measure) && _data.Arms(setting, ["*"], measure).Count > 0)
             .OrderByDescending(measure => measure == "loss")
             .ToList();
         var arms = Study.Arms.Where(arm => setting.Arms.Matches(arm.Name)).ToList();
@@ -152,12 +180,17 @@ public sealed class StudyReport
         : values.StandardDeviation is { } deviation ? $"{ClaimVerdicts.Number(values.Mean)} ± {ClaimVerdicts.Number(deviation)}"
         : ClaimVerdicts.Number(values.Mean);
 
-    private string Differences(StudySetting setting)
+    private static string Words(Difference pair) => $"{pair.Arm} − {pair.Baseline}, {pair.Measure.Replace('_', ' ')}";
+
+    private IEnumerable<(Difference Pair, PairedDifference Difference)> Paired(StudySetting setting) =>
+        Study
+            .Differences.Select(pair => (pair, Difference: _data.Difference(setting.Name, pair.Arm, pair.Baseline, pair.Measure)))
+            .Where(entry => entry.Difference is not null)
+            .Select(entry => (entry.pair, entry.Difference!));
+
+    private string DifferenceTable(StudySetting setting)
     {
-        var rows = Study
-            .Differences.Select(pair => (pair, _data.Difference(setting.Name, pair.Arm, pair.Baseline, pair.Measure)))
-            .Where(entry => entry.Item2 is not null)
-            .ToList();
+        var rows = Paired(setting).ToList();
         return rows.Count == 0
             ? ""
             : Html.Table(
@@ -165,13 +198,23 @@ public sealed class StudyReport
                 rows.Select(entry =>
                     (IReadOnlyList<string>)
                         [
-                            Html.Escape($"{entry.pair.Arm} − {entry.pair.Baseline}, {entry.pair.Measure.Replace('_', ' ')}"),
-                            Html.Escape(ClaimVerdicts.Describe(entry.Item2!)),
-                            string.Join(", ", entry.Item2!.PerSeed.Select(ClaimVerdicts.Signed)),
+                            Html.Escape(Words(entry.Pair)),
+                            Html.Escape(ClaimVerdicts.Describe(entry.Difference)),
+                            string.Join(", ", entry.Difference.PerSeed.Select(ClaimVerdicts.Signed)),
                         ]
                 )
             );
     }
+
+    /// <summary>What an exhibit shows of the models of each setting's first seed, as far as its files are there.</summary>
+    private string Shown(Exhibit exhibit) =>
+        string.Concat(
+            _data
+                .Plan.Runs.Where(run => Exhibit.Of(run).Contains(exhibit) && _data.Inputs(run) is not null)
+                .Select(run => (Run: run, Path: _folders.Exhibit(Study.Name, _data.Inputs(run)!, exhibit.Name)))
+                .Where(entry => File.Exists(entry.Path))
+                .Select(entry => $"<h3>{Html.Escape(entry.Run.RowArm)}, seed {entry.Run.Seed}</h3>\n{File.ReadAllText(entry.Path)}")
+        );
 
     private string Configurations()
     {

@@ -22,52 +22,66 @@ public static class StudyReporting
     /// <exception cref="InvalidDataException">A file of rows is damaged, or there are no rows at all.</exception>
     public static IReadOnlyList<StudyReport> Write(IReadOnlyList<Study> studies, StudySize size, StudyFolders folders)
     {
-        var reports = new List<StudyReport>();
         foreach (var study in studies)
+            MergeSlices(study.Name, folders);
+        var (all, texts) = (AllRows(folders), TextIdentities.Read(folders.Results));
+        var reports = new List<StudyReport>();
+        foreach (var study in studies.Where(study => all.Any(row => row.Study == study.Name && row.Size == size.Name)))
         {
-            var files = folders.RowFiles(study.Name);
-            var rows = MeasurementFile.Sorted(files.SelectMany(MeasurementFile.Read));
-            if (rows.All(row => row.Size != size.Name))
-                continue;
-            // What slices measured becomes one file, the same as that of a single machine.
-            MeasurementFile.WriteSorted(folders.Rows(study.Name), rows);
-            foreach (var slice in files.Where(file => file != folders.Rows(study.Name)))
-                File.Delete(slice);
-            var report = Report(study, size, folders, rows);
-            report.Write(folders.Study(study.Name));
+            var report = Report(study, size, folders, all, texts);
+            report.Write();
             reports.Add(report);
         }
         if (reports.Count == 0)
             throw new InvalidDataException(
                 $"{folders.Results}: holds no rows of {string.Join(", ", studies.Select(study => study.Name))} at size {size.Name}. Run them first: engram study run {(studies.Count == 1 ? studies[0].Name : "all")} --size {size.Name}"
             );
-        AtomicFile.WriteAllText(Path.Combine(folders.Results, "index.html"), Html.Page("Studies", Index(folders)));
+        AtomicFile.WriteAllText(Path.Combine(folders.Results, "index.html"), Html.Page("Studies", Index(folders, all, texts)));
         return reports;
     }
 
-    private static StudyReport Report(Study study, StudySize size, StudyFolders folders, IReadOnlyList<Measurement> rows) =>
+    /// <summary>What slices measured becomes one file, the same as that of a single machine.</summary>
+    private static void MergeSlices(string study, StudyFolders folders)
+    {
+        var (files, whole) = (folders.RowFiles(study), folders.Rows(study));
+        if (files.Count == 0)
+            return;
+        // A slice has newer rows than the whole file: of two rows with one key its row counts.
+        MeasurementFile.WriteSorted(whole, files.OrderBy(file => file != whole).SelectMany(MeasurementFile.Read));
+        foreach (var slice in files.Where(file => file != whole))
+            File.Delete(slice);
+    }
+
+    private static List<Measurement> AllRows(StudyFolders folders) => [.. folders.AllRowFiles.SelectMany(MeasurementFile.Read)];
+
+    private static StudyReport Report(
+        Study study,
+        StudySize size,
+        StudyFolders folders,
+        IReadOnlyList<Measurement> rows,
+        TextIdentities texts
+    ) =>
         new(
             new StudyData(
                 StudyPlan.Of(study, size),
-                Measure.IsTimed(study) ? [.. rows, .. MeasurementFile.Sorted(MeasurementFile.Read(folders.Timings(study.Name)))] : rows
-            )
+                Measure.IsTimed(study) ? [.. rows, .. MeasurementFile.Sorted(MeasurementFile.Read(folders.Timings(study.Name)))] : rows,
+                texts
+            ),
+            folders
         );
 
     /// <summary>Every study at every size that has rows.</summary>
-    private static string Index(StudyFolders folders)
+    private static string Index(StudyFolders folders, IReadOnlyList<Measurement> rows, TextIdentities texts)
     {
         var body = new StringBuilder(
-            "<h1>Studies</h1>\n<p>Experiments of the Engram paper on this software. A verdict is computed from the numbers; “within noise” means that the seeds do not decide.</p>\n"
+            "<h1>Studies</h1>\n<p>Experiments of the Engram paper on this software. A verdict is computed from the numbers; “within noise” means that three seeds or more do not decide, “not decided” that there are fewer.</p>\n"
         );
         foreach (var size in StudyLibrary.Sizes)
         {
             var reports = StudyLibrary
                 .Studies.Where(study => study.Sizes.ContainsKey(size.Name))
-                .Select(study =>
-                    (Study: study, Rows: MeasurementFile.Sorted(folders.RowFiles(study.Name).SelectMany(MeasurementFile.Read)))
-                )
-                .Where(entry => entry.Rows.Any(row => row.Size == size.Name))
-                .Select(entry => Report(entry.Study, size, folders, entry.Rows))
+                .Where(study => rows.Any(row => row.Study == study.Name && row.Size == size.Name))
+                .Select(study => Report(study, size, folders, rows, texts))
                 .ToList();
             if (reports.Count == 0)
                 continue;

@@ -26,6 +26,7 @@ internal static class ClaimVerdicts
                         LogLinearClaim line => LogLinear(data, setting, line),
                         BestArmClaim best => BestArm(data, setting, best),
                         LevelClaim level => Level(data, setting, level),
+                        ShareClaim share => Share(data, setting, share),
                         _ => throw new InvalidDataException($"A claim of the kind {claim.GetType().Name} cannot be judged."),
                     }
                 )
@@ -169,16 +170,49 @@ internal static class ClaimVerdicts
                 claim.PercentOf is null ? seed.Value : 100 * seed.Value / data.Seeds(setting.Name, claim.Arm, claim.PercentOf)[seed.Key]
             )
             .ToList();
-        if (values.Count == 0)
-            return null;
+        return values.Count == 0
+            ? null
+            : AgainstLevel(claim, setting, claim.Arm, values, claim.Above, claim.Below, claim.PercentOf is null ? "" : " %");
+    }
+
+    private static Verdict? Share(StudyData data, StudySetting setting, ShareClaim claim)
+    {
+        IReadOnlyDictionary<long, double> Of(string arm) => data.Seeds(setting.Name, arm, claim.Measure);
+        var (arm, whole, none) = (Of(claim.Arm), Of(claim.Whole), Of(claim.None));
+        var values = arm
+            .Keys.Where(seed => whole.ContainsKey(seed) && none.ContainsKey(seed))
+            .Select(seed => 100 * (arm[seed] - none[seed]) / (whole[seed] - none[seed]))
+            .ToList();
+        return values.Count == 0
+            ? null
+            : AgainstLevel(
+                claim,
+                setting,
+                $"{claim.Arm}, of what {claim.Whole} gains over {claim.None}",
+                values,
+                claim.Above,
+                claim.Below,
+                " %"
+            );
+    }
+
+    private static Verdict AgainstLevel(
+        StudyClaim claim,
+        StudySetting setting,
+        string what,
+        IReadOnlyList<double> values,
+        double? least,
+        double? most,
+        string unit
+    )
+    {
         var statistics = SeedStatistics.Of(values);
-        var (level, sign) = claim.Above is { } above ? (above, 1) : (claim.Below ?? 0, -1);
-        var unit = claim.PercentOf is null ? "" : " %";
+        var (level, sign) = least is { } above ? (above, 1) : (most ?? 0, -1);
         return new Verdict(
             claim,
             setting.Name,
             Noise.Judge(sign * (statistics.Mean - level), values),
-            $"{claim.Arm}: {Number(statistics.Mean)}{unit}{(statistics.StandardDeviation is { } spread ? $" ± {Number(spread)}" : "")}, {Count(values.Count)}; claimed {(sign > 0 ? "above" : "below")} {Number(level)}{unit}."
+            $"{what}: {Number(statistics.Mean)}{unit}{(statistics.StandardDeviation is { } spread ? $" ± {Number(spread)}" : "")}, {Count(values.Count)}; claimed {(sign > 0 ? "above" : "below")} {Number(level)}{unit}."
         );
     }
 

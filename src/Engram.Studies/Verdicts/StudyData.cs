@@ -1,48 +1,53 @@
 using Engram.Studies.Definitions;
+using Engram.Studies.Measures;
 using Engram.Studies.Planning;
 using Engram.Studies.Rows;
 using Engram.Studies.Statistics;
 
 namespace Engram.Studies.Verdicts;
 
-/// <summary>What was measured of a study at one size, as far as its present definition knows the arms.</summary>
+/// <summary>What was measured of a study at one size, as far as its present definition knows the runs.</summary>
 internal sealed class StudyData
 {
     private readonly Dictionary<(string Setting, string Arm, string Measure), SortedDictionary<long, double>> _values = [];
+    private readonly Dictionary<(string RowArm, long Seed), string> _inputs = [];
 
     /// <summary>Sorts rows by setting, arm and measure.</summary>
-    /// <param name="plan">
-    /// The study; rows of runs that it does not have, or whose rows were measured with different inputs, are left out and counted.
+    /// <param name="plan">The study.</param>
+    /// <param name="rows">Rows of the study, and of others: a model that another study measured need not be measured again.</param>
+    /// <param name="texts">
+    /// Where the text of a run is known, only rows count whose hash is that of the run as it is defined today. Where it is not, nothing
+    /// tells which of several hashes is today's, and none of their rows counts.
     /// </param>
-    /// <param name="rows">All rows of the study.</param>
-    public StudyData(StudyPlan plan, IEnumerable<Measurement> rows)
+    public StudyData(StudyPlan plan, IEnumerable<Measurement> rows, TextIdentities? texts = null)
     {
         Plan = plan;
-        var runs = plan.Runs.ToDictionary(run => (run.RowArm, run.Seed));
-        var mine = rows.Where(row => row.Study == plan.Study.Name && row.Size == plan.Size.Name).ToList();
-        // Rows of one run with different inputs are of two definitions of it, and nothing here tells which one is today's.
-        var ambiguous = mine.GroupBy(row => (row.Arm, row.Seed))
-            .Where(run => run.Select(row => row.Inputs).Distinct().Count() > 1)
-            .Select(run => run.Key)
-            .ToHashSet();
-        foreach (var row in mine)
+        var ofSize = rows.Where(row => row.Size == plan.Size.Name).ToList();
+        var own = ofSize.Where(row => row.Study == plan.Study.Name).ToLookup(row => (row.Arm, row.Seed));
+        var wanted = ofSize.Where(row => row.Study == plan.Study.Name).Select(row => row.Measure).ToHashSet();
+        var others = ofSize.Where(row => row.Study != plan.Study.Name && wanted.Contains(row.Measure)).ToLookup(row => row.Inputs);
+        foreach (var run in plan.Runs)
         {
-            if (!runs.TryGetValue((row.Arm, row.Seed), out var run) || ambiguous.Contains((row.Arm, row.Seed)))
-            {
-                RowsLeftOut++;
-                continue;
-            }
-            var key = (run.Setting.Name, run.Arm.Name, row.Measure);
-            if (!_values.TryGetValue(key, out var seeds))
-                _values[key] = seeds = [];
-            seeds[row.Seed] = row.Value;
+            var there = own[(run.RowArm, run.Seed)].ToList();
+            var hashes = Hashes(run, texts);
+            // Rows that compare two models have a hash of their own.
+            var ambiguous = hashes is null && there.Select(row => row.Inputs).Distinct().Count() > (Compares(run) ? 2 : 1);
+            var taken = there.Where(row => hashes?.Contains(row.Inputs) ?? !ambiguous).ToList();
+            RowsLeftOut += there.Count - taken.Count;
+            // The first of equal keys is the study's own.
+            foreach (var row in (hashes is null ? [] : hashes.SelectMany(hash => others[hash])).Concat(taken))
+                Values(run, row.Measure)[run.Seed] = row.Value;
+            if (hashes is not null || taken.Count > 0)
+                _inputs[(run.RowArm, run.Seed)] = hashes?[0] ?? taken.FirstOrDefault(row => row.Measure == "loss", taken[0]).Inputs;
         }
+        var known = plan.Runs.Select(run => (run.RowArm, run.Seed)).ToHashSet();
+        RowsLeftOut += own.Where(group => !known.Contains(group.Key)).Sum(group => group.Count());
     }
 
     /// <summary>The study.</summary>
     public StudyPlan Plan { get; }
 
-    /// <summary>Rows of the study and size whose run its definition does not know, or whose run has rows of different inputs.</summary>
+    /// <summary>Rows of the study and size that count for nothing: of runs that it does not have, or that were defined otherwise.</summary>
     public int RowsLeftOut { get; }
 
     /// <summary>Its settings.</summary>
@@ -50,6 +55,9 @@ internal sealed class StudyData
 
     /// <summary>Runs that have at least one row.</summary>
     public int MeasuredRuns => Plan.Runs.Count(run => Seeds(run.Setting.Name, run.Arm.Name, "loss").ContainsKey(run.Seed));
+
+    /// <summary>The hash of a run; null where it is not known.</summary>
+    public string? Inputs(PlannedRun run) => _inputs.GetValueOrDefault((run.RowArm, run.Seed));
 
     /// <summary>The arms of a setting that were measured, in the order of the study.</summary>
     public IReadOnlyList<StudyArm> Arms(StudySetting setting, IReadOnlyList<string> patterns, string measure) =>
@@ -102,7 +110,23 @@ internal sealed class StudyData
             "memory" => run.Plan.MemoryParameters,
             "layer" => run.Configuration.Engram is { } memory ? memory.LayerIds[0] + 1 : 0,
             "tokens" => run.Tokens,
-            _ => throw new InvalidDataException($"'{axis}' is no axis: use rho, experts, memory, layer, tokens or arm."),
+            _ => throw new InvalidDataException($"'{axis}' is no axis: use rho, experts, memory, layer, tokens, arm, measure or pairs."),
         };
     }
+
+    private SortedDictionary<long, double> Values(PlannedRun run, string measure)
+    {
+        var key = (run.Setting.Name, run.Arm.Name, measure);
+        if (!_values.TryGetValue(key, out var seeds))
+            _values[key] = seeds = [];
+        return seeds;
+    }
+
+    /// <summary>The hashes that rows of a run may have, that of its model first; null where its text is not known.</summary>
+    private static IReadOnlyList<string>? Hashes(PlannedRun run, TextIdentities? texts) =>
+        texts?.Of(run.Size, run.Setting.Corpus) is not { } data ? null
+        : Compares(run) ? [RunInputs.Of(run, data), RunInputs.OfPair(run, data)]
+        : [RunInputs.Of(run, data)];
+
+    private static bool Compares(PlannedRun run) => run.Reference is not null && Measure.Of(run).Any(measure => measure.Compares);
 }

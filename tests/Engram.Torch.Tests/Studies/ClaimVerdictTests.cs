@@ -2,6 +2,7 @@ using Engram.Studies.Definitions;
 using Engram.Studies.Planning;
 using Engram.Studies.Rows;
 using Engram.Studies.Verdicts;
+using Engram.Tests.Storage;
 
 namespace Engram.Torch.Tests.Studies;
 
@@ -311,7 +312,55 @@ public sealed class ClaimVerdictTests
             ]
         );
 
-        Assert.Equal(0, data.MeasuredRuns);
+        Assert.Equal((0, 2), (data.MeasuredRuns, data.RowsLeftOut));
+    }
+
+    [Fact]
+    public void RowsOfAnotherDefinition_AreLeftOut_AndThoseOfTheSameModelInAnotherStudyCount()
+    {
+        using var folder = new TemporaryFolder();
+        TextIdentities.Write(folder.File("results"), [("nano", "docs", "text/2048")]);
+        var plan = StudyPlan.Of(Allocation, Size);
+        string Inputs(string arm) => RunInputs.Of(plan.Runs.First(run => run.Arm.Name == arm && run.Seed == 1), "text/2048");
+
+        var data = new StudyData(
+            plan,
+            [
+                new("allocation", "nano", "a/rho-0", 1, "loss", 4, Inputs("rho-0")),
+                new("allocation", "nano", "a/rho-25", 1, "loss", 9, "0123456789abcdef"),
+                new("another", "nano", "b/table", 7, "loss", 5, Inputs("rho-50")),
+            ],
+            TextIdentities.Read(folder.File("results"))
+        );
+
+        Assert.Equal((2, 1), (data.MeasuredRuns, data.RowsLeftOut));
+        Assert.Equal(5, data.Seeds("a", "rho-50", "loss")[1]);
+        Assert.Empty(data.Seeds("a", "rho-25", "loss"));
+    }
+
+    [Theory]
+    [InlineData(4.25, 50, Outcome.NotReproduced)] // three quarters of the gain kept
+    [InlineData(4.90, 50, Outcome.Reproduced)] // a tenth
+    public void Share_IsOfTheGainOfOneArmOverAnother(double loss, double below, Outcome expected)
+    {
+        static double[] Around(double value) => [value - 0.01, value, value + 0.01];
+
+        var verdict = Judge(
+            new ShareClaim
+            {
+                Text = "",
+                Arm = "rho-50",
+                Whole = "rho-0",
+                None = "rho-100",
+                Below = below,
+            },
+            ("rho-0", Around(4)),
+            ("rho-50", Around(loss)),
+            ("rho-100", Around(5))
+        );
+
+        Assert.Equal(expected, verdict.Outcome);
+        Assert.Contains(loss == 4.25 ? "75.000 %" : "10.000 %", verdict.Sentence);
     }
 
     private static Verdict Judge(StudyClaim claim, params (string Arm, double[] Losses)[] arms)

@@ -1,5 +1,7 @@
 using System.Text.Json.Nodes;
 using Engram.Models.Configuration;
+using Engram.Models.Memory;
+using Engram.Models.Recipes;
 using Engram.Studies.Definitions;
 using Engram.Studies.Planning;
 using Engram.Training;
@@ -21,6 +23,41 @@ public sealed class StudyPlanTests
         Assert.Equal(plan.Runs.Count, plan.Runs.Select(run => (run.RowArm, run.Seed)).Distinct().Count());
         ISet<string> arms = plan.Study.Arms.Select(arm => arm.Name).ToHashSet();
         Assert.All(plan.Study.Differences, pair => Assert.Superset((ISet<string>)new HashSet<string> { pair.Arm, pair.Baseline }, arms));
+    }
+
+    [Theory, MemberData(nameof(All))]
+    public void ArmsOfASetting_AreDifferentModels(string name, string size)
+    {
+        var plan = StudyPlan.Of(StudyLibrary.Named(name, size)[0], StudyLibrary.Size(size));
+
+        foreach (var runs in plan.Runs.GroupBy(run => (run.Setting.Name, run.Seed)))
+            Assert.Equal(runs.Count(), runs.Select(run => RunInputs.Of(run, "text")).Distinct().Count());
+    }
+
+    [Fact]
+    public void Reference_IsTheRunOfTheSameSettingAndSeed()
+    {
+        var plan = StudyPlan.Of(StudyLibrary.Named("mechanism", "nano")[0], StudyLibrary.Size("nano"));
+
+        Assert.All(plan.Runs.Where(run => run.Arm.Name == "moe"), run => Assert.Null(run.Reference));
+        Assert.All(
+            plan.Runs.Where(run => run.Arm.Name == "engram"),
+            run => Assert.Equal(("moe", run.Seed, run.Setting), (run.Reference!.Arm.Name, run.Reference.Seed, run.Reference.Setting))
+        );
+    }
+
+    [Fact]
+    public void Quickstart_TrainsAsItsPresetsSay()
+    {
+        var plan = StudyPlan.Of(StudyLibrary.Named("quickstart", "nano")[0], StudyLibrary.Size("nano"));
+
+        Assert.Equal(["dense", "moe", "moe-few", "engram", "engram-one-row"], plan.Study.Arms.Select(arm => arm.Name));
+        foreach (var run in plan.Runs)
+        {
+            var recipe = new TrainingOptions(PresetRecipe.Of(run.Arm.Base).Recipe) { Seed = run.Seed };
+            Assert.Equal(Presets.Load(run.Arm.Base).ToJson(), run.Configuration.ToJson());
+            Assert.Equal(RunInputs.Of(run, "text"), RunInputs.Hash(RunInputs.Describe(run.Configuration, recipe, "text")));
+        }
     }
 
     [Theory]
@@ -108,6 +145,8 @@ public sealed class StudyPlanTests
         Assert.NotEqual(hash, Hash(run.Options with { LearningRate = 1e-3 }));
         Assert.NotEqual(hash, Hash(run.Options, run.Configuration with { NRoutedExperts = 105 }));
         Assert.NotEqual(hash, Hash(run.Options, data: "text/2"));
+        // The same bits, at other times: a study of costs must not take one for the other.
+        Assert.NotEqual(hash, Hash(run.Options with { Tables = TableLocation.Mapped }));
         // A key with its default value is left out, so that a new key changes no hash.
         Assert.False(
             RunInputs.Describe(run.Configuration, run.Options, "")["configuration"]!.AsObject().ContainsKey("attention_document_mask")

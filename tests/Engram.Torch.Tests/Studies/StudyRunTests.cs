@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Engram.Studies.Definitions;
 using Engram.Studies.Processes;
+using Engram.Studies.Rows;
 using Engram.Studies.Running;
 using Engram.Studies.StudyReports;
 using Engram.Tests.Storage;
@@ -26,6 +27,7 @@ public sealed class StudyRunTests : IDisposable
                 ["sequences"] = 2,
                 ["length"] = 16,
                 ["learning_rate"] = 8e-3,
+                ["validate_every"] = 20,
             },
             ValidationSequences = 4,
             CheckpointEvery = 5,
@@ -93,6 +95,81 @@ public sealed class StudyRunTests : IDisposable
         );
     }
 
+    [Fact]
+    public void Models_AreComparedWithTheReference_AndShown()
+    {
+        var study = _study with
+        {
+            Reference = "moe",
+            Measures = ["memory_mean", "memory_permuted", "cloze", "curve", "lens", "alignment"],
+            Exhibits = ["gates", "sample"],
+            Charts =
+            [
+                new ChartDefinition("Curves", ["*"], "measure", "curve_"),
+                new ChartDefinition("Layers", ["engram"], "pairs", "cka_"),
+            ],
+        };
+
+        Assert.Equal((2, 0), Counts(Run("shown", study: study)));
+
+        var rows = MeasurementFile.Read(Folders("shown").Rows(study.Name)).ToLookup(row => row.Arm);
+        string[] both =
+        [
+            "bits_per_byte",
+            "cloze_chosen",
+            "cloze_written",
+            "curve_20",
+            "curve_40",
+            "curve_points",
+            "lens_kl_1",
+            "lens_kl_mean",
+            "loss",
+        ];
+        Assert.Equal(both, rows["text/moe"].Select(row => row.Measure));
+        Assert.Equal(
+            [
+                .. both,
+                "aligned_1",
+                "aligned_2",
+                "alignment_lead",
+                "cka_1_1",
+                "cka_1_2",
+                "cka_2_1",
+                "cka_2_2",
+                "loss_memory_mean",
+                "loss_memory_permuted",
+            ],
+            rows["text/engram"].Select(row => row.Measure).OrderBy(name => Array.IndexOf(both, name) is var place and >= 0 ? place : 99)
+        );
+        double Of(string measure) => rows["text/engram"].Single(row => row.Measure == measure).Value;
+        Assert.Equal(Of("loss"), Of("curve_40"));
+        Assert.All(
+            rows["text/engram"].Where(row => row.Measure.StartsWith("cka_", StringComparison.Ordinal)),
+            row => Assert.InRange(row.Value, -0.5, 1.05)
+        );
+        Assert.InRange(Of("aligned_1"), 1, 2);
+        Assert.Equal(((Of("aligned_1") - 1) + (Of("aligned_2") - 2)) / 2, Of("alignment_lead"), 1e-12);
+        // Rows that compare two models depend on both.
+        Assert.Equal(2, rows["text/engram"].Select(row => row.Inputs).Distinct().Count());
+
+        var report = StudyReporting.Write([study], _size, Folders("shown"));
+        var page = File.ReadAllText(Path.Combine(Folders("shown").Study(study.Name), "report-smoke.html"));
+        foreach (var expected in (string[])["Layer 1, counted from 0", "Temperature 0.8", "layer 2 and layer 1: ", ">updates</text>"])
+            Assert.Contains(expected, page);
+        Assert.DoesNotContain("texts left out", page);
+        Assert.DoesNotContain("cka 1 1", page);
+        Assert.Equal((2, 2), report[0].Runs);
+
+        // Nothing is repeated; another definition of a model leaves the old rows out.
+        Assert.Equal((0, 2), Counts(Run("shown", study: study)));
+        var wider = study with { Changes = new JsonObject { ["rope_theta"] = 5000 } };
+        Assert.Equal(0, StudyReporting.Write([wider], _size, Folders("shown"))[0].Runs.Measured);
+        Assert.Contains(
+            "rows of other seeds, definitions or texts left out",
+            File.ReadAllText(Path.Combine(Folders("shown").Study(study.Name), "report-smoke.html"))
+        );
+    }
+
     private static (int, int) Counts(StudyOutcome outcome)
     {
         Assert.Empty(outcome.Failures);
@@ -106,12 +183,13 @@ public sealed class StudyRunTests : IDisposable
     private StudyOutcome Run(
         string name,
         StudySlice? slice = null,
+        Study? study = null,
         IProgress<StudyProgress>? progress = null,
         CancellationToken cancellation = default
     )
     {
         using var corpora = new StudyCorpora(Path.Combine(_folder.File(name), "data"), _folder.File("corpus.txt"));
-        return new StudyRunner([_study], _size, Folders(name), corpora, new EngramCommand(CliProcess.Program, []))
+        return new StudyRunner([study ?? _study], _size, Folders(name), corpora, new EngramCommand(CliProcess.Program, []))
         {
             Slice = slice ?? StudySlice.Whole,
             Processes = 2,

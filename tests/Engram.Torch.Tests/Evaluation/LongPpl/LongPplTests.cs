@@ -26,7 +26,10 @@ public sealed class LongPplTests
         new[] { 0, 4096, 5120, 1024, 5120, 6144, 2048, 6144, 7168, 3072, 7168, 8192, 4096, 8192, 9216, 5120, 9216, 10_000 }
     )]
     public void Blocks_JudgeEveryTokenBehindTheShortContextOnce(int tokens, int[] expected) =>
-        Assert.Equal(expected, KeyTokens.Blocks(tokens).SelectMany(block => new[] { block.Start, block.Judged, block.End }));
+        Assert.Equal(
+            expected,
+            KeyTokens.Blocks(tokens, KeyWindow.Published).SelectMany(block => new[] { block.Start, block.Judged, block.End })
+        );
 
     [Fact]
     public void KeyTokens_OfThePublishedRule()
@@ -53,6 +56,7 @@ public sealed class LongPplTests
             var found = KeyTokens
                 .Find(
                     6000 + before,
+                    KeyWindow.Published,
                     new double[6000 + before],
                     block => [.. Enumerable.Range(block.Judged, block.End - block.Judged).Select(token => wanted.Contains(token) ? 3.0 : 0)]
                 )

@@ -1,6 +1,6 @@
 using Engram.Corpora;
 
-namespace Engram.Studies.Quickstart;
+namespace Engram.Studies.Exhibits;
 
 /// <summary>Text that no model was trained on.</summary>
 internal static class ValidationText

@@ -1,0 +1,80 @@
+using Engram.Evaluation.LongPpl;
+using Engram.Evaluation.Ruler;
+using Engram.Studies.Planning;
+
+namespace Engram.Studies.Measures;
+
+/// <summary>What a model with an extended context makes of long texts (Engram paper, section 5, Table 2).</summary>
+internal static class LongContext
+{
+    /// <summary>The row of RULER that comes last.</summary>
+    public const string LastOfRuler = "ruler_mean";
+
+    /// <summary>The row of LongPPL that comes last: how many tokens are key.</summary>
+    public const string LastOfKeys = "longppl_key_tokens";
+
+    private const int SamplesOfATask = 8,
+        ShortestSample = 256,
+        Texts = 64,
+        StridesOfAWindow = 4;
+
+    /// <summary>Whether a context is extended, and long enough for the tasks.</summary>
+    public static bool HoldsRuler(PlannedRun run) => run.Start is not null && run.Options.Length >= ShortestSample;
+
+    /// <summary>A row for each category of RULER at the extended length, and the mean over the tasks, in percent.</summary>
+    public static IEnumerable<(string Measure, double Value)> Ruler(MeasuredRun run, CancellationToken cancellation)
+    {
+        var report = RulerEvaluation.Run(
+            run.Model,
+            run.Model.Memory,
+            new RulerOptions { Length = run.Run.Options.Length, Samples = SamplesOfATask },
+            cancellation: cancellation
+        );
+        return
+        [
+            .. report.Categories.Select(category => ($"ruler_{category.Category.ToLowerInvariant()}", category.Score)),
+            (LastOfRuler, report.Average),
+        ];
+    }
+
+    /// <summary>
+    /// Perplexity over all tokens of long validation texts and over key tokens, which the study's reference finds: those that it foresees
+    /// with the whole text and not with as much of it as fitted into the context before the extension. Without a key token the perplexity
+    /// over them is left out.
+    /// </summary>
+    public static IEnumerable<(string Measure, double Value)> KeyPerplexity(MeasuredRun run, CancellationToken cancellation)
+    {
+        var length = run.Run.Start!.Options.Length;
+        var window = new KeyWindow(length, length / StridesOfAWindow);
+        List<LongText> texts = [];
+        foreach (var (text, number) in LongTexts(run).Select((text, number) => (text, number)))
+        {
+            var keys = LongPerplexity.KeyIntervals(run.Reference, text, run.Reference.Memory, window, cancellation);
+            texts.Add(LongPerplexity.Measure(run.Model, $"text {number}", text, keys, run.Model.Memory, cancellation));
+        }
+        if (LongPerplexity.OfKeys(texts) is { } perplexity)
+            yield return ("longppl", perplexity);
+        yield return ("longppl_all_tokens", LongPerplexity.OfAll(texts));
+        yield return (LastOfKeys, texts.Sum(text => text.KeyTokens));
+    }
+
+    // A token stands before each of them, and their first and last characters may be parts of one.
+    private static IEnumerable<string> LongTexts(MeasuredRun run)
+    {
+        var ids = new int[run.Run.Options.Length - StridesOfAWindow];
+        var (stream, end) = (run.Corpus.Validation, run.Corpus.Summary.EndOfTextId);
+        var places = (int)Math.Min(Texts, stream.Count / ids.Length);
+        for (var i = 0; i < places; i++)
+        {
+            stream.CopyTo((stream.Count - ids.Length) * i / Math.Max(1, places - 1), ids);
+            // One document: what follows another one's end, or what stands before it where that is longer.
+            var cut = Array.IndexOf(ids, end);
+            var part =
+                cut < 0 ? ids
+                : cut >= ids.Length - cut ? ids[..cut]
+                : ids[(cut + 1)..];
+            if (!part.Contains(end))
+                yield return LongPerplexity.Cut(run.Corpus.Tokenizer, run.Corpus.Tokenizer.Decode(part).Trim('\uFFFD'), ids.Length);
+        }
+    }
+}
