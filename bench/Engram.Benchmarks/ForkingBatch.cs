@@ -59,7 +59,8 @@ internal static class ForkingBatch
                 (batch[to], forks) = (batch[from].Fork(), forks + 1);
             if (read / 20_000 != (read - CallsBetweenForks * Sequences) / 20_000)
                 Console.WriteLine(
-                    $"{read:N0} tokens, {forks:N0} forks: {inTokens:N0} bytes allocated while reading, {GC.GetTotalMemory(forceFullCollection: true) / 1e6:F1} MB alive, "
+                    $"{read:N0} tokens, {forks:N0} forks: {inTokens:N0} bytes allocated while reading, "
+                        + $"{GC.GetTotalMemory(forceFullCollection: true) / 1e6:F1} MB alive, "
                         + $"working set {Environment.WorkingSet / 1e6:F0} MB, {read / clock.Elapsed.TotalSeconds:F0} tokens/s"
                 );
         }

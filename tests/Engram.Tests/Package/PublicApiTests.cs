@@ -28,7 +28,8 @@ public sealed class PublicApiTests
         var found = Path.Combine(AppContext.BaseDirectory, file);
         File.WriteAllText(found, current);
         Assert.Fail(
-            $"The public API is not that of {recordedFile}:\n{string.Join('\n', Difference(recorded.Split('\n'), current.Split('\n')).Take(LinesShown))}\n"
+            "The public API is not that of "
+                + $"{recordedFile}:\n{string.Join('\n', Difference(recorded.Split('\n'), current.Split('\n')).Take(LinesShown))}\n"
                 + $"If the change is meant, copy {found} there."
         );
     }
