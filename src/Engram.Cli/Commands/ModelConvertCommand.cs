@@ -20,7 +20,7 @@ internal sealed class ModelConvertCommand : CliCommand
             "float32, bfloat16, int8 or int4 (32 values of a row share a scale). Vectors, routers and hyper-connections stay as they are; with int4 the vocabulary's matrices are int8",
         HelpName = "FORMAT",
         Required = true,
-    }.AcceptOnlyFromAmong([.. MatrixFormat.Names]);
+    }.OneOf([.. MatrixFormat.Names]);
     private readonly Option<bool> _json = CommonOptions.Json();
 
     public ModelConvertCommand()
