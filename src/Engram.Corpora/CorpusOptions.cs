@@ -7,6 +7,10 @@ public sealed record CorpusOptions
     /// <value>Default "text".</value>
     public string TextField { get; init; } = "text";
 
+    /// <summary>What a message says where that field is not there: how another one is named.</summary>
+    /// <value>A sentence; a command names its option.</value>
+    public string TextFieldRemedy { get; init; } = "Give the text's field that name, or open the corpus with another TextField.";
+
     /// <summary>Reading stops after this many documents of the source's own order; null reads all.</summary>
     /// <value>Documents, at least 1.</value>
     public int? MaxDocuments { get; init; }

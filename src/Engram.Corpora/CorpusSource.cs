@@ -111,10 +111,11 @@ public sealed class CorpusSource
 
     private IEnumerable<Document> ReadFiles(BadInputs bad, CancellationToken cancellation)
     {
+        var field = new TextField(_options.TextField, _options.TextFieldRemedy);
         foreach (var (path, name) in _files)
         {
             cancellation.ThrowIfCancellationRequested();
-            foreach (var document in DocumentFile.Read(path, name, _options.TextField, bad))
+            foreach (var document in DocumentFile.Read(path, name, field, bad))
             {
                 cancellation.ThrowIfCancellationRequested();
                 if (!string.IsNullOrWhiteSpace(document.Text))

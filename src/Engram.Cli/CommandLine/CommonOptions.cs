@@ -54,6 +54,18 @@ internal static class CommonOptions
                 given.AddError($"{option.Name} must be at least 1.");
         });
 
+    /// <summary>Takes these names alone.</summary>
+    public static Option<T> OneOf<T>(this Option<T> option, params string[] names)
+    {
+        option.CompletionSources.Add(names);
+        option.Validators.Add(given =>
+        {
+            foreach (var other in given.Tokens.Select(token => token.Value).Where(value => !names.Contains(value)))
+                given.AddError($"{option.Name} is one of {string.Join(", ", names)}, not '{other}'.");
+        });
+        return option;
+    }
+
     /// <summary>Sets the number of threads and opens the device. Loads libtorch: call it after everything that can fail without.</summary>
     public static torch.Device OpenDevice(ParseResult parsed, Option<string> device, Option<int?> threads)
     {

@@ -24,8 +24,15 @@ internal static partial class Failure
             : 2
         )!;
         var name = NameOf(parsed.CommandResult);
+        // A model is an argument of some commands and an option of those that read data as well.
+        var model =
+            error.Message.StartsWith("Unrecognized command or argument '", StringComparison.Ordinal)
+            && !error.Message.Contains("'-", StringComparison.Ordinal)
+            && parsed.CommandResult.Command.Options.Any(option => option.Name == "--model")
+                ? " A model is named with --model."
+                : "";
         var message = TypeName().Replace(error.Message, match => match.Groups[1].Value == "Double" ? "as a number" : "as a whole number");
-        Terminal.Note($"{name}: {OneLine(message)} See {name} --help.");
+        Terminal.Note($"{name}: {OneLine(message)}{model} See {name} --help.");
         return WrongUsage;
     }
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
 
 namespace Engram.Cli.CommandLine;
 
@@ -16,6 +17,9 @@ internal sealed class HelpWithExamples(bool asked) : SynchronousCommandLineActio
     /// <inheritdoc/>
     public override int Invoke(ParseResult parseResult)
     {
+        // What stands before a subcommand's own name, as the models of engram eval, is no argument of it.
+        foreach (var above in Above(parseResult.CommandResult).SelectMany(command => command.Arguments))
+            above.Hidden = true;
         var code = _help.Invoke(parseResult);
         if (parseResult.CommandResult.Command is CliCommand { Examples: var examples })
         {
@@ -26,5 +30,11 @@ internal sealed class HelpWithExamples(bool asked) : SynchronousCommandLineActio
             output.WriteLine();
         }
         return code;
+    }
+
+    private static IEnumerable<Command> Above(CommandResult result)
+    {
+        for (var above = result.Parent as CommandResult; above is not null; above = above.Parent as CommandResult)
+            yield return above.Command;
     }
 }

@@ -36,14 +36,21 @@ internal static class Terminal
     /// <summary>Reads stdin to its end. Ctrl-C is heard meanwhile, which a read on the first thread would not let happen.</summary>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     /// <exception cref="InvalidDataException">It is not UTF-8.</exception>
-    public static string ReadInput(CancellationToken cancellation)
+    public static string ReadInput(CancellationToken cancellation) => Read(Console.OpenStandardInput, "stdin", cancellation);
+
+    /// <summary>The same for a file, which may be a pipe that nobody writes to yet.</summary>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    /// <exception cref="InvalidDataException">It is not UTF-8.</exception>
+    public static string ReadFile(string path, CancellationToken cancellation) => Read(() => File.OpenRead(path), path, cancellation);
+
+    private static string Read(Func<Stream> open, string name, CancellationToken cancellation)
     {
         return Task.Run(Read, cancellation).WaitAsync(cancellation).GetAwaiter().GetResult();
 
-        static string Read()
+        string Read()
         {
             using var reader = new StreamReader(
-                Console.OpenStandardInput(),
+                open(),
                 new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true)
             );
             try
@@ -52,7 +59,7 @@ internal static class Terminal
             }
             catch (DecoderFallbackException error)
             {
-                throw new InvalidDataException("stdin: not UTF-8 text. Convert it to UTF-8, for example with iconv.", error);
+                throw new InvalidDataException($"{name}: not UTF-8 text. Convert it to UTF-8, for example with iconv.", error);
             }
         }
     }

@@ -64,9 +64,43 @@ internal static class CorpusInput
             Required = true,
         };
 
-    public static CorpusSource Open(ParseResult parsed, Argument<string> source, Option<string> field, Option<bool>? skipBad = null) =>
-        CorpusSource.Open(
+    public static CorpusSource Open(
+        ParseResult parsed,
+        Argument<string> source,
+        Option<string> field,
+        CancellationToken cancellation,
+        Option<bool>? skipBad = null
+    ) =>
+        Open(
             parsed.GetRequiredValue(source),
-            new CorpusOptions { TextField = parsed.GetRequiredValue(field), SkipBad = skipBad is not null && parsed.GetValue(skipBad) }
+            parsed.GetRequiredValue(field),
+            cancellation,
+            skipBad is not null && parsed.GetValue(skipBad)
         );
+
+    /// <summary>Opens a corpus: a file, a folder, or dotnet-docs.</summary>
+    /// <param name="source">As it was given.</param>
+    /// <param name="field">The value of <see cref="Field"/>, which the command has.</param>
+    /// <param name="cancellation">Heard also while a pipe waits for somebody who writes to it.</param>
+    /// <param name="skipBad">Whether what cannot be read is left out.</param>
+    public static CorpusSource Open(string source, string field, CancellationToken cancellation, bool skipBad = false)
+    {
+        if (File.Exists(source) && !Task.Run(() => IsSeekable(source), cancellation).WaitAsync(cancellation).GetAwaiter().GetResult())
+            throw new IOException($"{source} is a pipe. A corpus is read more than once: write it to a file first.");
+        return CorpusSource.Open(
+            source,
+            new CorpusOptions
+            {
+                TextField = field,
+                TextFieldRemedy = "Name the text's field with --field.",
+                SkipBad = skipBad,
+            }
+        );
+    }
+
+    private static bool IsSeekable(string file)
+    {
+        using var opened = File.OpenRead(file);
+        return opened.CanSeek;
+    }
 }

@@ -74,7 +74,7 @@ internal sealed class DataPrepareCommand : CliCommand
 
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
     {
-        var source = CorpusInput.Open(parsed, _source, _field, _skipBad);
+        var source = CorpusInput.Open(parsed, _source, _field, cancellation, _skipBad);
         CorpusInput.Note(source);
         var options = new PreparationOptions
         {

@@ -64,7 +64,7 @@ internal sealed class EvalCommand : CliCommand
             + "so that a score shows what it reads",
         HelpName = "PART",
         DefaultValueFactory = _ => "none",
-    }.AcceptOnlyFromAmong("none", "stem", "context");
+    }.OneOf("none", "stem", "context");
     private readonly Option<string?> _samples = new("--samples")
     {
         Description = "Write every item to this file (JSON Lines): prompt hash, options, scores, prediction, gold",

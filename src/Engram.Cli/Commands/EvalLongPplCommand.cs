@@ -71,7 +71,7 @@ internal sealed class EvalLongPplCommand : CliCommand
 
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
     {
-        var source = CorpusInput.Open(parsed, _source, _field);
+        var source = CorpusInput.Open(parsed, _source, _field, cancellation);
         using var model = _model.Open(parsed);
         using var memory = ModelInput.Memory(model.Memory, parsed.GetRequiredValue(_memory));
         using var other = parsed.GetValue(_evaluator) is { } folder

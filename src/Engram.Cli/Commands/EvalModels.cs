@@ -20,7 +20,7 @@ internal sealed class EvalModels
         Description =
             "What computes: managed, the faster for small models, or torch (libtorch) [default: managed where it serves model and device]",
         HelpName = "ENGINE",
-    }.AcceptOnlyFromAmong(Managed, "torch");
+    }.OneOf(Managed, "torch");
     private readonly Option<string> _device = CommonOptions.Device();
     private readonly Option<int?> _threads = CommonOptions.Threads();
 

@@ -18,7 +18,7 @@ internal sealed class GenerateCommand : CliCommand
     private readonly Option<string?> _prompt = new("--prompt") { Description = "The text to continue; may be empty", HelpName = "TEXT" };
     private readonly Option<string?> _file = new("--file")
     {
-        Description = "A file with the text to continue, UTF-8; - reads it from stdin",
+        Description = "A file with the text to continue, UTF-8; - reads it from stdin. A line break at its end is left out",
         HelpName = "PATH",
     };
     private readonly Option<bool> _interactive = new("--interactive")
@@ -164,9 +164,15 @@ internal sealed class GenerateCommand : CliCommand
         parsed.GetValue(_file) switch
         {
             null => parsed.GetValue(_prompt)!,
-            Stdin => Terminal.ReadInput(cancellation),
-            var path => File.ReadAllText(path),
+            Stdin => WithoutLastBreak(Terminal.ReadInput(cancellation)),
+            var path => WithoutLastBreak(Terminal.ReadFile(path, cancellation)),
         };
+
+    // An editor's or echo's end of the last line is not part of the text: what follows it would begin on a new line.
+    private static string WithoutLastBreak(string text) =>
+        text.EndsWith("\r\n", StringComparison.Ordinal) ? text[..^2]
+        : text.EndsWith('\n') ? text[..^1]
+        : text;
 
     private static string? Line(CancellationToken cancellation)
     {

@@ -42,7 +42,7 @@ internal sealed class InspectCommand : CliCommand
         Description = "What stands in place of rows that are left out: zero, or mean, that of all rows of the head",
         HelpName = "ROWS",
         DefaultValueFactory = _ => "zero",
-    }.AcceptOnlyFromAmong("zero", "mean");
+    }.OneOf("zero", "mean");
     private readonly Option<string?> _html = new("--html") { Description = "Also write a page that any browser shows", HelpName = "FILE" };
     private readonly Option<string?> _dump = new("--dump")
     {

@@ -21,7 +21,7 @@ internal sealed class ModelConvertCommand : CliCommand
             + "with int4 the vocabulary's matrices are int8",
         HelpName = "FORMAT",
         Required = true,
-    }.AcceptOnlyFromAmong([.. MatrixFormat.Names]);
+    }.OneOf([.. MatrixFormat.Names]);
     private readonly Option<bool> _json = CommonOptions.Json();
 
     public ModelConvertCommand()

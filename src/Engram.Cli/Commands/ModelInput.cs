@@ -46,7 +46,7 @@ internal sealed class ModelInput
             + "results are the same",
         HelpName = "PLACE",
         DefaultValueFactory = _ => "memory",
-    }.AcceptOnlyFromAmong([.. Locations.Keys]);
+    }.OneOf([.. Locations.Keys]);
     private readonly Option<long?> _rowCache = ByteSize.Option(
         "--row-cache",
         $"Memory of the row caches of --tables cached [default: {ByteSize.Show(new MemoryOptions().RowCacheBytes)}]"
@@ -57,7 +57,7 @@ internal sealed class ModelInput
             "What computes: managed (no native library, mapped weights) or torch. The results agree to float32 rounding [default: "
             + "managed; torch with --device cuda and for memories that join the values of attention]",
         HelpName = "ENGINE",
-    }.AcceptOnlyFromAmong(Managed, "torch");
+    }.OneOf(Managed, "torch");
     private readonly Option<string> _device = CommonOptions.Device();
     private readonly Option<int?> _threads = CommonOptions.Threads();
 
@@ -69,7 +69,7 @@ internal sealed class ModelInput
             Description = "What the memory does: " + string.Join(", ", uses.Select(use => use + Uses[use].Meaning)),
             HelpName = "USE",
             DefaultValueFactory = _ => uses[0],
-        }.AcceptOnlyFromAmong(uses);
+        }.OneOf(uses);
 
     /// <summary>The memory that a value of <see cref="Use"/> stands for.</summary>
     /// <param name="own">The model's memory, or null.</param>

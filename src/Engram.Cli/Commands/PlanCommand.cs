@@ -77,7 +77,8 @@ internal sealed class PlanCommand : CliCommand
         if (write is not null)
         {
             configuration.Save(write);
-            Terminal.Note($"Wrote {write}. Next: engram train --config {Terminal.Word(write)} --data FOLDER --run FOLDER --steps N");
+            var prepared = Terminal.Word(parsed.GetValue(_data) ?? "data");
+            Terminal.Note($"Wrote {write}. Next: engram train --config {Terminal.Word(write)} --data {prepared} --run run --steps 1000");
         }
         if (parsed.GetValue(_json))
         {
@@ -194,8 +195,8 @@ internal sealed class PlanCommand : CliCommand
         if (model.Engram is { } memory)
             Row(
                 "tables",
-                $"{recipe.TableOptimizer} at {recipe.TableLearningRateMultiplier} times the rate, without weight decay; moments "
-                    + $"{recipe.TableMoments}; start {(memory.TableInitStd > 0 ? $"N(0, {memory.TableInitStd}²)" : "zero")}"
+                $"{recipe.TableOptimizer} at {recipe.TableLearningRateMultiplier} times the rate, without weight decay; moments as "
+                    + $"{recipe.TableMoments.ToString().ToLowerInvariant()}; start {(memory.TableInitStd > 0 ? $"N(0, {memory.TableInitStd}²)" : "zero")}"
             );
         Row("clipping", $"gradient norm at most {recipe.ClipNorm}");
         Row("start of the matrices", $"N(0, {model.InitializerRange}²)");

@@ -87,7 +87,7 @@ internal sealed class TableStatsCommand : CliCommand
         if (page is not null)
             AtomicFile.RequireWritable(page);
         var (model, corpus) = (parsed.GetRequiredValue(_model), parsed.GetRequiredValue(_corpus));
-        using var input = new TableStatsInput(model, corpus, parsed.GetValue(_tokenizer), parsed.GetRequiredValue(_field));
+        using var input = new TableStatsInput(model, corpus, parsed.GetValue(_tokenizer), parsed.GetRequiredValue(_field), cancellation);
         var layers = LayerPositions(parsed.GetValue(_layers), input.Constants.Spec.Layers);
         var width = input.Engram.HeadDim;
         var sizes = CacheSizes(parsed.GetValue(_cacheRows) ?? [], parsed.GetValue(_cacheBytes) ?? [], width);

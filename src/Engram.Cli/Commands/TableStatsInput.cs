@@ -26,7 +26,8 @@ internal sealed class TableStatsInput : IDisposable
     /// A tokenizer.json or a folder that holds one; null for that of the model folder or of the prepared data.
     /// </param>
     /// <param name="field">Field of a .jsonl line.</param>
-    public TableStatsInput(string model, string corpus, string? tokenizer, string field)
+    /// <param name="cancellation">Heard while a pipe is waited for.</param>
+    public TableStatsInput(string model, string corpus, string? tokenizer, string field, CancellationToken cancellation)
     {
         var configuration = ModelSource.Load(model);
         var engram =
@@ -39,7 +40,7 @@ internal sealed class TableStatsInput : IDisposable
         if (File.Exists(Path.Combine(corpus, CorpusSummary.FileName)))
             _prepared = PreparedCorpus.Open(corpus);
         else
-            _source = CorpusSource.Open(corpus, new CorpusOptions { TextField = field });
+            _source = CorpusInput.Open(corpus, field, cancellation);
         try
         {
             var ofModel = Path.Combine(model, ModelFolder.TokenizerFile);

@@ -35,7 +35,7 @@ internal static class TokenizerInput
             HelpName = "MEANING",
             DefaultValueFactory = _ => Meanings[0].Name,
         };
-        option.AcceptOnlyFromAmong([.. Meanings.Select(meaning => meaning.Name)]);
+        option.OneOf([.. Meanings.Select(meaning => meaning.Name)]);
         return option;
     }
 

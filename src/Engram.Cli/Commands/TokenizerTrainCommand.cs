@@ -37,7 +37,9 @@ internal sealed class TokenizerTrainCommand : CliCommand
 
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
     {
-        var source = CorpusInput.Open(parsed, _source, _field);
+        var output = parsed.GetRequiredValue(_output);
+        AtomicFile.RequireWritable(output);
+        var source = CorpusInput.Open(parsed, _source, _field, cancellation);
         var trainer = new BpeTrainer(
             new BpeTrainerOptions
             {
@@ -51,8 +53,6 @@ internal sealed class TokenizerTrainCommand : CliCommand
                 source.Read(cancellation: cancellation).Select(document => document.Text),
                 new Cancelling(line, cancellation)
             );
-        var output = parsed.GetRequiredValue(_output);
-        AtomicFile.RequireWritable(output);
         tokenizer.Save(output);
         if (parsed.GetValue(_json))
             Terminal.Json(

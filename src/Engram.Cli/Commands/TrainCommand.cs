@@ -144,6 +144,8 @@ internal sealed class TrainCommand : CliCommand
                 $"The run was trained with --threads {before} so far, and goes on with {options.Threads}: its last bits may differ from "
                     + "those of an undisturbed run."
             );
+        if (TrainingResult.Read(run) is { } finished && finished.Steps == options.Steps)
+            Terminal.Note($"The run is finished: nothing is trained. A greater --steps than {finished.Steps:N0} lengthens it.");
         TrainingResult result;
         double? validation = null;
         using (var line = new ProgressLine<TrainingProgress>(Describe, progress => progress.ValidationLoss is not null))

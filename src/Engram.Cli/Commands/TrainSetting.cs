@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Engram.Cli.CommandLine;
 using Engram.Training;
 
 namespace Engram.Cli.Commands;
@@ -64,7 +65,7 @@ internal sealed record TrainSetting(string Property, Option Option, Func<ParseRe
         {
             Description = $"{description} [default: {shown}]",
             HelpName = string.Join('|', names.Keys),
-        }.AcceptOnlyFromAmong([.. names.Keys]);
+        }.OneOf([.. names.Keys]);
         return new TrainSetting(
             property,
             option,

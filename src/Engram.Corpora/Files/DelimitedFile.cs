@@ -9,14 +9,14 @@ namespace Engram.Corpora.Files;
 internal static class DelimitedFile
 {
     /// <summary>The documents of a .csv file, in order.</summary>
-    public static IEnumerable<Document> ReadCommas(Stream content, string name, string field, BadInputs bad) =>
+    public static IEnumerable<Document> ReadCommas(Stream content, string name, TextField field, BadInputs bad) =>
         Read(Sep.Auto, content, name, field, bad);
 
     /// <summary>The documents of a .tsv file, in order.</summary>
-    public static IEnumerable<Document> ReadTabs(Stream content, string name, string field, BadInputs bad) =>
+    public static IEnumerable<Document> ReadTabs(Stream content, string name, TextField field, BadInputs bad) =>
         Read(Sep.New('\t'), content, name, field, bad);
 
-    private static IEnumerable<Document> Read(Sep? separator, Stream content, string name, string field, BadInputs bad)
+    private static IEnumerable<Document> Read(Sep? separator, Stream content, string name, TextField field, BadInputs bad)
     {
         using var text = new StreamReader(
             content,
@@ -26,11 +26,10 @@ internal static class DelimitedFile
             leaveOpen: true
         );
         using var reader = Sep.Reader(options => options with { Sep = separator, Unescape = true, DisableColCountCheck = true }).From(text);
-        if (!reader.Header.TryIndexOf(field, out var column))
+        if (!reader.Header.TryIndexOf(field.Name, out var column))
             throw new InvalidDataException(
-                $"{name}: no column \"{field}\"; the header has "
-                    + $"{string.Join(", ", reader.Header.ColNames.Take(8).Select(known => $"\"{known}\""))}. Name the text column in the "
-                    + "options."
+                $"{name}: no column \"{field.Name}\"; the header has "
+                    + $"{string.Join(", ", reader.Header.ColNames.Take(8).Select(known => $"\"{known}\""))}. {field.Remedy}"
             );
         var columns = reader.Header.ColNames.Count;
         while (reader.MoveNext())

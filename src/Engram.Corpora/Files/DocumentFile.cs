@@ -7,7 +7,7 @@ namespace Engram.Corpora.Files;
 /// </summary>
 internal static class DocumentFile
 {
-    private delegate IEnumerable<Document> Reader(Stream content, string name, string field, BadInputs bad);
+    private delegate IEnumerable<Document> Reader(Stream content, string name, TextField field, BadInputs bad);
 
     private static readonly Dictionary<string, Reader> Readers = new(StringComparer.OrdinalIgnoreCase)
     {
@@ -52,7 +52,7 @@ internal static class DocumentFile
     /// <param name="name">What messages call it. A name that says nothing is that of plain text.</param>
     /// <param name="field">Field or column of the text, where the file has such.</param>
     /// <param name="bad">Told what cannot be read.</param>
-    public static IEnumerable<Document> Read(string path, string name, string field, BadInputs bad)
+    public static IEnumerable<Document> Read(string path, string name, TextField field, BadInputs bad)
     {
         using var file = File.OpenRead(path);
         var (kind, compression) = Compression.KindOf(name);
@@ -81,14 +81,14 @@ internal static class DocumentFile
         }
     }
 
-    private static IEnumerable<Document> Open(Stream file, string kind, string? compression, string name, string field, BadInputs bad)
+    private static IEnumerable<Document> Open(Stream file, string kind, string? compression, string name, TextField field, BadInputs bad)
     {
         using var content = Compression.Open(file, compression);
         foreach (var document in Readers.GetValueOrDefault(kind, PlainText)(content, name, field, bad))
             yield return document;
     }
 
-    private static IEnumerable<Document> PlainText(Stream content, string name, string field, BadInputs bad) =>
+    private static IEnumerable<Document> PlainText(Stream content, string name, TextField field, BadInputs bad) =>
         TextFile.Read(content, name);
 
     private static string? Describe(Exception error, string? compression) =>

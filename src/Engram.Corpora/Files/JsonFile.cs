@@ -8,7 +8,7 @@ namespace Engram.Corpora.Files;
 internal static class JsonFile
 {
     /// <summary>The documents, in order.</summary>
-    public static IEnumerable<Document> Read(Stream content, string name, string field, BadInputs bad)
+    public static IEnumerable<Document> Read(Stream content, string name, TextField field, BadInputs bad)
     {
         using var bytes = new MemoryStream();
         content.CopyTo(bytes);
@@ -29,7 +29,7 @@ internal static class JsonFile
                 yield return document;
     }
 
-    private static Document? DocumentOf(JsonElement value, string place, string field, BadInputs bad)
+    private static Document? DocumentOf(JsonElement value, string place, TextField field, BadInputs bad)
     {
         try
         {

@@ -3,11 +3,11 @@ using System.Text.Json;
 
 namespace Engram.Corpora.Files;
 
-/// <summary>JSON Lines: one object per line, its text in one string field. Empty lines are skipped.</summary>
+/// <summary>JSON Lines: one object per line, its text in one TextField field. Empty lines are skipped.</summary>
 internal static class JsonLinesFile
 {
     /// <summary>The documents, in order.</summary>
-    public static IEnumerable<Document> Read(Stream content, string name, string field, BadInputs bad)
+    public static IEnumerable<Document> Read(Stream content, string name, TextField field, BadInputs bad)
     {
         using var reader = new StreamReader(
             content,
@@ -34,7 +34,7 @@ internal static class JsonLinesFile
         }
     }
 
-    private static Document? DocumentOf(string line, string place, string field, BadInputs bad)
+    private static Document? DocumentOf(string line, string place, TextField field, BadInputs bad)
     {
         try
         {

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Engram.Corpora.Files;
 
-/// <summary>The text of one JSON value: a string, or an object's string field.</summary>
+/// <summary>The text of one JSON value: a string, or an object's TextField field.</summary>
 internal static class JsonText
 {
     /// <summary>The text.</summary>
@@ -10,7 +10,7 @@ internal static class JsonText
     /// <param name="place">Where it stands, for messages.</param>
     /// <param name="field">The object's field.</param>
     /// <exception cref="InvalidDataException">There is no such text; the message says what is there instead.</exception>
-    public static string Of(JsonElement value, string place, string field)
+    public static string Of(JsonElement value, string place, TextField field)
     {
         try
         {
@@ -18,17 +18,15 @@ internal static class JsonText
                 return value.GetString()!;
             if (value.ValueKind != JsonValueKind.Object)
                 throw new InvalidDataException($"{place}: expected a JSON object, found {value.ValueKind}.");
-            if (!value.TryGetProperty(field, out var text))
-                throw new InvalidDataException(
-                    $"{place}: no field \"{field}\"; the line has {FieldNames(value)}. Name the text field in the options."
-                );
+            if (!value.TryGetProperty(field.Name, out var text))
+                throw new InvalidDataException($"{place}: no field \"{field.Name}\"; the line has {FieldNames(value)}. {field.Remedy}");
             return text.ValueKind == JsonValueKind.String
                 ? text.GetString()!
-                : throw new InvalidDataException($"{place}: field \"{field}\" is {text.ValueKind}, not a string.");
+                : throw new InvalidDataException($"{place}: field \"{field.Name}\" is {text.ValueKind}, not a string. {field.Remedy}");
         }
         catch (InvalidOperationException error)
         {
-            throw new InvalidDataException($"{place}: field \"{field}\" holds half a surrogate pair.", error);
+            throw new InvalidDataException($"{place}: field \"{field.Name}\" holds half a surrogate pair.", error);
         }
     }
 

@@ -7,7 +7,7 @@ namespace Engram.Corpora.Files;
 internal static class ParquetFile
 {
     /// <summary>The documents, in order.</summary>
-    public static IEnumerable<Document> Read(Stream content, string name, string field, BadInputs bad)
+    public static IEnumerable<Document> Read(Stream content, string name, TextField field, BadInputs bad)
     {
         // The format is read from its end.
         using var seekable = content.CanSeek ? null : new MemoryStream();
@@ -32,14 +32,14 @@ internal static class ParquetFile
         }
     }
 
-    private static DataField ColumnOf(ParquetReader reader, string name, string field)
+    private static DataField ColumnOf(ParquetReader reader, string name, TextField field)
     {
         var columns = reader.Schema.DataFields;
         var column =
-            columns.FirstOrDefault(known => known.Path.ToString() == field)
+            columns.FirstOrDefault(known => known.Path.ToString() == field.Name)
             ?? throw new InvalidDataException(
-                $"{name}: no column \"{field}\"; the file has {string.Join(", ", columns.Take(8).Select(known => $"\"{known.Path}\""))}. "
-                    + "Name the text column in the options."
+                $"{name}: no column \"{field.Name}\"; the file has {string.Join(", ", columns.Take(8).Select(known => $"\"{known.Path}\""))}. "
+                    + field.Remedy
             );
         return
             (column.ClrType == typeof(string) || column.ClrType == typeof(ReadOnlyMemory<char>))
@@ -47,7 +47,7 @@ internal static class ParquetFile
             && column.MaxRepetitionLevel == 0
             ? column
             : throw new InvalidDataException(
-                $"{name}: column \"{field}\" holds {(column.MaxRepetitionLevel > 0 ? "lists" : column.ClrType.Name)}, not text."
+                $"{name}: column \"{field.Name}\" holds {(column.IsArray || column.MaxRepetitionLevel > 0 ? "lists" : "values")}, not text. {field.Remedy}"
             );
     }
 

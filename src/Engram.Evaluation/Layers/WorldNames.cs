@@ -63,7 +63,11 @@ public static class WorldNames
             try
             {
                 using var json = JsonDocument.Parse(line);
-                value = JsonText.Of(json.RootElement, $"{path}:{number}", field);
+                value = JsonText.Of(
+                    json.RootElement,
+                    $"{path}:{number}",
+                    new TextField(field, "Make the world again with engram data world.")
+                );
             }
             catch (JsonException error)
             {
