@@ -1,9 +1,7 @@
 using Engram.Corpora.World;
 using Engram.Evaluation.Scoring;
 using Engram.Evaluation.World;
-using Engram.Inference;
 using Engram.Models.Memory;
-using Engram.Torch;
 
 namespace Engram.Studies.Measures;
 
@@ -25,7 +23,7 @@ internal static class WorldRecall
     /// <summary>A row for each kind of question, and one with the memory off where there is one.</summary>
     public static IEnumerable<(string Measure, double Value)> Take(MeasuredRun run, CancellationToken cancellation)
     {
-        using var model = Open(run);
+        using var model = run.OpenForScoring();
         foreach (var (kind, questions) in Questions(run))
         {
             if (model.Memory is not null)
@@ -40,7 +38,7 @@ internal static class WorldRecall
     /// </summary>
     public static IEnumerable<(string Measure, double Value)> TakeMean(MeasuredRun run, CancellationToken cancellation)
     {
-        using var model = Open(run);
+        using var model = run.OpenForScoring();
         using var mean = model.Memory!.Ablation(MemoryUse.OneRow)!;
         List<(string, double)> rows = [];
         foreach (var (kind, questions) in Questions(run))
@@ -60,11 +58,6 @@ internal static class WorldRecall
                         .ToList()
                 )
             );
-
-    private static IScoredModel Open(MeasuredRun run) =>
-        EngramModel.Serves(run.Model.Configuration)
-            ? new ManagedModel(EngramModel.Open(run.ModelFolder))
-            : new TorchModel(LanguageModel.Load(run.ModelFolder));
 
     private static double Share(IScoredModel model, List<WorldQuestion> questions, MemoryBank? memory, CancellationToken cancellation) =>
         WorldEvaluation.Ask(model, questions, memory, cancellation: cancellation).Average(outcome => outcome.Exact ? 1.0 : 0.0);
