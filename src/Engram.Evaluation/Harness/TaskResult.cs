@@ -30,7 +30,9 @@ public sealed record TaskResult(
     /// <summary>The model.</summary>
     public string Model { get; init; } = "";
 
-    /// <summary>The part of the memory that was silenced, as <see cref="Models.Memory.Suppression.Parse"/> reads it; null for none.</summary>
+    /// <summary>
+    /// The part of the memory that was silenced, as <see cref="Models.Memory.Suppression.Parse"/> reads it; null for none.
+    /// </summary>
     public string? Suppressed { get; init; }
 
     /// <summary>Worked examples that were asked for; <see cref="Shots"/> is less where there were fewer.</summary>

@@ -36,7 +36,8 @@ public interface IScoredSequence : IDisposable
     int Length { get; }
 
     /// <summary>
-    /// The memory that the next tokens are read with. It may be exchanged for a control of it in the middle of a text: what was read stays as
+    /// The memory that the next tokens are read with. It may be exchanged for a control of it in the middle of a text: what was read stays
+    /// as
     /// it was read.
     /// </summary>
     MemoryBank? Memory { get; set; }

@@ -36,7 +36,8 @@ public sealed unsafe class Sequence
     internal object Model { get; }
 
     /// <summary>
-    /// The memory that the next tokens are read with; null adds nothing. It may be exchanged for a control of it in the middle of a text: what
+    /// The memory that the next tokens are read with; null adds nothing. It may be exchanged for a control of it in the middle of a text:
+    /// what
     /// was read stays as it was read.
     /// </summary>
     /// <exception cref="InvalidOperationException">
