@@ -93,6 +93,10 @@ internal sealed class EvalLongPplCommand : CliCommand
                 $"Texts of {tokens:N0} tokens do not fit into the context; at most {most:N0} do."
             );
 
+        if (readFrom is null && tokens < LongPerplexity.ShortContext)
+            Terminal.Note(
+                $"No token of texts of {tokens:N0} tokens can be key: key tokens have more than {LongPerplexity.ShortContext:N0} before them."
+            );
         var measured = new List<LongText>();
         var start = Stopwatch.GetTimestamp();
         using (var line = new ProgressLine<int>(done => $"{done:N0} texts, {Stopwatch.GetElapsedTime(start) / done:mm\\:ss} each"))
@@ -104,7 +108,7 @@ internal sealed class EvalLongPplCommand : CliCommand
                     text = LongPerplexity.Cut(other.Tokenizer, text, tokens);
                 var found =
                     readFrom?.Read(measured.Count)
-                    ?? LongPerplexity.KeyIntervals(evaluator, text, other is null ? memory.Bank : other.Memory, cancellation: cancellation);
+                    ?? LongPerplexity.KeyIntervals(evaluator, text, evaluator.Memory, cancellation: cancellation);
                 writeTo?.Write(measured.Count, found);
                 measured.Add(LongPerplexity.Measure(model, document.Name, text, found, memory.Bank, cancellation));
                 line.Report(measured.Count);
@@ -124,6 +128,7 @@ internal sealed class EvalLongPplCommand : CliCommand
                 new
                 {
                     LongPerplexity = key,
+                    PooledLongPerplexity = LongPerplexity.OfPooledKeys(texts),
                     Perplexity = all,
                     KeyTokens = keyTokens,
                     Tokens = tokens,

@@ -28,12 +28,14 @@ internal sealed class ItemScoring(TaskFile task, GeneratedAnswers? answers, Task
             PromptSha256 = sha256,
             Place = item.Row.Place,
             Gold = item.Gold,
+            Shots = item.Shots,
+            Lost = Largest(given),
             Subtask = task.Subtask is { } column ? item.Row.Values[column]?.ToString() : null,
         };
         return task.Kind switch
         {
             TaskKind.Rolling => sample with { Values = TextValues(item.Prompt, given[0]) },
-            TaskKind.Generate => Generated(sample, item, given[0].Text!, cancellation),
+            TaskKind.Generate => Generated(sample, item, given, cancellation),
             _ => Chosen(sample, item, given),
         };
     }
@@ -48,13 +50,26 @@ internal sealed class ItemScoring(TaskFile task, GeneratedAnswers? answers, Task
             ["words"] = Perplexity.Words(text),
         };
 
-    private TaskSample Generated(TaskSample sample, TaskItem item, string generated, CancellationToken cancellation)
+    private static int Largest(ReadOnlySpan<ScoringAnswer> given)
     {
-        var (prediction, values) = answers!.Score(item, generated, cancellation);
+        var lost = 0;
+        foreach (var answer in given)
+            lost = Math.Max(lost, answer.Lost);
+        return lost;
+    }
+
+    private TaskSample Generated(TaskSample sample, TaskItem item, ReadOnlySpan<ScoringAnswer> given, CancellationToken cancellation)
+    {
+        var texts = new string[given.Length];
+        for (var i = 0; i < given.Length; i++)
+            texts[i] = given[i].Text!;
+        var scored = texts.Select(text => answers!.Score(item, text, cancellation)).ToArray();
+        var values = GeneratedAnswers.Together([.. scored.Select(one => one.Values)]);
         return sample with
         {
-            Prediction = JsonValue.Create(prediction),
-            Generated = generated,
+            Prediction = JsonValue.Create(scored[0].Prediction),
+            Generated = texts[0],
+            Generations = texts.Length > 1 ? texts : null,
             Values = values,
             Correct = values.TryGetValue(GeneratedAnswers.MetricNames(task)[0], out var headline) ? headline >= 1 : null,
         };

@@ -71,7 +71,7 @@ public static class TaskRunner
                 ref elapsed,
                 cancellation
             );
-            results[task.Task] = TaskAggregation.Of(task, samples);
+            results[task.Task] = TaskAggregation.Of(task, shots[task.Task], samples);
             headlines[task.Task] = TaskAggregation.Headline(task, samples);
         }
 
@@ -113,8 +113,16 @@ public static class TaskRunner
     }
 
     /// <summary>The tasks of a group, or the task itself.</summary>
-    internal static IEnumerable<TaskFile> Leaves(TaskFile task) =>
-        task.Kind == TaskKind.Group ? task.Tasks.SelectMany(name => Leaves(TaskFiles.Load(name))) : [task];
+    /// <exception cref="InvalidDataException">A group is part of itself.</exception>
+    internal static IEnumerable<TaskFile> Leaves(TaskFile task) => Leaves(task, []);
+
+    private static IEnumerable<TaskFile> Leaves(TaskFile task, string[] above) =>
+        task.Kind != TaskKind.Group ? [task]
+        : above.Contains(task.Task)
+            ? throw new InvalidDataException(
+                $"task {task.Task}: a group that is part of itself: {string.Join(" > ", [.. above, task.Task])}."
+            )
+        : task.Tasks.SelectMany(name => Leaves(TaskFiles.Load(name), [.. above, task.Task]));
 
     private static MemoryBank Silenced(MemoryBank? memory, Suppression part, CancellationToken cancellation) =>
         memory?.Suppressed(part, cancellation)
@@ -162,7 +170,7 @@ public static class TaskRunner
                 Memory = options.Memory,
                 Suppressed = options.Suppression?.ToString(),
                 Control = options.Control.ToString().ToLowerInvariant(),
-                Shots = shots,
+                Shots = 0,
                 Key = key,
             };
             var questions = new TaskQuestions(task, shots, ShotRows(all));

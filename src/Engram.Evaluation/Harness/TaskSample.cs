@@ -41,8 +41,11 @@ public sealed record TaskSample
     /// <summary>Tokens of each option.</summary>
     public IReadOnlyList<int>? Tokens { get; init; }
 
-    /// <summary>What was generated.</summary>
+    /// <summary>What was generated; of several answers, the first.</summary>
     public string? Generated { get; init; }
+
+    /// <summary>All answers, where several were generated.</summary>
+    public IReadOnlyList<string>? Generations { get; init; }
 
     /// <summary>Its subtask, or null.</summary>
     public string? Subtask { get; init; }
@@ -62,8 +65,11 @@ public sealed record TaskSample
     /// <summary>The counterfactual control.</summary>
     public required string Control { get; init; }
 
-    /// <summary>Worked examples before the item.</summary>
+    /// <summary>Worked examples in its prompt.</summary>
     public required int Shots { get; init; }
+
+    /// <summary>Tokens at the beginning of its prompt for which the model's context had no room.</summary>
+    public int Lost { get; init; }
 
     /// <summary>
     /// What all of this follows from beside the prompt: task file and model. A run goes on only with samples of the same.

@@ -109,6 +109,8 @@ public sealed class EvalTests(TrainedRun trained)
                         "published",
                         "model",
                         "suppressed",
+                        "shots_asked",
+                        "truncated",
                         "version",
                     ],
                     Names(result)
