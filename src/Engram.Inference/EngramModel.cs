@@ -225,7 +225,8 @@ public sealed class EngramModel : IDisposable
         );
         if (logits != 0 && logits != sequences.Length * vocabulary && logits != tokenIds.Length * vocabulary)
             throw new ArgumentException(
-                $"Room for {logits} logits; {sequences.Length * vocabulary} behind the last tokens, {tokenIds.Length * vocabulary} behind every one, or none are written.",
+                $"Room for {logits} logits; {sequences.Length * vocabulary} behind the last tokens, {tokenIds.Length * vocabulary} behind "
+                    + "every one, or none are written.",
                 nameof(logits)
             );
         for (var b = 0; b < sequences.Length; b++)

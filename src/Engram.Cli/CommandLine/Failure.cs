@@ -31,9 +31,8 @@ internal static partial class Failure
             && parsed.CommandResult.Command.Options.Any(option => option.Name == "--model")
                 ? " A model is named with --model."
                 : "";
-        Terminal.Note(
-            $"{name}: {OneLine(TypeName().Replace(error.Message, match => match.Groups[1].Value == "Double" ? "as a number" : "as a whole number"))}{model} See {name} --help."
-        );
+        var message = TypeName().Replace(error.Message, match => match.Groups[1].Value == "Double" ? "as a number" : "as a whole number");
+        Terminal.Note($"{name}: {OneLine(message)}{model} See {name} --help.");
         return WrongUsage;
     }
 

@@ -42,7 +42,8 @@ internal sealed class ModelInput
     private readonly Option<string> _tables = new Option<string>("--tables")
     {
         Description =
-            "Where the tables live: memory, mapped (read from their files as needed), or cached (mapped, behind a cache of rows). The results are the same",
+            "Where the tables live: memory, mapped (read from their files as needed), or cached (mapped, behind a cache of rows). The "
+            + "results are the same",
         HelpName = "PLACE",
         DefaultValueFactory = _ => "memory",
     }.OneOf([.. Locations.Keys]);
@@ -53,7 +54,8 @@ internal sealed class ModelInput
     private readonly Option<string?> _engine = new Option<string?>("--engine")
     {
         Description =
-            "What computes: managed (no native library, mapped weights) or torch. The results agree to float32 rounding [default: managed; torch with --device cuda and for memories that join the values of attention]",
+            "What computes: managed (no native library, mapped weights) or torch. The results agree to float32 rounding [default: "
+            + "managed; torch with --device cuda and for memories that join the values of attention]",
         HelpName = "ENGINE",
     }.OneOf(Managed, "torch");
     private readonly Option<string> _device = CommonOptions.Device();

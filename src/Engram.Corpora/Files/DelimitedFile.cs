@@ -28,7 +28,8 @@ internal static class DelimitedFile
         using var reader = Sep.Reader(options => options with { Sep = separator, Unescape = true, DisableColCountCheck = true }).From(text);
         if (!reader.Header.TryIndexOf(field.Name, out var column))
             throw new InvalidDataException(
-                $"{name}: no column \"{field.Name}\"; the header has {string.Join(", ", reader.Header.ColNames.Take(8).Select(known => $"\"{known}\""))}. {field.Remedy}"
+                $"{name}: no column \"{field.Name}\"; the header has "
+                    + $"{string.Join(", ", reader.Header.ColNames.Take(8).Select(known => $"\"{known}\""))}. {field.Remedy}"
             );
         var columns = reader.Header.ColNames.Count;
         while (reader.MoveNext())

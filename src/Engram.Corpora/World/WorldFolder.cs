@@ -103,7 +103,8 @@ public static class WorldFolder
         return existing.IsResultOf(asked)
             ? existing
             : throw new IOException(
-                $"{folder}: holds a world of other options, version or mixed text. Choose another folder, or delete this one if no model needs it."
+                $"{folder}: holds a world of other options, version or mixed text. Choose another folder, or delete this one if no model "
+                    + "needs it."
             );
     }
 

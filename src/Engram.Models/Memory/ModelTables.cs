@@ -9,9 +9,8 @@ namespace Engram.Models.Memory;
 
 /// <summary>
 /// The tables of one model: made, opened, cached, converted, trained, checkpointed and closed here and nowhere else. Who reads rows asks
-/// for a
-/// <see cref="Store"/>; who trains them calls
-/// <see cref="Train"/>. They lie in memory, in mapped files, behind caches, or in mapped files that are trained where they lie.
+/// for a <see cref="Store"/>; who trains them calls <see cref="Train"/>. They lie in memory, in mapped files, behind caches, or in mapped
+/// files that are trained where they lie.
 /// </summary>
 public sealed partial class ModelTables : IDisposable
 {
@@ -42,8 +41,7 @@ public sealed partial class ModelTables : IDisposable
     public EngramTable Table(int position) =>
         _entries[position].Table
         ?? throw new InvalidOperationException(
-            $"The rows of layer {_layers[position]} come from {_entries[position].Store.GetType().Name}, which cannot be "
-                + "trained or saved."
+            $"The rows of layer {_layers[position]} come from {_entries[position].Store.GetType().Name}, which cannot be trained or saved."
         );
 
     /// <summary>Rows of a layer's table: the sum of its primes, or one per head in the capacity-one control.</summary>

@@ -27,8 +27,7 @@ public enum SuppressedTokens
 
 /// <summary>
 /// A part of a memory that is silenced when a trained model is used (Engram paper, section 6.3): everything, one layer, one order, one head
-/// of all orders. Rows that nobody
-/// else stands for are zeros or means; projections, gates and the convolution go on.
+/// of all orders. Rows that nobody else stands for are zeros or means; projections, gates and the convolution go on.
 /// </summary>
 public sealed record Suppression
 {
@@ -101,6 +100,7 @@ public sealed record Suppression
 
     private static FormatException Wrong(string text) =>
         new(
-            $"'{text}' says no part of a memory: write all, layer=2, order=3 or head=4, also joined as layer=2,order=3, and @prompt or @answer behind it."
+            $"'{text}' says no part of a memory: write all, layer=2, order=3 or head=4, also joined as layer=2,order=3, and @prompt or "
+                + "@answer behind it."
         );
 }

@@ -28,7 +28,7 @@ public static class LayersReport
             new LineChart(
                 "",
                 "layer, counted from 0",
-                "KL(final ‖ layer), nats",
+                "nats from the final prediction",
                 [
                     .. lenses.Select(
                         (lens, number) =>
@@ -45,9 +45,12 @@ public static class LayersReport
                 ]
             )
             {
+                WholeX = true,
                 Values = (0, 1.05 * Math.Max(1e-6, lenses.Max(lens => lens.Reading.Layers.Max(layer => layer.FinalToLayer)))),
             }.Figure(
-                $"Every layer's state through the final norm and the read-out; {string.Join(" and ", lenses.Select(lens => $"{lens.Reading.Positions:N0} positions of {lens.Name}"))}."
+                "How far the state of each layer, through the final norm and the read-out, is from the final prediction: KL(final ‖ layer), "
+                    + "the smaller the nearer. "
+                    + $"{string.Join(" and ", lenses.Select(lens => $"{lens.Reading.Positions:N0} positions of {lens.Name}"))}."
             )
         );
         page.Append(
@@ -96,6 +99,7 @@ public static class LayersReport
                     ]
                 )
                 {
+                    WholeX = true,
                     Values = (0, Math.Max(similarity.Similarity.GetLength(0), similarity.Similarity.GetLength(1)) - 1),
                 }.Figure(
                     $"Centre of the {SoftAlignment.Nearest} layers most alike, {similarity.Samples:N0} samples. Above the broken line a layer does the work of a later one."
@@ -122,6 +126,9 @@ public static class LayersReport
             svg.Append(
                 $"<rect x=\"{x}\" y=\"{y}\" width=\"{Cell}\" height=\"{Cell}\" fill=\"#D55E00\" fill-opacity=\"{opacity}\" class=\"grid\"><title>layer {i} and layer {j}: {Number(value)}</title></rect>"
             );
+            svg.Append(
+                $"<text x=\"{x + (Cell / 2)}\" y=\"{y + (Cell / 2) + 3}\" text-anchor=\"middle\" font-size=\"8\">{Short(value)}</text>"
+            );
         }
 
         for (var i = 0; i < m; i++)
@@ -131,8 +138,10 @@ public static class LayersReport
         var middle = 4 + (m * Cell / 2);
         svg.Append($"<text x=\"12\" y=\"{middle}\" text-anchor=\"middle\" transform=\"rotate(-90 12 {middle})\">first</text>");
         svg.Append($"<text x=\"{Margin + (n * Cell / 2)}\" y=\"{(m * Cell) + 36}\" text-anchor=\"middle\">second</text></svg>");
-        return $"<figure><div class=\"wide\">{svg}</div><figcaption>Linear CKA, from 0 (ground) to 1: first {Html.Escape(rows)}, second {Html.Escape(columns)}; a square's tooltip shows its value.</figcaption></figure>\n";
+        return $"<figure><div class=\"wide\">{svg}</div><figcaption>Linear CKA, from 0 (ground) to 1: first {Html.Escape(rows)}, second {Html.Escape(columns)}; the fuller a square, the more the two layers resemble each other.</figcaption></figure>\n";
     }
+
+    private static string Short(double value) => double.IsFinite(value) ? value.ToString("F2", CultureInfo.InvariantCulture) : "";
 
     private static string Number(double value) => value.ToString("F4", CultureInfo.InvariantCulture);
 }

@@ -26,6 +26,10 @@ public sealed class StudyReport
     /// <summary>Runs planned, and those that have rows.</summary>
     public (int Planned, int Measured) Runs => (_data.Plan.Runs.Count, _data.MeasuredRuns);
 
+    private string Measured =>
+        $"{Runs.Measured} of {Runs.Planned} runs measured"
+        + (_data.RowsLeftOut > 0 ? $", {_data.RowsLeftOut:N0} rows of other definitions left out" : "");
+
     /// <summary>The name of its files without extension: the size is part of it, so that sizes lie beside each other.</summary>
     public string FileName => $"report-{_data.Plan.Size.Name}";
 
@@ -43,9 +47,7 @@ public sealed class StudyReport
     /// <summary>The table of the study and its verdicts as Markdown.</summary>
     public string Markdown()
     {
-        var text = new StringBuilder(
-            $"# {Study.Title}\n\n{Study.Question}\n\nSize {_data.Plan.Size.Name}, {Runs.Measured} of {Runs.Planned} runs measured. `{Command}`\n\n"
-        );
+        var text = new StringBuilder($"# {Study.Title}\n\n{Study.Question}\n\nSize {_data.Plan.Size.Name}, {Measured}. `{Command}`\n\n");
         text.Append("| claim | setting | verdict | numbers |\n|---|---|---|---|\n");
         foreach (var verdict in _verdicts)
             text.Append($"| {verdict.Claim.Text} | {verdict.Setting} | **{verdict.Words}** | {verdict.Sentence} |\n");
@@ -68,7 +70,7 @@ public sealed class StudyReport
     {
         var body = new StringBuilder($"<h1>{Html.Escape(Study.Title)}</h1>\n<p>{Html.Escape(Study.Question)}</p>\n");
         body.Append(
-            $"<p class=\"note\">Size {_data.Plan.Size.Name}: {Html.Escape(_data.Plan.Size.Description)} {Runs.Measured} of {Runs.Planned} runs measured. <code>{Html.Escape(Command)}</code> · <a href=\"../index.html\">all studies</a></p>\n"
+            $"<p class=\"note\">Size {_data.Plan.Size.Name}: {Html.Escape(_data.Plan.Size.Description)} {Measured}. <code>{Html.Escape(Command)}</code> · <a href=\"../index.html\">all studies</a></p>\n"
         );
         Section("What the numbers say", Claims());
         Section(

@@ -5,13 +5,10 @@ using Engram.Studies.Statistics;
 namespace Engram.Studies.Verdicts;
 
 /// <summary>
-/// Judges claims by the numbers alone. Noise is twice the standard deviation, over the seeds, of what is compared (differences are paired
-/// by seed); one seed decides nothing.
+/// Judges claims by the numbers alone, each against the <see cref="Noise"/> of its seeds; differences are paired by seed.
 /// </summary>
 internal static class ClaimVerdicts
 {
-    private const double Spreads = 2;
-
     /// <summary>One verdict for each claim and setting that can decide it.</summary>
     public static IReadOnlyList<Verdict> Of(StudyData data) => [.. data.Plan.Study.Claims.SelectMany(claim => Of(data, claim))];
 
@@ -43,19 +40,13 @@ internal static class ClaimVerdicts
     {
         if (data.Difference(setting.Name, claim.Arm, claim.Baseline, claim.Measure) is not { } difference)
             return null;
-        var (sign, words) = (claim.Above ? 1 : -1, $"{claim.Arm} less {claim.Baseline}: {Describe(difference)}");
-        if (difference.StandardDeviation is not { } deviation)
-            return new Verdict(claim, setting.Name, Outcome.WithinNoise, $"{words}. One seed decides nothing.");
-        var directed = sign * difference.Mean;
-        var outcome =
-            Math.Abs(directed) <= Spreads * deviation ? Outcome.WithinNoise
-            : directed >= claim.AtLeast && directed > 0 ? Outcome.Reproduced
-            : Outcome.NotReproduced;
+        var margin = ((claim.Above ? 1 : -1) * difference.Mean) - claim.AtLeast;
         return new Verdict(
             claim,
             setting.Name,
-            outcome,
-            claim.AtLeast > 0 ? $"{words}; at least {Number(claim.AtLeast)} was asked for." : $"{words}."
+            Noise.Judge(margin, difference.PerSeed),
+            $"{claim.Arm} less {claim.Baseline}: {Describe(difference)}"
+                + (claim.AtLeast > 0 ? $"; at least {Number(claim.AtLeast)} was asked for." : ".")
         );
     }
 
@@ -64,84 +55,91 @@ internal static class ClaimVerdicts
         var arms = data.Arms(setting, claim.Arms, claim.Measure).OrderBy(arm => data.Position(setting, arm, "rho")).ToList();
         if (arms.Count < 3)
             return null;
+        var curve = AllocationCurve.Of(data, setting, claim.Arms, claim.Measure);
         var lowest = arms.MinBy(arm => data.Statistics(setting.Name, arm.Name, claim.Measure)!.Mean)!;
-        var ends = new[] { arms[0], arms[^1] }.Select(end => data.Difference(setting.Name, lowest.Name, end.Name, claim.Measure)!).ToList();
-        var where = Minimum(data, setting, claim.Arms, claim.Measure) is { } fitted
-            ? $"the quadratic has its minimum at {fitted.X:0} ± {fitted.StandardError:0} %"
-            : "the quadratic has no minimum";
         var words =
-            $"Lowest measured at {data.Position(setting, lowest, "rho"):0} % experts; {where} (published: {claim.PaperFrom:0} to {claim.PaperTo:0} %)";
+            $"Lowest measured at {data.Position(setting, lowest, "rho"):0} % experts; {curve?.Words ?? "no seed has all points"} (published: {claim.PaperFrom:0} to {claim.PaperTo:0} %)";
         if (lowest == arms[0] || lowest == arms[^1])
         {
             var neighbour = lowest == arms[0] ? arms[1] : arms[^2];
-            var step = data.Difference(setting.Name, lowest.Name, neighbour.Name, claim.Measure)!;
-            var decided = step.StandardDeviation is { } deviation && Math.Abs(step.Mean) > Spreads * deviation;
+            var step = data.Difference(setting.Name, neighbour.Name, lowest.Name, claim.Measure)!;
             return new Verdict(
                 claim,
                 setting.Name,
-                decided ? Outcome.NotReproduced : Outcome.WithinNoise,
-                $"{words}. That is an end of the curve, {Describe(step)} from the next point."
+                Noise.Judge(-step.Mean, step.PerSeed),
+                $"{words}. That is an end of the curve; the next point lies {Describe(step)} above it."
             );
         }
-        var inside = ends.All(end => end.StandardDeviation is { } deviation && end.Mean < -Spreads * deviation);
+        var ends = new[] { arms[0], arms[^1] }.Select(end => data.Difference(setting.Name, lowest.Name, end.Name, claim.Measure)!).ToList();
         return new Verdict(
             claim,
             setting.Name,
-            inside ? Outcome.Reproduced : Outcome.WithinNoise,
+            Noise.Weakest(ends.Select(end => Noise.Judge(-end.Mean, end.PerSeed))),
             $"{words}. Against the ends: {string.Join("; ", ends.Select(end => $"{end.Baseline} {Describe(end)}"))}."
         );
     }
 
     private static Verdict MinimumMoves(StudyData data, MinimumMovesClaim claim)
     {
-        var minima = claim
+        var curves = claim
             .Order.Select(name => data.Settings.SingleOrDefault(setting => setting.Name == name))
             .OfType<StudySetting>()
-            .Select(setting => (setting.Name, Minimum: Minimum(data, setting, claim.Arms, claim.Measure)))
-            .Where(entry => entry.Minimum is not null)
+            .Select(setting => (setting.Name, Curve: AllocationCurve.Of(data, setting, claim.Arms, claim.Measure)))
+            .Where(entry => entry.Curve is not null)
             .ToList();
-        if (minima.Count < 2)
-            return new Verdict(claim, "", Outcome.NotMeasured, "Fewer than two of the settings have a curve with a fitted minimum.");
-        var words = string.Join(
-            ", ",
-            minima.Select(entry => $"{entry.Name} {entry.Minimum!.Value.X:0} ± {entry.Minimum.Value.StandardError:0} %")
-        );
-        var (first, last) = (minima[0].Minimum!.Value, minima[^1].Minimum!.Value);
-        var (rise, noise) = (
-            last.X - first.X,
-            Spreads * Math.Sqrt((first.StandardError * first.StandardError) + (last.StandardError * last.StandardError))
-        );
+        if (curves.Count < 2)
+            return new Verdict(
+                claim,
+                "",
+                Outcome.NotMeasured,
+                "Fewer than two of the settings have a curve of four points with one seed in all."
+            );
+        var (first, last) = (curves[0].Curve!, curves[^1].Curve!);
         var outcome =
-            Math.Abs(rise) <= noise ? Outcome.WithinNoise
-            : rise > 0 ? Outcome.Reproduced
-            : Outcome.NotReproduced;
-        return new Verdict(claim, "", outcome, $"Fitted minima: {words}; the change is {rise:+0;−0;0} points with a noise of {noise:0}.");
+            curves.Any(entry => entry.Curve!.Seeds < Noise.LeastSeeds) ? Outcome.Undecided
+            : last.From > first.To ? Outcome.Reproduced
+            : last.To < first.From ? Outcome.NotReproduced
+            : Outcome.WithinNoise;
+        return new Verdict(claim, "", outcome, $"{string.Join(". ", curves.Select(entry => $"{entry.Name}: {entry.Curve!.Words}"))}.");
     }
 
     private static Verdict? LogLinear(StudyData data, StudySetting setting, LogLinearClaim claim)
     {
-        var points = data.Arms(setting, claim.Arms, claim.Measure)
-            .Where(arm => data.Position(setting, arm, "memory") > 0)
-            .Select(arm =>
-                (X: Math.Log10(data.Position(setting, arm, "memory")), Y: data.Statistics(setting.Name, arm.Name, claim.Measure)!.Mean)
-            )
-            .ToList();
-        if (points.Count < 3)
+        var arms = data.Arms(setting, claim.Arms, claim.Measure).Where(arm => data.Position(setting, arm, "memory") > 0).ToList();
+        var seeds = data.CommonSeeds(setting, arms, claim.Measure);
+        if (arms.Count < 3 || seeds.Count == 0)
             return null;
-        var fit = PolynomialFit.Of([.. points.Select(point => point.X)], [.. points.Select(point => point.Y)], degree: 1);
-        var (slope, error) = (fit.Coefficients[1], fit.StandardError(1));
-        var outcome =
-            fit.R2 >= claim.LeastR2 && slope < -Spreads * error ? Outcome.Reproduced
-            : slope >= 0 || fit.R2 < claim.LeastR2 ? Outcome.NotReproduced
-            : Outcome.WithinNoise;
-        return new Verdict(
-            claim,
-            setting.Name,
-            outcome,
-            Invariant(
-                $"{points.Count} sizes over {points.Max(point => point.X) - points.Min(point => point.X):0.0} decades: {Signed(slope)} ± {error:0.000} nats per decade (published {Signed(claim.PaperSlope)}), R² {fit.R2:0.000}, asked for {claim.LeastR2:0.00}."
-            )
+        double[] decades = [.. arms.Select(arm => Math.Log10(data.Position(setting, arm, "memory")))];
+        double[] Values(long seed) => [.. arms.Select(arm => data.Seeds(setting.Name, arm.Name, claim.Measure)[seed])];
+        var means = PolynomialFit.Of(
+            decades,
+            [.. Enumerable.Range(0, arms.Count).Select(i => seeds.Average(seed => Values(seed)[i]))],
+            degree: 1
         );
+        double[] slopes = [.. seeds.Select(seed => PolynomialFit.Of(decades, Values(seed), degree: 1).Coefficients[1])];
+        var outcome =
+            means.R2 < claim.LeastR2 && seeds.Count >= Noise.LeastSeeds ? Outcome.NotReproduced : Noise.Judge(-slopes.Average(), slopes);
+        var words = Invariant(
+            $"{arms.Count} sizes over {decades.Max() - decades.Min():0.0} decades: {Spread(slopes)} nats per decade (published {Signed(claim.PaperSlope)}), R² {means.R2:0.000}, asked for {claim.LeastR2:0.00}."
+        );
+        return new Verdict(claim, setting.Name, outcome, words + Bend(decades, [.. seeds.Select(Values)]));
+    }
+
+    /// <summary>
+    /// Whether the points of every seed bend away from a line, and by how much: five points of a smooth curve have a high R².
+    /// </summary>
+    private static string Bend(double[] decades, IReadOnlyList<double[]> seeds)
+    {
+        if (decades.Distinct().Count() < 4)
+            return "";
+        double[] bends = [.. seeds.Select(values => PolynomialFit.Of(decades, values, degree: 2).Coefficients[2])];
+        var (bend, reach) = (bends.Average(), decades.Max() - decades.Min());
+        var outcome = Noise.Judge(Math.Abs(bend), bends);
+        return outcome == Outcome.Reproduced
+            ? Invariant(
+                $" The points bend: a parabola has {Spread(bends)} per squared decade, so the slope changes by {Signed(2 * bend * reach)} from the smallest to the largest."
+            )
+            : Invariant($" No bend beyond the noise ({Spread(bends)} per squared decade).");
     }
 
     private static Verdict? BestArm(StudyData data, StudySetting setting, BestArmClaim claim)
@@ -154,17 +152,11 @@ internal static class ClaimVerdicts
         var others = arms.Where(arm => arm.Name != claim.Best)
             .Select(arm => data.Difference(setting.Name, claim.Best, arm.Name, claim.Measure))
             .OfType<PairedDifference>()
-            .ToList();
-        bool Beyond(PairedDifference difference, int sign) =>
-            difference.StandardDeviation is { } deviation && sign * difference.Mean > Spreads * deviation;
-        var outcome =
-            others.Any(other => Beyond(other, 1)) ? Outcome.NotReproduced
-            : others.All(other => Beyond(other, -1)) ? Outcome.Reproduced
-            : Outcome.WithinNoise;
+            .Select(difference => Noise.Judge(-difference.Mean, difference.PerSeed));
         return new Verdict(
             claim,
             setting.Name,
-            outcome,
+            Noise.Weakest(others),
             $"From best to worst: {string.Join(", ", arms.Select(arm => $"{arm.Name} {Number(data.Statistics(setting.Name, arm.Name, claim.Measure)!.Mean)}"))}."
         );
     }
@@ -181,45 +173,29 @@ internal static class ClaimVerdicts
             return null;
         var statistics = SeedStatistics.Of(values);
         var (level, sign) = claim.Above is { } above ? (above, 1) : (claim.Below ?? 0, -1);
-        var distance = sign * (statistics.Mean - level);
-        var outcome =
-            statistics.StandardDeviation is not { } deviation || Math.Abs(distance) <= Spreads * deviation ? Outcome.WithinNoise
-            : distance > 0 ? Outcome.Reproduced
-            : Outcome.NotReproduced;
         var unit = claim.PercentOf is null ? "" : " %";
         return new Verdict(
             claim,
             setting.Name,
-            outcome,
-            $"{claim.Arm}: {Number(statistics.Mean)}{unit}{(statistics.StandardDeviation is { } spread ? $" ± {Number(spread)}" : ", one seed")}; claimed {(sign > 0 ? "above" : "below")} {Number(level)}{unit}."
+            Noise.Judge(sign * (statistics.Mean - level), values),
+            $"{claim.Arm}: {Number(statistics.Mean)}{unit}{(statistics.StandardDeviation is { } spread ? $" ± {Number(spread)}" : "")}, {Count(values.Count)}; claimed {(sign > 0 ? "above" : "below")} {Number(level)}{unit}."
         );
     }
 
-    /// <summary>
-    /// The minimum of the parabola through all measured points of a curve over the share of experts; null where there is none.
-    /// </summary>
-    internal static (double X, double StandardError)? Minimum(
-        StudyData data,
-        StudySetting setting,
-        IReadOnlyList<string> patterns,
-        string measure
-    )
+    /// <summary>Mean and standard deviation of a number that every seed has.</summary>
+    private static string Spread(IReadOnlyList<double> seeds)
     {
-        var points = data.Arms(setting, patterns, measure)
-            .SelectMany(arm =>
-                data.Seeds(setting.Name, arm.Name, measure).Values.Select(value => (X: data.Position(setting, arm, "rho"), Y: value))
-            )
-            .ToList();
-        return points.Select(point => point.X).Distinct().Count() < 4
-            ? null
-            : PolynomialFit.Of([.. points.Select(point => point.X)], [.. points.Select(point => point.Y)], degree: 2).Minimum();
+        var statistics = SeedStatistics.Of(seeds);
+        return statistics.StandardDeviation is { } deviation ? $"{Signed(statistics.Mean)} ± {Number(deviation)}" : Signed(statistics.Mean);
     }
+
+    private static string Count(int seeds) => seeds == 1 ? "one seed" : $"{seeds} seeds";
 
     /// <summary>A difference with its spread.</summary>
     internal static string Describe(PairedDifference difference) =>
         difference.StandardDeviation is { } deviation
-            ? $"{Signed(difference.Mean)} ± {Number(deviation)} ({difference.PerSeed.Count} seeds)"
-            : $"{Signed(difference.Mean)} (one seed)";
+            ? $"{Signed(difference.Mean)} ± {Number(deviation)} ({Count(difference.PerSeed.Count)})"
+            : $"{Signed(difference.Mean)} ({Count(1)})";
 
     /// <summary>A difference with its sign.</summary>
     internal static string Signed(double value) => value.ToString("+0.000;−0.000;0.000", CultureInfo.InvariantCulture);

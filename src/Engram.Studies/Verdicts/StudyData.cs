@@ -11,16 +11,27 @@ internal sealed class StudyData
     private readonly Dictionary<(string Setting, string Arm, string Measure), SortedDictionary<long, double>> _values = [];
 
     /// <summary>Sorts rows by setting, arm and measure.</summary>
-    /// <param name="plan">The study; rows of runs that it does not have are left out.</param>
+    /// <param name="plan">
+    /// The study; rows of runs that it does not have, or whose rows were measured with different inputs, are left out and counted.
+    /// </param>
     /// <param name="rows">All rows of the study.</param>
     public StudyData(StudyPlan plan, IEnumerable<Measurement> rows)
     {
         Plan = plan;
         var runs = plan.Runs.ToDictionary(run => (run.RowArm, run.Seed));
-        foreach (var row in rows.Where(row => row.Study == plan.Study.Name && row.Size == plan.Size.Name))
+        var mine = rows.Where(row => row.Study == plan.Study.Name && row.Size == plan.Size.Name).ToList();
+        // Rows of one run with different inputs are of two definitions of it, and nothing here tells which one is today's.
+        var ambiguous = mine.GroupBy(row => (row.Arm, row.Seed))
+            .Where(run => run.Select(row => row.Inputs).Distinct().Count() > 1)
+            .Select(run => run.Key)
+            .ToHashSet();
+        foreach (var row in mine)
         {
-            if (!runs.TryGetValue((row.Arm, row.Seed), out var run))
+            if (!runs.TryGetValue((row.Arm, row.Seed), out var run) || ambiguous.Contains((row.Arm, row.Seed)))
+            {
+                RowsLeftOut++;
                 continue;
+            }
             var key = (run.Setting.Name, run.Arm.Name, row.Measure);
             if (!_values.TryGetValue(key, out var seeds))
                 _values[key] = seeds = [];
@@ -30,6 +41,9 @@ internal sealed class StudyData
 
     /// <summary>The study.</summary>
     public StudyPlan Plan { get; }
+
+    /// <summary>Rows of the study and size whose run its definition does not know, or whose run has rows of different inputs.</summary>
+    public int RowsLeftOut { get; }
 
     /// <summary>Its settings.</summary>
     public IReadOnlyList<StudySetting> Settings => Plan.Study.Sizes[Plan.Size.Name];
@@ -51,6 +65,16 @@ internal sealed class StudyData
     /// <summary>The values of an arm by seed; empty where nothing was measured.</summary>
     public IReadOnlyDictionary<long, double> Seeds(string setting, string arm, string measure) =>
         _values.TryGetValue((setting, arm, measure), out var seeds) ? seeds : new SortedDictionary<long, double>();
+
+    /// <summary>The seeds that every one of the arms has, ascending.</summary>
+    public IReadOnlyList<long> CommonSeeds(StudySetting setting, IReadOnlyList<StudyArm> arms, string measure) =>
+        arms.Count == 0
+            ? []
+            :
+            [
+                .. Seeds(setting.Name, arms[0].Name, measure)
+                    .Keys.Where(seed => arms.All(arm => Seeds(setting.Name, arm.Name, measure).ContainsKey(seed))),
+            ];
 
     /// <summary>Mean and spread of an arm; null where nothing was measured.</summary>
     public SeedStatistics? Statistics(string setting, string arm, string measure) =>

@@ -14,6 +14,9 @@ public enum Outcome
     /// <summary>The numbers do not decide.</summary>
     WithinNoise,
 
+    /// <summary>Too few seeds were measured to know the noise.</summary>
+    Undecided,
+
     /// <summary>Nothing was measured that could decide.</summary>
     NotMeasured,
 }
@@ -32,6 +35,7 @@ public sealed record Verdict(StudyClaim Claim, string Setting, Outcome Outcome, 
             Outcome.Reproduced => "reproduced",
             Outcome.NotReproduced => "not reproduced",
             Outcome.WithinNoise => "within noise",
+            Outcome.Undecided => "undecided",
             _ => "not measured",
         };
 }

@@ -23,7 +23,9 @@ public sealed unsafe class KernelTests
     {
         var (tier, format, random) = (Enum.Parse<VectorTier>(tierName), Enum.Parse<ValueFormat>(formatName), new Random(1));
         foreach (
-            var columns in new[] { 1, 5, 8, 16, 24, 31, 34, 48, 70, 100 }.Where(columns => format != ValueFormat.Int4 || columns % 2 == 0)
+            var columns in new[] { 1, 5, 8, 16, 24, 31, 34, 48, 64, 70, 100, 208 }.Where(columns =>
+                format != ValueFormat.Int4 || columns % 2 == 0
+            )
         )
         foreach (var rows in new[] { 1, 7, 8, 19 })
         foreach (var vectors in new[] { 1, 3, 4, 9 })
@@ -100,6 +102,39 @@ public sealed unsafe class KernelTests
     }
 
     [Theory]
+    [InlineData("Scalar")]
+    [InlineData("Vector256")]
+    [InlineData("Vector512")]
+    public void Mixtures_together_have_the_bits_of_mixtures_alone(string tierName)
+    {
+        var (tier, random) = (Enum.Parse<VectorTier>(tierName), new Random(4));
+        Assert.SkipWhen(tier > VectorTiers.Best, $"This processor has no {tier}.");
+        foreach (var width in new[] { 1, 9, 31, 32, 64, 71 })
+        foreach (var count in new[] { 1, 127, 128, 300 })
+        foreach (var mixtures in new[] { 1, 3, 4, 9 })
+        {
+            var (stride, weightStride) = (width + 3, count + 5);
+            var (rows, weights) = (Values(random, count * stride), Values(random, mixtures * weightStride));
+            float[] together = new float[mixtures * width],
+                alone = new float[mixtures * width];
+            fixed (
+                float* pr = rows,
+                    pw = weights,
+                    pt = together,
+                    pa = alone
+            )
+            {
+                var matrix = new Matrix((nint)pr, count, width);
+                RowMixture.MixSeveral(tier, matrix, stride, pw, weightStride, mixtures, pt);
+                for (var m = 0; m < mixtures; m++)
+                    RowMixture.Mix(tier, matrix, stride * sizeof(float), width, pw + m * weightStride, pa + m * width);
+            }
+
+            Assert.Equal(alone, together);
+        }
+    }
+
+    [Theory]
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(5)]
@@ -128,6 +163,7 @@ public sealed unsafe class KernelTests
                 );
         var parts = list.Cut(threads);
         Assert.Equal(threads == 1, parts == 1);
+        Assert.True(parts <= 4 * threads);
         for (var part = parts - 1; part >= 0; part--)
             list.Run(part, parts);
         for (var i = 0; i < sizes.Length; i++)
