@@ -138,6 +138,8 @@ public static class AddressingReport
 
     private static LineChart CollisionChart(LayerStatistics layer)
     {
+        // Orders stand side by side: equal rates would hide each other.
+        var orders = layer.Heads.Select(head => head.Order).Distinct().Count();
         var lines = layer
             .Heads.GroupBy(head => head.Order)
             .SelectMany(
@@ -147,7 +149,7 @@ public static class AddressingReport
                             new(
                                 $"order {heads.Key}",
                                 Colors[i % Colors.Length],
-                                [.. heads.Select(head => (double)head.Head)],
+                                [.. heads.Select(head => head.Head + (0.12 * (i - ((orders - 1) / 2.0))))],
                                 [.. heads.Select(head => head.CollisionRate)],
                                 Connected: false
                             ),

@@ -30,6 +30,9 @@ internal static class HeatMap
             svg.Append(
                 $"<rect x=\"{x}\" y=\"{y}\" width=\"{Cell}\" height=\"{Cell}\" fill=\"#D55E00\" fill-opacity=\"{opacity}\" class=\"grid\"><title>layer {i + first} and layer {j + first}: {value.ToString("F4", CultureInfo.InvariantCulture)}</title></rect>"
             );
+            svg.Append(
+                $"<text x=\"{x + (Cell / 2)}\" y=\"{y + (Cell / 2) + 3}\" text-anchor=\"middle\" font-size=\"8\">{Short(value)}</text>"
+            );
         }
 
         for (var i = 0; i < m; i++)
@@ -39,6 +42,8 @@ internal static class HeatMap
         var middle = 4 + (m * Cell / 2);
         svg.Append($"<text x=\"12\" y=\"{middle}\" text-anchor=\"middle\" transform=\"rotate(-90 12 {middle})\">first</text>");
         svg.Append($"<text x=\"{Margin + (n * Cell / 2)}\" y=\"{(m * Cell) + 36}\" text-anchor=\"middle\">second</text></svg>");
-        return $"<figure><div class=\"wide\">{svg}</div><figcaption>{Html.Escape(caption)}Linear CKA, from 0 (ground) to 1: first {Html.Escape(rows)}, second {Html.Escape(columns)}; a square's tooltip shows its value.</figcaption></figure>\n";
+        return $"<figure><div class=\"wide\">{svg}</div><figcaption>{Html.Escape(caption)}Linear CKA, from 0 (ground) to 1: first {Html.Escape(rows)}, second {Html.Escape(columns)}; the fuller a square, the more the two layers resemble each other.</figcaption></figure>\n";
     }
+
+    private static string Short(double value) => double.IsFinite(value) ? value.ToString("F2", CultureInfo.InvariantCulture) : "";
 }

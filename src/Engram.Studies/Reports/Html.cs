@@ -13,7 +13,14 @@ internal static class Html
         body { font: 16px/1.5 system-ui, sans-serif; color: var(--text); background: var(--ground); max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
         h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
         /* What is wider than the screen scrolls by itself; the page does not. */
-        .wide { overflow-x: auto; margin: 1rem 0; }
+        .wide {
+          overflow-x: auto; margin: 1rem 0;
+          /* A shadow at the side where more is to be seen. */
+          background: linear-gradient(to right, var(--ground) 40%, transparent) left / 3rem 100% no-repeat local,
+            linear-gradient(to left, var(--ground) 40%, transparent) right / 3rem 100% no-repeat local,
+            linear-gradient(to right, var(--strong-rule), transparent) left / .8rem 100% no-repeat scroll,
+            linear-gradient(to left, var(--strong-rule), transparent) right / .8rem 100% no-repeat scroll;
+        }
         table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
         th, td { padding: .25rem .8rem; border-bottom: 1px solid var(--rule); text-align: right; vertical-align: top; } td { white-space: nowrap; }
         th:first-child, td:first-child { text-align: left; white-space: nowrap; } thead th { border-bottom: 2px solid var(--strong-rule); font-weight: 600; vertical-align: bottom; }

@@ -25,7 +25,7 @@ public static class LayersReport
             new LineChart(
                 "",
                 "layer, counted from 0",
-                "KL(final ‖ layer), nats",
+                "nats from the final prediction",
                 [
                     .. lenses.Select(
                         (lens, number) =>
@@ -42,9 +42,12 @@ public static class LayersReport
                 ]
             )
             {
+                WholeX = true,
                 Values = (0, 1.05 * Math.Max(1e-6, lenses.Max(lens => lens.Reading.Layers.Max(layer => layer.FinalToLayer)))),
             }.Figure(
-                $"Every layer's state through the final norm and the read-out; {string.Join(" and ", lenses.Select(lens => $"{lens.Reading.Positions:N0} positions of {lens.Name}"))}."
+                "How far the state of each layer, through the final norm and the read-out, is from the final prediction: KL(final ‖ layer), "
+                    + "the smaller the nearer. "
+                    + $"{string.Join(" and ", lenses.Select(lens => $"{lens.Reading.Positions:N0} positions of {lens.Name}"))}."
             )
         );
         page.Append(
@@ -93,6 +96,7 @@ public static class LayersReport
                     ]
                 )
                 {
+                    WholeX = true,
                     Values = (0, Math.Max(similarity.Similarity.GetLength(0), similarity.Similarity.GetLength(1)) - 1),
                 }.Figure(
                     $"Centre of the {SoftAlignment.Nearest} layers most alike, {similarity.Samples:N0} samples. Above the broken line a layer does the work of a later one."

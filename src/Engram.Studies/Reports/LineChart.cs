@@ -55,6 +55,12 @@ internal sealed partial class LineChart(string title, string xTitle, string yTit
     private static readonly (Color Drawn, string Class)[] Themed = [(Color.FromHex("#010203"), "axis"), (Color.FromHex("#020304"), "grid")];
     private const int MaxTicks = 10;
 
+    // Skia's SVG has no dashes: a broken line is drawn whole in a colour of its own, which becomes the line's, with dashes.
+    private const string Dashes = "stroke-dasharray=\"7 4\"";
+
+    /// <summary>Whether the horizontal axis counts things: then its numbers are whole.</summary>
+    public bool WholeX { get; init; }
+
     /// <summary>Names instead of numbers along the horizontal axis; null for numbers.</summary>
     public IReadOnlyList<string>? Categories { get; init; }
 
@@ -89,7 +95,7 @@ internal sealed partial class LineChart(string title, string xTitle, string yTit
         var svg = plot.GetSvgXml(Width, Height);
         var body = svg[svg.IndexOf("<svg", StringComparison.Ordinal)..svg.LastIndexOf("</svg>", StringComparison.Ordinal)];
         var (legend, rows) = LegendBelow();
-        return $"{Scalable(WithTheme(WithOwnIds(body)), Height + (rows * LegendLine))}{Labels(plot)}{legend}</svg>";
+        return $"{Scalable(WithDashes(WithTheme(WithOwnIds(body))), Height + (rows * LegendLine))}{Labels(plot)}{legend}</svg>";
     }
 
     /// <summary>The chart as a picture.</summary>
@@ -107,12 +113,14 @@ internal sealed partial class LineChart(string title, string xTitle, string yTit
     private Plot Draw(bool text)
     {
         var plot = new Plot();
-        foreach (var line in lines)
+        foreach (var (number, line) in lines.Index())
         {
-            var scatter = plot.Add.Scatter(OnAxis(line.X, LogX), OnAxis(line.Y, LogY), Color.FromHex(line.Color));
+            var color = line.Dashed && !text ? StandIn(number) : Color.FromHex(line.Color);
+            var scatter = plot.Add.Scatter(OnAxis(line.X, LogX), OnAxis(line.Y, LogY), color);
             scatter.LegendText = line.Name;
+            scatter.MarkerColor = Color.FromHex(line.Color);
             scatter.LineWidth = line.Connected ? 2 : 0;
-            scatter.LinePattern = line.Dashed ? LinePattern.Dashed : LinePattern.Solid;
+            scatter.LinePattern = line.Dashed && text ? LinePattern.Dashed : LinePattern.Solid;
             scatter.MarkerSize =
                 !line.Connected ? 9
                 : line.Markers ? 7
@@ -137,7 +145,8 @@ internal sealed partial class LineChart(string title, string xTitle, string yTit
             : new ScottPlot.TickGenerators.NumericFixedInterval(Interval(top - bottom));
         plot.Axes.Bottom.TickGenerator =
             LogX ? Powers(left, right)
-            : Categories is null ? new ScottPlot.TickGenerators.NumericFixedInterval(Interval(x.Max()))
+            : Categories is null
+                ? new ScottPlot.TickGenerators.NumericFixedInterval(WholeX ? Math.Max(1, Interval(x.Max())) : Interval(x.Max()))
             : new ScottPlot.TickGenerators.NumericManual(
                 [.. Enumerable.Range(0, Categories.Count).Select(i => (double)i)],
                 [.. Categories]
@@ -248,6 +257,22 @@ internal sealed partial class LineChart(string title, string xTitle, string yTit
                 so.Replace($"stroke=\"{themed.Drawn.ToHex()}\"", $"class=\"{themed.Class}\"", StringComparison.OrdinalIgnoreCase)
         );
 
+    private static Color StandIn(int line) => Color.FromHex($"#03{line:x2}04");
+
+    private string WithDashes(string svg) =>
+        lines
+            .Index()
+            .Where(line => line.Item.Dashed)
+            .Aggregate(
+                svg,
+                (so, line) =>
+                    so.Replace(
+                        $"stroke=\"{StandIn(line.Index).ToHex()}\"",
+                        $"stroke=\"{line.Item.Color}\" {Dashes}",
+                        StringComparison.OrdinalIgnoreCase
+                    )
+            );
+
     /// <summary>Keys and names, as many in a row as fit.</summary>
     private (string Svg, int Rows) LegendBelow()
     {
@@ -264,7 +289,7 @@ internal sealed partial class LineChart(string title, string xTitle, string yTit
             var y = Height + (row * LegendLine) + 8;
             text.Append(
                 line.Connected
-                    ? $"<path d=\"M{x:0.#} {y}h26\" stroke=\"{line.Color}\" stroke-width=\"3\"{(line.Dashed ? " stroke-dasharray=\"7 4\"" : "")}/>"
+                    ? $"<path d=\"M{x:0.#} {y}h26\" stroke=\"{line.Color}\" stroke-width=\"3\"{(line.Dashed ? " " + Dashes : "")}/>"
                     : $"<circle cx=\"{x + 13:0.#}\" cy=\"{y}\" r=\"4.5\" fill=\"{line.Color}\"/>"
             );
             text.Append($"<text x=\"{x + LegendKey:0.#}\" y=\"{y + 5}\">{Html.Escape(line.Name)}</text>");

@@ -39,6 +39,16 @@ public sealed class HelpTests
         }
     }
 
+    /// <summary>The models of <c>engram eval</c> are no argument of the measurements below it.</summary>
+    [Fact]
+    public async Task Help_OfASubcommand_ShowsItsOwnArguments()
+    {
+        var help = (await CliProcess.Run("eval", "loss", "--help")).Ok().Output;
+        Assert.Contains("engram eval loss [options]", help);
+        Assert.DoesNotContain("<MODEL>", help);
+        Assert.Contains("<MODEL>...", (await CliProcess.Run("eval", "--help")).Ok().Output);
+    }
+
     [Fact]
     public void EveryCommandAndOption_IsDescribed() =>
         Assert.All(

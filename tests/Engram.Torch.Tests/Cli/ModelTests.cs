@@ -53,14 +53,14 @@ public sealed class ModelTests(TrainedRun trained)
             "--json",
         ];
         var file = trained["prompt.txt"];
-        File.WriteAllText(file, "The mare");
+        File.WriteAllText(file, "The mare\n");
         var expected = (await CliProcess.Run([.. arguments, "--prompt", "The mare"])).Ok().Json;
         Assert.Contains(expected.GetProperty("finish_reason").GetString(), new[] { "max_new_tokens", "end_of_text" });
         foreach (
             var result in new[]
             {
                 await CliProcess.Run([.. arguments, "--file", file]),
-                await CliProcess.RunWithInput("The mare", [.. arguments, "--file", "-"]),
+                await CliProcess.RunWithInput("The mare\r\n", [.. arguments, "--file", "-"]),
                 await CliProcess.RunWithInput("The mare\n", [.. arguments, "--interactive"]),
                 await CliProcess.Run([.. arguments, "--prompt", "The mare", "--engine", "torch"]),
             }
@@ -71,6 +71,39 @@ public sealed class ModelTests(TrainedRun trained)
             "--engine torch",
             (await CliProcess.Run([.. arguments, "--prompt", "x", "--engine", "managed", "--device", "cuda"])).ErrorLine
         );
+    }
+
+    /// <summary>A pipe that nobody writes to, as a shell makes of <c>&lt;(command)</c>, does not keep the first signal waiting.</summary>
+    [Fact]
+    public async Task Generate_WaitingForAPipe_HearsTheFirstSignal()
+    {
+        var cancellation = TestContext.Current.CancellationToken;
+        var pipe = trained["pipe"];
+        await Shell("mkfifo", pipe);
+        using var process = CliProcess.Start("generate", "--model", trained.Model, "--file", pipe, "--threads", "1");
+        // A pipe opens for writing once the program has opened it for reading.
+        await using var writer = await Task.Run(() => new FileStream(pipe, FileMode.Open, FileAccess.Write), cancellation);
+        await Shell("kill", "-INT", $"{process.Id}");
+        Assert.Equal(130, (await CliProcess.Finish(process, cancellation)).ExitCode);
+
+        async Task Shell(string command, params string[] arguments)
+        {
+            using var run = System.Diagnostics.Process.Start(command, arguments);
+            await run.WaitForExitAsync(cancellation);
+            Assert.Equal(0, run.ExitCode);
+        }
+    }
+
+    [Fact]
+    public async Task UsesOfTheMemory_AreNamedByWhatRefusesAnother()
+    {
+        var refused = await CliProcess.Run("generate", "--model", trained.Model, "--prompt", "a", "--memory", "of");
+        Assert.Equal(2, refused.ExitCode);
+        Assert.Contains("--memory is one of on, off, ", refused.ErrorLine);
+        Assert.Contains("not 'of'.", refused.ErrorLine);
+        var placed = await CliProcess.Run("generate", trained.Model, "--prompt", "a");
+        Assert.Equal(2, placed.ExitCode);
+        Assert.Contains("A model is named with --model.", placed.ErrorLine);
     }
 
     [Fact]

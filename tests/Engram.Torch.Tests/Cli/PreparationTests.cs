@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Engram.Tests.Storage;
 using Engram.Tokenization;
 
@@ -28,6 +29,41 @@ public sealed class PreparationTests
         var unknown = await CliProcess.Run("tokenizer", "decode", "--tokenizer", tokenizer, "5", "300");
         Assert.Equal(2, unknown.ExitCode);
         Assert.Contains("'300'", unknown.ErrorLine);
+    }
+
+    [Fact]
+    public async Task OtherFieldsAndPipes_AreRefused_WithWhatToDo()
+    {
+        using var folder = new TemporaryFolder();
+        foreach (
+            var (name, text) in new[]
+            {
+                ("a.jsonl", "{\"content\": \"a\"}\n"),
+                ("a.csv", "id,content\n1,a\n"),
+                ("b.json", "[{\"text\": 5}]"),
+            }
+        )
+        {
+            File.WriteAllText(folder.File(name), text);
+            var refused = await CliProcess.Run("data", "prepare", folder.File(name), "--output", folder.File("data"));
+            Assert.Equal(1, refused.ExitCode);
+            Assert.Contains(name, refused.Errors);
+            Assert.Contains("Name the text's field with --field.", refused.Errors);
+        }
+
+        string[] command =
+        [
+            "-c",
+            "exec \"$0\" tokenizer train <(echo the mare) --output \"$1\"",
+            CliProcess.Program,
+            folder.File("t.json"),
+        ];
+        using var shell = Process.Start(
+            new ProcessStartInfo("bash", command) { RedirectStandardOutput = true, RedirectStandardError = true }
+        )!;
+        var piped = await CliProcess.Finish(shell, TestContext.Current.CancellationToken);
+        Assert.Equal(1, piped.ExitCode);
+        Assert.Contains("is a pipe", piped.ErrorLine);
     }
 
     [Fact]

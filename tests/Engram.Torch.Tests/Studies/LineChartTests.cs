@@ -70,6 +70,38 @@ public sealed class LineChartTests
             );
     }
 
+    [Fact]
+    public void Svg_DashesABrokenLine_InItsColor()
+    {
+        var chart = new LineChart(
+            "broken",
+            "x",
+            "y",
+            [
+                new ChartLine("whole", "#0072B2", [0, 1, 2], [1, 2, 1]),
+                new ChartLine("broken", "#D55E00", [0, 1, 2], [1, 1, 1], Dashed: true) { Markers = true },
+            ]
+        )
+        {
+            WholeX = true,
+        };
+
+        var svg = XElement.Parse(chart.Svg());
+        var plotted = svg.Descendants()
+            .Where(element => element.Name.LocalName == "path" && element.Attribute("stroke-width")?.Value == "2")
+            .ToArray();
+
+        Assert.Contains(plotted, line => Is(line, "#D55E00") && line.Attribute("stroke-dasharray") is not null);
+        Assert.Contains(plotted, line => Is(line, "#0072B2") && line.Attribute("stroke-dasharray") is null);
+        Assert.DoesNotContain("#0301", chart.Svg());
+        // Whole numbers along the horizontal axis, which would have tenths otherwise.
+        Assert.Contains(svg.Descendants(), text => text.Value == "0");
+        Assert.DoesNotContain(svg.Descendants(), text => text.Value == "0.2");
+
+        static bool Is(XElement line, string color) =>
+            string.Equals(line.Attribute("stroke")?.Value, color, StringComparison.OrdinalIgnoreCase);
+    }
+
     /// <summary>A legend over the plot hides lines; axes in a colour of their own vanish in one of the two themes.</summary>
     [Fact]
     public void Svg_HasItsLegendBelowTheAxes_AndLeavesTheirColoursToThePage()
