@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using Engram.Studies.Definitions;
 using Engram.Studies.Running;
 
@@ -53,6 +54,16 @@ internal sealed class StudyInput
     }
 
     public StudyCorpora Corpora(ParseResult parsed) => new(Path.Combine(parsed.GetRequiredValue(Runs), "data"), parsed.GetValue(Text));
+
+    /// <summary>The command that reports what a run of these options has measured.</summary>
+    public string ReportCommand(ParseResult parsed)
+    {
+        var given = new[] { Size.Name, Runs.Name, Results.Name }
+            .Zip([parsed.GetRequiredValue(Size), parsed.GetRequiredValue(Runs), parsed.GetValue(Results)])
+            .Where(option => option.Second is not null && parsed.GetResult(option.First) is OptionResult { Implicit: false })
+            .Select(option => $" {option.First} {option.Second}");
+        return $"engram study report {parsed.GetRequiredValue(Name)}{string.Concat(given)}";
+    }
 
     /// <summary>How far a run is, one line.</summary>
     public static string Describe(StudyProgress progress) =>

@@ -63,7 +63,7 @@ internal sealed class StudyRunCommand : CliCommand
             Terminal.Json(outcome);
         else
             Console.Out.WriteLine(
-                $"{outcome.Trained} models trained and measured, {outcome.Reused} were there already. Next: engram study report {parsed.GetRequiredValue(_input.Name)} --size {parsed.GetRequiredValue(_input.Size)}"
+                $"{outcome.Trained} models trained and measured, {outcome.Reused} were there already. Next: {_input.ReportCommand(parsed)}"
             );
         if (outcome.Failures.Count > 0)
             throw new IOException($"{outcome.Failures.Count} models failed; everything else is done. {string.Join(" ", outcome.Failures)}");

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 
 namespace Engram.Studies.Definitions;
 
@@ -7,7 +8,7 @@ namespace Engram.Studies.Definitions;
 /// equal, what is measured, and
 /// which figures answer. Everything that decides about a number is here or in <see cref="StudySize"/>.
 /// </summary>
-public sealed record Study
+public sealed partial record Study
 {
     /// <summary>As in commands, folders and rows.</summary>
     public required string Name { get; init; }
@@ -62,6 +63,42 @@ public sealed record Study
 
     /// <summary>What the reader must know before believing a number.</summary>
     public IReadOnlyList<string> Cautions { get; init; } = [];
+
+    /// <summary>Returns this instance, or throws naming what is wrong with it.</summary>
+    /// <param name="source">Where it comes from, for the message.</param>
+    /// <exception cref="InvalidDataException">
+    /// A name cannot be one of a folder, a setting has a seed twice or no training, or names of arms or settings repeat.
+    /// </exception>
+    public Study Validated(string source)
+    {
+        foreach (
+            var name in Arms.Select(arm => arm.Name)
+                .Concat(Sizes.Values.SelectMany(settings => settings.Select(setting => setting.Name)))
+                .Prepend(Name)
+        )
+            if (!NamePattern().IsMatch(name))
+                throw Bad($"'{name}' is no name: use letters, digits, points and hyphens, a letter or digit first");
+        if (Arms.GroupBy(arm => arm.Name).FirstOrDefault(arms => arms.Count() > 1) is { } twice)
+            throw Bad($"there are two arms {twice.Key}");
+        foreach (var (size, settings) in Sizes)
+        {
+            if (settings.GroupBy(setting => setting.Name).FirstOrDefault(same => same.Count() > 1) is { } repeated)
+                throw Bad($"size {size} has two settings {repeated.Key}");
+            foreach (var setting in settings)
+                if (setting.Seeds.Count == 0 || setting.Seeds.Distinct().Count() < setting.Seeds.Count)
+                    throw Bad(
+                        $"{setting.Name} of size {size} has the seeds {string.Join(", ", setting.Seeds)}: give at least one, and each once"
+                    );
+                else if (setting.Tokens < 1)
+                    throw Bad($"{setting.Name} of size {size} has {setting.Tokens} tokens: give at least one update's");
+        }
+        return this;
+
+        InvalidDataException Bad(string why) => new($"{source}: the study {Name}: {why}.");
+    }
+
+    [GeneratedRegex("^[A-Za-z0-9][A-Za-z0-9.-]*$")]
+    private static partial Regex NamePattern();
 }
 
 /// <summary>One model of a study: one of the size's bases, and changes.</summary>

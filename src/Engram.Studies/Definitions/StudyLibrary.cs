@@ -65,7 +65,7 @@ public static class StudyLibrary
         if (name == "all")
             return [.. Studies.Where(study => study.Sizes.ContainsKey(size))];
         var found = name.EndsWith(Extension, StringComparison.Ordinal)
-            ? Parse<Study>(File.ReadAllText(name), name)
+            ? Parse<Study>(File.ReadAllText(name), name).Validated(name)
             : Studies.SingleOrDefault(study => study.Name == name)
                 ?? throw new ArgumentException(
                     $"There is no study '{name}'. Studies: all, {string.Join(", ", Studies.Select(study => study.Name))}."

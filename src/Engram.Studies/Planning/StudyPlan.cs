@@ -71,12 +71,25 @@ internal sealed class StudyPlan
         return new StudyPlan(study, size, runs, checks);
     }
 
-    /// <summary>Throws unless every equality holds.</summary>
-    /// <exception cref="InvalidDataException">Arms differ in what they claim is equal.</exception>
-    public StudyPlan Checked() =>
-        Equalities.FirstOrDefault(check => !check.Holds) is { } broken
-            ? throw new InvalidDataException($"The study {Study.Name} at size {Size.Name} claims what is not so: {broken.Describe()}.")
-            : this;
+    /// <summary>Throws unless every equality holds, and the arms of each setting are different models.</summary>
+    /// <exception cref="InvalidDataException">Arms differ in what they claim is equal, or do not differ at all.</exception>
+    public StudyPlan Checked()
+    {
+        if (Equalities.FirstOrDefault(check => !check.Holds) is { } broken)
+            throw new InvalidDataException($"The study {Study.Name} at size {Size.Name} claims what is not so: {broken.Describe()}.");
+        if (SameModels().FirstOrDefault() is { } same)
+            throw new InvalidDataException(
+                $"The study {Study.Name} at size {Size.Name}: {same} are one and the same model, so that nothing can be said of their difference."
+            );
+        return this;
+    }
+
+    /// <summary>Arms of a setting that come out as the same run, in words.</summary>
+    public IEnumerable<string> SameModels() =>
+        Runs.Where(run => run.Seed == run.Setting.Seeds[0])
+            .GroupBy(run => (run.Setting.Name, RunInputs.Of(run, "")))
+            .Where(runs => runs.Count() > 1)
+            .Select(runs => string.Join(" and ", runs.Select(run => run.RowArm)));
 
     /// <summary>About how long a run takes with one thread, seconds.</summary>
     public static double Seconds(PlannedRun run) => SecondsPerRun + (run.Tokens * SecondsPerToken) + (run.Flops / FlopsPerSecond);

@@ -29,7 +29,7 @@ public sealed record PlanLine(
 /// <summary>What studies would cost, and whether what they claim is equal is.</summary>
 /// <param name="Lines">The arms.</param>
 /// <param name="Equalities">What is held equal, in words with the largest deviations.</param>
-/// <param name="Broken">Those that do not hold; such a study does not run.</param>
+/// <param name="Broken">Those that do not hold, and arms that are one model; such a study does not run.</param>
 /// <param name="Runs">Models to be trained; arms that are the same model count once in each study.</param>
 /// <param name="Seconds">Estimated time of all of them in one thread.</param>
 public sealed record StudyPlanTable(
@@ -68,7 +68,10 @@ public sealed record StudyPlanTable(
                     )),
             ],
             [.. checks.Select(check => check.Words)],
-            [.. checks.Where(check => !check.Holds).Select(check => check.Words)],
+            [
+                .. checks.Where(check => !check.Holds).Select(check => check.Words),
+                .. plans.SelectMany(plan => plan.SameModels().Select(same => $"{plan.Study.Name}, {same} are one and the same model")),
+            ],
             distinct.Count,
             distinct.Sum(StudyPlan.Seconds)
         );

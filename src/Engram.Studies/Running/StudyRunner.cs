@@ -269,7 +269,9 @@ public sealed class StudyRunner
         if (job.State == JobState.Measuring)
             return $"{job.First.Title} measuring";
         var last = TrainingCurve.Read(_folders.Run(job.Inputs)).Training.LastOrDefault();
-        return FormattableString.Invariant($"{job.First.Title} {last?.Step ?? 0:N0}/{job.First.Options.Steps:N0} loss {last?.Loss:0.000}");
+        return last is null
+            ? $"{job.First.Title} starting"
+            : FormattableString.Invariant($"{job.First.Title} {last.Step:N0}/{job.First.Options.Steps:N0} loss {last.Loss:0.000}");
     }
 
     private sealed class PreparationReports(IProgress<StudyProgress>? progress, Stopwatch clock) : IProgress<PreparationProgress>

@@ -122,7 +122,11 @@ internal sealed class StudyCharts(StudyData data)
             var color = Colors[number++ % Colors.Length];
             var points = series
                 .Select(arm =>
-                    (X: data.Position(setting, arm, chart.Axis), Values: data.Statistics(setting.Name, arm.Name, chart.Measure)!)
+                    (
+                        X: data.Position(setting, arm, chart.Axis),
+                        Values: data.Statistics(setting.Name, arm.Name, chart.Measure)!,
+                        Seeds: data.Seeds(setting.Name, arm.Name, chart.Measure).Count
+                    )
                 )
                 .Where(point => !Logarithmic(chart) || point.X > 0)
                 .OrderBy(point => point.X)
@@ -131,10 +135,10 @@ internal sealed class StudyCharts(StudyData data)
                 continue;
             double[] x = [.. points.Select(point => point.X)],
                 y = [.. points.Select(point => point.Values.Mean)];
-            var seeds = setting.Seeds.Count;
+            var (fewest, most) = (points.Min(point => point.Seeds), points.Max(point => point.Seeds));
             lines.Add(
                 new ChartLine(
-                    $"{setting.Name}{(series.Key.Length > 0 ? $", {series.Key}" : "")}, {seeds} seed{(seeds > 1 ? "s" : "")}",
+                    $"{setting.Name}{(series.Key.Length > 0 ? $", {series.Key}" : "")}, {(fewest == most ? $"{most}" : $"{fewest} to {most}")} seed{(most > 1 ? "s" : "")}",
                     color,
                     x,
                     y,

@@ -141,11 +141,22 @@ public sealed class StudyReport
         )
         + "<p class=\"note\">Noise is twice the standard deviation over the seeds of what is compared, of which there are at least three; fewer decide nothing. Differences are paired by seed, whose runs see the same data in the same order.</p>\n";
 
-    private static string SettingLine(StudySetting setting) =>
-        string.Create(
+    private string SettingLine(StudySetting setting)
+    {
+        var measured = setting
+            .Seeds.Where(seed => Study.Arms.Any(arm => _data.Seeds(setting.Name, arm.Name, "loss").ContainsKey(seed)))
+            .ToList();
+        var seeds = measured.Count switch
+        {
+            0 => "not measured",
+            1 => $"seed {measured[0]}",
+            _ => $"seeds {string.Join(", ", measured)}",
+        };
+        return string.Create(
             CultureInfo.InvariantCulture,
-            $"{setting.Name}: {setting.Tokens:N0} tokens of {setting.Corpus}, seed{(setting.Seeds.Count > 1 ? "s" : "")} {string.Join(", ", setting.Seeds)}{(setting.Selection ? ", to choose values only" : "")}"
+            $"{setting.Name}: {setting.Tokens:N0} tokens of {setting.Corpus}, {seeds}{(measured.Count > 0 && measured.Count < setting.Seeds.Count ? $" of {setting.Seeds.Count}" : "")}{(setting.Selection ? ", to choose values only" : "")}"
         );
+    }
 
     /// <summary>The arms of a setting with their parameters and everything measured of them, as words.</summary>
     /// <param name="setting">The setting.</param>
@@ -175,10 +186,16 @@ public sealed class StudyReport
         );
     }
 
-    private string Cell(StudySetting setting, StudyArm arm, string measure) =>
-        _data.Statistics(setting.Name, arm.Name, measure) is not { } values ? "–"
-        : values.StandardDeviation is { } deviation ? $"{ClaimVerdicts.Number(values.Mean)} ± {ClaimVerdicts.Number(deviation)}"
-        : ClaimVerdicts.Number(values.Mean);
+    /// <summary>Mean and deviation, and where not every seed was measured, how many were.</summary>
+    private string Cell(StudySetting setting, StudyArm arm, string measure)
+    {
+        if (_data.Statistics(setting.Name, arm.Name, measure) is not { } values)
+            return "–";
+        var seeds = _data.Seeds(setting.Name, arm.Name, measure).Count;
+        return ClaimVerdicts.Number(values.Mean)
+            + (values.StandardDeviation is { } deviation ? $" ± {ClaimVerdicts.Number(deviation)}" : "")
+            + (seeds < setting.Seeds.Count ? $" ({seeds} of {setting.Seeds.Count} seeds)" : "");
+    }
 
     private static string Words(Difference pair) => $"{pair.Arm} − {pair.Baseline}, {pair.Measure.Replace('_', ' ')}";
 

@@ -18,6 +18,7 @@ public sealed class StudyPlanTests
     {
         var plan = StudyPlan.Of(StudyLibrary.Named(name, size)[0], StudyLibrary.Size(size)).Checked();
 
+        Assert.Same(plan.Study, plan.Study.Validated(name));
         Assert.NotEmpty(plan.Runs);
         Assert.All(plan.Runs, run => Assert.Equal(run.Corpus.VocabularySize, run.Configuration.VocabularySize));
         Assert.Equal(plan.Runs.Count, plan.Runs.Select(run => (run.RowArm, run.Seed)).Distinct().Count());
@@ -25,14 +26,45 @@ public sealed class StudyPlanTests
         Assert.All(plan.Study.Differences, pair => Assert.Superset((ISet<string>)new HashSet<string> { pair.Arm, pair.Baseline }, arms));
     }
 
-    [Theory, MemberData(nameof(All))]
-    public void ArmsOfASetting_AreDifferentModels(string name, string size)
+    [Fact]
+    public void ArmsThatAreOneModel_AreRefused()
     {
-        var plan = StudyPlan.Of(StudyLibrary.Named(name, size)[0], StudyLibrary.Size(size));
+        var study = Example(
+            new StudyArm
+            {
+                Name = "again",
+                Base = "moe",
+                Description = "all experts, under another name",
+            }
+        );
 
-        foreach (var runs in plan.Runs.GroupBy(run => (run.Setting.Name, run.Seed)))
-            Assert.Equal(runs.Count(), runs.Select(run => RunInputs.Of(run, "text")).Distinct().Count());
+        var error = Assert.Throws<InvalidDataException>(() => StudyPlan.Of(study, Size(106)).Checked());
+
+        Assert.Contains("text/all and text/again are one and the same model", error.Message);
     }
+
+    public static TheoryData<Func<Study, Study>, string> Wrong =>
+        new()
+        {
+            { study => study with { Name = "../../x" }, "'../../x' is no name" },
+            { study => study with { Arms = [study.Arms[0], study.Arms[0]] }, "two arms all" },
+            { study => WithSetting(study, setting => setting with { Seeds = [1, 1] }), "has the seeds 1, 1" },
+            { study => WithSetting(study, setting => setting with { Seeds = [] }), "give at least one" },
+            { study => WithSetting(study, setting => setting with { Tokens = 0 }), "has 0 tokens" },
+        };
+
+    [Theory(DisableDiscoveryEnumeration = true), MemberData(nameof(Wrong))]
+    public void DefinitionsThatCannotBe_AreRefused_WithTheValue(Func<Study, Study> change, string expected)
+    {
+        Assert.Contains(expected, Assert.Throws<InvalidDataException>(() => change(Example()).Validated("mine.json")).Message);
+        Assert.Equal(Example().Name, Example().Validated("mine.json").Name);
+    }
+
+    private static Study WithSetting(Study study, Func<StudySetting, StudySetting> change) =>
+        study with
+        {
+            Sizes = new Dictionary<string, IReadOnlyList<StudySetting>> { ["test"] = [change(study.Sizes["test"][0])] },
+        };
 
     [Fact]
     public void Reference_IsTheRunOfTheSameSettingAndSeed()
