@@ -72,7 +72,7 @@ internal sealed class DataWorldCommand : CliCommand
     {
         Description = "Share of real text among all bytes; the world keeps its length",
         HelpName = "SHARE",
-        DefaultValueFactory = _ => 0.5,
+        DefaultValueFactory = _ => WorldFolder.DefaultRatio,
     };
     private readonly Option<bool> _json = CommonOptions.Json();
 

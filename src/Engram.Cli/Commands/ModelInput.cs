@@ -49,7 +49,7 @@ internal sealed class ModelInput
     }.AcceptOnlyFromAmong([.. Locations.Keys]);
     private readonly Option<long?> _rowCache = ByteSize.Option(
         "--row-cache",
-        "Memory of the row caches of --tables cached [default: 64MiB]"
+        $"Memory of the row caches of --tables cached [default: {ByteSize.Show(new MemoryOptions().RowCacheBytes)}]"
     );
     private readonly Option<string?> _engine = new Option<string?>("--engine")
     {
@@ -72,7 +72,11 @@ internal sealed class ModelInput
         }.AcceptOnlyFromAmong(uses);
 
     /// <summary>The memory that a value of <see cref="Use"/> stands for.</summary>
-    public static MemoryInUse Memory(MemoryBank? own, string use) => new(own, Uses[use].Use);
+    /// <param name="own">The model's memory, or null.</param>
+    /// <param name="use">The value.</param>
+    /// <param name="suppression">A part of it that is silenced; null for none.</param>
+    /// <exception cref="ArgumentException">There is no memory, or no such part of it.</exception>
+    public static MemoryInUse Memory(MemoryBank? own, string use, Suppression? suppression = null) => new(own, Uses[use].Use, suppression);
 
     /// <summary>The same for a model that is opened with libtorch.</summary>
     public static MemoryInUse Memory(LanguageModel model, string use) => Memory(model.Memory, use);
