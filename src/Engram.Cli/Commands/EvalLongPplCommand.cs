@@ -93,9 +93,9 @@ internal sealed class EvalLongPplCommand : CliCommand
                 $"Texts of {tokens:N0} tokens do not fit into the context; at most {most:N0} do."
             );
 
-        if (readFrom is null && tokens < LongPerplexity.ShortContext)
+        if (readFrom is null && tokens < KeyWindow.Published.ShortContext)
             Terminal.Note(
-                $"No token of texts of {tokens:N0} tokens can be key: key tokens have more than {LongPerplexity.ShortContext:N0} before them."
+                $"No token of texts of {tokens:N0} tokens can be key: key tokens have more than {KeyWindow.Published.ShortContext:N0} before them."
             );
         var measured = new List<LongText>();
         var start = Stopwatch.GetTimestamp();
