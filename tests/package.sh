@@ -8,12 +8,19 @@ cd "$(dirname "$0")/.."
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 
-dotnet pack -c Release src/Engram --output "$work/feed" -v quiet
-package=$(ls "$work"/feed/Engram.[0-9]*.nupkg)
-for entry in lib/net10.0/Engram.dll lib/net10.0/Engram.xml README.md; do
-  grep -aqF "$entry" "$package" || { echo "$package lacks $entry" >&2; exit 1; }
+# Every package has the library, its XML documentation, a page, and says its licence.
+for name in Engram Engram.Models Engram.Inference; do
+  dotnet pack -c Release "src/$name" --output "$work/feed" -v quiet
+  package=$(ls "$work/feed/$name".[0-9]*.nupkg)
+  for entry in "lib/net10.0/$name.dll" "lib/net10.0/$name.xml" README.md; do
+    unzip -l "$package" | grep -qF " $entry" || { echo "$package lacks $entry" >&2; exit 1; }
+  done
+  for element in '<license type="expression">MIT</license>' '<readme>README.md</readme>' '<description>' '<tags>' '<authors>'; do
+    unzip -p "$package" "$name.nuspec" | grep -qF "$element" || { echo "$package: its specification lacks $element" >&2; exit 1; }
+  done
+  echo "$(basename "$package"): $(stat -c %s "$package") bytes"
 done
-echo "$(basename "$package"): $(stat -c %s "$package") bytes"
+package=$(ls "$work"/feed/Engram.[0-9]*.nupkg)
 
 # The program has the sample's source and the package; a package cache of its own, so that an older build of the same version is not taken.
 mkdir "$work/user"; cp samples/LookUp/Program.cs "$work/user/"
@@ -32,8 +39,7 @@ echo "LookUp, compiled ahead of time: $(stat -c %s "$work/sample/LookUp") bytes"
 cmp "$work/from-package" "$work/ahead-of-time"
 head -5 "$work/ahead-of-time"
 
-# The engine's package needs the two below it.
-for project in Engram.Models Engram.Inference; do dotnet pack -c Release "src/$project" --output "$work/feed" -v quiet; done
+# The engine's package brings the two below it.
 mkdir "$work/engine"; cp samples/Generate/Program.cs "$work/engine/"
 sed 's/Include="Engram"/Include="Engram.Inference"/' "$work/user/user.csproj" > "$work/engine/engine.csproj"
 NUGET_PACKAGES="$work/packages" dotnet run --project "$work/engine" --property:RestoreAdditionalProjectSources="$work/feed" -- "$model" "$text" 16 > "$work/generated-from-package"

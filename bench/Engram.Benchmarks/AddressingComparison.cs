@@ -18,18 +18,21 @@ internal static class AddressingComparison
         var benchmark = new AddressingBenchmark();
         var machine = Machine.This();
         Console.WriteLine(
-            $"{machine.Cores} cores of {machine.Processor}, .NET {machine.Dotnet}, load average {File.ReadAllText("/proc/loadavg").Split(' ')[0]}"
+            $"{machine.Cores} cores of {machine.Processor}, .NET {machine.Dotnet}, load average "
+                + $"{File.ReadAllText("/proc/loadavg").Split(' ')[0]}"
         );
         Console.WriteLine("one memory layer, 16 heads of orders {2, 3}, million tokens/s, medians of 5 rounds");
         Console.WriteLine(
-            $"{"tokens", 9} {"1 thread", 9} {"2 threads", 9} {"ratio", 6} {"limit", 9} {"of it", 6} {"numpy %", 9} {"numpy //", 9} {"ratio %", 8} {"ratio //", 8}  rows"
+            $"{"tokens", 9} {"1 thread", 9} {"2 threads", 9} {"ratio", 6} {"limit", 9} {"of it", 6} {"numpy %", 9} {"numpy //", 9} "
+                + $"{"ratio %", 8} {"ratio //", 8}  rows"
         );
         foreach (var tokens in new[] { AddressingBenchmark.BatchTokens, AddressingBenchmark.LongBatchTokens })
             Compare(benchmark, tokens, python);
 
         var decoded = Enumerable.Range(0, Rounds).Select(_ => benchmark.Decode()).ToList();
         Console.WriteLine(
-            $"one decoded token, two memory layers: {AddressingBenchmark.Median(decoded.Select(round => round.NanosecondsPerToken)):F1} ns, {decoded.Sum(round => round.AllocatedBytes)} bytes allocated"
+            $"one decoded token, two memory layers: {AddressingBenchmark.Median(decoded.Select(round => round.NanosecondsPerToken)):F1} "
+                + $"ns, {decoded.Sum(round => round.AllocatedBytes)} bytes allocated"
         );
     }
 
@@ -46,7 +49,8 @@ internal static class AddressingComparison
         }
         var speed = AddressingBenchmark.Median(one);
         var line =
-            $"{tokens, 9} {speed / 1e6, 9:F1} {AddressingBenchmark.Median(two) / 1e6, 9:F1} {Ratio(two, one), 6:F2} {AddressingBenchmark.Median(limit) / 1e6, 9:F1} {Ratio(one, limit), 6:P0}";
+            $"{tokens, 9} {speed / 1e6, 9:F1} {AddressingBenchmark.Median(two) / 1e6, 9:F1} {Ratio(two, one), 6:F2} "
+            + $"{AddressingBenchmark.Median(limit) / 1e6, 9:F1} {Ratio(one, limit), 6:P0}";
         if (rivals.Count < Rounds)
         {
             Console.WriteLine($"{line}  no rival: {python} with numpy is not there");
@@ -55,7 +59,8 @@ internal static class AddressingComparison
         var same = rivals.All(rival => rival.Checksum == benchmark.Checksum(tokens)) ? "the same" : "DIFFERENT";
         var (remainder, division) = (rivals.ConvertAll(rival => rival.TokensPerSecond), rivals.ConvertAll(rival => rival.FloorDivision));
         Console.WriteLine(
-            $"{line} {AddressingBenchmark.Median(remainder) / 1e6, 9:F2} {AddressingBenchmark.Median(division) / 1e6, 9:F2} {Ratio(one, remainder), 8:F1} {Ratio(one, division), 8:F1}  {same}"
+            $"{line} {AddressingBenchmark.Median(remainder) / 1e6, 9:F2} {AddressingBenchmark.Median(division) / 1e6, 9:F2} "
+                + $"{Ratio(one, remainder), 8:F1} {Ratio(one, division), 8:F1}  {same}"
         );
     }
 

@@ -31,7 +31,8 @@ internal static class DecodeComparison
             .Take(Rounds + WarmUpRounds)
             .ToList();
         Console.WriteLine(
-            $"AVX-512 {Avx512F.IsSupported}, VNNI from .NET {AvxVnni.IsSupported}; load average {File.ReadAllText("/proc/loadavg").Split(' ')[0]}"
+            $"AVX-512 {Avx512F.IsSupported}, VNNI from .NET {AvxVnni.IsSupported}; load average "
+                + $"{File.ReadAllText("/proc/loadavg").Split(' ')[0]}"
         );
         foreach (var threads in new[] { 1, Environment.ProcessorCount }.Distinct())
         {
@@ -78,7 +79,9 @@ internal static class DecodeComparison
             var ratios = seconds[0].Zip(seconds[i], (first, mine) => first / mine).Skip(WarmUpRounds).Order().ToList();
             var median = seconds[i].Skip(WarmUpRounds).Order().ElementAt(Rounds / 2);
             Console.WriteLine(
-                $"{preset + ", " + arms[i].Name, -38} {1 / median, 10:F0} {ratios[ratios.Count / 2], 14:F2} {$"{ratios[ratios.Count / 4]:F2}–{ratios[ratios.Count * 3 / 4]:F2}", 16} {arms[i].Bytes / 1e6, 9:F2} {arms[i].Bytes / median / bandwidth, 13:P0}"
+                $"{preset + ", " + arms[i].Name, -38} {1 / median, 10:F0} {ratios[ratios.Count / 2], 14:F2} "
+                    + $"{$"{ratios[ratios.Count / 4]:F2}–{ratios[ratios.Count * 3 / 4]:F2}", 16} {arms[i].Bytes / 1e6, 9:F2} "
+                    + $"{arms[i].Bytes / median / bandwidth, 13:P0}"
             );
             arms[i].Model.Dispose();
         }

@@ -58,7 +58,8 @@ internal static class DistinctComparison
                 }
                 var medians = times.Select(list => list.Order().ElementAt(Turns / 2) * 1e9 / rows.Length).ToArray();
                 Console.WriteLine(
-                    $"{format, -10} {traffic, -14} {unique.Count / (double)rows.Length, 9:P0} {medians[0], 7:F1} {medians[1], 12:F1} {medians[2], 12:F1}"
+                    $"{format, -10} {traffic, -14} {unique.Count / (double)rows.Length, 9:P0} {medians[0], 7:F1} {medians[1], 12:F1} "
+                        + $"{medians[2], 12:F1}"
                 );
 
                 void Once()

@@ -31,14 +31,16 @@ internal static class ExpertComparison
         models.Add(Trained("dense", Presets.Load("quickstart-dense")));
         models.Add(Trained("engram", Presets.Load("quickstart-engram")));
         Console.WriteLine(
-            $"{threads} thread(s), load average {File.ReadAllText("/proc/loadavg").Split(' ')[0]}; {rounds} updates of {Sequences} x {Length} tokens, medians; ms of an update and of its parts"
+            $"{threads} thread(s), load average {File.ReadAllText("/proc/loadavg").Split(' ')[0]}; {rounds} updates of {Sequences} x "
+                + $"{Length} tokens, medians; ms of an update and of its parts"
         );
         for (var round = 0; round < WarmUp + rounds; round++)
             foreach (var model in models)
                 model.Step();
 
         Console.WriteLine(
-            $"{"", -12} {"active", 9} {"total", 9} {"tokens/s", 9} {"of first", 9} {"update", 8} {"forward", 8} {"backward", 9} {"clipping", 9} {"optimizer", 10}"
+            $"{"", -12} {"active", 9} {"total", 9} {"tokens/s", 9} {"of first", 9} {"update", 8} {"forward", 8} {"backward", 9} "
+                + $"{"clipping", 9} {"optimizer", 10}"
         );
         foreach (var model in models)
         {
@@ -46,8 +48,10 @@ internal static class ExpertComparison
             var seconds = AddressingBenchmark.Median(model.Seconds.Skip(WarmUp));
             var parts = model.Parts.Skip(WarmUp).ToList();
             Console.WriteLine(
-                $"{model.Name, -12} {model.Plan.ActiveParameters, 9:N0} {model.Plan.TotalParameters, 9:N0} {model.TokensPerStep / seconds, 9:N0} {ratio, 9:F3} {seconds * 1e3, 8:F1} "
-                    + $"{Milliseconds(parts.Select(part => part.Forward)), 8:F1} {Milliseconds(parts.Select(part => part.Backward)), 9:F1} {Milliseconds(parts.Select(part => part.Clipping)), 9:F2} {Milliseconds(parts.Select(part => part.Dense)), 10:F1}"
+                $"{model.Name, -12} {model.Plan.ActiveParameters, 9:N0} {model.Plan.TotalParameters, 9:N0} "
+                    + $"{model.TokensPerStep / seconds, 9:N0} {ratio, 9:F3} {seconds * 1e3, 8:F1} "
+                    + $"{Milliseconds(parts.Select(part => part.Forward)), 8:F1} {Milliseconds(parts.Select(part => part.Backward)), 9:F1} "
+                    + $"{Milliseconds(parts.Select(part => part.Clipping)), 9:F2} {Milliseconds(parts.Select(part => part.Dense)), 10:F1}"
             );
             model.Dispose();
         }

@@ -28,12 +28,14 @@ internal static class ForkingBatch
         var random = new Random(1);
         var batch = Enumerable.Range(0, Sequences).Select(_ => model.NewSequence()).ToArray();
         var (ids, logits) = (new int[Sequences], new float[Sequences * model.Configuration.VocabularySize]);
-        // Full room for every sequence first, which comes with its longest text.
+        // Full room for every sequence first, which comes with its longest text; and for a call with all of them.
         foreach (var sequence in batch)
         {
             model.Read(sequence, Enumerable.Range(0, context).Select(i => i % 1000).ToArray(), []);
             sequence.Truncate(0);
         }
+
+        model.Read(batch, ids, logits);
 
         var (read, inTokens, forks, clock) = (0, 0L, 0, Stopwatch.StartNew());
         while (read < tokens)
@@ -57,7 +59,8 @@ internal static class ForkingBatch
                 (batch[to], forks) = (batch[from].Fork(), forks + 1);
             if (read / 20_000 != (read - CallsBetweenForks * Sequences) / 20_000)
                 Console.WriteLine(
-                    $"{read:N0} tokens, {forks:N0} forks: {inTokens:N0} bytes allocated while reading, {GC.GetTotalMemory(forceFullCollection: true) / 1e6:F1} MB alive, "
+                    $"{read:N0} tokens, {forks:N0} forks: {inTokens:N0} bytes allocated while reading, "
+                        + $"{GC.GetTotalMemory(forceFullCollection: true) / 1e6:F1} MB alive, "
                         + $"working set {Environment.WorkingSet / 1e6:F0} MB, {read / clock.Elapsed.TotalSeconds:F0} tokens/s"
                 );
         }

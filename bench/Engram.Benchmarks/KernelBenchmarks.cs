@@ -78,8 +78,8 @@ public class KernelBenchmarks
     public void HyperConnection() =>
         BothWays(() =>
         {
-            var coefficients = HyperConnectionKernel.Coefficients(_streams, _fn, _base, _scale, 20, 1e-6, 1e-6);
-            return HyperConnectionKernel.Write(_streams, HyperConnectionKernel.Read(_streams, coefficients), coefficients);
+            var coefficients = HyperConnectionCoefficientKernel.Apply(_streams, _fn, _base, _scale, 20, 1e-6, 1e-6);
+            return HyperConnectionWriteKernel.Apply(_streams, HyperConnectionReadKernel.Apply(_streams, coefficients), coefficients);
         });
 
     [Benchmark]
@@ -119,7 +119,8 @@ public class KernelBenchmarks
             if ((double)(many.Bytes - few.Bytes) / (many.Rows - few.Rows) >= BytesOfAnObject)
             {
                 Console.Error.WriteLine(
-                    $"{kernel.Key} allocates {few.Bytes:N0} bytes for {few.Rows} rows and {many.Bytes:N0} for {many.Rows}: a kernel makes no object for a row."
+                    $"{kernel.Key} allocates {few.Bytes:N0} bytes for {few.Rows} rows and {many.Bytes:N0} for {many.Rows}: a kernel makes "
+                        + "no object for a row."
                 );
                 return 1;
             }

@@ -12,8 +12,8 @@ namespace Engram.Benchmarks;
 
 /// <summary>
 /// The managed engine beside llama.cpp over the same weights, bits and threads, in turns: logits, greedy texts, tokens per second of single
-/// tokens and of prompts. The model is
-/// one of DeepSeek-V2's kind, without memory and hyper-connections, with random weights unless a folder is given.
+/// tokens and of prompts. The model is one of DeepSeek-V2's kind, without memory and hyper-connections, with random weights unless a folder
+/// is given.
 /// </summary>
 internal static class LlamaComparison
 {
@@ -63,7 +63,8 @@ internal static class LlamaComparison
         foreach (var prompt in prompts)
             same += Greedy(prompt).SequenceEqual(GreedyOfLlama(prompt)) ? 1 : 0;
         Console.WriteLine(
-            $"\n{format}: logits of 128 positions differ by {worst / largest:E1} of the largest; {same} of {prompts.Length} greedy texts of {GreedyTokens} tokens are equal"
+            $"\n{format}: logits of 128 positions differ by {worst / largest:E1} of the largest; {same} of {prompts.Length} greedy texts "
+                + $"of {GreedyTokens} tokens are equal"
         );
 
         List<int> Greedy(int prompt)
@@ -153,7 +154,8 @@ internal static class LlamaComparison
 
             var ratios = theirs.Zip(mine, (a, b) => a / b).Skip(2).Order().ToList();
             Console.WriteLine(
-                $"  {format, -9} {threads} thread(s)  {what, -16} managed {tokens / mine.Skip(2).Order().ElementAt(Rounds / 2), 8:F0} tokens/s, llama.cpp {tokens / theirs.Skip(2).Order().ElementAt(Rounds / 2), 8:F0}: "
+                $"  {format, -9} {threads} thread(s)  {what, -16} managed {tokens / mine.Skip(2).Order().ElementAt(Rounds / 2), 8:F0} "
+                    + $"tokens/s, llama.cpp {tokens / theirs.Skip(2).Order().ElementAt(Rounds / 2), 8:F0}: "
                     + $"{ratios[ratios.Count / 2]:F2} times ({ratios[ratios.Count / 4]:F2}–{ratios[ratios.Count * 3 / 4]:F2})"
             );
         }

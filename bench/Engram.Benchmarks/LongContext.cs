@@ -10,8 +10,7 @@ namespace Engram.Benchmarks;
 
 /// <summary>
 /// What long texts cost: one training pass, one reading of the whole, and one in pieces through a state, at several lengths, with time per
-/// token and the peak of the process's memory; and how far the
-/// hidden states of pieces are from those of the whole. One JSON object a line.
+/// token and the peak of the process's memory; and how far the hidden states of pieces are from those of the whole. One JSON object a line.
 /// </summary>
 internal static class LongContext
 {

@@ -17,8 +17,7 @@ namespace Engram.Benchmarks;
 
 /// <summary>
 /// What a large memory costs a model in use: the same backbone with a table 100 times its size and with a tiny one, same heads and width,
-/// in turns.
-/// The first call makes the model folders, which takes longer than measuring.
+/// in turns. The first call makes the model folders, which takes longer than measuring.
 /// </summary>
 internal static partial class MemoryCost
 {
@@ -49,7 +48,8 @@ internal static partial class MemoryCost
 
         var values = ModelPlan.Of(large).MemoryParameters;
         Console.WriteLine(
-            $"{preset}: backbone {backbone:N0} parameters; table {values:N0} values, {(double)values / backbone:F0} times that, {values / engram.HeadDim * format.RowBytes(engram.HeadDim) / 1e6:N0} MB of {format}; "
+            $"{preset}: backbone {backbone:N0} parameters; table {values:N0} values, {(double)values / backbone:F0} times that, "
+                + $"{values / engram.HeadDim * format.RowBytes(engram.HeadDim) / 1e6:N0} MB of {format}; "
                 + $"{threads} thread(s), load average {File.ReadAllText("/proc/loadavg").Split(' ')[0]}"
         );
         Decode(folder, corpus);
@@ -80,7 +80,8 @@ internal static partial class MemoryCost
 
         var ratios = seconds[1].Zip(seconds[0], (large, tiny) => large / tiny).Skip(10).Order().ToList();
         Console.WriteLine(
-            $"{preset}, managed, 1 thread: tiny table {1 / Median(seconds[0]):F0} tokens/s, large table in the page cache {1 / Median(seconds[1]):F0}; seconds per token {ratios[ratios.Count / 2]:F4} times "
+            $"{preset}, managed, 1 thread: tiny table {1 / Median(seconds[0]):F0} tokens/s, large table in the page cache "
+                + $"{1 / Median(seconds[1]):F0}; seconds per token {ratios[ratios.Count / 2]:F4} times "
                 + $"(quartiles {ratios[ratios.Count / 4]:F4}–{ratios[ratios.Count * 3 / 4]:F4})"
         );
         var cold = new List<double>();
@@ -147,7 +148,8 @@ internal static partial class MemoryCost
         {
             var ratios = arm.Seconds.Zip(arms[0].Seconds, (mine, first) => mine / first).Skip(WarmUpRounds).Order().ToList();
             Console.WriteLine(
-                $"{arm.Name, -40} {1 / Median(arm.Seconds), 10:F0} {ratios[ratios.Count / 2], 18:F3} {$"{ratios[ratios.Count / 4]:F3}–{ratios[ratios.Count * 3 / 4]:F3}", 16} {Median(arm.ReadSeconds) * 1e6, 30:F1}"
+                $"{arm.Name, -40} {1 / Median(arm.Seconds), 10:F0} {ratios[ratios.Count / 2], 18:F3} "
+                    + $"{$"{ratios[ratios.Count / 4]:F3}–{ratios[ratios.Count * 3 / 4]:F3}", 16} {Median(arm.ReadSeconds) * 1e6, 30:F1}"
             );
         }
 
@@ -171,7 +173,8 @@ internal static partial class MemoryCost
         }
 
         Console.WriteLine(
-            $"\ncold: model opened in {Median(opening, 0) * 1e3:F0} ms; {1 / Median(cold, 0):F0} tokens/s with no row in the page cache, {1 / Median(warm, 0):F0} tokens/s for the same text again"
+            $"\ncold: model opened in {Median(opening, 0) * 1e3:F0} ms; {1 / Median(cold, 0):F0} tokens/s with no row in the page cache, "
+                + $"{1 / Median(warm, 0):F0} tokens/s for the same text again"
         );
         ReadFiles(folder);
     }
@@ -188,8 +191,10 @@ internal static partial class MemoryCost
 
         var ratios = second.Seconds.Zip(first.Seconds, (mine, other) => mine / other).Skip(WarmUpRounds).Order().ToList();
         Console.WriteLine(
-            $"\ntraining, {Updates} updates of 8 x 128 tokens: {first.Name} {first.TokensPerStep / Median(first.Seconds):F0} tokens/s, {second.Name} {second.TokensPerStep / Median(second.Seconds):F0} tokens/s; "
-                + $"seconds per update {ratios[ratios.Count / 2]:F3} times (quartiles {ratios[ratios.Count / 4]:F3}–{ratios[ratios.Count * 3 / 4]:F3})"
+            $"\ntraining, {Updates} updates of 8 x 128 tokens: {first.Name} {first.TokensPerStep / Median(first.Seconds):F0} tokens/s, "
+                + $"{second.Name} {second.TokensPerStep / Median(second.Seconds):F0} tokens/s; "
+                + $"seconds per update {ratios[ratios.Count / 2]:F3} times (quartiles "
+                + $"{ratios[ratios.Count / 4]:F3}–{ratios[ratios.Count * 3 / 4]:F3})"
         );
     }
 

@@ -65,6 +65,12 @@ switch (args)
     case ["prefill", .. var rest] when rest.Length <= 1:
         PrefillSpeed.Run(rest.Length > 0 ? rest[0] : "small-engram");
         return 0;
+    case ["scorer", .. var rest] when rest.Length <= 2:
+        ScorerSpeed.Run(
+            rest.Length > 0 ? rest[0] : "quickstart-engram",
+            threads: rest.Length > 1 ? int.Parse(rest[1]) : Environment.ProcessorCount
+        );
+        return 0;
     case ["llama", .. var rest] when rest.Length <= 1:
         LlamaComparison.Run(rest.Length > 0 ? rest[0] : null);
         return 0;
@@ -73,6 +79,13 @@ switch (args)
         return 0;
     case ["mapped-memory", .. var rest] when rest.Length <= 1:
         MemoryCost.RunManaged(rest.Length > 0 ? rest[0] : "quickstart-engram");
+        return 0;
+    case ["long-reading", .. var rest] when rest.Length <= 3:
+        LongReading.Run(
+            preset: rest.Length > 0 ? rest[0] : "small-engram",
+            threads: rest.Length > 1 ? int.Parse(rest[1]) : Environment.ProcessorCount,
+            lengths: rest.Length > 2 ? [.. rest[2].Split(',').Select(int.Parse)] : [1024, 8192, 32768]
+        );
         return 0;
     case ["long-context", .. var rest] when rest.Length <= 4:
         LibTorch.EnsureLoaded();
@@ -85,7 +98,28 @@ switch (args)
         return 0;
     default:
         Console.Error.WriteLine(
-            "usage: dotnet run -c Release --project bench/Engram.Benchmarks -- training [threads] [steps] | experts [threads] [rounds] [2,66,...] | kernels | addressing [python] | tokenizer TOKENIZER.json TEXT... | gather [GiB] [threads] | distinct [threads] | sizes | disk FOLDER | cache FOLDER | memory-cost [preset] [format] [threads] | decode [PRESET...] | prefill [PRESET] | llama [MODEL] | forks [PRESET] [TOKENS] | mapped-memory [PRESET] | long-context [preset] [threads] [1024,8192,...] [longest training]"
+            """
+            usage: dotnet run -c Release --project bench/Engram.Benchmarks -- BENCHMARK
+              training [THREADS] [STEPS]
+              experts [THREADS] [ROUNDS] [2,66,...]
+              kernels
+              addressing [PYTHON]
+              tokenizer TOKENIZER.json TEXT...
+              gather [GIB] [THREADS]
+              distinct [THREADS]
+              sizes
+              disk FOLDER
+              cache FOLDER
+              memory-cost [PRESET] [FORMAT] [THREADS]
+              decode [PRESET...]
+              prefill [PRESET]
+              scorer [PRESET] [THREADS]
+              llama [MODEL]
+              forks [PRESET] [TOKENS]
+              mapped-memory [PRESET]
+              long-reading [PRESET] [THREADS] [1024,8192,...]
+              long-context [PRESET] [THREADS] [1024,8192,...] [LONGEST TRAINING]
+            """
         );
         return 2;
 }

@@ -9,7 +9,8 @@ internal static class TableComparison
     {
         var measured = GatherBenchmark.Run((long)(gibibytes * (1L << 30)), threads: threads, progress: Console.Error.WriteLine);
         Console.WriteLine(
-            $"{threads} threads, tables of {measured.TableBytes:N0} bytes, {measured.HugePageBytes:N0} of them in huge pages, rows of {measured.Width} values"
+            $"{threads} threads, tables of {measured.TableBytes:N0} bytes, {measured.HugePageBytes:N0} of them in huge pages, rows of "
+                + $"{measured.Width} values"
         );
         Console.WriteLine($"{"", -24} {"million rows/s", 14}");
         Row("float32", measured.RowsPerSecond);
@@ -30,7 +31,8 @@ internal static class TableComparison
         Console.WriteLine($"{"rows", 12} {"MB", 8} {"huge", 8} {"ns/row", 8} {"ns/token of 16 rows alone", 26}");
         foreach (var size in SizeBenchmark.Run([260_000, 1_000_000, 10_000_000, 50_000_000, 100_000_000]))
             Console.WriteLine(
-                $"{size.Rows, 12:N0} {size.Bytes / 1e6, 8:F0} {size.HugePageBytes / (double)size.Bytes, 8:P0} {size.NanosecondsPerRow, 8:F1} {size.NanosecondsOfOneToken, 26:F0}"
+                $"{size.Rows, 12:N0} {size.Bytes / 1e6, 8:F0} {size.HugePageBytes / (double)size.Bytes, 8:P0} "
+                    + $"{size.NanosecondsPerRow, 8:F1} {size.NanosecondsOfOneToken, 26:F0}"
             );
     }
 
@@ -38,15 +40,19 @@ internal static class TableComparison
     {
         var measured = DiskBenchmark.Run(folder, threads: threads, progress: Console.Error.WriteLine);
         Console.WriteLine(
-            $"{measured.Rows:N0} rows, file of {measured.FileBytes / 1e9:F1} GB: opened in {measured.OpenMilliseconds:F1} ms, memory grew by {measured.OpenBytes / 1024:N0} KiB"
+            $"{measured.Rows:N0} rows, file of {measured.FileBytes / 1e9:F1} GB: opened in {measured.OpenMilliseconds:F1} ms, memory grew "
+                + $"by {measured.OpenBytes / 1024:N0} KiB"
         );
         Console.WriteLine($"{measured.RowsRead:N0} rows in {measured.PagesRead:N0} pages");
         Console.WriteLine(
-            $"cold     {measured.ColdSeconds, 8:F3} s {measured.ColdSeconds / measured.RowsRead * 1e9, 10:F0} ns/row {measured.ColdPagesPerSecond, 10:N0} pages/s, {measured.ColdPagesPerSecond / measured.DevicePagesPerSecond:P0} of the device"
+            $"cold     {measured.ColdSeconds, 8:F3} s {measured.ColdSeconds / measured.RowsRead * 1e9, 10:F0} ns/row "
+                + $"{measured.ColdPagesPerSecond, 10:N0} pages/s, {measured.ColdPagesPerSecond / measured.DevicePagesPerSecond:P0} of the "
+                + "device"
         );
         Console.WriteLine($"warm     {measured.WarmSeconds, 8:F3} s {measured.WarmSeconds / measured.RowsRead * 1e9, 10:F0} ns/row");
         Console.WriteLine(
-            $"device   {measured.DevicePagesPerSecond:N0} random pages/s with 128 reads in flight, {measured.OneByOnePagesPerSecond:N0} one by one"
+            $"device   {measured.DevicePagesPerSecond:N0} random pages/s with 128 reads in flight, {measured.OneByOnePagesPerSecond:N0} "
+                + "one by one"
         );
     }
 }

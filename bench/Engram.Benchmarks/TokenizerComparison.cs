@@ -26,7 +26,8 @@ internal static class TokenizerComparison
     {
         var machine = Machine.This();
         Console.WriteLine(
-            $"{machine.Cores} cores of {machine.Processor}, .NET {machine.Dotnet}, load average {File.ReadAllText("/proc/loadavg").Split(' ')[0]}"
+            $"{machine.Cores} cores of {machine.Processor}, .NET {machine.Dotnet}, load average "
+                + $"{File.ReadAllText("/proc/loadavg").Split(' ')[0]}"
         );
         Console.WriteLine(
             $"{tokenizerPath}: MB/s of UTF-8, a first pass with a new tokenizer, medians of {Rounds} rounds; hf is Hugging Face's library"

@@ -57,7 +57,8 @@ internal static class TrainingComparison
                 var seconds = AddressingBenchmark.Median(model.Seconds.Skip(WarmUp));
                 var share = model.UsefulFlopsPerStep / seconds / peak;
                 Console.WriteLine(
-                    $"{model.Name, -28} {model.Plan.ActiveParameters, 12:N0} {model.Plan.TotalParameters, 12:N0} {seconds * 1e3, 10:F1} {model.TokensPerStep / seconds, 10:F0} {model.UsefulFlopsPerStep / seconds / 1e9, 8:F1} {share, 8:P0}"
+                    $"{model.Name, -28} {model.Plan.ActiveParameters, 12:N0} {model.Plan.TotalParameters, 12:N0} {seconds * 1e3, 10:F1} "
+                        + $"{model.TokensPerStep / seconds, 10:F0} {model.UsefulFlopsPerStep / seconds / 1e9, 8:F1} {share, 8:P0}"
                 );
             }
 

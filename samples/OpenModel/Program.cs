@@ -17,7 +17,8 @@ try
     var model = ModelFolder.Open(args[0]);
     var (configuration, plan) = (model.Configuration, ModelPlan.Of(model.Configuration));
     Console.WriteLine(
-        $"{configuration.NumHiddenLayers} layers of width {configuration.HiddenSize}: {plan.TotalParameters:N0} parameters, {plan.ActiveParameters:N0} active, {plan.MemoryParameters:N0} in tables"
+        $"{configuration.NumHiddenLayers} layers of width {configuration.HiddenSize}: {plan.TotalParameters:N0} parameters, "
+            + $"{plan.ActiveParameters:N0} active, {plan.MemoryParameters:N0} in tables"
     );
 
     using var memory =

@@ -18,13 +18,14 @@ internal static class StrictNumbers
                 {
                     foreach (var token in given.Tokens)
                         if (!isNumber(token.Value) && !given.Errors.Any())
-                            given.AddError(
-                                $"{option.Name}: '{token.Value}' is no {(option.ValueType.ToString().Contains("Double", StringComparison.Ordinal) ? "number; write for example 0.8 or 6e-3" : "whole number")}."
-                            );
+                            given.AddError($"{option.Name}: '{token.Value}' is no {Wanted(option.ValueType)}.");
                 });
         foreach (var subcommand in command.Subcommands)
             ApplyTo(subcommand);
     }
+
+    private static string Wanted(Type type) =>
+        type.ToString().Contains("Double", StringComparison.Ordinal) ? "number; write for example 0.8 or 6e-3" : "whole number";
 
     private static Func<string, bool>? Check(Type type) =>
         (Nullable.GetUnderlyingType(type) ?? type) switch

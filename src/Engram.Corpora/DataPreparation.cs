@@ -111,16 +111,23 @@ public static class DataPreparation
         var (kept, duplicates) = NearDuplicates.Remove(read, cancellation);
         if (kept.Count < 2)
             throw new InvalidDataException(
-                $"'{source.Spec}' has {kept.Count} of {read.Count} documents left without duplicates (texts that differ only in digits or punctuation count as one); "
-                    + "training and validation need at least one each. Give more text."
+                $"'{source.Spec}' has {kept.Count} of {read.Count} documents left without duplicates (texts that differ only in digits or "
+                    + "punctuation count as one); training and validation need at least one each. Give more text."
             );
         var (forTraining, forValidation) = CorpusSplit.Divide(kept, options.ValidationFraction);
         var (training, validation) = Decontamination.Separate(forTraining, forValidation, options.MostLeftOut, cancellation);
         var (alike, givenUp) = (forTraining.Count - training.Count, forValidation.Count - validation.Count);
         if (training.Count == 0 || alike > options.MostLeftOut * forTraining.Count)
             throw new InvalidDataException(
-                $"'{source.Spec}': {alike} of {forTraining.Count} documents for training share half of their three-word sequences or more with one for validation{(givenUp > 0 ? $", also without {givenUp} of {forValidation.Count} validation documents" : "")}. "
-                    + $"Give more varied text{(training.Count == 0 ? "" : $", or accept that a larger share than {options.MostLeftOut} is left out (engram data prepare --most-left-out)")}."
+                $"'{source.Spec}': {alike} of {forTraining.Count} documents for training share half of their three-word sequences or more "
+                    + "with one for validation"
+                    + (givenUp > 0 ? $", also without {givenUp} of {forValidation.Count} validation documents. " : ". ")
+                    + "Give more varied text"
+                    + (
+                        training.Count == 0
+                            ? "."
+                            : $", or accept that a larger share than {options.MostLeftOut} is left out (engram data prepare --most-left-out)."
+                    )
             );
 
         var tokenizer = options.Tokenizer ?? Train(training, options, progress, cancellation);

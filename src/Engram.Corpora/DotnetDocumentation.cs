@@ -36,8 +36,10 @@ internal static class DotnetDocumentation
                 return files;
         }
         throw new DirectoryNotFoundException(
-            $"The corpus {CorpusSource.DotnetDocs} needs the documentation that comes with the .NET SDK: no packs/{Packs[1]}/*/ref/net*/*.xml under "
-                + $"{string.Join(" or ", roots)}. Install the SDK (not only the runtime), set DOTNET_ROOT to its folder, or give a folder of text files instead."
+            $"The corpus {CorpusSource.DotnetDocs} needs the documentation that comes with the .NET SDK: no "
+                + $"packs/{Packs[1]}/*/ref/net*/*.xml under "
+                + $"{string.Join(" or ", roots)}. Install the SDK (not only the runtime), set DOTNET_ROOT to its folder, or give a folder "
+                + "of text files instead."
         );
     }
 

@@ -96,7 +96,8 @@ public sealed class PreparedCorpus : IDisposable
         return blocks > 0
             ? blocks
             : throw new InvalidDataException(
-                $"{Folder}: the {part} part holds {stream.Count} tokens, but one sequence of length {length} needs {(long)length + 1}. Give more text or use shorter sequences."
+                $"{Folder}: the {part} part holds {stream.Count} tokens, but one sequence of length {length} needs {(long)length + 1}. "
+                    + "Give more text or use shorter sequences."
             );
     }
 
@@ -111,14 +112,16 @@ public sealed class PreparedCorpus : IDisposable
             return stream;
         stream.Dispose();
         throw new InvalidDataException(
-            $"{folder}: {CorpusSummary.FileName} promises {split.Tokens} tokens in {split.Documents} documents, but {string.Join(", ", split.Shards)} hold "
+            $"{folder}: {CorpusSummary.FileName} promises {split.Tokens} tokens in {split.Documents} documents, but "
+                + $"{string.Join(", ", split.Shards)} hold "
                 + $"{stream.Count} in {stream.Documents}. Delete the folder and prepare the data again."
         );
     }
 
     private static InvalidDataException Mismatch(string folder, CorpusSummary summary, Tokenizer tokenizer, string which) =>
         new(
-            $"{folder}: prepared with the tokenizer {summary.TokenizerFingerprint} ({summary.VocabularySize} ids), but {which} is {tokenizer.Fingerprint} "
+            $"{folder}: prepared with the tokenizer {summary.TokenizerFingerprint} ({summary.VocabularySize} ids), but {which} is "
+                + $"{tokenizer.Fingerprint} "
                 + $"({tokenizer.VocabularySize} ids). Use that tokenizer or prepare the data with this one in another folder."
         );
 }

@@ -87,7 +87,8 @@ internal sealed unsafe class TokenShard : IDisposable
                 );
             if (Convert.ToHexStringLower(header[32..]) is var fingerprint && fingerprint != tokenizerFingerprint)
                 throw new InvalidDataException(
-                    $"{path}: made with the tokenizer {fingerprint}, but the tokenizer here is {tokenizerFingerprint}. Use that tokenizer or prepare the data in another folder."
+                    $"{path}: made with the tokenizer {fingerprint}, but the tokenizer here is {tokenizerFingerprint}. Use that tokenizer "
+                        + "or prepare the data in another folder."
                 );
             return new TokenShard(
                 path,

@@ -59,9 +59,9 @@ internal static unsafe class DenseWeights
     }
 
     /// <summary>Reads all parameters of a model.</summary>
-    /// <exception cref="InvalidDataException">A tensor is missing, has another shape or type, holds a value that is not finite, or belongs
-    /// to no parameter; the
-    /// message names it.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A tensor is missing, has another shape or type, holds a value that is not finite, or belongs to no parameter; the message names it.
+    /// </exception>
     public static void Load(EngramTransformer model, string path)
     {
         using var file = SafetensorsFile.Open(path);

@@ -1,6 +1,5 @@
 using Engram.Models.Configuration;
 using Engram.Models.Sequences;
-using Engram.Torch.Kernels;
 using Engram.Torch.Layers;
 using Engram.Torch.Memory;
 using Engram.Torch.Native;
@@ -15,9 +14,8 @@ namespace Engram.Torch;
 
 /// <summary>
 /// The dense part of the model: embedding, blocks of latent attention and feed-forward or experts, memory fusion where the configuration
-/// puts
-/// it, read-out. Dense, mixture-of-experts and Engram models are this class under three configurations. Tables are not here: the rows of a
-/// batch come in as <see cref="GatheredMemory"/>. One thread at a time.
+/// puts it, read-out. Dense, mixture-of-experts and Engram models are this class under three configurations. Tables are not here: the rows
+/// of a batch come in as <see cref="GatheredMemory"/>. One thread at a time.
 /// </summary>
 public sealed class EngramTransformer : IDisposable
 {
@@ -25,9 +23,7 @@ public sealed class EngramTransformer : IDisposable
     private readonly TransformerBlock[] _blocks;
     private readonly Parameter _embedding;
     private readonly EngramFusion? _inputMemory;
-    private readonly StreamHead? _exit;
-    private readonly Parameter _finalGain;
-    private readonly Parameter _head;
+    private readonly ReadOut _readOut;
 
     /// <summary>Builds the model with unset parameters: call <see cref="ModelParameters.Initialize"/> or load a model folder.</summary>
     /// <param name="configuration">A valid configuration.</param>
@@ -38,10 +34,13 @@ public sealed class EngramTransformer : IDisposable
         Configuration = configuration.Validated();
         Documents = new DocumentRule(configuration);
         Parameters = new ModelParameters(device ?? CPU, type);
-        var std = InitialValue.Normal(configuration.InitializerRange);
-        long[] vocabulary = [configuration.VocabularySize, configuration.HiddenSize];
         _rotary = new RotaryEmbedding(configuration, Parameters.Device, type);
-        _embedding = Parameters.Add("model.embed_tokens.weight", vocabulary, ParameterRole.Vocabulary, std);
+        _embedding = Parameters.Add(
+            "model.embed_tokens.weight",
+            [configuration.VocabularySize, configuration.HiddenSize],
+            ParameterRole.Vocabulary,
+            InitialValue.Normal(configuration.InitializerRange)
+        );
         if (configuration.Engram is { Fusion: FusionPlace.Input })
             _inputMemory = new EngramFusion(configuration, "model.layers.0.engram", Parameters);
         _blocks =
@@ -50,9 +49,7 @@ public sealed class EngramTransformer : IDisposable
                 .Range(0, configuration.NumHiddenLayers)
                 .Select(layer => new TransformerBlock(configuration, layer, _rotary, Parameters)),
         ];
-        _exit = configuration.HcExit == StreamExit.Head ? new StreamHead(configuration, "model.hc_head", Parameters) : null;
-        _finalGain = Parameters.Add("model.norm.weight", [configuration.HiddenSize], ParameterRole.Vector, InitialValue.Constant(1));
-        _head = configuration.TieWordEmbeddings ? _embedding : Parameters.Add("lm_head.weight", vocabulary, ParameterRole.Vocabulary, std);
+        _readOut = new ReadOut(configuration, _embedding, Parameters);
     }
 
     /// <summary>What the model is.</summary>
@@ -85,9 +82,10 @@ public sealed class EngramTransformer : IDisposable
     /// is configured).
     /// </summary>
     /// <param name="ids">Token ids, row-major [B, T].</param>
-    /// <param name="documentStarts">True at the first token of each document, row-major [B, T]; empty when every sequence is one document.
-    /// The first
-    /// position of a sequence always counts as one.</param>
+    /// <param name="documentStarts">
+    /// True at the first token of each document, row-major [B, T]; empty when every sequence is one document. The first position of a
+    /// sequence always counts as one.
+    /// </param>
     /// <param name="sequences">B.</param>
     /// <param name="memory">Gathered rows of the same positions; null runs the model with its memory off.</param>
     /// <param name="training">Counts expert load and computes balance losses.</param>
@@ -105,16 +103,14 @@ public sealed class EngramTransformer : IDisposable
 
     /// <summary>
     /// Reads the next T tokens of B sequences, each at its own position, and appends them to their states. Returns final normalised hidden
-    /// states [N, D] of the
-    /// new tokens. Documents begin at start tokens (<see cref="DocumentRule"/>). All of a sequence is read with its memory on, or all with
-    /// it off. No gradient
-    /// flows. If a pass fails, the states stay as they were.
+    /// states [N, D] of the new tokens. Documents begin at start tokens (<see cref="DocumentRule"/>). All of a sequence is read with its
+    /// memory on, or all with it off. No gradient flows. If a pass fails, the states stay as they were.
     /// </summary>
     /// <param name="states">B states of this model, each once.</param>
     /// <param name="ids">Token ids, row-major [B, T]: as many for each sequence.</param>
-    /// <param name="memory">Gathered rows of the same tokens (<see cref="Models.Memory.MemoryBank.AddressNext"/>); null runs the model with
-    /// its memory
-    /// off.</param>
+    /// <param name="memory">
+    /// Gathered rows of the same tokens (<see cref="Models.Memory.MemoryBank.AddressNext"/>); null runs the model with its memory off.
+    /// </param>
     /// <param name="taps">Takes inner values.</param>
     /// <exception cref="ArgumentOutOfRangeException">A token id is not in the vocabulary.</exception>
     /// <exception cref="ArgumentException">Ids and states do not fit together, or a state is given twice.</exception>
@@ -226,46 +222,22 @@ public sealed class EngramTransformer : IDisposable
         }
     }
 
-    /// <summary>The same of the mean of the streams, whatever the exit.</summary>
-    internal Tensor HiddenOfMean(Tensor streams)
-    {
-        using var scope = NewDisposeScope();
-        return RmsNorm
-            .Apply(streams.mean([2L]).reshape(-1, Configuration.HiddenSize), _finalGain, Configuration.RmsNormEps)
-            .MoveToOuterDisposeScope();
-    }
-
     /// <summary>
     /// Final norm of the residual streams' exit (their mean, or a learnt head): [B, T, n, D] → hidden [N, D]. Of streams behind any layer
     /// it is what the read-out makes of them.
     /// </summary>
-    public Tensor Hidden(Tensor streams)
-    {
-        using var scope = NewDisposeScope();
-        var x =
-            _exit is not null ? _exit.Forward(streams)
-            : Configuration.HcMult > 1 ? streams.mean([2L])
-            : streams.squeeze(2);
-        return RmsNorm.Apply(x.reshape(-1, Configuration.HiddenSize), _finalGain, Configuration.RmsNormEps).MoveToOuterDisposeScope();
-    }
+    public Tensor Hidden(Tensor streams) => _readOut.Hidden(streams);
+
+    /// <summary>As <see cref="Hidden"/>, but of the mean of the streams also where the exit is a learnt head.</summary>
+    internal Tensor HiddenOfMean(Tensor streams) => _readOut.HiddenOfMean(streams);
 
     /// <summary>Read-out: hidden [N, D] → logits [N, V].</summary>
-    public Tensor Logits(Tensor hidden) => nn.functional.linear(hidden, _head);
+    public Tensor Logits(Tensor hidden) => _readOut.Logits(hidden);
 
     /// <summary>Mean cross-entropy in nats of the read-out against one target id per row of hidden [N, D].</summary>
     /// <exception cref="ArgumentException">Not one target per row.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A target is not in the vocabulary.</exception>
-    public Tensor Loss(Tensor hidden, int[] targets)
-    {
-        Check(hidden, targets);
-        using var scope = NewDisposeScope();
-        var loss = Fused.Or(
-            hidden,
-            kernel: () => LinearCrossEntropyKernel.Apply(hidden, _head, targets),
-            twin: () => nn.functional.cross_entropy(Logits(hidden), tensor(targets, ScalarType.Int64, hidden.device))
-        );
-        return loss.MoveToOuterDisposeScope();
-    }
+    public Tensor Loss(Tensor hidden, int[] targets) => _readOut.Loss(hidden, targets);
 
     /// <summary>
     /// Cross-entropy in nats of the read-out against the target id of each row of hidden [N, D]. No gradient flows, and no logits [N, V]
@@ -273,48 +245,7 @@ public sealed class EngramTransformer : IDisposable
     /// </summary>
     /// <exception cref="ArgumentException">Not one target per row.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A target is not in the vocabulary.</exception>
-    public double[] Losses(Tensor hidden, int[] targets)
-    {
-        Check(hidden, targets);
-        return Fused.Or(
-            hidden,
-            kernel: () => LinearCrossEntropyKernel.Losses(hidden, _head, targets),
-            twin: () => LossesComposed(hidden, targets)
-        );
-    }
-
-    private double[] LossesComposed(Tensor hidden, int[] targets)
-    {
-        const int chunk = 1024;
-        using var noGrad = no_grad();
-        var losses = new List<double>(targets.Length);
-        foreach (var part in targets.Chunk(chunk))
-        {
-            using var scope = NewDisposeScope();
-            var wanted = tensor(part, ScalarType.Int64, hidden.device);
-            var each = nn.functional.cross_entropy(
-                Logits(hidden.narrow(0, losses.Count, part.Length)),
-                wanted,
-                reduction: nn.Reduction.None
-            );
-            losses.AddRange(each.to(ScalarType.Float64).cpu().data<double>());
-        }
-
-        return [.. losses];
-    }
-
-    private void Check(Tensor hidden, int[] targets)
-    {
-        if (targets.Length != hidden.size(0))
-            throw new ArgumentException($"{targets.Length} targets do not fit hidden states of {hidden.size(0)} rows.", nameof(targets));
-        foreach (var target in targets)
-            if ((uint)target >= (uint)Configuration.VocabularySize)
-                throw new ArgumentOutOfRangeException(
-                    nameof(targets),
-                    target,
-                    $"Target id {target} is not below the vocabulary size {Configuration.VocabularySize}."
-                );
-    }
+    public double[] Losses(Tensor hidden, int[] targets) => _readOut.Losses(hidden, targets);
 
     /// <summary>From ids [N] to hidden states [N, D].</summary>
     private Tensor Run(long[] ids, int sequences, ForwardPass pass)

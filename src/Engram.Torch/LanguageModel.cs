@@ -32,9 +32,9 @@ public sealed class LanguageModel : IDisposable
     public MemoryBank? Memory { get; }
 
     /// <summary>A model with starting values.</summary>
-    /// <param name="configuration">Its vocabulary must hold the tokenizer's ids. The compressed vocabulary size is taken from the tokenizer
-    /// where it is
-    /// 0.</param>
+    /// <param name="configuration">
+    /// Its vocabulary must hold the tokenizer's ids. The compressed vocabulary size is taken from the tokenizer where it is 0.
+    /// </param>
     /// <param name="tokenizer">Stays the caller's.</param>
     /// <param name="seed">Of all starting values; they depend on nothing else.</param>
     /// <param name="device">Where the dense part lives; host memory by default.</param>
@@ -53,8 +53,8 @@ public sealed class LanguageModel : IDisposable
     {
         if (tokenizer.VocabularySize > configuration.VocabularySize)
             throw new ArgumentException(
-                $"The tokenizer defines {tokenizer.VocabularySize} ids but vocab_size is {configuration.VocabularySize}: raise vocab_size or train a smaller "
-                    + "tokenizer.",
+                $"The tokenizer defines {tokenizer.VocabularySize} ids but vocab_size is {configuration.VocabularySize}: raise vocab_size "
+                    + "or train a smaller tokenizer.",
                 nameof(configuration)
             );
         MemoryBank? memory = null;
@@ -64,7 +64,8 @@ public sealed class LanguageModel : IDisposable
             var canonical = memory.Map.CanonicalVocabularySize;
             if (engram.CompressedVocabularySize != 0 && engram.CompressedVocabularySize != canonical)
                 throw new ArgumentException(
-                    $"engram_compressed_vocab_size is {engram.CompressedVocabularySize} but the tokenizer compresses to {canonical} canonical ids.",
+                    $"engram_compressed_vocab_size is {engram.CompressedVocabularySize} but the tokenizer compresses to {canonical} "
+                        + "canonical ids.",
                     nameof(configuration)
                 );
             configuration = configuration with { Engram = engram with { CompressedVocabularySize = canonical } };
@@ -106,8 +107,7 @@ public sealed class LanguageModel : IDisposable
 
     /// <summary>
     /// Reads the next T tokens of B sequences: addresses and gathers their rows, runs the forward pass and appends them to their states.
-    /// Returns hidden states [N, D]. Long texts are read in pieces,
-    /// so that memory grows with their length and not with its square.
+    /// Returns hidden states [N, D]. Long texts are read in pieces, so that memory grows with their length and not with its square.
     /// </summary>
     /// <param name="states">B states of this model, each once, at any positions. If a pass fails, they stay as they were.</param>
     /// <param name="ids">Token ids, row-major [B, T]: as many for each sequence.</param>

@@ -25,8 +25,8 @@ internal readonly record struct TrainingClock(double WallSeconds, double Trainin
 
 /// <summary>
 /// A model folder with <c>training/</c>: <c>optimizer.safetensors</c>, <c>table-NN.safetensors</c>, <c>trainer.json</c>. Data order and
-/// starting
-/// values are functions of the seed, and an update draws no random number, so the update count is the whole state of data and randomness.
+/// starting values are functions of the seed, and an update draws no random number, so the update count is the whole state of data and
+/// randomness.
 /// </summary>
 internal static class Checkpoint
 {

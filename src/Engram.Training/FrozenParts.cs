@@ -8,8 +8,8 @@ namespace Engram.Training;
 
 /// <summary>
 /// What a run leaves as it is: dense parameters, tables and balancing biases by their names on disk, or by patterns of them with * for any
-/// characters. What is
-/// one tensor while it is trained (the experts of a layer, gate and up projection) is frozen when all its parts are named.
+/// characters. What is one tensor while it is trained (the experts of a layer, gate and up projection) is frozen when all its parts are
+/// named.
 /// </summary>
 internal sealed class FrozenParts
 {

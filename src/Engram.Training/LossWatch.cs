@@ -2,10 +2,8 @@ namespace Engram.Training;
 
 /// <summary>
 /// Tells a loss that has exploded from one that jumps: a model that guesses uniformly has a loss of ln V, and one that stays far above that
-/// for many updates in
-/// a row has been thrown where it does not come back from. A single update says little: over a small batch a healthy model may meet a few
-/// tokens that it
-/// thought impossible.
+/// for many updates in a row has been thrown where it does not come back from. A single update says little: over a small batch a healthy
+/// model may meet a few tokens that it thought impossible.
 /// </summary>
 /// <param name="vocabulary">V.</param>
 /// <param name="options">Updates and warm-up of the run.</param>

@@ -8,8 +8,7 @@ namespace Engram.Training;
 
 /// <summary>
 /// The curves of a run: <c>metrics.jsonl</c>, one object a line, and TensorBoard events. When a run is resumed, lines past the checkpoint
-/// and
-/// a line that a crash cut short or spoilt are dropped, so that the file reads like that of an uninterrupted run.
+/// and a line that a crash cut short or spoilt are dropped, so that the file reads like that of an uninterrupted run.
 /// </summary>
 internal sealed class MetricsLog : IDisposable
 {

@@ -11,8 +11,8 @@ namespace Engram.Training;
 /// <summary>
 /// The folder of one training run: <c>train.json</c> (options), <c>config.json</c>, <c>data.json</c> (the summary of the prepared data),
 /// <c>metrics.jsonl</c>, <c>tensorboard/</c>, <c>checkpoints/NNNNNNNN/</c>, <c>tables/</c> (mapped tables, while they are trained),
-/// <c>model/</c> and
-/// <c>result.json</c> when finished. One process at a time has it locked. What it records survives a crash of the machine.
+/// <c>model/</c> and <c>result.json</c> when finished. One process at a time has it locked. What it records survives a crash of the
+/// machine.
 /// </summary>
 internal sealed class RunFolder : IDisposable
 {
@@ -155,10 +155,10 @@ internal sealed class RunFolder : IDisposable
         var (began, given) = (CorpusSummary.Read(Path), corpus.Summary);
         if (!began.IsSameDataAs(given))
             throw new InvalidDataException(
-                $"{Path} was begun with data prepared from '{began.Source}' ({began.Training.Tokens} training and {began.Validation.Tokens} validation "
-                    + $"tokens), but {corpus.Folder} "
-                    + $"holds other data, from '{given.Source}' ({given.Training.Tokens} and {given.Validation.Tokens}). A run is resumed with the data it began "
-                    + "with."
+                $"{Path} was begun with data prepared from '{began.Source}' ({began.Training.Tokens} training and "
+                    + $"{began.Validation.Tokens} validation tokens), but {corpus.Folder} "
+                    + $"holds other data, from '{given.Source}' ({given.Training.Tokens} and {given.Validation.Tokens}). A run is resumed "
+                    + "with the data it began with."
             );
     }
 

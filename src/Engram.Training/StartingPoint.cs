@@ -27,7 +27,8 @@ internal sealed record StartingPoint(LanguageModel Model, TrainingStep Update, l
         if (begun && TrainingResult.Read(folder.Path) is { } finished)
         {
             note(
-                $"The run of {finished.Steps} updates goes on to {setup.Options.Steps}: from its model, with the moments of the optimizers begun anew."
+                $"The run of {finished.Steps} updates goes on to {setup.Options.Steps}: from its model, with the moments of the "
+                    + "optimizers begun anew."
             );
             return OfModel(
                 setup,
@@ -72,8 +73,8 @@ internal sealed record StartingPoint(LanguageModel Model, TrainingStep Update, l
             catch (Exception e) when (i > 0 && e is InvalidDataException or FileNotFoundException or DirectoryNotFoundException)
             {
                 note(
-                    $"The checkpoint of update {steps[i]} is damaged and set aside ({e.Message.TrimEnd('.')}): the run goes on from that of update "
-                        + $"{steps[i - 1]}."
+                    $"The checkpoint of update {steps[i]} is damaged and set aside ({e.Message.TrimEnd('.')}): the run goes on from that "
+                        + $"of update {steps[i - 1]}."
                 );
             }
     }

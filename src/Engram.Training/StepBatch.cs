@@ -15,8 +15,7 @@ internal sealed class StepBatch(int sequences, int length)
 
 /// <summary>
 /// Reads and addresses the next update's data on another thread while the current update computes, and starts reading its rows of mapped
-/// tables: addresses
-/// depend on token ids alone.
+/// tables: addresses depend on token ids alone.
 /// </summary>
 internal sealed class StepBatches : IDisposable
 {

@@ -10,8 +10,7 @@ namespace Engram.Training;
 
 /// <summary>
 /// Trains the tables of a model: gradients of gathered rows are summed per distinct row over all micro-batches of an update, then each
-/// table's
-/// row optimizer touches those rows and no others.
+/// table's row optimizer touches those rows and no others.
 /// </summary>
 internal sealed class TableTrainer : IDisposable
 {

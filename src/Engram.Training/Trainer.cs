@@ -12,8 +12,7 @@ namespace Engram.Training;
 
 /// <summary>
 /// Trains one model. A run is a pure function of configuration, data, options and thread count: interrupted at any moment and resumed, it
-/// gives
-/// the same bits as undisturbed.
+/// gives the same bits as undisturbed.
 /// </summary>
 public sealed class Trainer : IDisposable
 {
@@ -57,8 +56,7 @@ public sealed class Trainer : IDisposable
 
     /// <summary>
     /// Threads of one tensor operation that a run began with. Where that is not recorded: those of the newest checkpoint, or null without
-    /// one.
-    /// Continued with another number, the run may end with other last bits than undisturbed.
+    /// one. Continued with another number, the run may end with other last bits than undisturbed.
     /// </summary>
     /// <param name="runFolder">The folder of a run.</param>
     /// <exception cref="FileNotFoundException">The checkpoint is incomplete.</exception>
@@ -76,19 +74,20 @@ public sealed class Trainer : IDisposable
     /// <param name="progress">Told after every update.</param>
     /// <param name="cancellation">Ends the run after the current update.</param>
     /// <param name="note">Told what a user should know besides: a damaged checkpoint that was passed over, a run that begins anew.</param>
-    /// <exception cref="ArgumentException">An option is out of range, or options, configuration and tokenizer do not fit; a new folder
-    /// holds no run
-    /// then.</exception>
+    /// <exception cref="ArgumentException">
+    /// An option is out of range, or options, configuration and tokenizer do not fit; a new folder holds no run then.
+    /// </exception>
     /// <exception cref="InvalidOperationException">The folder holds a run and <see cref="TrainingSetup.Resume"/> is not set.</exception>
-    /// <exception cref="InvalidDataException">The data are too short, the folder's run has other options, another configuration or other
-    /// data, or a file is
-    /// damaged.</exception>
+    /// <exception cref="InvalidDataException">
+    /// The data are too short, the folder's run has other options, another configuration or other data, or a file is damaged.
+    /// </exception>
     /// <exception cref="IOException">
     /// Another process trains there, or the folder cannot be written or is full: the newest checkpoint is intact.
     /// </exception>
-    /// <exception cref="TrainingDivergedException">Loss, gradient or a weight is no finite number, or the loss was above ln V + 1 nats (+ 5
-    /// in the warm-up) for
-    /// ten updates in a row, or for half the updates of a run of less than twenty.</exception>
+    /// <exception cref="TrainingDivergedException">
+    /// Loss, gradient or a weight is no finite number, or the loss was above ln V + 1 nats (+ 5 in the warm-up) for ten updates in a row,
+    /// or for half the updates of a run of less than twenty.
+    /// </exception>
     /// <exception cref="OperationCanceledException">Cancelled; the run can be resumed.</exception>
     public static TrainingResult Run(
         TrainingSetup setup,
@@ -151,14 +150,16 @@ public sealed class Trainer : IDisposable
         if (setup.Configuration.Engram is { } engram && (Int128)options.TokensPerStep * engram.RowsPerToken > UniqueRows.MostAddresses)
             throw new ArgumentException(
                 $"An update of {options.TokensPerStep} tokens reads {(Int128)options.TokensPerStep * engram.RowsPerToken} rows of "
-                    + $"each table; at most {UniqueRows.MostAddresses} are possible: take fewer or shorter sequences, or fewer accumulation steps."
+                    + $"each table; at most {UniqueRows.MostAddresses} are possible: take fewer or shorter sequences, or fewer "
+                    + "accumulation steps."
             );
         var (start, text) = (setup.Configuration.StartTokenId, setup.Corpus.Summary);
         if (start != text.EndOfTextId)
             throw new ArgumentException(
                 $"{(start is null ? "config.json names no start token" : $"The model's documents begin with token {start}")}, but "
                     + $"those of {setup.Corpus.Folder} with "
-                    + $"{text.EndOfTextId} ({text.EndOfText}): set bos_token_id to {text.EndOfTextId}, or prepare the data with the model's tokenizer."
+                    + $"{text.EndOfTextId} ({text.EndOfText}): set bos_token_id to {text.EndOfTextId}, or prepare the data with the "
+                    + "model's tokenizer."
             );
         // Both refuse data that are shorter than one sequence.
         _ = new BatchSampler(setup.Corpus, options.Length, (ulong)options.Seed);
@@ -167,10 +168,8 @@ public sealed class Trainer : IDisposable
 
     /// <summary>
     /// Useful arithmetic of training on one token: the plan's <see cref="ModelPlan.TrainingFlopsPerToken"/> at a context of 0, which is 6
-    /// for each weight
-    /// that multiplies, the output matrix included. Attention scores, which depend on the length, values that are looked up, gains, and
-    /// whatever an
-    /// implementation does besides are not counted.
+    /// for each weight that multiplies, the output matrix included. Attention scores, which depend on the length, values that are looked
+    /// up, gains, and whatever an implementation does besides are not counted.
     /// </summary>
     public static double UsefulFlopsPerToken(ModelConfiguration configuration) =>
         ModelPlan.Of(configuration, contextLength: 0).TrainingFlopsPerToken;
@@ -269,8 +268,7 @@ public sealed class Trainer : IDisposable
         var kept = _folder.CheckpointSteps().LastOrDefault();
         var remedy = kept > 0 ? $"The checkpoint of update {kept} is intact" : "No checkpoint was written yet";
         return new TrainingDivergedException(
-            $"Training diverged at update {step}: {what}. {remedy}; lower the learning rate or lengthen the warm-up, in a "
-                + "new run folder."
+            $"Training diverged at update {step}: {what}. {remedy}; lower the learning rate or lengthen the warm-up, in a new run folder."
         );
     }
 
@@ -315,8 +313,7 @@ public sealed class Trainer : IDisposable
 
     /// <summary>
     /// Of the checkpoints, which go when the model is there, the newest is enough to go on from: where the model does not fit beside all,
-    /// the older ones make
-    /// room.
+    /// the older ones make room.
     /// </summary>
     private void SaveModel()
     {

@@ -9,8 +9,7 @@ namespace Engram.Training;
 
 /// <summary>
 /// How a model is trained: a recipe, and what does not change its meaning. Immutable, and recorded in the run folder: a run is resumed only
-/// under the options
-/// it began with.
+/// under the options it began with.
 /// </summary>
 public sealed record TrainingOptions : TrainingRecipe
 {
@@ -34,8 +33,7 @@ public sealed record TrainingOptions : TrainingRecipe
 
     /// <summary>
     /// Where tables and their optimizer's state live while they are trained. Mapped, both may be larger than memory, and checkpoints do not
-    /// copy them. The
-    /// result is the same to the bit.
+    /// copy them. The result is the same to the bit.
     /// </summary>
     /// <value>Default memory.</value>
     [JsonPropertyOrder(AfterTheRecipe)]
@@ -66,8 +64,7 @@ public sealed record TrainingOptions : TrainingRecipe
 
     /// <summary>
     /// What stays as it is: names of parameters and tables as the files of a model have them, or patterns with * for any characters.
-    /// Balancing biases are named
-    /// like the rest.
+    /// Balancing biases are named like the rest.
     /// </summary>
     /// <value>Default: nothing.</value>
     [JsonPropertyOrder(AfterTheRecipe), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
@@ -75,8 +72,7 @@ public sealed record TrainingOptions : TrainingRecipe
 
     /// <summary>
     /// Threads of one tensor operation. Another number may end in other last bits, but a run may go on with it: this option alone is not
-    /// held against the one
-    /// it began with.
+    /// held against the one it began with.
     /// </summary>
     /// <value>At least 1. Default: as many as the process has; a run that begins records how many those are.</value>
     [JsonPropertyOrder(AfterTheRecipe), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]

@@ -10,12 +10,14 @@ namespace Engram.Training;
 /// <param name="Options">The training.</param>
 /// <param name="RunFolder">Receives checkpoints, metrics and the model.</param>
 /// <param name="Device">Where the dense part computes.</param>
-/// <param name="Resume">Continues the run in the folder from its newest checkpoint, or from the start if it has none; a finished run is
-/// returned
-/// as it is, or goes on from its model if the options have more updates now.</param>
-/// <param name="Init">A model folder whose weights a new run begins with: of the tokenizer of the corpus, and of the configuration, apart
-/// from what no weight
-/// depends on. Null for starting values. Once begun, a run has them in a checkpoint and does not read the folder again.</param>
+/// <param name="Resume">
+/// Continues the run in the folder from its newest checkpoint, or from the start if it has none; a finished run is returned as it is, or
+/// goes on from its model if the options have more updates now.
+/// </param>
+/// <param name="Init">
+/// A model folder whose weights a new run begins with: of the tokenizer of the corpus, and of the configuration, apart from what no weight
+/// depends on. Null for starting values. Once begun, a run has them in a checkpoint and does not read the folder again.
+/// </param>
 public sealed record TrainingSetup(
     ModelConfiguration Configuration,
     PreparedCorpus Corpus,

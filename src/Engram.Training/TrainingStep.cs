@@ -25,9 +25,8 @@ internal readonly record struct StepTimes(double Forward, double Backward, doubl
 
 /// <summary>
 /// One optimizer update of a model as a function of a batch: gradients are summed over the micro-batches, clipped together, and applied to
-/// dense parameters,
-/// tables and balancing biases. It knows nothing of runs, folders and cadence: <see cref="Trainer"/>, benchmarks and tests make their
-/// updates here.
+/// dense parameters, tables and balancing biases. It knows nothing of runs, folders and cadence: <see cref="Trainer"/>, benchmarks and
+/// tests make their updates here.
 /// </summary>
 internal sealed class TrainingStep : IDisposable
 {

@@ -39,7 +39,8 @@ internal static class CommonOptions
         {
             if (int.TryParse(given.Tokens.FirstOrDefault()?.Value, out var number) && number > MostThreads)
                 given.AddError(
-                    $"--threads must be at most {MostThreads} here: this machine has {Environment.ProcessorCount} cores, and more threads than that only wait for each other."
+                    $"--threads must be at most {MostThreads} here: this machine has {Environment.ProcessorCount} cores, and more threads "
+                        + "than that only wait for each other."
                 );
         });
         return threads;

@@ -24,9 +24,8 @@ internal static partial class Failure
             : 2
         )!;
         var name = NameOf(parsed.CommandResult);
-        Terminal.Note(
-            $"{name}: {OneLine(TypeName().Replace(error.Message, match => match.Groups[1].Value == "Double" ? "as a number" : "as a whole number"))} See {name} --help."
-        );
+        var message = TypeName().Replace(error.Message, match => match.Groups[1].Value == "Double" ? "as a number" : "as a whole number");
+        Terminal.Note($"{name}: {OneLine(message)} See {name} --help.");
         return WrongUsage;
     }
 

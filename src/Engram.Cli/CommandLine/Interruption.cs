@@ -5,8 +5,7 @@ namespace Engram.Cli.CommandLine;
 
 /// <summary>
 /// Turns Ctrl-C, a request to terminate and the closing of the terminal into cancellation. The second one ends the process at once. The
-/// process of a study's arm is
-/// cancelled too when the study that started it is gone, which its closed standard input tells.
+/// process of a study's arm is cancelled too when the study that started it is gone, which its closed standard input tells.
 /// </summary>
 internal sealed class Interruption : IDisposable
 {

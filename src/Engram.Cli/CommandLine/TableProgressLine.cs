@@ -14,7 +14,8 @@ internal static class TableProgressLine
         {
             var elapsed = Stopwatch.GetElapsedTime(start);
             var left = elapsed * ((progress.TotalRows - progress.Rows) / (double)Math.Max(1, progress.Rows));
-            return $"{verb}: {progress.Rows:N0} of {progress.TotalRows:N0} rows, {progress.Rows / elapsed.TotalSeconds:N0} a second, about {left:hh\\:mm\\:ss} left";
+            return $"{verb}: {progress.Rows:N0} of {progress.TotalRows:N0} rows, {progress.Rows / elapsed.TotalSeconds:N0} a second, "
+                + $"about {left:hh\\:mm\\:ss} left";
         });
     }
 }

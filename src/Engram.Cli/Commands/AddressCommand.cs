@@ -10,13 +10,15 @@ internal sealed class AddressCommand : CliCommand
     private readonly Argument<string> _file = new("SPEC.json")
     {
         Description =
-            "An object, or an array of objects, with name, compressedVocabularySize, layers, slotsPerOrder, headsPerOrder, seed, padId and tokens (canonical ids)",
+            "An object, or an array of objects, with name, compressedVocabularySize, layers, slotsPerOrder, headsPerOrder, seed, padId "
+            + "and tokens (canonical ids)",
     };
 
     public AddressCommand()
         : base(
             "address",
-            "Compute the multipliers, primes and table rows of canonical token ids, without a model. Writes the same JSON with perLayer filled in, to compare implementations.",
+            "Compute the multipliers, primes and table rows of canonical token ids, without a model. Writes the same JSON with perLayer "
+                + "filled in, to compare implementations.",
             "engram address case.json",
             "engram address cases.json > computed.json"
         ) => Add(_file);

@@ -9,21 +9,22 @@ internal sealed class ContextOptions
     private readonly Option<int?> _original = new("--original-context")
     {
         Description =
-            "Tokens of the sequences that the model was trained on before any extension [default: what an earlier extension says, or its longest context]",
+            "Tokens of the sequences that the model was trained on before any extension [default: what an earlier extension says, or its "
+            + "longest context]",
         HelpName = "N",
     };
     private readonly Option<double?> _factor = new("--yarn-factor")
     {
-        Description = FormattableString.Invariant(
-            $"YaRN's factor s, at least the new context over the original one [default: that of an earlier extension, or {ContextExtension.PaperFactor}, the paper's]"
-        ),
+        Description =
+            "YaRN's factor s, at least the new context over the original one [default: that of an earlier extension, or "
+            + $"{ContextExtension.PaperFactor}, the paper's]",
         HelpName = "N",
     };
     private readonly Option<double?> _mscale = new("--yarn-mscale")
     {
-        Description = FormattableString.Invariant(
-            $"Coefficient of ln s in the temperature of attention [default: that of an earlier extension, or {ContextExtension.PaperMscale}, the paper's; DeepSeek-V3 has 1]"
-        ),
+        Description =
+            "Coefficient of ln s in the temperature of attention [default: that of an earlier extension, or "
+            + $"{ContextExtension.PaperMscale}, the paper's; DeepSeek-V3 has 1]",
         HelpName = "N",
     };
 

@@ -14,7 +14,8 @@ internal static class CorpusInput
         new("SOURCE")
         {
             Description =
-                "A file (.txt, .md, .jsonl, .ndjson, .json, .csv, .tsv or .parquet, also with .gz, .br or .zst behind it), a folder of such files, or dotnet-docs for the documentation in the installed .NET SDK",
+                "A file (.txt, .md, .jsonl, .ndjson, .json, .csv, .tsv or .parquet, also with .gz, .br or .zst behind it), a folder of "
+                + "such files, or dotnet-docs for the documentation in the installed .NET SDK",
         };
 
     public static Option<int> VocabularySize() =>
@@ -48,7 +49,8 @@ internal static class CorpusInput
             .LeftOut.GroupBy(file => file.Reason)
             .OrderBy(group => group.Key, StringComparer.Ordinal)
             .Select(group =>
-                $"{group.Count():N0} {group.Key} ({string.Join(", ", group.Take(3).Select(file => file.Name))}{(group.Count() > 3 ? ", …" : "")})"
+                $"{group.Count():N0} {group.Key} "
+                + $"({string.Join(", ", group.Take(3).Select(file => file.Name))}{(group.Count() > 3 ? ", …" : "")})"
             );
         Terminal.Note($"{source.Spec}: {source.Files.Count():N0} files are read; not read: {string.Join("; ", reasons)}");
     }

@@ -37,7 +37,8 @@ internal sealed class DataPrepareCommand : CliCommand
     private readonly Option<double> _mostLeftOut = new("--most-left-out")
     {
         Description =
-            "Largest share of the training documents that may be left out as like validation documents; above it validation documents give way, up to half of them",
+            "Largest share of the training documents that may be left out as like validation documents; above it validation documents "
+            + "give way, up to half of them",
         HelpName = "SHARE",
         DefaultValueFactory = _ => Defaults.MostLeftOut,
     };
@@ -128,9 +129,18 @@ internal sealed class DataPrepareCommand : CliCommand
             table.AddRow(name, $"{part.Documents:N0}", $"{part.Tokens:N0}", $"{part.TextBytes:N0}", $"{part.BytesPerToken:F2}");
         Terminal.Answer.Write(table);
         var duplicates = summary.Deduplication;
-        Console.Out.WriteLine(
-            $"{duplicates.Read:N0} documents read{(summary.CutIntoParagraphGroups ? " (few, so cut into groups of paragraphs)" : "")}, {duplicates.Exact + duplicates.Normalised + duplicates.Near:N0} duplicates and {duplicates.NearValidation:N0} for training that are like one for validation left out{(duplicates.ValidationGivenUp > 0 ? $", {duplicates.ValidationGivenUp:N0} validation documents with many relatives given up" : "")}{(summary.SkippedBad > 0 ? $", {summary.SkippedBad:N0} that cannot be read" : "")}, {summary.VocabularySize:N0} token ids."
-        );
+        string[] told =
+        [
+            $"{duplicates.Read:N0} documents read{(summary.CutIntoParagraphGroups ? " (few, so cut into groups of paragraphs)" : "")}",
+            $"{duplicates.Exact + duplicates.Normalised + duplicates.Near:N0} duplicates and {duplicates.NearValidation:N0} for training "
+                + "that are like one for validation left out",
+            .. duplicates.ValidationGivenUp > 0
+                ? [$"{duplicates.ValidationGivenUp:N0} validation documents with many relatives given up"]
+                : (string[])[],
+            .. summary.SkippedBad > 0 ? [$"{summary.SkippedBad:N0} that cannot be read"] : (string[])[],
+            $"{summary.VocabularySize:N0} token ids.",
+        ];
+        Console.Out.WriteLine(string.Join(", ", told));
         Console.Out.WriteLine(
             $"Next: engram train --preset quickstart-engram --data {Terminal.Word(folder)} --run run --steps 1000 --threads 1"
         );

@@ -72,14 +72,15 @@ internal sealed class DataWorldCommand : CliCommand
     {
         Description = "Share of real text among all bytes; the world keeps its length",
         HelpName = "SHARE",
-        DefaultValueFactory = _ => 0.5,
+        DefaultValueFactory = _ => WorldFolder.DefaultRatio,
     };
     private readonly Option<bool> _json = CommonOptions.Json();
 
     public DataWorldCommand()
         : base(
             "world",
-            "Write a synthetic world: text whose facts are known, the facts, and questions about them. The same options give the same bytes.",
+            "Write a synthetic world: text whose facts are known, the facts, and questions about them. The same options give the same "
+                + "bytes.",
             "engram data world --output world --facts 2000 --contiguous 0.5 --tokens 4000000",
             "engram data world --output world --seed 2 --facts 500 --size 4MiB --mix novels --ratio 0.5"
         )
@@ -138,18 +139,22 @@ internal sealed class DataWorldCommand : CliCommand
     private static void Write(string folder, WorldSummary summary)
     {
         Console.Out.WriteLine(
-            $"{summary.Facts:N0} facts, {summary.ContiguousFacts:N0} of them told by a contiguous n-gram, each stated {summary.LeastExposures:N0} to {summary.MostExposures:N0} times; "
-                + $"{summary.HomographFacts:N0} about shared names; {summary.Compositions:N0} two-hops; {summary.KnowledgeBits:N0} bits of knowledge."
+            $"{summary.Facts:N0} facts, {summary.ContiguousFacts:N0} of them told by a contiguous n-gram, each stated "
+                + $"{summary.LeastExposures:N0} to {summary.MostExposures:N0} times; "
+                + $"{summary.HomographFacts:N0} about shared names; {summary.Compositions:N0} two-hops; {summary.KnowledgeBits:N0} bits "
+                + "of knowledge."
         );
         Console.Out.WriteLine(
-            $"{summary.Documents:N0} documents, {summary.Tokens:N0} tokens of the world with a vocabulary of {summary.VocabularySize:N0}, {summary.TextBytes:N0} bytes{(summary.Ratio > 0 ? $", {summary.Ratio:P0} of them real text" : "")}."
+            $"{summary.Documents:N0} documents, {summary.Tokens:N0} tokens of the world with a vocabulary of {summary.VocabularySize:N0}, "
+                + $"{summary.TextBytes:N0} bytes{(summary.Ratio > 0 ? $", {summary.Ratio:P0} of them real text" : "")}."
         );
         var table = new Table().AddColumn("questions").AddColumn(new TableColumn("number").RightAligned());
         foreach (var (kind, count) in summary.Questions)
             table.AddRow(kind, $"{count:N0}");
         Terminal.Answer.Write(table);
         Console.Out.WriteLine(
-            $"Next: engram data prepare {Terminal.Word(Path.Combine(folder, WorldFolder.Text))} --tokenizer {Terminal.Word(folder)} --output data"
+            $"Next: engram data prepare {Terminal.Word(Path.Combine(folder, WorldFolder.Text))} --tokenizer {Terminal.Word(folder)} "
+                + "--output data"
         );
     }
 }

@@ -55,7 +55,8 @@ internal sealed class InspectCommand : CliCommand
     public InspectCommand()
         : base(
             "inspect",
-            "Show what the memory does with a text: for each token and memory layer the n-grams that fired, the table rows they read, and the gate of each residual stream.",
+            "Show what the memory does with a text: for each token and memory layer the n-grams that fired, the table rows they read, and "
+                + "the gate of each residual stream.",
             "engram inspect --model run/model --text \"Only Alexander the Great could tame the horse Bucephalus.\"",
             "engram inspect --model run/model --text \"Only Alexander the Great\" --html gates.html --dump trace.safetensors",
             "engram inspect --model run/model --text \"Only Alexander the Great\" --leave-one-out",
@@ -115,7 +116,8 @@ internal sealed class InspectCommand : CliCommand
         foreach (var position in Positions(inspection))
             if (!double.IsFinite(inspection.MeanGate(layer, position)))
                 throw new InvalidDataException(
-                    $"The gates of layer {layer.Layer} at position {position} are not finite: weights or tables hold values that are not. engram table verify finds those of tables."
+                    $"The gates of layer {layer.Layer} at position {position} are not finite: weights or tables hold values that are not. "
+                        + "engram table verify finds those of tables."
                 );
         var replacement = parsed.GetRequiredValue(_replace) == "mean" ? SuppressedRow.Mean : SuppressedRow.Zero;
         var leftOut = parsed.GetValue(_leaveOneOut) ? LeaveOneOut.Run(model, text, memory.Bank!, replacement, cancellation) : null;
@@ -222,7 +224,8 @@ internal sealed class InspectCommand : CliCommand
         Terminal.Answer.WriteLine();
         foreach (var order in inspection.Orders)
             Terminal.Answer.WriteLine(
-                $"        {GateReport.Ngram(inspection, position, order)}  rows {string.Join(' ', inspection.Rows(layer, position, order).ToArray())}"
+                $"        {GateReport.Ngram(inspection, position, order)}  rows "
+                    + $"{string.Join(' ', inspection.Rows(layer, position, order).ToArray())}"
             );
     }
 

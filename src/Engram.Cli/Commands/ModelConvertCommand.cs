@@ -17,7 +17,8 @@ internal sealed class ModelConvertCommand : CliCommand
     private readonly Option<string> _format = new Option<string>("--format")
     {
         Description =
-            "float32, bfloat16, int8 or int4 (32 values of a row share a scale). Vectors, routers and hyper-connections stay as they are; with int4 the vocabulary's matrices are int8",
+            "float32, bfloat16, int8 or int4 (32 values of a row share a scale). Vectors, routers and hyper-connections stay as they are; "
+            + "with int4 the vocabulary's matrices are int8",
         HelpName = "FORMAT",
         Required = true,
     }.AcceptOnlyFromAmong([.. MatrixFormat.Names]);

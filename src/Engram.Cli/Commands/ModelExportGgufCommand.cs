@@ -23,7 +23,8 @@ internal sealed class ModelExportGgufCommand : CliCommand
     public ModelExportGgufCommand()
         : base(
             "gguf",
-            "Write a model as a GGUF file of llama.cpp's architecture deepseek2. It holds no tokenizer: ids come from, and go to, the model's tokenizer.json.",
+            "Write a model as a GGUF file of llama.cpp's architecture deepseek2. It holds no tokenizer: ids come from, and go to, the "
+                + "model's tokenizer.json.",
             "engram model export gguf run/model --output model.gguf"
         )
     {

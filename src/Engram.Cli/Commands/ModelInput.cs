@@ -42,18 +42,20 @@ internal sealed class ModelInput
     private readonly Option<string> _tables = new Option<string>("--tables")
     {
         Description =
-            "Where the tables live: memory, mapped (read from their files as needed), or cached (mapped, behind a cache of rows). The results are the same",
+            "Where the tables live: memory, mapped (read from their files as needed), or cached (mapped, behind a cache of rows). The "
+            + "results are the same",
         HelpName = "PLACE",
         DefaultValueFactory = _ => "memory",
     }.AcceptOnlyFromAmong([.. Locations.Keys]);
     private readonly Option<long?> _rowCache = ByteSize.Option(
         "--row-cache",
-        "Memory of the row caches of --tables cached [default: 64MiB]"
+        $"Memory of the row caches of --tables cached [default: {ByteSize.Show(new MemoryOptions().RowCacheBytes)}]"
     );
     private readonly Option<string?> _engine = new Option<string?>("--engine")
     {
         Description =
-            "What computes: managed (no native library, mapped weights) or torch. The results agree to float32 rounding [default: managed; torch with --device cuda and for memories that join the values of attention]",
+            "What computes: managed (no native library, mapped weights) or torch. The results agree to float32 rounding [default: "
+            + "managed; torch with --device cuda and for memories that join the values of attention]",
         HelpName = "ENGINE",
     }.AcceptOnlyFromAmong(Managed, "torch");
     private readonly Option<string> _device = CommonOptions.Device();
@@ -70,7 +72,11 @@ internal sealed class ModelInput
         }.AcceptOnlyFromAmong(uses);
 
     /// <summary>The memory that a value of <see cref="Use"/> stands for.</summary>
-    public static MemoryInUse Memory(MemoryBank? own, string use) => new(own, Uses[use].Use);
+    /// <param name="own">The model's memory, or null.</param>
+    /// <param name="use">The value.</param>
+    /// <param name="suppression">A part of it that is silenced; null for none.</param>
+    /// <exception cref="ArgumentException">There is no memory, or no such part of it.</exception>
+    public static MemoryInUse Memory(MemoryBank? own, string use, Suppression? suppression = null) => new(own, Uses[use].Use, suppression);
 
     /// <summary>The same for a model that is opened with libtorch.</summary>
     public static MemoryInUse Memory(LanguageModel model, string use) => Memory(model.Memory, use);

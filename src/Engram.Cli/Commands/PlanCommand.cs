@@ -44,7 +44,8 @@ internal sealed class PlanCommand : CliCommand
     public PlanCommand()
         : base(
             "plan",
-            "Count the parameters, operations and bytes of a model from its configuration, without building it; of a preset also show the recipe of its training.",
+            "Count the parameters, operations and bytes of a model from its configuration, without building it; of a preset also show the "
+                + "recipe of its training.",
             "engram plan engram-27b",
             "engram plan config.json --context 4096 --json",
             "engram plan small-engram --data data --set num_hidden_layers=6 --write config.json"
@@ -160,31 +161,47 @@ internal sealed class PlanCommand : CliCommand
     private static void WriteRecipe(PresetRecipe preset, ModelConfiguration model)
     {
         var recipe = preset.Recipe;
+        var (muon, adam) = (new TrainingOptions(recipe).DenseOptimizer.Muon, new TrainingOptions(recipe).DenseOptimizer.AdamW);
         var rows = new Table().AddColumns("recipe", "");
         Row("updates", $"{recipe.Steps:N0} of {recipe.TokensPerStep:N0} tokens, {recipe.Steps * recipe.TokensPerStep:N0} in all");
         Row(
             "batch",
-            $"{recipe.Sequences * recipe.AccumulationSteps:N0} sequences of {recipe.Length:N0} tokens, as {recipe.AccumulationSteps:N0} × {recipe.Sequences:N0}"
+            $"{recipe.Sequences * recipe.AccumulationSteps:N0} sequences of {recipe.Length:N0} tokens, as {recipe.AccumulationSteps:N0} × "
+                + $"{recipe.Sequences:N0}"
         );
         Row(
             "learning rate",
-            $"{recipe.LearningRate}, {recipe.WarmUp:N0} updates of warm-up, then {(recipe.Decay == LearningRateDecay.Steps ? "constant; × 0.316 after 80 % of the updates, × 0.1 after 90 %" : "constant; linear to 5 % over the second half")}"
+            $"{recipe.LearningRate}, {recipe.WarmUp:N0} updates of warm-up, then constant; "
+                + (
+                    recipe.Decay == LearningRateDecay.Steps
+                        ? "× 0.316 after 80 % of the updates, × 0.1 after 90 %"
+                        : "linear to 5 % over the second half"
+                )
         );
         Row(
             "matrices",
             $"{recipe.MatrixOptimizer}, weight decay {recipe.WeightDecay}; vocabulary AdamW with the same, vectors AdamW without"
         );
+        if (recipe.MatrixOptimizer == MatrixOptimizer.Muon)
+            Row(
+                "  Muon",
+                $"momentum {muon.Momentum}{(muon.Nesterov ? " with Nesterov" : "")}, "
+                    + $"{muon.NewtonSchulz.First.Count + muon.NewtonSchulz.Second.Count} rounds of Newton–Schulz, update {muon.RmsFactor} "
+                    + "· √max(rows, columns)"
+            );
+        Row("  AdamW", $"β {adam.Beta1} and {adam.Beta2}, ε {adam.Epsilon}");
         if (model.Engram is { } memory)
             Row(
                 "tables",
-                $"{recipe.TableOptimizer} at {recipe.TableLearningRateMultiplier} times the rate, without weight decay; moments {recipe.TableMoments}; start {(memory.TableInitStd > 0 ? $"N(0, {memory.TableInitStd}²)" : "zero")}"
+                $"{recipe.TableOptimizer} at {recipe.TableLearningRateMultiplier} times the rate, without weight decay; moments "
+                    + $"{recipe.TableMoments}; start {(memory.TableInitStd > 0 ? $"N(0, {memory.TableInitStd}²)" : "zero")}"
             );
         Row("clipping", $"gradient norm at most {recipe.ClipNorm}");
         Row("start of the matrices", $"N(0, {model.InitializerRange}²)");
-        Row("source", $"{preset.Source}");
+        Row("source", preset.Source);
         Terminal.Answer.Write(rows);
 
-        void Row(string name, FormattableString value) => rows.AddRow(name, Markup.Escape(value.ToString(CultureInfo.InvariantCulture)));
+        void Row(string name, string value) => rows.AddRow(name, Markup.Escape(value));
     }
 
     private static Table Columns(string first, params IEnumerable<string> numbers) =>

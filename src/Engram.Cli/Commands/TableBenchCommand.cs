@@ -21,7 +21,8 @@ internal sealed class TableBenchCommand : CliCommand
     private readonly Option<string?> _disk = new("--disk")
     {
         Description =
-            "Also open a table of 100 GB in this folder and read rows of 10,000 tokens from its device; the file is mostly holes, needs 2 GB, and is removed again",
+            "Also open a table of 100 GB in this folder and read rows of 10,000 tokens from its device; the file is mostly holes, needs 2 "
+            + "GB, and is removed again",
         HelpName = "FOLDER",
     };
     private readonly Option<int?> _threads = new("--threads")
@@ -34,7 +35,8 @@ internal sealed class TableBenchCommand : CliCommand
     public TableBenchCommand()
         : base(
             "bench",
-            "Measure look-ups on this machine: addressing, one decoded token, random rows in every format. Beside them, in the same turns, libtorch's index_select and plain copies of the same rows, which are the machine's limit.",
+            "Measure look-ups on this machine: addressing, one decoded token, random rows in every format. Beside them, in the same "
+                + "turns, libtorch's index_select and plain copies of the same rows, which are the machine's limit.",
             "engram table bench",
             "engram table bench --table-gib 1 --threads 1 --json",
             "engram table bench --disk ."
@@ -56,7 +58,8 @@ internal sealed class TableBenchCommand : CliCommand
         var available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
         if (2 * bytes > available)
             throw new ArgumentException(
-                $"Tables of {bytes / Gibibyte:F1} GiB need {2 * bytes / Gibibyte:F1} GiB of memory; there are {available / Gibibyte:F1}: give a smaller --table-gib."
+                $"Tables of {bytes / Gibibyte:F1} GiB need {2 * bytes / Gibibyte:F1} GiB of memory; there are {available / Gibibyte:F1}: "
+                    + "give a smaller --table-gib."
             );
         if (parsed.GetValue(_disk) is { } folder && !Directory.Exists(folder))
             throw new DirectoryNotFoundException($"{folder}: there is no such folder; --disk names one on the device to measure.");
@@ -110,7 +113,8 @@ internal sealed class TableBenchCommand : CliCommand
         Rows(
             "gather of float32 rows",
             gather.RowsPerSecond,
-            $"{gather.RowsPerSecond / gather.LimitRowsPerSecond:P0} of plain copies, {gather.RowsPerSecond / gather.IndexSelectRowsPerSecond:F2} x index_select"
+            $"{gather.RowsPerSecond / gather.LimitRowsPerSecond:P0} of plain copies, "
+                + $"{gather.RowsPerSecond / gather.IndexSelectRowsPerSecond:F2} x index_select"
         );
         Rows("  plain copies (the limit)", gather.LimitRowsPerSecond, "");
         Rows("  reading alone", gather.ReadOnlyRowsPerSecond, "rows stored nowhere");
@@ -132,7 +136,8 @@ internal sealed class TableBenchCommand : CliCommand
         }
         Terminal.Answer.Write(table);
         Terminal.Answer.WriteLine(
-            $"Random rows of {gather.Width} values, tables of {gather.TableBytes / Gibibyte:F1} GiB ({gather.HugePageBytes / Gibibyte:F1} GiB in huge pages), {gather.Threads} thread(s); medians of turns in one run."
+            $"Random rows of {gather.Width} values, tables of {gather.TableBytes / Gibibyte:F1} GiB ({gather.HugePageBytes / Gibibyte:F1} "
+                + $"GiB in huge pages), {gather.Threads} thread(s); medians of turns in one run."
         );
 
         void Rows(string what, double speed, string share) => Row(what, $"{speed / 1e6:F1} million rows/s", share);

@@ -12,7 +12,8 @@ internal sealed class TableConvertCommand : CliCommand
     private readonly Option<RowFormat> _format = new("--format")
     {
         Description =
-            "float32, bfloat16, fp8, int8 or int4; the last three with the values per scale behind a slash if they are not the usual ones (fp8/16, int8/64, int4/row)",
+            "float32, bfloat16, fp8, int8 or int4; the last three with the values per scale behind a slash if they are not the usual ones "
+            + "(fp8/16, int8/64, int4/row)",
         HelpName = "FORMAT",
         Required = true,
         CustomParser = given =>
@@ -39,7 +40,8 @@ internal sealed class TableConvertCommand : CliCommand
     public TableConvertCommand()
         : base(
             "convert",
-            "Write tables in another row format. Rows pass through a few MiB of memory, whatever the tables' size; of a model folder the other files are copied.",
+            "Write tables in another row format. Rows pass through a few MiB of memory, whatever the tables' size; of a model folder the "
+                + "other files are copied.",
             "engram table convert run/model --format fp8 --output model-fp8",
             "engram table convert layer-02.safetensors --format int4/row --output layer-02-int4.safetensors"
         )
@@ -71,7 +73,8 @@ internal sealed class TableConvertCommand : CliCommand
             );
         else
             Console.Out.WriteLine(
-                $"{output}: {written.Tables.Sum(table => table.Table.Rows):N0} rows as {written.Tables[0].Table.Format}, {after:N0} bytes instead of {before:N0}."
+                $"{output}: {written.Tables.Sum(table => table.Table.Rows):N0} rows as {written.Tables[0].Table.Format}, {after:N0} bytes "
+                    + $"instead of {before:N0}."
             );
     }
 

@@ -91,10 +91,12 @@ internal sealed class TableInfoCommand : CliCommand
         Terminal.Answer.Write(view);
         Console.Out.WriteLine(
             $"{source.Tables.Sum(table => table.Table.Rows):N0} rows, {source.Tables.Sum(table => table.Table.Bytes):N0} bytes"
-                + $"{(DiskBytes(source) is { } disk ? $"; the files occupy {disk:N0} bytes of the disk" : "")}. Opened in {opened.TotalMilliseconds:F1} ms, mapped."
+                + $"{(DiskBytes(source) is { } disk ? $"; the files occupy {disk:N0} bytes of the disk" : "")}. Opened in "
+                + $"{opened.TotalMilliseconds:F1} ms, mapped."
         );
         Console.Out.WriteLine(
-            $"Huge pages for tables in memory: {(HugePagesAvailable ? "available" : "not available")} (transparent huge pages: {EngramTable.HugePageSetting ?? "unknown"})."
+            $"Huge pages for tables in memory: {(HugePagesAvailable ? "available" : "not available")} (transparent huge pages: "
+                + $"{EngramTable.HugePageSetting ?? "unknown"})."
         );
     }
 

@@ -15,7 +15,8 @@ internal sealed class TableQualityCommand : CliCommand
     private readonly Option<RowFormat[]> _formats = new("--format")
     {
         Description =
-            $"A format to measure, with the values per scale behind a slash: float32, bfloat16, fp8, int8, int4/16, int4/row; may be repeated [default: {string.Join(", ", TableQuality.Formats)}]",
+            "A format to measure, with the values per scale behind a slash: float32, bfloat16, fp8, int8, int4/16, int4/row; may be "
+            + $"repeated [default: {string.Join(", ", TableQuality.Formats)}]",
         HelpName = "FORMAT",
         CustomParser = given =>
         {
@@ -47,7 +48,8 @@ internal sealed class TableQualityCommand : CliCommand
     public TableQualityCommand()
         : base(
             "quality",
-            "Measure the loss of a trained model with its tables in each number format, everything else equal. The tables are converted in memory; the model folder stays as it is.",
+            "Measure the loss of a trained model with its tables in each number format, everything else equal. The tables are converted "
+                + "in memory; the model folder stays as it is.",
             "engram table quality --model run/model --data data --threads 1",
             "engram table quality --model run/model --data data --format int4/16 --format int4/row --json"
         )

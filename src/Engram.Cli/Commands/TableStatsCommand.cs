@@ -51,7 +51,8 @@ internal sealed class TableStatsCommand : CliCommand
     );
     private readonly Option<long?> _memory = ByteSize.Option(
         "--counting-memory",
-        "Memory for counting; what does not fit goes to temporary files, the result is the same [default: 1GiB]"
+        "Memory for counting; what does not fit goes to temporary files, the result is the same [default: "
+            + $"{ByteSize.Show(AddressingCensus.DefaultMemory)}]"
     );
     private readonly Option<string?> _html = new("--html")
     {
@@ -64,9 +65,11 @@ internal sealed class TableStatsCommand : CliCommand
     public TableStatsCommand()
         : base(
             "stats",
-            "Count what the n-grams of a corpus do to the rows of a memory, exactly: rows touched, collisions per order and head beside those of a random hash, traffic by rank, predicted hit rates of a row cache. Needs addresses only, no table.",
+            "Count what the n-grams of a corpus do to the rows of a memory, exactly: rows touched, collisions per order and head beside "
+                + "those of a random hash, traffic by rank, predicted hit rates of a row cache. Needs addresses only, no table.",
             "engram table stats --model run/model --corpus data",
-            "engram table stats --model engram-27b --tokenizer deepseek-v3/tokenizer.json --corpus dotnet-docs --layers 1 --cache-rows 100000 --html stats.html"
+            "engram table stats --model engram-27b --tokenizer deepseek-v3/tokenizer.json --corpus dotnet-docs --layers 1 --cache-rows "
+                + "100000 --html stats.html"
         )
     {
         Add(_model);
@@ -118,7 +121,8 @@ internal sealed class TableStatsCommand : CliCommand
         var begun = Stopwatch.GetTimestamp();
         using (
             var line = new ProgressLine<long>(tokens =>
-                $"counting n-grams: {tokens:N0} tokens{(input.Tokens is { } all ? $" of {all:N0}{TimeLeft(begun, (double)tokens / all)}" : "")}"
+                $"counting n-grams: {tokens:N0} "
+                + $"tokens{(input.Tokens is { } all ? $" of {all:N0}{TimeLeft(begun, (double)tokens / all)}" : "")}"
             )
         )
         {
@@ -226,7 +230,8 @@ internal sealed class TableStatsCommand : CliCommand
         foreach (var (layer, ofLayer) in statistics.Layers.Zip(caches))
             WriteLayer(layer, ofLayer);
         Console.Out.WriteLine(
-            "Collision rate: share of distinct n-grams that share their row with another; deviations: by how many standard deviations n-grams are spread less evenly than by a random hash."
+            "Collision rate: share of distinct n-grams that share their row with another; deviations: by how many standard deviations "
+                + "n-grams are spread less evenly than by a random hash."
         );
     }
 
@@ -235,7 +240,8 @@ internal sealed class TableStatsCommand : CliCommand
         var traffic = layer.Traffic;
         Console.Out.WriteLine();
         Console.Out.WriteLine(
-            $"Layer {layer.Layer} (from 0): {layer.Rows:N0} rows, {traffic.RowsTouched:N0} touched ({layer.TouchedShare:P2}), {traffic.Lookups:N0} look-ups"
+            $"Layer {layer.Layer} (from 0): {layer.Rows:N0} rows, {traffic.RowsTouched:N0} touched ({layer.TouchedShare:P2}), "
+                + $"{traffic.Lookups:N0} look-ups"
         );
         var heads = Columns(
             "order, head",
@@ -263,7 +269,8 @@ internal sealed class TableStatsCommand : CliCommand
         Terminal.Answer.Write(heads);
         foreach (var order in layer.Orders)
             Console.Out.WriteLine(
-                $"Order {order.Order}: {order.EqualInAllHeads:N0} of {order.DistinctNgrams:N0} n-grams share all their rows with one other n-gram."
+                $"Order {order.Order}: {order.EqualInAllHeads:N0} of {order.DistinctNgrams:N0} n-grams share all their rows with one "
+                    + "other n-gram."
             );
 
         var ranks = Columns("rows, most read first", "share of the table", "reads of the last one", "share of look-ups");
@@ -297,7 +304,8 @@ internal sealed class TableStatsCommand : CliCommand
             );
         Terminal.Answer.Write(predictions);
         Console.Out.WriteLine(
-            $"First reads, which miss in any cache that starts empty, are {traffic.FirstReadShare:P2} of the look-ups; only the simulation counts them."
+            $"First reads, which miss in any cache that starts empty, are {traffic.FirstReadShare:P2} of the look-ups; only the "
+                + "simulation counts them."
         );
     }
 

@@ -96,7 +96,8 @@ internal sealed class TableStatsInput : IDisposable
     private int BeforeDocument =>
         _rule.StartToken
         ?? throw new ArgumentException(
-            $"The configuration of '{_model}' names neither bos_token_id nor eos_token_id, so that nothing says which token stands before a document: name one, or give prepared data."
+            $"The configuration of '{_model}' names neither bos_token_id nor eos_token_id, so that nothing says which token stands before "
+                + "a document: name one, or give prepared data."
         );
 
     private AddressingConstants Derive(string model, EngramConfiguration engram)
@@ -104,11 +105,13 @@ internal sealed class TableStatsInput : IDisposable
         var canonical = _map.CanonicalVocabularySize;
         if (engram.CompressedVocabularySize != 0 && engram.CompressedVocabularySize != canonical)
             throw new ArgumentException(
-                $"engram_compressed_vocab_size of '{model}' is {engram.CompressedVocabularySize}, but the tokenizer compresses to {canonical} canonical ids: name the model's own tokenizer, or set it to 0 in a config.json."
+                $"engram_compressed_vocab_size of '{model}' is {engram.CompressedVocabularySize}, but the tokenizer compresses to "
+                    + $"{canonical} canonical ids: name the model's own tokenizer, or set it to 0 in a config.json."
             );
         if (engram.PadTokenId >= _map.VocabularySize)
             throw new ArgumentException(
-                $"engram_pad_token_id of '{model}' is {engram.PadTokenId}, but the tokenizer defines the ids 0 to {_map.VocabularySize - 1}."
+                $"engram_pad_token_id of '{model}' is {engram.PadTokenId}, but the tokenizer defines the ids 0 to "
+                    + $"{_map.VocabularySize - 1}."
             );
         return AddressingConstants.Derive((engram with { CompressedVocabularySize = canonical }).Addressing(_map[engram.PadTokenId]));
     }

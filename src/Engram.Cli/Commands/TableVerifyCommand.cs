@@ -16,7 +16,8 @@ internal sealed class TableVerifyCommand : CliCommand
     public TableVerifyCommand()
         : base(
             "verify",
-            $"Read tables whole: values finite, scales possible, rows as the addresses need them. Lists the first {MostProblems} problems of each table.",
+            $"Read tables whole: values finite, scales possible, rows as the addresses need them. Lists the first {MostProblems} problems "
+                + "of each table.",
             "engram table verify run/model",
             "engram table verify run/model/engram/layer-02.safetensors --json"
         )
@@ -68,7 +69,8 @@ internal sealed class TableVerifyCommand : CliCommand
         else
             foreach (var (table, result) in found)
                 Console.Out.WriteLine(
-                    $"{table.File}: {result.Rows:N0} rows of {table.Table.Width} values as {table.Table.Format} read, {result.ZeroRows:N0} of them zero, {result.BadRows:N0} bad."
+                    $"{table.File}: {result.Rows:N0} rows of {table.Table.Width} values as {table.Table.Format} read, "
+                        + $"{result.ZeroRows:N0} of them zero, {result.BadRows:N0} bad."
                 );
         foreach (var (table, result) in found)
         foreach (var problem in result.Problems)

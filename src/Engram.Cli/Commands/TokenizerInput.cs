@@ -30,7 +30,8 @@ internal static class TokenizerInput
         var option = new Option<string>("--typed-tokens")
         {
             Description =
-                "What added tokens such as <|endoftext|> mean where the text contains them: tokens, text if they are special, or always text",
+                "What added tokens such as <|endoftext|> mean where the text contains them: tokens, text if they are special, or always "
+                + "text",
             HelpName = "MEANING",
             DefaultValueFactory = _ => Meanings[0].Name,
         };

@@ -91,7 +91,8 @@ internal sealed class TokenizerInspectCommand : CliCommand
         }
 
         Terminal.Answer.WriteLine(
-            $"{tokenizer.VocabularySize:N0} token ids, {canonical.CanonicalVocabularySize:N0} canonical ids ({1 - (double)canonical.CanonicalVocabularySize / tokenizer.VocabularySize:P1} fewer)"
+            $"{tokenizer.VocabularySize:N0} token ids, {canonical.CanonicalVocabularySize:N0} canonical ids "
+                + $"({1 - (double)canonical.CanonicalVocabularySize / tokenizer.VocabularySize:P1} fewer)"
         );
         var groups = new Table().AddColumns("canonical id", "tokens", "largest groups");
         foreach (var group in canonical.LargestGroups(Groups).Where(group => group.TokenIds.Count > 1))

@@ -28,7 +28,9 @@ internal static class DelimitedFile
         using var reader = Sep.Reader(options => options with { Sep = separator, Unescape = true, DisableColCountCheck = true }).From(text);
         if (!reader.Header.TryIndexOf(field, out var column))
             throw new InvalidDataException(
-                $"{name}: no column \"{field}\"; the header has {string.Join(", ", reader.Header.ColNames.Take(8).Select(known => $"\"{known}\""))}. Name the text column in the options."
+                $"{name}: no column \"{field}\"; the header has "
+                    + $"{string.Join(", ", reader.Header.ColNames.Take(8).Select(known => $"\"{known}\""))}. Name the text column in the "
+                    + "options."
             );
         var columns = reader.Header.ColNames.Count;
         while (reader.MoveNext())

@@ -38,7 +38,8 @@ internal static class ParquetFile
         var column =
             columns.FirstOrDefault(known => known.Path.ToString() == field)
             ?? throw new InvalidDataException(
-                $"{name}: no column \"{field}\"; the file has {string.Join(", ", columns.Take(8).Select(known => $"\"{known.Path}\""))}. Name the text column in the options."
+                $"{name}: no column \"{field}\"; the file has {string.Join(", ", columns.Take(8).Select(known => $"\"{known.Path}\""))}. "
+                    + "Name the text column in the options."
             );
         return
             (column.ClrType == typeof(string) || column.ClrType == typeof(ReadOnlyMemory<char>))

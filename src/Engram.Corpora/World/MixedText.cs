@@ -24,7 +24,8 @@ internal sealed class MixedText(CorpusSource source, double ratio)
             {
                 if (!real.MoveNext())
                     throw new InvalidDataException(
-                        $"'{source.Spec}' has {theirs:N0} bytes of text, too few for a share of {ratio} beside this world. Give more text, a smaller ratio or a shorter world."
+                        $"'{source.Spec}' has {theirs:N0} bytes of text, too few for a share of {ratio} beside this world. Give more "
+                            + "text, a smaller ratio or a shorter world."
                     );
                 theirs += Encoding.UTF8.GetByteCount(real.Current.Text);
                 yield return real.Current;

@@ -37,7 +37,8 @@ internal sealed class WorldBudget
             throw new ArgumentOutOfRangeException(
                 nameof(WorldOptions.Tokens),
                 options.Tokens,
-                $"{options.Tokens:N0} tokens have room for {FactSentences:N0} statements, fewer than {options.Facts:N0} facts. Give fewer facts or more tokens."
+                $"{options.Tokens:N0} tokens have room for {FactSentences:N0} statements, fewer than {options.Facts:N0} facts. Give fewer "
+                    + "facts or more tokens."
             );
         TwoHopSentences = Sentences(options.TwoHopShare, TwoHopTokens + HeadingShare);
         HomographSentences = Sentences(options.HomographShare, Opening + 4 + TailTokens + HeadingShare);
@@ -45,7 +46,8 @@ internal sealed class WorldBudget
             throw new ArgumentOutOfRangeException(
                 nameof(WorldOptions.Tokens),
                 options.Tokens,
-                $"{options.Tokens:N0} tokens state {HomographSentences:N0} facts about shared names, and there are {homographFacts:N0}. Give fewer facts or more tokens."
+                $"{options.Tokens:N0} tokens state {HomographSentences:N0} facts about shared names, and there are {homographFacts:N0}. "
+                    + "Give fewer facts or more tokens."
             );
         Sums = Sentences(options.ArithmeticShare, SumTokens + HeadingShare);
         Passages = Sentences(options.PassageShare, NoteTokens);
@@ -74,8 +76,8 @@ internal sealed class WorldBudget
             throw new ArgumentOutOfRangeException(
                 nameof(WorldOptions.Window),
                 _options.Window,
-                $"{bySubject.Name} would be spoken of {bySubject.Count:N0} times, and at most {most:N0} times without being met twice in {_options.Window} tokens. "
-                    + "Give a smaller window, a smaller exponent or more facts."
+                $"{bySubject.Name} would be spoken of {bySubject.Count:N0} times, and at most {most:N0} times without being met twice in "
+                    + $"{_options.Window} tokens. Give a smaller window, a smaller exponent or more facts."
             );
         var inWindow = PassageStatements * (1 + _options.Window * _options.PassageShare / NoteTokens);
         var strangers = Math.Max(64, facts.Count / 12);

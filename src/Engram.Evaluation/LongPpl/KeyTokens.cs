@@ -19,8 +19,8 @@ internal static class KeyTokens
     internal readonly record struct Block(int Start, int Judged, int End);
 
     /// <summary>
-    /// The windows of a text: each judges <see cref="KeyWindow.Stride"/> tokens behind <see cref="KeyWindow.ShortContext"/> others, the last
-    /// what is left.
+    /// The windows of a text: each judges <see cref="KeyWindow.Stride"/> tokens behind <see cref="KeyWindow.ShortContext"/> others, the
+    /// last what is left.
     /// </summary>
     /// <param name="tokens">Length of the text.</param>
     /// <param name="window">Lengths.</param>

@@ -17,14 +17,20 @@ internal unsafe interface ILanes<TSelf>
     /// <summary>Reads bfloat16 values from any address.</summary>
     static abstract TSelf Load(ushort* source);
 
-    /// <summary>Reads signed bytes from any address, times a bfloat16 scale.</summary>
-    static abstract TSelf Load(sbyte* source, ushort* scale);
+    /// <summary>A bfloat16 scale, as <see cref="Load(sbyte*, TSelf)"/> takes it.</summary>
+    static abstract TSelf ByteScale(ushort* scale);
 
-    /// <summary>Reads half bytes, codes 0 to 15 for −8 to 7 and the first of two values in the low half, times a bfloat16 scale.</summary>
+    /// <summary>Reads signed bytes from any address, times a scale.</summary>
+    static abstract TSelf Load(sbyte* source, TSelf scale);
+
+    /// <summary>A bfloat16 scale, as <see cref="Load(byte*, int, TSelf)"/> takes it.</summary>
+    static abstract TSelf NibbleScale(ushort* scale);
+
+    /// <summary>Reads half bytes, codes 0 to 15 for −8 to 7 and the first of two values in the low half, times a scale.</summary>
     /// <param name="row">The byte that holds value 0.</param>
-    /// <param name="index">First value that is read; a multiple of <see cref="Count"/>.</param>
+    /// <param name="index">First value that is read; even in registers of several values.</param>
     /// <param name="scale">Of all values that are read.</param>
-    static abstract TSelf Load(byte* row, int index, ushort* scale);
+    static abstract TSelf Load(byte* row, int index, TSelf scale);
 
     /// <summary>The same value everywhere.</summary>
     static abstract TSelf Fill(float value);
@@ -58,9 +64,14 @@ internal readonly unsafe struct ScalarLanes(float value) : ILanes<ScalarLanes>
 
     public static ScalarLanes Load(ushort* source) => new(Half(source));
 
-    public static ScalarLanes Load(sbyte* source, ushort* scale) => new(*source * Half(scale));
+    public static ScalarLanes ByteScale(ushort* scale) => new(Half(scale));
 
-    public static ScalarLanes Load(byte* row, int index, ushort* scale) => new(((row[index / 2] >> index % 2 * 4 & 15) - 8) * Half(scale));
+    public static ScalarLanes Load(sbyte* source, ScalarLanes scale) => new(*source * scale._value);
+
+    public static ScalarLanes NibbleScale(ushort* scale) => new(Half(scale));
+
+    public static ScalarLanes Load(byte* row, int index, ScalarLanes scale) =>
+        new(((row[index / 2] >> index % 2 * 4 & 15) - 8) * scale._value);
 
     public static ScalarLanes Fill(float value) => new(value);
 
@@ -107,16 +118,22 @@ internal readonly unsafe struct Lanes256(Vector256<float> values) : ILanes<Lanes
     public static Lanes256 Load(ushort* source) => new((Avx2.ConvertToVector256Int32(source) << 16).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes256 Load(sbyte* source, ushort* scale) =>
-        new(Avx.ConvertToVector256Single(Avx2.ConvertToVector256Int32(source)) * Scale(scale));
+    public static Lanes256 ByteScale(ushort* scale) => new(Vector256.Create(ScalarLanes.Half(scale)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes256 Load(byte* row, int index, ushort* scale)
+    public static Lanes256 Load(sbyte* source, Lanes256 scale) =>
+        new(Avx.ConvertToVector256Single(Avx2.ConvertToVector256Int32(source)) * scale._values);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 NibbleScale(ushort* scale) => ByteScale(scale);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 Load(byte* row, int index, Lanes256 scale)
     {
         var codes =
             Avx2.ShiftRightLogicalVariable(Vector256.Create(*(uint*)(row + index / 2)), Vector256.Create(0u, 4, 8, 12, 16, 20, 24, 28))
             & Vector256.Create(15u);
-        return new(Avx.ConvertToVector256Single(codes.AsInt32() - Vector256.Create(8)) * Scale(scale));
+        return new(Avx.ConvertToVector256Single(codes.AsInt32() - Vector256.Create(8)) * scale._values);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -178,9 +195,6 @@ internal readonly unsafe struct Lanes256(Vector256<float> values) : ILanes<Lanes
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> Fold(Vector256<float> a, Vector256<float> b) =>
         Avx.Permute2x128(a, b, 0x20) + Avx.Permute2x128(a, b, 0x31);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> Scale(ushort* scale) => Vector256.Create(ScalarLanes.Half(scale));
 }
 
 /// <summary>Sixteen values.</summary>
@@ -196,22 +210,45 @@ internal readonly unsafe struct Lanes512(Vector512<float> values) : ILanes<Lanes
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 Load(ushort* source) => new((Avx512F.ConvertToVector512Int32(Vector256.Load(source)) << 16).AsSingle());
 
+    /// <summary>Two bfloat16 side by side, the lower one cleared, are the float32 value.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes512 Load(sbyte* source, ushort* scale) =>
-        new(Avx512F.ConvertToVector512Single(Avx512F.ConvertToVector512Int32(Vector128.Load(source))) * Scale(scale));
+    public static Lanes512 ByteScale(ushort* scale) =>
+        new((Vector512.Create(*scale).AsUInt32() & Vector512.Create(0xFFFF0000u)).AsSingle());
 
-    /// <summary>Each lane gets its half byte into its lowest bits, where they choose one of the sixteen values of the scale.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes512 Load(byte* row, int index, ushort* scale)
+    public static Lanes512 Load(sbyte* source, Lanes512 scale) =>
+        new(Avx512F.ConvertToVector512Single(Avx512F.ConvertToVector512Int32(Vector128.Load(source))) * scale._values);
+
+    /// <summary>The sixteen values that half a byte may stand for.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 NibbleScale(ushort* scale) =>
+        new(Vector512.Create(-8f, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7) * ByteScale(scale)._values);
+
+    /// <summary>Half bytes choose among the sixteen values of the scale.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 Load(byte* row, int index, Lanes512 scale)
+    {
+        var source = *(ulong*)(row + index / 2);
+        return new(Avx512F.PermuteVar16x32(scale._values, (Avx512Vbmi.IsSupported ? CodesAtOnce(source) : Codes(source)).AsInt32()));
+    }
+
+    /// <summary>Each lane gets its half byte into its lowest four bits; those above hold anything.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector512<uint> Codes(ulong source)
     {
         var words = Avx512F.PermuteVar16x32(
-            Vector512.Create(*(ulong*)(row + index / 2)).AsUInt32(),
+            Vector512.Create(source).AsUInt32(),
             Vector512.Create(0u, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1)
         );
-        var codes = Avx512F.ShiftRightLogicalVariable(words, Vector512.Create(0u, 4, 8, 12, 16, 20, 24, 28, 0, 4, 8, 12, 16, 20, 24, 28));
-        var values = Vector512.Create(-8f, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7) * Scale(scale);
-        return new(Avx512F.PermuteVar16x32(values, codes.AsInt32()));
+        return Avx512F.ShiftRightLogicalVariable(words, Vector512.Create(0u, 4, 8, 12, 16, 20, 24, 28, 0, 4, 8, 12, 16, 20, 24, 28));
     }
+
+    /// <summary>The same by one instruction: the eight bits from four times the lane on.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector512<uint> CodesAtOnce(ulong source) =>
+        Avx512Vbmi
+            .MultiShift(Vector512.Create(0u, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 48, 52, 56, 60).AsByte(), Vector512.Create(source))
+            .AsUInt32();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 Fill(float value) => new(Vector512.Create(value));
@@ -253,9 +290,4 @@ internal readonly unsafe struct Lanes512(Vector512<float> values) : ILanes<Lanes
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> Fold(Lanes512 values) => values._values.GetLower() + values._values.GetUpper();
-
-    /// <summary>Two bfloat16 side by side, the lower one cleared, are the float32 value.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> Scale(ushort* scale) =>
-        (Vector512.Create(*scale).AsUInt32() & Vector512.Create(0xFFFF0000u)).AsSingle();
 }

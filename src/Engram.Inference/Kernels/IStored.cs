@@ -7,42 +7,74 @@ namespace Engram.Inference.Kernels;
 /// </summary>
 internal unsafe interface IStored
 {
-    /// <summary>Decodes as many values of a row as a register has.</summary>
+    /// <summary>Bits of a value, without its share of a scale.</summary>
+    static abstract int Bits { get; }
+
+    /// <summary>What the registers of one group share; nothing in formats without scales.</summary>
+    /// <param name="scale">The group's; not read by formats without scales.</param>
+    static abstract TLanes Scale<TLanes>(ushort* scale)
+        where TLanes : struct, ILanes<TLanes>;
+
+    /// <summary>Decodes as many values of a row as a register has, all of one group.</summary>
     /// <param name="row">First byte of the row's values.</param>
-    /// <param name="scales">The row's scales; not read by formats without them.</param>
-    /// <param name="index">First value, a multiple of the register's width.</param>
-    static abstract TLanes Load<TLanes>(byte* row, ushort* scales, int index)
+    /// <param name="scale"><see cref="Scale"/> of the group.</param>
+    /// <param name="index">First value; even in registers of several values.</param>
+    static abstract TLanes Load<TLanes>(byte* row, TLanes scale, int index)
         where TLanes : struct, ILanes<TLanes>;
 }
 
 /// <summary>Four bytes a value.</summary>
 internal readonly unsafe struct StoredSingle : IStored
 {
+    public static int Bits => 32;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TLanes Load<TLanes>(byte* row, ushort* scales, int index)
+    public static TLanes Scale<TLanes>(ushort* scale)
+        where TLanes : struct, ILanes<TLanes> => default;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TLanes Load<TLanes>(byte* row, TLanes scale, int index)
         where TLanes : struct, ILanes<TLanes> => TLanes.Load((float*)row + index);
 }
 
 /// <summary>Two bytes a value.</summary>
 internal readonly unsafe struct StoredHalf : IStored
 {
+    public static int Bits => 16;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TLanes Load<TLanes>(byte* row, ushort* scales, int index)
+    public static TLanes Scale<TLanes>(ushort* scale)
+        where TLanes : struct, ILanes<TLanes> => default;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TLanes Load<TLanes>(byte* row, TLanes scale, int index)
         where TLanes : struct, ILanes<TLanes> => TLanes.Load((ushort*)row + index);
 }
 
 /// <summary>A byte a value, a scale for each <see cref="Matrix.GroupSize"/>.</summary>
 internal readonly unsafe struct StoredByte : IStored
 {
+    public static int Bits => 8;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TLanes Load<TLanes>(byte* row, ushort* scales, int index)
-        where TLanes : struct, ILanes<TLanes> => TLanes.Load((sbyte*)row + index, scales + (uint)index / Matrix.GroupSize);
+    public static TLanes Scale<TLanes>(ushort* scale)
+        where TLanes : struct, ILanes<TLanes> => TLanes.ByteScale(scale);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TLanes Load<TLanes>(byte* row, TLanes scale, int index)
+        where TLanes : struct, ILanes<TLanes> => TLanes.Load((sbyte*)row + index, scale);
 }
 
 /// <summary>Half a byte a value, a scale for each <see cref="Matrix.GroupSize"/>.</summary>
 internal readonly unsafe struct StoredNibble : IStored
 {
+    public static int Bits => 4;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TLanes Load<TLanes>(byte* row, ushort* scales, int index)
-        where TLanes : struct, ILanes<TLanes> => TLanes.Load(row, index, scales + (uint)index / Matrix.GroupSize);
+    public static TLanes Scale<TLanes>(ushort* scale)
+        where TLanes : struct, ILanes<TLanes> => TLanes.NibbleScale(scale);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TLanes Load<TLanes>(byte* row, TLanes scale, int index)
+        where TLanes : struct, ILanes<TLanes> => TLanes.Load(row, index, scale);
 }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace Engram.Inference.Kernels;
 
@@ -6,13 +7,19 @@ namespace Engram.Inference.Kernels;
 
 /// <summary>
 /// y[n, r] = Σ_k w[r, k] · x[n, k]. Every sum runs in the same order whatever N and R are, so that a token has the same bits alone, in a
-/// batch and in a long prompt; and stored
-/// values are decoded to float32 on the way, so that a matrix has the bits of its decoded values.
-/// One vector is limited by how fast the weights arrive: eight rows are read at once. Several share every loaded weight: four rows by four
-/// vectors.
+/// batch and in a long prompt; and stored values are decoded to float32 on the way, so that a matrix has the bits of its decoded values.
+/// One vector is limited by how fast the weights arrive: eight rows are read at once, and what follows them in memory is asked for at the
+/// same time, because rows are too short for the processor to see a stream in them. Several vectors share every loaded weight: four rows by
+/// four vectors.
 /// </summary>
 internal static unsafe class MatrixProduct
 {
+    private const int BlockRows = 8;
+
+    // How far ahead weights are asked for at least: what memory delivers within its latency, and a part of the first-level cache.
+    private const int AheadBytes = 8192;
+    private const int CacheLine = 64;
+
     /// <summary>Multiplies with the widest vectors of this processor.</summary>
     /// <param name="w">Matrix [R, K].</param>
     /// <param name="x">Vectors [N, K].</param>
@@ -68,7 +75,7 @@ internal static unsafe class MatrixProduct
         where TLanes : struct, ILanes<TLanes>
         where TStored : struct, IStored
     {
-        var (k, bytes, groups) = (w.Columns, w.RowBytes, w.RowScales);
+        var (k, bytes, groups) = (w.Columns, (nint)w.RowBytes, (nint)w.RowScales);
         var r = 0;
         if (k < TLanes.Count)
         {
@@ -78,46 +85,60 @@ internal static unsafe class MatrixProduct
             return;
         }
 
-        for (; r + 8 <= w.Rows; r += 8)
+        // Whole blocks: within one, a later row is read at the same time as the first.
+        var end = w.Row(w.Rows);
+        var block = BlockRows * bytes;
+        var distance = Math.Max(1, AheadBytes / block) * block;
+        for (; r + BlockRows <= w.Rows; r += BlockRows)
         {
             var (rows, scales) = ((nint)w.Row(r), (nint)w.RowScale(r));
+            // Past the end of the matrix lies something else: then the rows themselves, which are there, are asked for.
+            var ahead = (byte*)rows + distance + block <= end ? distance : 0;
             var n = 0;
             for (; n + 4 <= vectors; n += 4)
             {
+                var (xs, ys) = ((nint)(x + (nint)n * xStride), (nint)(y + (nint)n * yStride + r));
                 FourByFour<TLanes, TStored>(
                     (byte*)rows,
                     bytes,
+                    ahead,
                     (ushort*)scales,
                     groups,
                     k,
-                    x + (nint)n * xStride,
+                    (float*)xs,
                     xStride,
-                    y + (nint)n * yStride + r,
+                    (float*)ys,
                     yStride
                 );
                 FourByFour<TLanes, TStored>(
-                    (byte*)rows + 4 * (nint)bytes,
+                    (byte*)rows + 4 * bytes,
                     bytes,
-                    (ushort*)scales + 4 * (nint)groups,
+                    ahead,
+                    (ushort*)scales + 4 * groups,
                     groups,
                     k,
-                    x + (nint)n * xStride,
+                    (float*)xs,
                     xStride,
-                    y + (nint)n * yStride + r + 4,
+                    (float*)ys + 4,
                     yStride
                 );
+                ahead = 0;
             }
 
             for (; n < vectors; n++)
+            {
                 EightRows<TLanes, TStored>(
                     (byte*)rows,
                     bytes,
+                    ahead,
                     (ushort*)scales,
                     groups,
                     k,
                     x + (nint)n * xStride,
                     y + (nint)n * yStride + r
                 );
+                ahead = 0;
+            }
         }
 
         for (; r < w.Rows; r++)
@@ -125,23 +146,49 @@ internal static unsafe class MatrixProduct
             y[(nint)n * yStride + r] = Dot<TLanes, TStored>(w.Row(r), w.RowScale(r), x + (nint)n * xStride, k);
     }
 
-    /// <summary>
-    /// Where the last register is not full, it reads the row's last values, of which some have been read before; they meet zeros. Returns
-    /// where its scale stands to that of
-    /// its first value: the last group's.
-    /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int LastScale<TLanes>(int k)
-        where TLanes : struct, ILanes<TLanes> => (k - 1) / Matrix.GroupSize - (k - TLanes.Count) / Matrix.GroupSize;
-
     /// <summary>A dot product shorter than a register.</summary>
     private static float Short<TStored>(byte* w, ushort* scales, float* x, int k)
         where TStored : struct, IStored
     {
-        var sum = 0f;
+        var (sum, scale) = (0f, TStored.Scale<ScalarLanes>(scales));
         for (var i = 0; i < k; i++)
-            sum += ScalarLanes.Sum(TStored.Load<ScalarLanes>(w, scales, i)) * x[i];
+            sum += ScalarLanes.Sum(TStored.Load(w, scale, i)) * x[i];
         return sum;
+    }
+
+    /// <summary>
+    /// The register that holds value <paramref name="i"/> and those behind it. Where the last is not full, it reads the row's last values,
+    /// of which some have been read before; they meet zeros. Its scale is that of its last value.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static (int From, int Kept, nint Group) Rest<TLanes>(int i, int k)
+        where TLanes : struct, ILanes<TLanes>
+    {
+        var from = Math.Min(i, k - TLanes.Count);
+        return (from, TLanes.Count - (i - from), (from + TLanes.Count - 1) / Matrix.GroupSize);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Ask(byte* address, int bytes)
+    {
+        if (!Sse.IsSupported)
+            return;
+        Sse.Prefetch0(address);
+        if (bytes > CacheLine)
+            Sse.Prefetch0(address + CacheLine);
+        if (bytes > 2 * CacheLine)
+        {
+            Sse.Prefetch0(address + 2 * CacheLine);
+            Sse.Prefetch0(address + 3 * CacheLine);
+        }
+
+        if (bytes > 4 * CacheLine)
+        {
+            Sse.Prefetch0(address + 4 * CacheLine);
+            Sse.Prefetch0(address + 5 * CacheLine);
+            Sse.Prefetch0(address + 6 * CacheLine);
+            Sse.Prefetch0(address + 7 * CacheLine);
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -152,21 +199,28 @@ internal static unsafe class MatrixProduct
         var sum = TLanes.Fill(0);
         var i = 0;
         for (; i <= k - TLanes.Count; i += TLanes.Count)
-            sum = TLanes.MultiplyAdd(TStored.Load<TLanes>(w, scales, i), TLanes.Load(x + i), sum);
+            sum = TLanes.MultiplyAdd(
+                TStored.Load(w, TStored.Scale<TLanes>(scales + (uint)i / Matrix.GroupSize), i),
+                TLanes.Load(x + i),
+                sum
+            );
         if (i < k)
         {
-            var (from, scale) = (k - TLanes.Count, LastScale<TLanes>(k));
-            sum = TLanes.MultiplyAdd(TStored.Load<TLanes>(w, scales + scale, from), TLanes.KeepLast(TLanes.Load(x + from), k - i), sum);
+            var (from, kept, group) = Rest<TLanes>(i, k);
+            var v = TLanes.KeepLast(TLanes.Load(x + from), kept);
+            sum = TLanes.MultiplyAdd(TStored.Load(w, TStored.Scale<TLanes>(scales + group), from), v, sum);
         }
 
         return TLanes.Sum(sum);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void EightRows<TLanes, TStored>(byte* w, int bytes, ushort* scales, int groups, int k, float* x, float* y)
+    private static void EightRows<TLanes, TStored>(byte* w, nint bytes, nint ahead, ushort* scales, nint groups, int k, float* x, float* y)
         where TLanes : struct, ILanes<TLanes>
         where TStored : struct, IStored
     {
+        var step = BlockRows * TLanes.Count * TStored.Bits / 8;
+        var next = w + ahead;
         byte* w1 = w + bytes,
             w2 = w1 + bytes,
             w3 = w2 + bytes,
@@ -190,31 +244,43 @@ internal static unsafe class MatrixProduct
             s6 = s0,
             s7 = s0;
         var i = 0;
-        for (; i <= k - TLanes.Count; i += TLanes.Count)
+        for (nint group = 0; i <= k - Matrix.GroupSize; group++)
         {
-            var v = TLanes.Load(x + i);
-            s0 = TLanes.MultiplyAdd(TStored.Load<TLanes>(w, scales, i), v, s0);
-            s1 = TLanes.MultiplyAdd(TStored.Load<TLanes>(w1, g1, i), v, s1);
-            s2 = TLanes.MultiplyAdd(TStored.Load<TLanes>(w2, g2, i), v, s2);
-            s3 = TLanes.MultiplyAdd(TStored.Load<TLanes>(w3, g3, i), v, s3);
-            s4 = TLanes.MultiplyAdd(TStored.Load<TLanes>(w4, g4, i), v, s4);
-            s5 = TLanes.MultiplyAdd(TStored.Load<TLanes>(w5, g5, i), v, s5);
-            s6 = TLanes.MultiplyAdd(TStored.Load<TLanes>(w6, g6, i), v, s6);
-            s7 = TLanes.MultiplyAdd(TStored.Load<TLanes>(w7, g7, i), v, s7);
+            TLanes q0 = TStored.Scale<TLanes>(scales + group),
+                q1 = TStored.Scale<TLanes>(g1 + group),
+                q2 = TStored.Scale<TLanes>(g2 + group),
+                q3 = TStored.Scale<TLanes>(g3 + group),
+                q4 = TStored.Scale<TLanes>(g4 + group),
+                q5 = TStored.Scale<TLanes>(g5 + group),
+                q6 = TStored.Scale<TLanes>(g6 + group),
+                q7 = TStored.Scale<TLanes>(g7 + group);
+            for (var end = i + Matrix.GroupSize; i < end; i += TLanes.Count, next += step)
+            {
+                Ask(next, step);
+                var v = TLanes.Load(x + i);
+                s0 = TLanes.MultiplyAdd(TStored.Load(w, q0, i), v, s0);
+                s1 = TLanes.MultiplyAdd(TStored.Load(w1, q1, i), v, s1);
+                s2 = TLanes.MultiplyAdd(TStored.Load(w2, q2, i), v, s2);
+                s3 = TLanes.MultiplyAdd(TStored.Load(w3, q3, i), v, s3);
+                s4 = TLanes.MultiplyAdd(TStored.Load(w4, q4, i), v, s4);
+                s5 = TLanes.MultiplyAdd(TStored.Load(w5, q5, i), v, s5);
+                s6 = TLanes.MultiplyAdd(TStored.Load(w6, q6, i), v, s6);
+                s7 = TLanes.MultiplyAdd(TStored.Load(w7, q7, i), v, s7);
+            }
         }
 
-        if (i < k)
+        for (; i < k; i += TLanes.Count)
         {
-            var (from, scale) = (k - TLanes.Count, LastScale<TLanes>(k));
-            var v = TLanes.KeepLast(TLanes.Load(x + from), k - i);
-            s0 = TLanes.MultiplyAdd(TStored.Load<TLanes>(w, scales + scale, from), v, s0);
-            s1 = TLanes.MultiplyAdd(TStored.Load<TLanes>(w1, g1 + scale, from), v, s1);
-            s2 = TLanes.MultiplyAdd(TStored.Load<TLanes>(w2, g2 + scale, from), v, s2);
-            s3 = TLanes.MultiplyAdd(TStored.Load<TLanes>(w3, g3 + scale, from), v, s3);
-            s4 = TLanes.MultiplyAdd(TStored.Load<TLanes>(w4, g4 + scale, from), v, s4);
-            s5 = TLanes.MultiplyAdd(TStored.Load<TLanes>(w5, g5 + scale, from), v, s5);
-            s6 = TLanes.MultiplyAdd(TStored.Load<TLanes>(w6, g6 + scale, from), v, s6);
-            s7 = TLanes.MultiplyAdd(TStored.Load<TLanes>(w7, g7 + scale, from), v, s7);
+            var (from, kept, group) = Rest<TLanes>(i, k);
+            var v = TLanes.KeepLast(TLanes.Load(x + from), kept);
+            s0 = TLanes.MultiplyAdd(TStored.Load(w, TStored.Scale<TLanes>(scales + group), from), v, s0);
+            s1 = TLanes.MultiplyAdd(TStored.Load(w1, TStored.Scale<TLanes>(g1 + group), from), v, s1);
+            s2 = TLanes.MultiplyAdd(TStored.Load(w2, TStored.Scale<TLanes>(g2 + group), from), v, s2);
+            s3 = TLanes.MultiplyAdd(TStored.Load(w3, TStored.Scale<TLanes>(g3 + group), from), v, s3);
+            s4 = TLanes.MultiplyAdd(TStored.Load(w4, TStored.Scale<TLanes>(g4 + group), from), v, s4);
+            s5 = TLanes.MultiplyAdd(TStored.Load(w5, TStored.Scale<TLanes>(g5 + group), from), v, s5);
+            s6 = TLanes.MultiplyAdd(TStored.Load(w6, TStored.Scale<TLanes>(g6 + group), from), v, s6);
+            s7 = TLanes.MultiplyAdd(TStored.Load(w7, TStored.Scale<TLanes>(g7 + group), from), v, s7);
         }
 
         TLanes.Sum(s0, s1, s2, s3, s4, s5, s6, s7, y);
@@ -223,9 +289,10 @@ internal static unsafe class MatrixProduct
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void FourByFour<TLanes, TStored>(
         byte* w,
-        int bytes,
+        nint bytes,
+        nint ahead,
         ushort* scales,
-        int groups,
+        nint groups,
         int k,
         float* x,
         int xStride,
@@ -235,6 +302,8 @@ internal static unsafe class MatrixProduct
         where TLanes : struct, ILanes<TLanes>
         where TStored : struct, IStored
     {
+        var step = 4 * TLanes.Count * TStored.Bits / 8;
+        var next = w + ahead;
         byte* w1 = w + bytes,
             w2 = w1 + bytes,
             w3 = w2 + bytes;
@@ -261,57 +330,65 @@ internal static unsafe class MatrixProduct
             d2 = a0,
             d3 = a0;
         var i = 0;
-        for (; i <= k - TLanes.Count; i += TLanes.Count)
+        for (nint group = 0; i <= k - Matrix.GroupSize; group++)
         {
-            TLanes u0 = TStored.Load<TLanes>(w, scales, i),
-                u1 = TStored.Load<TLanes>(w1, g1, i);
-            TLanes u2 = TStored.Load<TLanes>(w2, g2, i),
-                u3 = TStored.Load<TLanes>(w3, g3, i);
-            var v = TLanes.Load(x + i);
-            a0 = TLanes.MultiplyAdd(u0, v, a0);
-            a1 = TLanes.MultiplyAdd(u1, v, a1);
-            a2 = TLanes.MultiplyAdd(u2, v, a2);
-            a3 = TLanes.MultiplyAdd(u3, v, a3);
-            v = TLanes.Load(x1 + i);
-            b0 = TLanes.MultiplyAdd(u0, v, b0);
-            b1 = TLanes.MultiplyAdd(u1, v, b1);
-            b2 = TLanes.MultiplyAdd(u2, v, b2);
-            b3 = TLanes.MultiplyAdd(u3, v, b3);
-            v = TLanes.Load(x2 + i);
-            c0 = TLanes.MultiplyAdd(u0, v, c0);
-            c1 = TLanes.MultiplyAdd(u1, v, c1);
-            c2 = TLanes.MultiplyAdd(u2, v, c2);
-            c3 = TLanes.MultiplyAdd(u3, v, c3);
-            v = TLanes.Load(x3 + i);
-            d0 = TLanes.MultiplyAdd(u0, v, d0);
-            d1 = TLanes.MultiplyAdd(u1, v, d1);
-            d2 = TLanes.MultiplyAdd(u2, v, d2);
-            d3 = TLanes.MultiplyAdd(u3, v, d3);
+            TLanes q0 = TStored.Scale<TLanes>(scales + group),
+                q1 = TStored.Scale<TLanes>(g1 + group);
+            TLanes q2 = TStored.Scale<TLanes>(g2 + group),
+                q3 = TStored.Scale<TLanes>(g3 + group);
+            for (var end = i + Matrix.GroupSize; i < end; i += TLanes.Count, next += step)
+            {
+                Ask(next, step);
+                TLanes u0 = TStored.Load(w, q0, i),
+                    u1 = TStored.Load(w1, q1, i);
+                TLanes u2 = TStored.Load(w2, q2, i),
+                    u3 = TStored.Load(w3, q3, i);
+                var v = TLanes.Load(x + i);
+                a0 = TLanes.MultiplyAdd(u0, v, a0);
+                a1 = TLanes.MultiplyAdd(u1, v, a1);
+                a2 = TLanes.MultiplyAdd(u2, v, a2);
+                a3 = TLanes.MultiplyAdd(u3, v, a3);
+                v = TLanes.Load(x1 + i);
+                b0 = TLanes.MultiplyAdd(u0, v, b0);
+                b1 = TLanes.MultiplyAdd(u1, v, b1);
+                b2 = TLanes.MultiplyAdd(u2, v, b2);
+                b3 = TLanes.MultiplyAdd(u3, v, b3);
+                v = TLanes.Load(x2 + i);
+                c0 = TLanes.MultiplyAdd(u0, v, c0);
+                c1 = TLanes.MultiplyAdd(u1, v, c1);
+                c2 = TLanes.MultiplyAdd(u2, v, c2);
+                c3 = TLanes.MultiplyAdd(u3, v, c3);
+                v = TLanes.Load(x3 + i);
+                d0 = TLanes.MultiplyAdd(u0, v, d0);
+                d1 = TLanes.MultiplyAdd(u1, v, d1);
+                d2 = TLanes.MultiplyAdd(u2, v, d2);
+                d3 = TLanes.MultiplyAdd(u3, v, d3);
+            }
         }
 
-        if (i < k)
+        for (; i < k; i += TLanes.Count)
         {
-            var (from, scale) = (k - TLanes.Count, LastScale<TLanes>(k));
-            TLanes u0 = TStored.Load<TLanes>(w, scales + scale, from),
-                u1 = TStored.Load<TLanes>(w1, g1 + scale, from);
-            TLanes u2 = TStored.Load<TLanes>(w2, g2 + scale, from),
-                u3 = TStored.Load<TLanes>(w3, g3 + scale, from);
-            var v = TLanes.KeepLast(TLanes.Load(x + from), k - i);
+            var (from, kept, group) = Rest<TLanes>(i, k);
+            TLanes u0 = TStored.Load(w, TStored.Scale<TLanes>(scales + group), from),
+                u1 = TStored.Load(w1, TStored.Scale<TLanes>(g1 + group), from);
+            TLanes u2 = TStored.Load(w2, TStored.Scale<TLanes>(g2 + group), from),
+                u3 = TStored.Load(w3, TStored.Scale<TLanes>(g3 + group), from);
+            var v = TLanes.KeepLast(TLanes.Load(x + from), kept);
             a0 = TLanes.MultiplyAdd(u0, v, a0);
             a1 = TLanes.MultiplyAdd(u1, v, a1);
             a2 = TLanes.MultiplyAdd(u2, v, a2);
             a3 = TLanes.MultiplyAdd(u3, v, a3);
-            v = TLanes.KeepLast(TLanes.Load(x1 + from), k - i);
+            v = TLanes.KeepLast(TLanes.Load(x1 + from), kept);
             b0 = TLanes.MultiplyAdd(u0, v, b0);
             b1 = TLanes.MultiplyAdd(u1, v, b1);
             b2 = TLanes.MultiplyAdd(u2, v, b2);
             b3 = TLanes.MultiplyAdd(u3, v, b3);
-            v = TLanes.KeepLast(TLanes.Load(x2 + from), k - i);
+            v = TLanes.KeepLast(TLanes.Load(x2 + from), kept);
             c0 = TLanes.MultiplyAdd(u0, v, c0);
             c1 = TLanes.MultiplyAdd(u1, v, c1);
             c2 = TLanes.MultiplyAdd(u2, v, c2);
             c3 = TLanes.MultiplyAdd(u3, v, c3);
-            v = TLanes.KeepLast(TLanes.Load(x3 + from), k - i);
+            v = TLanes.KeepLast(TLanes.Load(x3 + from), kept);
             d0 = TLanes.MultiplyAdd(u0, v, d0);
             d1 = TLanes.MultiplyAdd(u1, v, d1);
             d2 = TLanes.MultiplyAdd(u2, v, d2);

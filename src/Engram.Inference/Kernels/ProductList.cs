@@ -5,7 +5,7 @@ internal sealed unsafe class ProductList
 {
     // What a thread multiplies in about two microseconds: less is done before another one has begun.
     private const long LeastPart = 1 << 15;
-    private const int PartsPerThread = 2;
+    private const int PartsPerThread = 4;
     private const int RowBlock = 8;
 
     private Product[] _products = new Product[8];
@@ -19,8 +19,6 @@ internal sealed unsafe class ProductList
         public nint Y;
         public int Vectors;
         public int YStride;
-        public int FirstPart;
-        public int PartRows;
     }
 
     /// <summary>Adds y [N, R] = x [N, K] · wᵀ.</summary>
@@ -47,41 +45,40 @@ internal sealed unsafe class ProductList
         _work += Work(w, vectors);
     }
 
-    /// <summary>Cuts the products for so many threads; returns the number of parts.</summary>
-    public int Cut(int threads)
-    {
-        var part = threads == 1 ? long.MaxValue : Math.Max(LeastPart, _work / (threads * PartsPerThread));
-        var parts = 0;
-        for (var i = 0; i < _count; i++)
-        {
-            ref var product = ref _products[i];
-            var rows = product.Matrix.Rows;
-            var blocks = (rows + RowBlock - 1) / RowBlock;
-            var wanted = (int)Math.Clamp(Work(product.Matrix, product.Vectors) / part, 1, blocks);
-            (product.FirstPart, product.PartRows) = (parts, (blocks + wanted - 1) / wanted * RowBlock);
-            parts += (rows + product.PartRows - 1) / product.PartRows;
-        }
+    /// <summary>
+    /// Cuts the products for so many threads; returns the number of parts. All are equally large, wherever in a product they begin, so that
+    /// no thread waits for the larger part of another.
+    /// </summary>
+    public int Cut(int threads) =>
+        threads == 1 || _work < 2 * LeastPart ? 1 : (int)Math.Min((long)threads * PartsPerThread, _work / LeastPart);
 
-        return _work < 2 * LeastPart || threads == 1 ? 1 : parts;
-    }
-
-    /// <summary>Does one part of them; all of them if they make only one.</summary>
+    /// <summary>Does one part of them.</summary>
     /// <param name="part">Its number.</param>
     /// <param name="parts">What <see cref="Cut"/> has returned.</param>
     public void Run(int part, int parts)
     {
-        if (parts == 1)
+        var (from, to) = (_work * part / parts, _work * (part + 1) / parts);
+        var done = 0L;
+        for (var i = 0; i < _count && done < to; i++)
         {
-            for (var i = 0; i < _count; i++)
-                Multiply(_products[i], 0, _products[i].Matrix.Rows);
-            return;
-        }
+            ref var product = ref _products[i];
+            var work = Work(product.Matrix, product.Vectors);
+            if (done + work > from)
+            {
+                var (first, end) = (RowAt(product, from - done), RowAt(product, to - done));
+                if (first < end)
+                    Multiply(product, first, end - first);
+            }
 
-        var of = _count - 1;
-        while (_products[of].FirstPart > part)
-            of--;
-        var first = (part - _products[of].FirstPart) * _products[of].PartRows;
-        Multiply(_products[of], first, Math.Min(_products[of].PartRows, _products[of].Matrix.Rows - first));
+            done += work;
+        }
+    }
+
+    /// <summary>The first row that lies behind so much work: that of a block, or the end.</summary>
+    private static int RowAt(in Product product, long work)
+    {
+        var (rows, perRow) = (product.Matrix.Rows, (long)product.Matrix.Columns * product.Vectors);
+        return work >= rows * perRow ? rows : (int)(Math.Max(0, work) / perRow / RowBlock * RowBlock);
     }
 
     /// <summary>Forgets the products.</summary>

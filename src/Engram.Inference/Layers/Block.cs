@@ -29,7 +29,8 @@ internal sealed unsafe class Block
         var (prefix, hidden) = ($"model.layers.{layer}", configuration.HiddenSize);
         if (configuration.Engram is { Fusion: FusionPlace.Values })
             throw new NotSupportedException(
-                "engram_fusion values: this engine does not read memories that join the values of attention; use Engram.Torch for this model."
+                "engram_fusion values: this engine does not read memories that join the values of attention; use Engram.Torch for this "
+                    + "model."
             );
         if (configuration.HasMemory(layer) && configuration.Engram!.Fusion != FusionPlace.Input)
         {

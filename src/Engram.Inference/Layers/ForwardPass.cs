@@ -30,6 +30,9 @@ internal sealed unsafe class ForwardPass
     /// <summary>N.</summary>
     public int Rows { get; private set; }
 
+    /// <summary>New tokens of each sequence.</summary>
+    public int RowsPerSequence { get; private set; }
+
     /// <summary>Residual streams [N, n, D].</summary>
     public FloatBuffer Streams { get; } = new();
 
@@ -62,6 +65,12 @@ internal sealed unsafe class ForwardPass
 
     /// <summary>Rows that the attention of one sequence reads at once, and where they begin; of the layer that runs.</summary>
     public (int Row, int Rows, int First, int Visible) Run { get; set; }
+
+    /// <summary>Heads that one part of an attention's work has; of the layer that runs.</summary>
+    public int HeadsPerPart { get; set; }
+
+    /// <summary>Where the scores of every row begin; of the layer that runs.</summary>
+    public long[] ScoreStarts { get; private set; } = [];
 
     /// <summary>Addresses of the new tokens in all memory layers.</summary>
     public MemoryRows MemoryRows { get; } = new();
@@ -171,9 +180,13 @@ internal sealed unsafe class ForwardPass
     /// <param name="withinDocuments">Whether attention stays within a document.</param>
     public void Begin(ReadOnlySpan<Sequence> sequences, int length, bool withinDocuments)
     {
-        Rows = sequences.Length * length;
+        (Rows, RowsPerSequence) = (sequences.Length * length, length);
         if (_positions.Length < Rows)
+        {
             (_sequences, _positions, _ages, _firstVisible) = (new Sequence[Rows], new int[Rows], new int[Rows], new int[Rows]);
+            ScoreStarts = new long[Rows];
+        }
+
         for (int b = 0, row = 0; b < sequences.Length; b++)
         {
             var tokens = sequences[b].Tokens;

@@ -18,8 +18,12 @@ internal sealed unsafe class LatentAttention
     // Scores of a run stay in the second-level cache.
     private const long MostScores = 1 << 17;
 
+    // Heads of one row that share every position they read.
+    private const int HeadsTogether = 4;
+
     private readonly Action<ForwardPass, int> _absorb;
     private readonly Action<ForwardPass, int> _mix;
+    private readonly Action<ForwardPass, int> _attend;
     private readonly int _part;
     private readonly int _heads;
     private readonly int _nope;
@@ -46,7 +50,7 @@ internal sealed unsafe class LatentAttention
         (_part, _heads, _nope, _rope) = (part, configuration.NumAttentionHeads, configuration.QkNopeHeadDim, configuration.QkRopeHeadDim);
         (_value, _latent, _epsilon) = (configuration.VHeadDim, configuration.KvLoraRank, configuration.RmsNormEps);
         _scale = (float)(RotaryFrequencies.ScoreScale(configuration) / Math.Sqrt(_nope + _rope));
-        (_absorb, _mix) = (Absorb, Mix);
+        (_absorb, _mix, _attend) = (Absorb, MixRun, AttendAlone);
         var (hidden, queries) = (configuration.HiddenSize, _heads * (_nope + _rope));
         if (configuration.QLoraRank is { } rank)
         {
@@ -85,13 +89,11 @@ internal sealed unsafe class LatentAttention
         pass.Scratch[2].Reserve((long)rows * _heads * _value);
         pass.Scratch[3].Reserve((long)rows * _heads * kept);
         pass.Scratch[5].Reserve((long)rows * _heads * _latent);
-        pass.RunParts(_absorb, rows * _heads, (long)rows * _heads * _nope * _latent);
-        for (var row = 0; row < rows; row += pass.Run.Rows)
-        {
-            pass.Run = NextRun(pass, row);
-            Attend(pass);
-        }
-
+        pass.HeadsPerPart = Math.Clamp(rows * _heads / (pass.Team?.Threads ?? 1), 1, HeadsTogether);
+        if (pass.RowsPerSequence == 1)
+            AttendApart(pass);
+        else
+            AttendInRuns(pass);
         pass.Multiply(_output, pass.Scratch[2].Pointer, rows, y);
     }
 
@@ -110,6 +112,48 @@ internal sealed unsafe class LatentAttention
         for (var row = 0; row < pass.Rows; row++)
             Normalization.Rms(low + (long)row * down.Rows, _queryGain, down.Rows, _epsilon, low + (long)row * down.Rows);
         pass.Multiply(_query, low, pass.Rows, queries);
+    }
+
+    private int PartsPerRow(ForwardPass pass) => (_heads + pass.HeadsPerPart - 1) / pass.HeadsPerPart;
+
+    /// <summary>Rows that no other row shares positions with: everything that some heads of one row do is one part of the work.</summary>
+    private void AttendApart(ForwardPass pass)
+    {
+        var (scores, positions) = (0L, 0L);
+        for (var row = 0; row < pass.Rows; row++)
+        {
+            var visible = pass.Position(row) + 1 - pass.FirstVisible(row);
+            pass.ScoreStarts[row] = scores;
+            (scores, positions) = (scores + (long)visible * _heads, positions + visible);
+        }
+
+        pass.Scratch[4].Reserve(scores);
+        var size = _heads * (positions * (2 * _latent + _rope) + (long)pass.Rows * (_nope + _value) * _latent);
+        pass.RunParts(_attend, pass.Rows * PartsPerRow(pass), size);
+    }
+
+    private void AttendAlone(ForwardPass pass, int part)
+    {
+        var (row, h, heads) = Heads(pass, part, PartsPerRow(pass));
+        for (var i = 0; i < heads; i++)
+            Absorb(pass, row * _heads + h + i);
+        var own = pass.FirstVisible(row);
+        var visible = pass.Position(row) + 1 - own;
+        var scores = pass.Scratch[4].Pointer + pass.ScoreStarts[row] + (long)h * visible;
+        var positions = new Matrix((nint)pass.Sequence(row).Values(_part, own), visible, _latent + _rope);
+        MatrixProduct.Multiply(positions, pass.Scratch[3].Pointer + ((long)row * _heads + h) * positions.Columns, heads, scores);
+        Mix(pass, row, h, heads, scores, visible);
+    }
+
+    private void AttendInRuns(ForwardPass pass)
+    {
+        var rows = pass.Rows;
+        pass.RunParts(_absorb, rows * _heads, (long)rows * _heads * _nope * _latent);
+        for (var row = 0; row < rows; row += pass.Run.Rows)
+        {
+            pass.Run = NextRun(pass, row);
+            Attend(pass);
+        }
     }
 
     /// <summary>Query [n + p] of one row and head → the query of the latents [r + p].</summary>
@@ -147,27 +191,46 @@ internal sealed unsafe class LatentAttention
         var scores = pass.Scratch[4].Reserve((long)rows * _heads * visible);
         var positions = new Matrix((nint)pass.Sequence(row).Values(_part, first), visible, _latent + _rope);
         pass.Multiply(positions, pass.Scratch[3].Pointer + (long)row * _heads * (_latent + _rope), rows * _heads, scores);
-        pass.RunParts(_mix, rows * _heads, (long)rows * _heads * _latent * (visible + _value));
+        pass.RunParts(_mix, rows * PartsPerRow(pass), (long)rows * _heads * _latent * (visible + _value));
     }
 
-    /// <summary>Scores of one row and head → softmax → mixture of the latents [r] → value [v].</summary>
-    private void Mix(ForwardPass pass, int part)
+    private void MixRun(ForwardPass pass, int part)
     {
-        var (row, h, run) = (pass.Run.Row + part / _heads, part % _heads, pass.Run);
+        var (place, h, heads) = Heads(pass, part, PartsPerRow(pass));
+        var (run, row) = (pass.Run, pass.Run.Row + place);
+        var scores = pass.Scratch[4].Pointer + ((long)place * _heads + h) * run.Visible + (pass.FirstVisible(row) - run.First);
+        Mix(pass, row, h, heads, scores, run.Visible);
+    }
+
+    /// <summary>Row and heads of a part.</summary>
+    private (int Row, int First, int Count) Heads(ForwardPass pass, int part, int perRow)
+    {
+        var first = part % perRow * pass.HeadsPerPart;
+        return (part / perRow, first, Math.Min(pass.HeadsPerPart, _heads - first));
+    }
+
+    /// <summary>Scores of some heads of one row → softmax → mixtures of the latents [r] → values [v].</summary>
+    private void Mix(ForwardPass pass, int row, int h, int heads, float* scores, int stride)
+    {
         var own = pass.FirstVisible(row);
         var visible = pass.Position(row) + 1 - own;
-        var weights = pass.Scratch[4].Pointer + (long)part * run.Visible + (own - run.First);
-        var scores = new Span<float>(weights, visible);
-        TensorPrimitives.Multiply(scores, _scale, scores);
-        Normalization.Softmax(weights, visible);
+        for (var i = 0; i < heads; i++)
+        {
+            var weights = new Span<float>(scores + (long)i * stride, visible);
+            TensorPrimitives.Multiply(weights, _scale, weights);
+            Normalization.Softmax(scores + (long)i * stride, visible);
+        }
+
         var mixed = pass.Scratch[5].Pointer + ((long)row * _heads + h) * _latent;
-        RowMixture.Mix(pass.Sequence(row).Values(_part, own), _latent + _rope, visible, weights, _latent, mixed);
-        MatrixProduct.Multiply(
-            _up.Slice(h * (_nope + _value) + _nope, _value),
-            mixed,
-            1,
-            pass.Scratch[2].Pointer + ((long)row * _heads + h) * _value
-        );
+        var latents = new Matrix((nint)pass.Sequence(row).Values(_part, own), visible, _latent);
+        RowMixture.MixSeveral(VectorTiers.Best, latents, _latent + _rope, scores, stride, heads, mixed);
+        for (var i = 0; i < heads; i++)
+            MatrixProduct.Multiply(
+                _up.Slice((h + i) * (_nope + _value) + _nope, _value),
+                mixed + i * _latent,
+                1,
+                pass.Scratch[2].Pointer + ((long)row * _heads + h + i) * _value
+            );
     }
 
     /// <summary>Rotates adjacent pairs by the angles [p/2, (cos, sin)].</summary>

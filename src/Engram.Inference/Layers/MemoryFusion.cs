@@ -2,6 +2,7 @@ using System.Numerics.Tensors;
 using Engram.Inference.Kernels;
 using Engram.Inference.Weights;
 using Engram.Models.Configuration;
+using Engram.Models.Memory;
 
 namespace Engram.Inference.Layers;
 
@@ -14,9 +15,6 @@ namespace Engram.Inference.Layers;
 /// </summary>
 internal sealed unsafe class MemoryFusion
 {
-    private const float RootFloor = 1e-6f;
-    private const double ConvolutionEpsilon = 1e-5;
-
     private readonly EngramConfiguration _engram;
     private readonly int _position;
     private readonly int _part;
@@ -129,14 +127,9 @@ internal sealed unsafe class MemoryFusion
                 * Normalization.InverseRms(query, _hidden, _epsilon)
                 * Normalization.InverseRms(key, _hidden, _epsilon)
                 / MathF.Sqrt(_hidden);
-            TensorPrimitives.Multiply(value, Normalization.Sigmoid(Logit(score)), target);
+            TensorPrimitives.Multiply(value, Normalization.Sigmoid(GateFunction.Logit(_engram.Gate, score)), target);
         }
     }
-
-    private float Logit(float score) =>
-        _engram.Gate == EngramGate.Sigmoid || (_engram.Gate == EngramGate.SignedSqrt && score == 0)
-            ? score
-            : MathF.CopySign(MathF.Sqrt(MathF.Max(MathF.Abs(score), RootFloor)), score);
 
     /// <summary>u [N, M, D] → u + silu(Conv(RMSNorm(u))), in place.</summary>
     private void Convolve(ForwardPass pass, float* gated)
@@ -149,7 +142,7 @@ internal sealed unsafe class MemoryFusion
                 gated + (long)row * channels + s * _hidden,
                 _convolutionGain + s * _hidden,
                 _hidden,
-                ConvolutionEpsilon,
+                EngramConfiguration.ConvNormEpsilon,
                 pass.Sequence(row).Values(_part, pass.Position(row)) + s * _hidden
             );
         var sum = new Span<float>(pass.Scratch[2].Reserve(2L * channels), channels);

@@ -8,8 +8,7 @@ namespace Engram.Models.Configuration;
 
 /// <summary>
 /// Between the record and <c>config.json</c>: the keys of the memory lie flat in the file, keys that other programs expect are added when
-/// writing, and
-/// when reading they are checked to mean what this model computes.
+/// writing, and when reading they are checked to mean what this model computes.
 /// </summary>
 internal static class ConfigurationFile
 {
@@ -113,7 +112,7 @@ internal static class ConfigurationFile
                 memory[key] = Take(keys, key);
             else if (!ModelKeys.Contains(key))
                 throw new ArgumentException(
-                    $"unknown key '{key}'; correct its spelling or remove it (docs/configuration.md " + "lists the keys)."
+                    $"unknown key '{key}'; correct its spelling or remove it (docs/configuration.md lists the keys)."
                 );
         }
         FillIn(keys, ConfigurationDefaults.Model, ModelType);
@@ -361,7 +360,7 @@ internal static class ConfigurationFile
     private static void CheckSlots(JsonNode stated, ModelConfiguration model)
     {
         if (model.Engram is not { } memory)
-            throw new ArgumentException($"{OneSlotCount} is {Shortened(stated)}, but there are no other engram_ keys; remove " + "it.");
+            throw new ArgumentException($"{OneSlotCount} is {Shortened(stated)}, but there are no other engram_ keys; remove it.");
         if (memory.SlotsPerOrder.Any(slots => !JsonNode.DeepEquals(stated, slots)))
             throw new ArgumentException(
                 $"{OneSlotCount} is {Shortened(stated)}, but {SlotsPerOrder} is [{string.Join(", ", memory.SlotsPerOrder)}]; remove "

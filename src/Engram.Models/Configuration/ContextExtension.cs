@@ -4,8 +4,7 @@ namespace Engram.Models.Configuration;
 
 /// <summary>
 /// A trained model's configuration for longer texts: YaRN (arXiv 2309.00071) as DeepSeek applies it, with the settings of the Engram paper
-/// unless told
-/// otherwise.
+/// unless told otherwise.
 /// </summary>
 public static class ContextExtension
 {
@@ -18,12 +17,13 @@ public static class ContextExtension
     /// <summary>The same model with a longer context. No weight changes its name or shape.</summary>
     /// <param name="model">What was trained.</param>
     /// <param name="context">Longest sequence from now on, in tokens.</param>
-    /// <param name="original">Context of the training before the first extension. Default: what an earlier extension says, otherwise the
-    /// longest sequence so
-    /// far.</param>
-    /// <param name="factor">s, at least <paramref name="context"/> over <paramref name="original"/>. Default: that of an earlier extension,
-    /// otherwise
-    /// <see cref="PaperFactor"/>.</param>
+    /// <param name="original">
+    /// Context of the training before the first extension. Default: what an earlier extension says, otherwise the longest sequence so far.
+    /// </param>
+    /// <param name="factor">
+    /// s, at least <paramref name="context"/> over <paramref name="original"/>. Default: that of an earlier extension, otherwise
+    /// <see cref="PaperFactor"/>.
+    /// </param>
     /// <param name="mscale">f. Default: that of an earlier extension, otherwise <see cref="PaperMscale"/>.</param>
     /// <exception cref="ArgumentException">The context is not longer than the original one, or longer than the factor reaches.</exception>
     public static ModelConfiguration Extend(

@@ -8,8 +8,7 @@ namespace Engram.Models.Configuration;
 
 /// <summary>
 /// The memory of a model (Engram, arXiv 2601.07372, section 2): which layers read it, how its tables are laid out, how a read enters the
-/// streams.
-/// Key names as published with DeepSeek-V4.1 where they exist there.
+/// streams. Key names as published with DeepSeek-V4.1 where they exist there.
 /// </summary>
 public sealed record EngramConfiguration
 {
@@ -91,6 +90,9 @@ public sealed record EngramConfiguration
     [JsonPropertyName("engram_conv_kernel")]
     public int ConvKernel { get; init; } = 4;
 
+    /// <summary>ε of the convolution's norm; larger than the backbone's because its input starts at exactly zero.</summary>
+    internal const double ConvNormEpsilon = 1e-5;
+
     private readonly int? convDilation;
 
     /// <summary>Distance between the taps, in tokens; the largest order unless set.</summary>
@@ -107,8 +109,7 @@ public sealed record EngramConfiguration
 
     /// <summary>
     /// ε of the gate's norms; null = the backbone's <c>rms_norm_eps</c>, as DeepSeek-V4.1 has it. Never as small as 1e-20, which explodes
-    /// on the zero
-    /// keys of untrained rows.
+    /// on the zero keys of untrained rows.
     /// </summary>
     [JsonPropertyName("engram_norm_eps")]
     public double? NormEps { get; init; } = 1e-6;
@@ -123,8 +124,7 @@ public sealed record EngramConfiguration
 
     /// <summary>
     /// Token ids of dead positions: placeholders of images, padding. They read no row, nothing is added to their streams, and n-gram
-    /// windows and the
-    /// convolution begin anew behind them.
+    /// windows and the convolution begin anew behind them.
     /// </summary>
     [JsonPropertyName("engram_dead_token_ids")]
     public IReadOnlyList<int> DeadTokenIds { get; init; } = [];

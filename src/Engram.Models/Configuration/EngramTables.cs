@@ -11,8 +11,7 @@ public enum EngramTables
 
     /// <summary>
     /// They stay as they were made, random: the control that asks what the memory's own weights make of rows that know nothing. They have
-    /// no optimizer and get
-    /// no gradients.
+    /// no optimizer and get no gradients.
     /// </summary>
     [JsonStringEnumMemberName("frozen")]
     Frozen,

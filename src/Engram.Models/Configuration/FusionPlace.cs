@@ -13,8 +13,7 @@ public enum FusionPlace
 
     /// <summary>
     /// The mixture of the streams that the block's attention reads: one key, one gate, and the result is added to that mixture. The
-    /// ablation
-    /// without multi-branch integration (Engram paper, section 6.2).
+    /// ablation without multi-branch integration (Engram paper, section 6.2).
     /// </summary>
     [JsonStringEnumMemberName("mixture")]
     Mixture,

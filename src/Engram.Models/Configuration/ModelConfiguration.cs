@@ -4,9 +4,8 @@ namespace Engram.Models.Configuration;
 
 /// <summary>
 /// The complete shape of a model, and at the same time its <c>config.json</c>: Hugging Face names as DeepSeek-V3 uses them, <c>hc_*</c> as
-/// DeepSeek-V4,
-/// <c>engram_*</c> for the memory. A model is dense, mixture-of-experts or Engram by these values alone. All sizes are counts of elements.
-/// <c>docs/configuration.md</c> lists every key with its default and source.
+/// DeepSeek-V4, <c>engram_*</c> for the memory. A model is dense, mixture-of-experts or Engram by these values alone. All sizes are counts
+/// of elements. <c>docs/configuration.md</c> lists every key with its default and source.
 /// </summary>
 public sealed partial record ModelConfiguration
 {
@@ -40,8 +39,7 @@ public sealed partial record ModelConfiguration
 
     /// <summary>
     /// Width of the shared SwiGLU where it is not <c>NSharedExperts * MoeIntermediateSize</c>: small models pay the projections of the
-    /// memory from it.
-    /// Null = the product. See <see cref="SharedExpertWidth"/>.
+    /// memory from it. Null = the product. See <see cref="SharedExpertWidth"/>.
     /// </summary>
     [JsonPropertyName("shared_expert_intermediate_size")]
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
@@ -166,8 +164,7 @@ public sealed partial record ModelConfiguration
 
     /// <summary>
     /// Whether hyper-connections are constrained to the manifold of (nearly) doubly stochastic mixing (arXiv 2512.24880); if not, nothing
-    /// bounds their
-    /// weights (arXiv 2409.19606).
+    /// bounds their weights (arXiv 2409.19606).
     /// </summary>
     [JsonPropertyName("hc_constrained")]
     public bool HcConstrained { get; init; } = true;
@@ -206,8 +203,7 @@ public sealed partial record ModelConfiguration
 
     /// <summary>
     /// Standard deviation from which the last matrix of each sub-layer starts. Unconstrained hyper-connections write its output to all n
-    /// streams with
-    /// weight 1: divided by √n, their sum keeps its size (arXiv 2409.19606).
+    /// streams with weight 1: divided by √n, their sum keeps its size (arXiv 2409.19606).
     /// </summary>
     [JsonIgnore]
     public double OutputInitializerRange => Residual == ResidualConnection.Hc ? InitializerRange / Math.Sqrt(HcMult) : InitializerRange;
@@ -224,8 +220,7 @@ public sealed partial record ModelConfiguration
 
     /// <summary>
     /// Factor on the token's row of the input embedding: <see cref="EmbeddingScale"/>, divided by 1 + H where the memory's H projected rows
-    /// join it
-    /// (<see cref="FusionPlace.Input"/>), so that the sum is a mean.
+    /// join it (<see cref="FusionPlace.Input"/>), so that the sum is a mean.
     /// </summary>
     [JsonIgnore]
     public double InputScale =>

@@ -7,10 +7,9 @@ namespace Engram.Models.Configuration;
 /// </summary>
 /// <remarks>
 /// Conventions of the Engram paper: a total contains one vocabulary matrix, an active count none; the table values that a token reads are
-/// active.
-/// Arithmetic counts two operations for each weight that multiplies, the output matrix included, plus attention over <see
-/// cref="ContextLength"/>
-/// earlier tokens; look-ups, norms, gates and the mixing of streams are left out. Training is three times the forward pass.
+/// active. Arithmetic counts two operations for each weight that multiplies, the output matrix included, plus attention over
+/// <see cref="ContextLength"/> earlier tokens; look-ups, norms, gates and the mixing of streams are left out. Training is three times the
+/// forward pass.
 /// </remarks>
 public sealed record ModelPlan
 {
@@ -40,8 +39,7 @@ public sealed record ModelPlan
 
     /// <summary>
     /// Share ρ of the sparse budget that the routed experts hold, 0 … 1; null for a model without any. The budget is that of the
-    /// mixture-of-experts model
-    /// of equal size: the whole number of inactive experts per layer nearest to inactive experts plus memory.
+    /// mixture-of-experts model of equal size: the whole number of inactive experts per layer nearest to inactive experts plus memory.
     /// </summary>
     public required double? AllocationRatio { get; init; }
 

@@ -72,8 +72,7 @@ public sealed record PlanComponent(string Name, long Parameters, long ActivePara
                 maps = (2 * streams) + (streams * streams),
                 sublayers = 2L * model.NumHiddenLayers;
             // Constrained, all coefficients come from all streams together; otherwise each stream's from itself, through one matrix, and
-            // reading shares its
-            // scale with mixing.
+            // reading shares its scale with mixing.
             long matrix = model.HcConstrained ? maps * streams * d : (2 + streams) * d,
                 scales = model.HcConstrained ? 3 : 2;
             long product = model.HcConstrained ? matrix : streams * matrix;

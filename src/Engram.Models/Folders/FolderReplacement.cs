@@ -10,9 +10,8 @@ public static class FolderReplacement
 
     /// <summary>
     /// Fills a new folder beside <paramref name="folder"/> and puts it in its place: a failed write leaves the old one, and so does a
-    /// killed
-    /// process, except between two renames, when the old one is <c>FOLDER.….old</c>. Once it has returned, a crash of the machine finds the
-    /// new folder, whole.
+    /// killed process, except between two renames, when the old one is <c>FOLDER.….old</c>. Once it has returned, a crash of the machine
+    /// finds the new folder, whole.
     /// </summary>
     /// <param name="folder">Its parent is created if needed.</param>
     /// <param name="write">Fills the folder of the given path.</param>

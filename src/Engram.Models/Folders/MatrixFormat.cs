@@ -5,11 +5,9 @@ namespace Engram.Models.Folders;
 
 /// <summary>
 /// How the matrices of <c>model.safetensors</c> are stored: F32, BF16, I8 or, two values in a byte, U8; the last two with a bfloat16 scale
-/// for each 32
-/// consecutive values of a row in a tensor <c>NAME.scale</c>. It is the row format of tables (<see cref="RowFormat"/>) of the same name,
-/// <c>int8/32</c> and
-/// <c>int4/32</c>. Vectors, the router and the coefficients of hyper-connections are never coded: they are small and everything depends on
-/// them.
+/// for each 32 consecutive values of a row in a tensor <c>NAME.scale</c>. It is the row format of tables (<see cref="RowFormat"/>) of the
+/// same name, <c>int8/32</c> and <c>int4/32</c>. Vectors, the router and the coefficients of hyper-connections are never coded: they are
+/// small and everything depends on them.
 /// </summary>
 public static unsafe class MatrixFormat
 {
@@ -39,8 +37,7 @@ public static unsafe class MatrixFormat
 
     /// <summary>
     /// How a matrix is stored in a format: as it says, but vocabulary matrices and rows of odd length, which int4 would lose too much of or
-    /// cannot hold, in
-    /// int8 instead of int4.
+    /// cannot hold, in int8 instead of int4.
     /// </summary>
     /// <param name="name">Name of the matrix.</param>
     /// <param name="columns">Values of a row.</param>

@@ -49,8 +49,8 @@ public sealed class ModelFolder
         var tokenizer = Tokenizer.Load(System.IO.Path.Combine(path, TokenizerFile));
         if (tokenizer.VocabularySize > configuration.VocabularySize)
             throw new InvalidDataException(
-                $"{System.IO.Path.Combine(path, TokenizerFile)} defines {tokenizer.VocabularySize} ids, but {ConfigurationFile} beside it says vocab_size "
-                    + $"{configuration.VocabularySize}."
+                $"{System.IO.Path.Combine(path, TokenizerFile)} defines {tokenizer.VocabularySize} ids, but {ConfigurationFile} beside it "
+                    + $"says vocab_size {configuration.VocabularySize}."
             );
         return new ModelFolder(path, configuration, tokenizer);
     }
@@ -81,7 +81,7 @@ public sealed class ModelFolder
             );
         if (engram.PadTokenId >= map.VocabularySize)
             throw new InvalidDataException(
-                $"{path} maps {map.VocabularySize} token ids, but {ConfigurationFile} says engram_pad_token_id " + $"{engram.PadTokenId}."
+                $"{path} maps {map.VocabularySize} token ids, but {ConfigurationFile} says engram_pad_token_id {engram.PadTokenId}."
             );
         var spec = engram.Addressing(map[engram.PadTokenId]);
         if (!constants.Spec.Equals(spec))
@@ -106,7 +106,8 @@ public sealed class ModelFolder
         throw new InvalidDataException(
             Directory.Exists(model)
                 ? $"{folder} is the folder of a training run: use its model, {model}."
-                : $"{folder} is the folder of a training run that has not finished: resume it, or use one of its {System.IO.Path.Combine(folder, "checkpoints")}."
+                : $"{folder} is the folder of a training run that has not finished: resume it, or use one of its "
+                    + $"{System.IO.Path.Combine(folder, "checkpoints")}."
         );
     }
 }

@@ -6,8 +6,7 @@ namespace Engram.Models.Gguf;
 
 /// <summary>
 /// Writes a model without memory and hyper-connections as a GGUF file of llama.cpp's architecture <c>deepseek2</c>. It holds token ids
-/// only: text becomes ids, and ids text, by
-/// the model's own tokenizer.json.
+/// only: text becomes ids, and ids text, by the model's own tokenizer.json.
 /// </summary>
 public static class GgufExport
 {

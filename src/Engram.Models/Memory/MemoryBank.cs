@@ -9,19 +9,17 @@ namespace Engram.Models.Memory;
 
 /// <summary>
 /// The conditional memory of one model: canonical map, addressing and one table per memory layer. Token ids alone decide what is read, so
-/// <see cref="Address"/> runs before and beside the forward pass; the stores copy the rows that the blocks consume.
-/// Tables are host objects outside autograd, in memory, in a mapped file or behind a cache: no device ever sees more than the rows of a
-/// batch.
+/// <see cref="Address"/> runs before and beside the forward pass; the stores copy the rows that the blocks consume. Tables are host objects
+/// outside autograd, in memory, in a mapped file or behind a cache: no device ever sees more than the rows of a batch.
 /// </summary>
 public sealed class MemoryBank : IDisposable
 {
     private const ulong ControlSeed = 20_260_112;
+    private const long ByNgram = -2;
 
     private readonly EngramConfiguration _engram;
     private readonly DocumentRule _rule; // of dead tokens; where documents start comes with the ids
-    private readonly long[][]? _instead; // by layer and column, the row that is read whatever the n-gram; Asked where the n-gram decides
-
-    private const long Asked = -2;
+    private readonly long[][]? _fixedRows; // [L, H]: the row that a column reads whatever the n-gram is; ByNgram where that decides
 
     internal MemoryBank(
         EngramConfiguration engram,
@@ -29,10 +27,10 @@ public sealed class MemoryBank : IDisposable
         AddressingConstants constants,
         string tokenizerFingerprint,
         ModelTables tables,
-        long[][]? instead = null
+        long[][]? fixedRows = null
     )
     {
-        _instead = instead;
+        _fixedRows = fixedRows;
         (_engram, _rule) = (engram, new DocumentRule(engram, startToken: null));
         Map = map;
         Addresser = new NgramAddresser(constants, engram.OneRow);
@@ -103,7 +101,7 @@ public sealed class MemoryBank : IDisposable
         for (var b = 0; b < sequences; b++)
             rows.Starts[b * (tokenIds.Length / sequences)] = true;
         Addresser.AddressAllLayers(rows.CanonicalIds, rows.Starts, rows.All(Tables.Count), threads);
-        Replace(rows);
+        PutFixedRows(rows);
     }
 
     /// <summary>
@@ -139,7 +137,7 @@ public sealed class MemoryBank : IDisposable
                     .CopyTo(rows.All(Tables.Count)[((position * histories.Count + b) * length * Columns)..]);
         }
 
-        Replace(rows);
+        PutFixedRows(rows);
     }
 
     /// <summary>
@@ -164,8 +162,7 @@ public sealed class MemoryBank : IDisposable
 
     /// <summary>
     /// The same memory with the rows of every head permuted: the control that keeps all statistics of the tables but not their knowledge.
-    /// The tables
-    /// are copied into memory, wherever they lie.
+    /// The tables are copied into memory, wherever they lie.
     /// </summary>
     /// <param name="seed">Of the permutation.</param>
     /// <exception cref="OutOfMemoryException">There is not enough memory for the copy.</exception>
@@ -186,22 +183,16 @@ public sealed class MemoryBank : IDisposable
     /// <exception cref="ArgumentException">The memory has no such layer, order or head.</exception>
     public MemoryBank Suppressed(Suppression suppression, CancellationToken cancellation = default)
     {
-        Require(suppression.Layer, LayerIds, "layer");
-        Require(suppression.Order, [.. Enumerable.Range(_engram.MinNgramSize, _engram.Orders)], "order");
-        Require(suppression.Head, [.. Enumerable.Range(0, _engram.NHeads)], "head");
+        suppression.RequireIn(_engram);
         var means = suppression.Replacement == SuppressedRow.Mean;
-        long[][] instead =
+        long[][] fixedRows =
         [
             .. LayerIds.Select(
                 (layer, position) =>
                     Enumerable
                         .Range(0, Columns)
                         .Select(column =>
-                            (suppression.Layer ?? layer) != layer
-                            || (suppression.Order ?? (_engram.MinNgramSize + (column / _engram.NHeads)))
-                                != _engram.MinNgramSize + (column / _engram.NHeads)
-                            || (suppression.Head ?? (column % _engram.NHeads)) != column % _engram.NHeads
-                                ? _instead?[position][column] ?? Asked
+                            !IsSuppressed(layer, column) ? _fixedRows?[position][column] ?? ByNgram
                             : means ? Tables.Store(position).Rows + column
                             : NgramAddresser.NoRow
                         )
@@ -213,14 +204,16 @@ public sealed class MemoryBank : IDisposable
             Map,
             Addresser.Constants,
             TokenizerFingerprint,
-            means ? Tables.WithMeans(Segments, cancellation) : Tables.Borrowed(),
-            instead
+            means
+                ? Tables.WithMeans(Segments, position => ModelTables.Rows(_engram, Addresser.Constants, position), cancellation)
+                : Tables.Borrowed(),
+            fixedRows
         );
 
-        static void Require(int? asked, IReadOnlyList<int> there, string name)
+        bool IsSuppressed(int layer, int column)
         {
-            if (asked is { } number && !there.Contains(number))
-                throw new ArgumentException($"{name}={number}: this memory has the {name}s {string.Join(", ", there)}.");
+            var (order, head) = (_engram.MinNgramSize + (column / _engram.NHeads), column % _engram.NHeads);
+            return (suppression.Layer ?? layer) == layer && (suppression.Order ?? order) == order && (suppression.Head ?? head) == head;
         }
     }
 
@@ -233,7 +226,7 @@ public sealed class MemoryBank : IDisposable
     {
         int[] ids = [.. Enumerable.Range(0, Map.CanonicalVocabularySize)];
         new Random(seed).Shuffle(ids);
-        return new MemoryBank(_engram, Map.Renamed(ids), Addresser.Constants, TokenizerFingerprint, Tables.Borrowed(), _instead);
+        return new MemoryBank(_engram, Map.Renamed(ids), Addresser.Constants, TokenizerFingerprint, Tables.Borrowed(), _fixedRows);
     }
 
     /// <summary>The same memory with its rows stored in another format, as copies in memory: what is lost by it.</summary>
@@ -246,7 +239,7 @@ public sealed class MemoryBank : IDisposable
     /// <inheritdoc/>
     public void Dispose() => Tables.Dispose();
 
-    private MemoryBank With(ModelTables tables) => new(_engram, Map, Addresser.Constants, TokenizerFingerprint, tables, _instead);
+    private MemoryBank With(ModelTables tables) => new(_engram, Map, Addresser.Constants, TokenizerFingerprint, tables, _fixedRows);
 
     /// <summary>First row of every head's segment of a layer.</summary>
     private ReadOnlyMemory<long> Segments(int position) =>
@@ -254,16 +247,16 @@ public sealed class MemoryBank : IDisposable
             ? Enumerable.Range(0, Columns).Select(i => (long)i).ToArray()
             : Addresser.Constants.Layers[position].Offsets.AsMemory();
 
-    /// <summary>Puts the rows of silenced columns in place of the addressed ones, but for dead positions, which read nothing.</summary>
-    private void Replace(MemoryRows rows)
+    /// <summary>Fixed rows take the place of the addressed ones, except at dead positions, which read nothing.</summary>
+    private void PutFixedRows(MemoryRows rows)
     {
-        if (_instead is null)
+        if (_fixedRows is null)
             return;
         var all = rows.All(Tables.Count);
         var perLayer = rows.Tokens * Columns;
-        for (var position = 0; position < _instead.Length; position++)
+        for (var position = 0; position < _fixedRows.Length; position++)
         for (var column = 0; column < Columns; column++)
-            if (_instead[position][column] is var row and not Asked)
+            if (_fixedRows[position][column] is var row and not ByNgram)
                 for (var i = (position * perLayer) + column; i < (position + 1) * perLayer; i += Columns)
                     all[i] = rows.CanonicalIds[(i - (position * perLayer)) / Columns] < 0 ? NgramAddresser.NoRow : row;
     }

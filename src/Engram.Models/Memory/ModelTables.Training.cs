@@ -36,8 +36,7 @@ public sealed partial class ModelTables
 
     /// <summary>
     /// Returns to a checkpoint: tables that are trained in place are rolled back, the state of the optimizers is read; those in memory were
-    /// read from the
-    /// checkpoint.
+    /// read from the checkpoint.
     /// </summary>
     /// <param name="folder">Folder of the checkpoint's training state.</param>
     /// <param name="step">Update of the checkpoint.</param>
@@ -53,10 +52,8 @@ public sealed partial class ModelTables
 
     /// <summary>
     /// Writes a checkpoint. Tables in memory are copied into it. Tables that are trained in place stay where they are: what has changed
-    /// since the last
-    /// checkpoint is written to the device, and journals begin that lead back to this moment; so whether this checkpoint or the one before
-    /// is the newest is
-    /// decided by the rename of its folder alone.
+    /// since the last checkpoint is written to the device, and journals begin that lead back to this moment; so whether this checkpoint or
+    /// the one before is the newest is decided by the rename of its folder alone.
     /// </summary>
     /// <param name="model">The checkpoint's model folder, being written.</param>
     /// <param name="training">Its folder of training state.</param>
@@ -79,8 +76,7 @@ public sealed partial class ModelTables
 
     /// <summary>
     /// Name of the first table with a row that is not finite, or null. Of tables that are trained in place, the rows changed since the last
-    /// checkpoint are
-    /// looked at; of other mapped ones, none.
+    /// checkpoint are looked at; of other mapped ones, none.
     /// </summary>
     internal string? FirstNotFinite()
     {

@@ -9,9 +9,8 @@ namespace Engram.Models.Memory;
 
 /// <summary>
 /// The tables of one model: made, opened, cached, converted, trained, checkpointed and closed here and nowhere else. Who reads rows asks
-/// for a
-/// <see cref="Store"/>; who trains them calls
-/// <see cref="Train"/>. They lie in memory, in mapped files, behind caches, or in mapped files that are trained where they lie.
+/// for a <see cref="Store"/>; who trains them calls <see cref="Train"/>. They lie in memory, in mapped files, behind caches, or in mapped
+/// files that are trained where they lie.
 /// </summary>
 public sealed partial class ModelTables : IDisposable
 {
@@ -42,8 +41,7 @@ public sealed partial class ModelTables : IDisposable
     public EngramTable Table(int position) =>
         _entries[position].Table
         ?? throw new InvalidOperationException(
-            $"The rows of layer {_layers[position]} come from {_entries[position].Store.GetType().Name}, which cannot be "
-                + "trained or saved."
+            $"The rows of layer {_layers[position]} come from {_entries[position].Store.GetType().Name}, which cannot be trained or saved."
         );
 
     /// <summary>Rows of a layer's table: the sum of its primes, or one per head in the capacity-one control.</summary>
@@ -157,12 +155,16 @@ public sealed partial class ModelTables : IDisposable
 
     /// <summary>These tables with, behind the rows of each, the mean of every segment. They must outlive the result.</summary>
     /// <param name="segments">First row of every segment of a layer, by position.</param>
+    /// <param name="ends">Rows of all segments of a layer, by position; behind them may stand means of an earlier call.</param>
     /// <param name="cancellation">Ends the reading of large tables.</param>
-    internal ModelTables WithMeans(Func<int, ReadOnlyMemory<long>> segments, CancellationToken cancellation) =>
+    internal ModelTables WithMeans(Func<int, ReadOnlyMemory<long>> segments, Func<int, long> ends, CancellationToken cancellation) =>
         Make(
             _layers,
             null,
-            position => new Entry(new SuppressedRows(Store(position), Means(Store(position), segments(position).Span, cancellation)), null)
+            position => new Entry(
+                new SuppressedRows(Store(position), Means(Store(position), segments(position).Span, ends(position), cancellation)),
+                null
+            )
         );
 
     /// <summary>These tables for another reader: they must outlive it, and its end leaves them open.</summary>
@@ -200,7 +202,7 @@ public sealed partial class ModelTables : IDisposable
     }
 
     /// <summary>Mean of the rows of every segment [segments, w], summed in float64.</summary>
-    private static float[] Means(IRowStore store, ReadOnlySpan<long> segments, CancellationToken cancellation)
+    private static float[] Means(IRowStore store, ReadOnlySpan<long> segments, long end, CancellationToken cancellation)
     {
         const int chunk = 4096;
         var (rows, values, means) = (new long[chunk], new float[chunk * store.Width], new float[segments.Length * store.Width]);
@@ -208,7 +210,7 @@ public sealed partial class ModelTables : IDisposable
         {
             var (from, to, sums) = (
                 segments[segment],
-                segment + 1 < segments.Length ? segments[segment + 1] : store.Rows,
+                segment + 1 < segments.Length ? segments[segment + 1] : end,
                 new double[store.Width]
             );
             for (var first = from; first < to; first += chunk)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Engram.Models.Configuration;
 
 namespace Engram.Models.Memory;
 
@@ -27,8 +28,7 @@ public enum SuppressedTokens
 
 /// <summary>
 /// A part of a memory that is silenced when a trained model is used (Engram paper, section 6.3): everything, one layer, one order, one head
-/// of all orders. Rows that nobody
-/// else stands for are zeros or means; projections, gates and the convolution go on.
+/// of all orders. Rows that nobody else stands for are zeros or means; projections, gates and the convolution go on.
 /// </summary>
 public sealed record Suppression
 {
@@ -82,6 +82,23 @@ public sealed record Suppression
         return suppression;
     }
 
+    /// <summary>Refuses a part that a memory does not have.</summary>
+    /// <param name="memory">The configuration of the memory.</param>
+    /// <exception cref="ArgumentException">The memory has no such layer, order or head.</exception>
+    public void RequireIn(EngramConfiguration memory)
+    {
+        ArgumentNullException.ThrowIfNull(memory);
+        Require(Layer, memory.LayerIds, "layer");
+        Require(Order, Enumerable.Range(memory.MinNgramSize, memory.Orders), "order");
+        Require(Head, Enumerable.Range(0, memory.NHeads), "head");
+
+        static void Require(int? asked, IEnumerable<int> there, string name)
+        {
+            if (asked is { } number && !there.Contains(number))
+                throw new ArgumentException($"{name}={number}: this memory has the {name}s {string.Join(", ", there)}.");
+        }
+    }
+
     /// <summary>What <see cref="Parse"/> reads.</summary>
     public override string ToString()
     {
@@ -101,6 +118,7 @@ public sealed record Suppression
 
     private static FormatException Wrong(string text) =>
         new(
-            $"'{text}' says no part of a memory: write all, layer=2, order=3 or head=4, also joined as layer=2,order=3, and @prompt or @answer behind it."
+            $"'{text}' says no part of a memory: write all, layer=2, order=3 or head=4, also joined as layer=2,order=3, and @prompt or "
+                + "@answer behind it."
         );
 }

@@ -7,11 +7,9 @@ namespace Engram.Models.Memory;
 
 /// <summary>
 /// A folder of tables that are trained where they lie: per memory layer <c>layer-NN.safetensors</c>, the table;
-/// <c>layer-NN.state.safetensors</c>, the
-/// optimizer's state of its rows;
-/// <c>layer-NN.undo-SSSSSSSS</c>, what rows were at the checkpoint of update S before they changed. Whatever the order in which the system
-/// brings it to the
-/// device, the tables can be returned to a checkpoint.
+/// <c>layer-NN.state.safetensors</c>, the optimizer's state of its rows; <c>layer-NN.undo-SSSSSSSS</c>, what rows were at the checkpoint of
+/// update S before they changed. Whatever the order in which the system brings it to the device, the tables can be returned to a
+/// checkpoint.
 /// </summary>
 /// <param name="folder">Path of the folder.</param>
 internal sealed class TrainingTables(string folder)
@@ -39,8 +37,7 @@ internal sealed class TrainingTables(string folder)
 
     /// <summary>
     /// Rolls a table and its state back to a checkpoint, the newest journal first; each is removed for good once it has been undone, so
-    /// that dying on the way
-    /// costs nothing.
+    /// that dying on the way costs nothing.
     /// </summary>
     public void RollBack(int layer, UndoJournal journal, long step)
     {

@@ -2,9 +2,7 @@ namespace Engram.Models.Sampling;
 
 /// <summary>
 /// How the next token is drawn: logits are changed by <see cref="RepetitionPenalty"/>, divided by <see cref="Temperature"/>, and a token is
-/// drawn from those
-/// that
-/// <see cref="TopK"/>, <see cref="TopP"/> and <see cref="MinP"/> all leave.
+/// drawn from those that <see cref="TopK"/>, <see cref="TopP"/> and <see cref="MinP"/> all leave.
 /// </summary>
 public sealed record SamplingOptions
 {

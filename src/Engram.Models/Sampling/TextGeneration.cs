@@ -9,8 +9,7 @@ namespace Engram.Models.Sampling;
 
 /// <summary>
 /// Continues a text token by token, with whatever engine reads it. One text at a time. A start token inside the prompt begins another
-/// document, as in training:
-/// the memory begins anew there, and attention, where the configuration keeps it to documents.
+/// document, as in training: the memory begins anew there, and attention, where the configuration keeps it to documents.
 /// </summary>
 /// <param name="configuration">Of the model.</param>
 /// <param name="tokenizer">Of the model.</param>
@@ -25,8 +24,8 @@ public abstract class TextGeneration(ModelConfiguration configuration, Tokenizer
     public int StartOfText =>
         configuration.StartTokenId
         ?? throw new InvalidOperationException(
-            "config.json names neither bos_token_id nor eos_token_id, so that no token can stand before a text: name the one that training put before every "
-                + "document."
+            "config.json names neither bos_token_id nor eos_token_id, so that no token can stand before a text: name the one that "
+                + "training put before every document."
         );
 
     /// <summary>Tokens of the last prompt, the document start included.</summary>

@@ -6,8 +6,7 @@ namespace Engram.Models.Sequences;
 
 /// <summary>
 /// What token ids say about a sequence: where documents begin, which positions are dead, and how far back a position may look because of
-/// it.
-/// Training, scoring, generation and inspection all ask here. Immutable.
+/// it. Training, scoring, generation and inspection all ask here. Immutable.
 /// </summary>
 public sealed class DocumentRule
 {
@@ -29,8 +28,7 @@ public sealed class DocumentRule
 
     /// <summary>
     /// Whether a document begins at this token: it is the start token, as in prepared data, where every document consists of the start
-    /// token and its text.
-    /// The first token of a sequence begins one, too, whatever it is.
+    /// token and its text. The first token of a sequence begins one, too, whatever it is.
     /// </summary>
     public bool StartsDocument(int tokenId) => tokenId == StartToken;
 
@@ -57,8 +55,7 @@ public sealed class DocumentRule
 
     /// <summary>
     /// For every position of B whole sequences of equal length, row-major [B, T]: its age (how many positions before it the memory may look
-    /// back to, −1 at a
-    /// dead one) and the position of its document's first token, counted from 0 in each sequence.
+    /// back to, −1 at a dead one) and the position of its document's first token, counted from 0 in each sequence.
     /// </summary>
     /// <param name="tokenIds">Row-major [B, T].</param>
     /// <param name="documentStarts">True at the first token of each document, [B, T]; empty when every sequence is one document.</param>

@@ -4,8 +4,7 @@ namespace Engram.Models.Sequences;
 
 /// <summary>
 /// The tokens of one sequence that is read piece by piece, and what the <see cref="DocumentRule"/> says of each. Everything else that
-/// depends on ids alone,
-/// such as the n-gram window at its end, follows from it; 12 bytes per token.
+/// depends on ids alone, such as the n-gram window at its end, follows from it; 12 bytes per token.
 /// </summary>
 /// <param name="rule">The model's.</param>
 public sealed class TokenHistory(DocumentRule rule)

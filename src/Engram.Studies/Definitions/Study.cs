@@ -44,7 +44,8 @@ public sealed partial record Study
     public IReadOnlyList<string> Exhibits { get; init; } = [];
 
     /// <summary>
-    /// The arm whose model, of the same setting and seed, measures that compare two models put beside every other one; null where none does.
+    /// The arm whose model, of the same setting and seed, measures that compare two models put beside every other one; null where none
+    /// does.
     /// </summary>
     public string? Reference { get; init; }
 

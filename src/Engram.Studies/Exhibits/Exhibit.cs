@@ -4,7 +4,9 @@ using Engram.Studies.Planning;
 
 namespace Engram.Studies.Exhibits;
 
-/// <summary>Something that a report shows of a trained model and that is no number: a part of a page, kept as a file beside the rows.</summary>
+/// <summary>
+/// Something that a report shows of a trained model and that is no number: a part of a page, kept as a file beside the rows.
+/// </summary>
 /// <param name="Name">As studies name it, and in the file's name.</param>
 /// <param name="Title">Above it.</param>
 /// <param name="Applies">Whether a run has what is shown.</param>

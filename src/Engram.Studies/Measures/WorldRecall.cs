@@ -24,9 +24,9 @@ internal static class WorldRecall
     {
         foreach (var (kind, questions) in Questions(run))
         {
-            if (run.Model.Memory is not null)
+            if (run.Scored.Memory is not null)
                 yield return ($"recall_{kind}_off", Share(run, questions, null, cancellation));
-            yield return ($"recall_{kind}", Share(run, questions, run.Model.Memory, cancellation));
+            yield return ($"recall_{kind}", Share(run, questions, run.Scored.Memory, cancellation));
         }
     }
 
@@ -36,7 +36,7 @@ internal static class WorldRecall
     /// </summary>
     public static IEnumerable<(string Measure, double Value)> TakeMean(MeasuredRun run, CancellationToken cancellation)
     {
-        using var mean = run.Model.Memory!.Ablation(MemoryUse.OneRow)!;
+        using var mean = run.Scored.Memory!.Ablation(MemoryUse.OneRow)!;
         List<(string, double)> rows = [];
         foreach (var (kind, questions) in Questions(run))
             rows.Add(($"recall_{kind}_mean", Share(run, questions, mean, cancellation)));
@@ -57,5 +57,5 @@ internal static class WorldRecall
             );
 
     private static double Share(MeasuredRun run, List<WorldQuestion> questions, MemoryBank? memory, CancellationToken cancellation) =>
-        WorldEvaluation.Ask(run.Model, questions, memory, cancellation: cancellation).Average(outcome => outcome.Exact ? 1.0 : 0.0);
+        WorldEvaluation.Ask(run.Scored, questions, memory, cancellation: cancellation).Average(outcome => outcome.Exact ? 1.0 : 0.0);
 }

@@ -4,7 +4,10 @@ namespace Engram.Studies.Running;
 /// <param name="Runs">
 /// Prepared texts and trained models: <c>data/</c>, <c>models/HASH/</c>, <c>logs/</c>. Large, and not needed once everything is measured.
 /// </param>
-/// <param name="Results">What is kept and published: <c>STUDY/measurements.jsonl</c>, <c>STUDY/exhibits/</c>, <c>STUDY/report-SIZE.html</c>, <c>texts.json</c>, <c>index.html</c>.</param>
+/// <param name="Results">
+/// What is kept and published: <c>STUDY/measurements.jsonl</c>, <c>STUDY/exhibits/</c>, <c>STUDY/report-SIZE.html</c>, <c>texts.json</c>,
+/// <c>index.html</c>.
+/// </param>
 public sealed record StudyFolders(string Runs, string Results)
 {
     private const string Pattern = "measurements*.jsonl";

@@ -1,4 +1,5 @@
 using Engram.Models.Configuration;
+using Engram.Models.Memory;
 using static TorchSharp.torch;
 using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
@@ -12,7 +13,6 @@ namespace Engram.Torch.Kernels;
 /// </summary>
 internal sealed class ContextGateKernel : HostFunction<ContextGateKernel>
 {
-    private const float RootFloor = 1e-6f;
     private const int Kept = 4; // per token and stream: 1/rms of the query, 1/rms of the key, score, gate
 
     private sealed record Options(double Epsilon, EngramGate Gate);
@@ -53,8 +53,7 @@ internal sealed class ContextGateKernel : HostFunction<ContextGateKernel>
                         var rk = (float)(1 / Math.Sqrt(TensorPrimitives.SumOfSquares(key) / d + options.Epsilon));
                         TensorPrimitives.Multiply(query, key, product);
                         var score = TensorPrimitives.Dot(product, new ReadOnlySpan<float>(pg + s * d, d)) * rq * rk / MathF.Sqrt(d);
-                        var g = Logit(options.Gate, score);
-                        var alpha = 1 / (1 + MathF.Exp(-g));
+                        var alpha = 1 / (1 + MathF.Exp(-GateFunction.Logit(options.Gate, score)));
                         var keep = pk + ((long)t * m + s) * Kept;
                         (keep[0], keep[1], keep[2], keep[3]) = (rq, rk, score, alpha);
                         TensorPrimitives.Multiply(value, alpha, new Span<float>(po + ((long)t * m + s) * d, d));
@@ -109,7 +108,7 @@ internal sealed class ContextGateKernel : HostFunction<ContextGateKernel>
                         TensorPrimitives.MultiplyAdd(du, alpha, dValue, dValue);
                         var dScore = TensorPrimitives.Dot(du, value) * alpha * (1 - alpha);
                         if (root)
-                            dScore = MathF.Abs(score) < RootFloor ? 0 : dScore / (2 * MathF.Sqrt(MathF.Abs(score)));
+                            dScore = MathF.Abs(score) < GateFunction.RootFloor ? 0 : dScore / (2 * MathF.Sqrt(MathF.Abs(score)));
 
                         // score = <query ⊙ gain, key>·rq·rk/√d, and d(1/rms)/dx = −rms⁻³·x/d on either side.
                         var dDot = dScore * rq * rk / MathF.Sqrt(d);
@@ -129,14 +128,4 @@ internal sealed class ContextGateKernel : HostFunction<ContextGateKernel>
         var dGains = dGainParts.sum([0L]);
         return [dh, dkv, dGains * keyGain, dGains * queryGain, null!];
     }
-
-    /// <summary>
-    /// ± √max(|s|, floor) for the roots, and 0 for 0 where the sign function says so. Not a number stays one (MathF.Sign would throw), so
-    /// that a diverged run
-    /// reports its loss.
-    /// </summary>
-    private static float Logit(EngramGate gate, float score) =>
-        gate == EngramGate.Sigmoid || (gate == EngramGate.SignedSqrt && score == 0)
-            ? score
-            : MathF.CopySign(MathF.Sqrt(MathF.Max(MathF.Abs(score), RootFloor)), score);
 }

@@ -4,8 +4,7 @@ namespace Engram.Torch.Kernels;
 
 /// <summary>
 /// Where an operation exists twice, as a kernel and as its twin composed of tensor operations, this is the one place that decides which of
-/// them computes.
-/// docs/kernels.md says why there are two.
+/// them computes. docs/kernels.md says why there are two.
 /// </summary>
 internal static class Fused
 {

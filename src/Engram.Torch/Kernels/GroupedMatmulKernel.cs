@@ -7,8 +7,7 @@ namespace Engram.Torch.Kernels;
 
 /// <summary>
 /// Rows sorted by group, each group times its own matrix, and the gradients of both, straight from the product of the BLAS: many small
-/// groups
-/// cost hardly more than a few large ones. Reference: <see cref="Layers.GroupedMatmul.Composed"/>.
+/// groups cost hardly more than a few large ones. Reference: <see cref="Layers.GroupedMatmul.Composed"/>.
 /// </summary>
 internal sealed unsafe class GroupedMatmulKernel : HostFunction<GroupedMatmulKernel>
 {

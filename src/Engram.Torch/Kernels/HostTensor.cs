@@ -37,8 +37,7 @@ internal static unsafe class HostTensor
 
     /// <summary>
     /// Runs <paramref name="body"/> over [0, count) in as many consecutive parts as libtorch uses threads. The parts depend on the count
-    /// and
-    /// the thread setting alone, so sums over parts are reproducible.
+    /// and the thread setting alone, so sums over parts are reproducible.
     /// </summary>
     /// <param name="count">Number of independent items.</param>
     /// <param name="body">Receives part index, first item, end.</param>

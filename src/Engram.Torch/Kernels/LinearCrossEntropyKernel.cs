@@ -15,8 +15,7 @@ internal sealed class LinearCrossEntropyKernel : HostFunction<LinearCrossEntropy
     private const int ChunkBytes = 1 << 19;
 
     // Some matrix products add all terms of an element one after the other, and every term after the target's large one is rounded to its
-    // last place.
-    // In parts of this length a vocabulary of thousands loses no more digits than one of hundreds.
+    // last place. In parts of this length a vocabulary of thousands loses no more digits than one of hundreds.
     private const int SummedTerms = 512;
 
     public override string Name => nameof(LinearCrossEntropyKernel);
@@ -80,8 +79,7 @@ internal sealed class LinearCrossEntropyKernel : HostFunction<LinearCrossEntropy
 
     /// <summary>
     /// Takes the loss of each row of logits [n, V], and leaves in its place the gradient of the mean over <paramref name="gradientOf"/>
-    /// rows; nothing of use
-    /// where that is 0.
+    /// rows; nothing of use where that is 0.
     /// </summary>
     private static unsafe void TakeLosses(Tensor logits, int[] targets, int first, double[] losses, int gradientOf)
     {

@@ -7,8 +7,7 @@ namespace Engram.Torch.Kernels;
 
 /// <summary>
 /// The memory's short convolution (paper Eq. 5) with its norm, activation and residual, one pass each way; sequences are independent.
-/// Reference:
-/// <see cref="Layers.ShortConvolution.Composed"/>.
+/// Reference: <see cref="Layers.ShortConvolution.Composed"/>.
 /// </summary>
 internal sealed class ShortConvolutionKernel : HostFunction<ShortConvolutionKernel>
 {

@@ -5,8 +5,8 @@ namespace Engram.Torch.Kernels;
 // Shape letters: V values of a row
 
 /// <summary>
-/// Softmax of one row of logits in two passes over memory. Sums run in sixteen lanes whatever the machine, so the result depends on the
-/// row alone.
+/// Softmax of one row of logits in two passes over memory. Sums run in sixteen lanes whatever the machine, so the result depends on the row
+/// alone.
 /// </summary>
 internal static class SoftmaxRow
 {

@@ -11,9 +11,8 @@ internal static class AttentionMask
 
     /// <summary>
     /// Mask [B, 1, T, U], true where new position t, which is position offset + t of its sequence, may see position u: none behind its own,
-    /// and none before
-    /// the first token of its document. Null where plain causal attention is meant: all sequences at one position, documents all begun at
-    /// 0.
+    /// and none before the first token of its document. Null where plain causal attention is meant: all sequences at one position,
+    /// documents all begun at 0.
     /// </summary>
     /// <param name="documents">
     /// Position of the first token of each new position's document, row-major [B, T]; empty where attention crosses documents.
@@ -46,9 +45,8 @@ internal static class AttentionMask
 
     /// <summary>
     /// Lengths of the documents of whole sequences, end to end over all sequences: attention within each is plain causal attention, and no
-    /// mask [T, T] is
-    /// needed. Null where there is one document in each sequence, or where sequences are so short that a mask costs less than many small
-    /// calls.
+    /// mask [T, T] is needed. Null where there is one document in each sequence, or where sequences are so short that a mask costs less
+    /// than many small calls.
     /// </summary>
     /// <param name="documents">
     /// Position of the first token of each position's document, row-major [B, T]; empty where attention crosses documents.

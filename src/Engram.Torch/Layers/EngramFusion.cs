@@ -1,4 +1,5 @@
 using Engram.Models.Configuration;
+using Engram.Models.Memory;
 using Engram.Torch.Kernels;
 using Engram.Torch.Native;
 using Engram.Torch.Sequences;
@@ -13,13 +14,10 @@ namespace Engram.Torch.Layers;
 /// <summary>
 /// Lets gathered memory into the residual streams (paper §2.3–2.4, Eq. 3–6): one value shared by all streams, a key and a gate per stream,
 /// then the short convolution. The result is added to the streams by the caller. Rival memories are the value alone: for attention, whose
-/// values stand in
-/// the place of a stream, or for the input embedding.
+/// values stand in the place of a stream, or for the input embedding.
 /// </summary>
 internal sealed class EngramFusion
 {
-    private const double RootFloor = 1e-6; // keeps the slope of the signed root finite near 0
-
     private readonly EngramConfiguration _engram;
     private readonly int _streams;
     private readonly int _hidden;
@@ -65,8 +63,10 @@ internal sealed class EngramFusion
     /// <param name="memory">
     /// Gathered rows, all orders and heads side by side; zero at dead positions, so that exactly nothing is added there.
     /// </param>
-    /// <param name="ages">Positions before each position that it may look back to, row-major [B, T]; −1 at dead positions
-    /// (<see cref="Models.Sequences.DocumentRule"/>).</param>
+    /// <param name="ages">
+    /// Positions before each position that it may look back to, row-major [B, T]; −1 at dead positions
+    /// (<see cref="Models.Sequences.DocumentRule"/>).
+    /// </param>
     /// <param name="state">What the convolution keeps of the positions before; null for whole sequences.</param>
     /// <param name="tap">Takes memory, hidden state, gate and output if somebody asks.</param>
     public Tensor Forward(Tensor streams, Tensor memory, int[] ages, LayerState? state, MemoryTap? tap)
@@ -112,8 +112,8 @@ internal sealed class EngramFusion
         var alpha = (
             _engram.Gate switch
             {
-                EngramGate.SignedSqrt => score.sign() * score.abs().AtLeast(RootFloor).sqrt(),
-                EngramGate.CopySignSqrt => score.abs().AtLeast(RootFloor).sqrt().copysign(score),
+                EngramGate.SignedSqrt => score.sign() * score.abs().AtLeast(GateFunction.RootFloor).sqrt(),
+                EngramGate.CopySignSqrt => score.abs().AtLeast(GateFunction.RootFloor).sqrt().copysign(score),
                 _ => score,
             }
         ).sigmoid();

@@ -9,8 +9,7 @@ namespace Engram.Torch.Layers;
 
 /// <summary>
 /// Chooses K of E experts per token by affinity plus a balancing bias, and weighs them by affinity alone (DeepSeek-V3 §2.1.2). The choice
-/// is
-/// integer work on the host; gradients flow through the affinities of the chosen experts only.
+/// is integer work on the host; gradients flow through the affinities of the chosen experts only.
 /// </summary>
 internal sealed class ExpertRouter
 {

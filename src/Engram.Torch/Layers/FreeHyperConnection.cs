@@ -10,8 +10,8 @@ namespace Engram.Torch.Layers;
 
 /// <summary>
 /// Hyper-connection of one sub-layer whose weights nothing constrains (arXiv 2409.19606, dynamic form): each stream, normalised by itself,
-/// adds
-/// s · tanh(W x̄) to static weights for reading it, writing to it and mixing it into the others. It starts as the plain pre-norm network.
+/// adds s · tanh(W x̄) to static weights for reading it, writing to it and mixing it into the others. It starts as the plain pre-norm
+/// network.
 /// </summary>
 internal sealed class FreeHyperConnection : StreamConnection
 {
@@ -70,7 +70,7 @@ internal sealed class FreeHyperConnection : StreamConnection
             .Plus(_base);
         var input = Fused.Or(
             streams,
-            kernel: () => HyperConnectionKernel.Read(streams, coefficients),
+            kernel: () => HyperConnectionReadKernel.Apply(streams, coefficients),
             twin: () => (coefficients.narrow(1, 0, n).unsqueeze(-1) * streams).sum(1)
         );
         return (input, coefficients);

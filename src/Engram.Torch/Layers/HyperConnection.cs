@@ -10,8 +10,8 @@ namespace Engram.Torch.Layers;
 
 /// <summary>
 /// Manifold-constrained hyper-connection of one sub-layer (mHC): the sub-layer reads a mixture of the n residual streams, its output is
-/// written back to each of them, and the streams are mixed by a matrix that Sinkhorn rounds make (nearly) doubly stochastic.
-/// All coefficients are float32 and depend on the streams themselves.
+/// written back to each of them, and the streams are mixed by a matrix that Sinkhorn rounds make (nearly) doubly stochastic. All
+/// coefficients are float32 and depend on the streams themselves.
 /// </summary>
 internal sealed class HyperConnection : StreamConnection
 {
@@ -68,8 +68,8 @@ internal sealed class HyperConnection : StreamConnection
             streams,
             kernel: () =>
             {
-                var coefficients = HyperConnectionKernel.Coefficients(streams, _fn, _base, _scale, _rounds, _epsilon, _normEpsilon);
-                return (HyperConnectionKernel.Read(streams, coefficients), coefficients);
+                var coefficients = HyperConnectionCoefficientKernel.Apply(streams, _fn, _base, _scale, _rounds, _epsilon, _normEpsilon);
+                return (HyperConnectionReadKernel.Apply(streams, coefficients), coefficients);
             },
             twin: () => ReadComposed(streams)
         );

@@ -44,8 +44,8 @@ public readonly record struct InitialValue(double Std, float[] Values)
 public sealed record ModelParameter(string Name, Parameter Tensor, ParameterRole Role, InitialValue Initial, IReadOnlyList<int> RowBlocks);
 
 /// <summary>
-/// All dense parameters of one model under their checkpoint names, in construction order. The layers register here, so that names,
-/// starting values and optimizer roles are stated once, beside the layer that uses them.
+/// All dense parameters of one model under their checkpoint names, in construction order. The layers register here, so that names, starting
+/// values and optimizer roles are stated once, beside the layer that uses them.
 /// </summary>
 public sealed class ModelParameters
 {

@@ -119,8 +119,7 @@ internal sealed class MultiHeadLatentAttention
 
     /// <summary>
     /// Whether T new positions of sequences with a past cost less in the absorbed form. A score and a mixture take 2r + p products for each
-    /// pair of positions
-    /// there and n + p + v here, where each visible position is expanded by r (n + v) first.
+    /// pair of positions there and n + p + v here, where each visible position is expanded by r (n + v) first.
     /// </summary>
     public static bool AbsorbingPays(ModelConfiguration configuration, int length)
     {

@@ -15,9 +15,6 @@ namespace Engram.Torch.Layers;
 /// </summary>
 internal sealed class ShortConvolution
 {
-    /// <summary>ε of the convolution's norm; larger than the backbone's because its input starts at exactly zero.</summary>
-    public const double NormEpsilon = 1e-5;
-
     private readonly int _kernel;
     private readonly int _dilation;
     private readonly Parameter _taps;
@@ -44,7 +41,7 @@ internal sealed class ShortConvolution
             ? Composed(u, ages, state)
             : Fused.Or(
                 u,
-                kernel: () => ShortConvolutionKernel.Apply(u, _taps, _gain, ages, _kernel, _dilation, NormEpsilon),
+                kernel: () => ShortConvolutionKernel.Apply(u, _taps, _gain, ages, _kernel, _dilation, EngramConfiguration.ConvNormEpsilon),
                 twin: () => Composed(u, ages, state: null)
             );
 
@@ -52,7 +49,7 @@ internal sealed class ShortConvolution
     public Tensor Composed(Tensor u, int[] ages, LayerState? state)
     {
         var (batch, length, channels) = (u.size(0), u.size(1), u.size(2) * u.size(3));
-        var x = RmsNorm.Composed(u, _gain, NormEpsilon).view(batch, length, channels);
+        var x = RmsNorm.Composed(u, _gain, EngramConfiguration.ConvNormEpsilon).view(batch, length, channels);
         var reach = Reach;
         var past =
             reach > 0 && state is { } held

@@ -9,8 +9,7 @@ namespace Engram.Torch.Layers;
 
 /// <summary>
 /// How one sub-layer is tied to n residual streams: it reads a mixture of them, its output is written back to each, and the streams are
-/// mixed among
-/// themselves. Every token has coefficients of its own: n to read, n to write, n² to mix, by source and destination.
+/// mixed among themselves. Every token has coefficients of its own: n to read, n to write, n² to mix, by source and destination.
 /// </summary>
 internal abstract class StreamConnection
 {
@@ -37,7 +36,7 @@ internal abstract class StreamConnection
     public Tensor Write(Tensor streams, Tensor output, Tensor coefficients) =>
         Fused.Or(
             streams,
-            kernel: () => HyperConnectionKernel.Write(streams, output, coefficients),
+            kernel: () => HyperConnectionWriteKernel.Apply(streams, output, coefficients),
             twin: () => WriteComposed(streams, output, coefficients)
         );
 

@@ -9,10 +9,8 @@ namespace Engram.Torch.Layers;
 
 /// <summary>
 /// One block (paper §2.3): memory is added to the raw streams first (or, as an ablation, to what attention reads of them), then attention,
-/// then
-/// the feed-forward network, each wrapped by its own residual map. Dense or expert feed-forward, plain or hyper-connected residual, with or
-/// without memory, by
-/// configuration alone.
+/// then the feed-forward network, each wrapped by its own residual map. Dense or expert feed-forward, plain or hyper-connected residual,
+/// with or without memory, by configuration alone.
 /// </summary>
 internal sealed class TransformerBlock
 {

@@ -3,10 +3,9 @@ using static TorchSharp.torch;
 namespace Engram.Torch.Memory;
 
 /// <summary>
-/// The rows of one batch for every memory layer: leaf tensors [B, T, d_mem] outside any table. In training they require a
-/// gradient, which goes back to the table's own row optimizer after the backward pass. Rows that may lie on a device are gathered when
-/// their
-/// block asks for them, so that the device reads while the blocks below compute. One thread at a time.
+/// The rows of one batch for every memory layer: leaf tensors [B, T, d_mem] outside any table. In training they require a gradient, which
+/// goes back to the table's own row optimizer after the backward pass. Rows that may lie on a device are gathered when their block asks for
+/// them, so that the device reads while the blocks below compute. One thread at a time.
 /// </summary>
 public sealed class GatheredMemory : IDisposable
 {

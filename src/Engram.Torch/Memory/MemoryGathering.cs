@@ -16,8 +16,7 @@ public static class MemoryGathering
 
     /// <summary>
     /// Rows of consecutive sequences as tensors [B, T, d_mem], one per memory layer. Rows of tables in memory are copied now. Of other
-    /// stores,
-    /// unless a gradient is wanted, reading is only started; they are copied when <see cref="GatheredMemory.Layer"/> asks for them.
+    /// stores, unless a gradient is wanted, reading is only started; they are copied when <see cref="GatheredMemory.Layer"/> asks for them.
     /// </summary>
     /// <param name="bank">The memory.</param>
     /// <param name="rows">Output of <see cref="MemoryBank.Address"/>.</param>

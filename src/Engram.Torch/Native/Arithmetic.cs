@@ -5,10 +5,8 @@ namespace Engram.Torch.Native;
 
 /// <summary>
 /// Sums, and operators with a number, for which TorchSharp passes libtorch the address of a <see cref="Scalar"/>. Its own operators (<c>a +
-/// b</c>
-/// too, which scales b by 1) make one that nothing refers to during the call, so that a garbage collection frees it under the operator.
-/// Here
-/// something always does.
+/// b</c> too, which scales b by 1) make one that nothing refers to during the call, so that a garbage collection frees it under the
+/// operator. Here something always does.
 /// </summary>
 internal static class Arithmetic
 {

@@ -31,8 +31,8 @@ public static class Devices
 
         if (!torch.TryInitializeDeviceType(DeviceType.CUDA))
             throw new LibTorchException(
-                $"Device '{device}' is not available: no NVIDIA GPU is usable, or the loaded libtorch is built without CUDA; set {LibTorchFolder.Variable} "
-                    + $"to the lib folder of a CUDA build of libtorch {LibTorchFolder.Version}."
+                $"Device '{device}' is not available: no NVIDIA GPU is usable, or the loaded libtorch is built without CUDA; set "
+                    + $"{LibTorchFolder.Variable} to the lib folder of a CUDA build of libtorch {LibTorchFolder.Version}."
             );
         if (index >= torch.cuda.device_count())
             throw new ArgumentException(

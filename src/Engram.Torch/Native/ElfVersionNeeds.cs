@@ -21,8 +21,7 @@ internal static class ElfVersionNeeds
 
     /// <summary>
     /// Makes every requirement on <paramref name="version"/> weak: the dynamic loader then accepts a library without it. Safe only if no
-    /// relocation binds a
-    /// symbol at that version.
+    /// relocation binds a symbol at that version.
     /// </summary>
     /// <param name="image">The whole file; edited in place.</param>
     /// <param name="version">Version name, for example <c>GLIBCXX_3.4.32</c>.</param>
@@ -44,8 +43,7 @@ internal static class ElfVersionNeeds
 
     /// <summary>
     /// Lets symbols required at version <paramref name="from"/> bind at <paramref name="to"/>, which the image must require already (its
-    /// hash and name are
-    /// reused).
+    /// hash and name are reused).
     /// </summary>
     /// <param name="image">The whole file; edited in place.</param>
     /// <param name="from">The version a host may lack.</param>

@@ -5,14 +5,13 @@ using System.Runtime.InteropServices;
 namespace Engram.Torch.Native;
 
 /// <summary>
-/// Loads libtorch and TorchSharp's bridge, once per process, before TorchSharp looks for them itself: from the package cache
-/// instead of the output folder, from <c>ENGRAM_LIBTORCH</c> if set, and in an edited copy where the host's C++ runtime is too old.
+/// Loads libtorch and TorchSharp's bridge, once per process, before TorchSharp looks for them itself: from the package cache instead of the
+/// output folder, from <c>ENGRAM_LIBTORCH</c> if set, and in an edited copy where the host's C++ runtime is too old.
 /// </summary>
 /// <remarks>
-/// Loading happens when the TorchSharp assembly enters the process, so a program that only reads configurations neither waits for it
-/// nor needs the files. A failure is kept, not thrown, at that moment, because an exception there reaches the user wrapped and far from its
-/// cause:
-/// <see cref="EnsureLoaded"/>, which <see cref="Devices.Parse"/> calls, throws it as one sentence.
+/// Loading happens when the TorchSharp assembly enters the process, so a program that only reads configurations neither waits for it nor
+/// needs the files. A failure is kept, not thrown, at that moment, because an exception there reaches the user wrapped and far from its
+/// cause: <see cref="EnsureLoaded"/>, which <see cref="Devices.Parse"/> calls, throws it as one sentence.
 /// </remarks>
 public static class LibTorch
 {
@@ -31,8 +30,7 @@ public static class LibTorch
 
     /// <summary>
     /// Arranges that the natives are loaded when the TorchSharp assembly is, or at once if it is there already. Assemblies that use
-    /// TorchSharp call this from a
-    /// module initializer.
+    /// TorchSharp call this from a module initializer.
     /// </summary>
     public static void LoadWithTorchSharp()
     {
@@ -64,8 +62,8 @@ public static class LibTorch
         }
         catch (LibTorchException e)
         {
-            // TorchSharp's answer to a failed load is to copy half a gigabyte from the package cache into a folder cpu/ beside the
-            // program and to fail again. A cache that is not there spares that, whoever goes on without asking EnsureLoaded.
+            // TorchSharp's answer to a failed load is to copy half a gigabyte from the package cache into a folder cpu/ beside the program
+            // and to fail again. A cache that is not there spares that, whoever goes on without asking EnsureLoaded.
             Environment.SetEnvironmentVariable("NUGET_PACKAGES", Path.Combine(AppContext.BaseDirectory, "no-package-cache"));
             return e;
         }
@@ -117,7 +115,8 @@ public static class LibTorch
 
     private static LibTorchException Unusable(string path, Exception e) =>
         new(
-            $"{path} cannot be loaded ({e.Message.ReplaceLineEndings(" ").Trim()}): restore the packages, or check {LibTorchFolder.Variable}.",
+            $"{path} cannot be loaded ({e.Message.ReplaceLineEndings(" ").Trim()}): restore the packages, or check "
+                + $"{LibTorchFolder.Variable}.",
             e
         );
 }

@@ -26,8 +26,7 @@ internal static partial class LibTorchFolder
 
     /// <summary>
     /// The folder with <c>libtorch_cpu.so</c>: <c>ENGRAM_LIBTORCH</c>, else the build's value in runtimeconfig.json, else the application's
-    /// folders, else the
-    /// package cache.
+    /// folders, else the package cache.
     /// </summary>
     /// <exception cref="LibTorchException">The variable names an unusable folder, or no folder holds the library.</exception>
     public static string FindLibTorch()
@@ -37,8 +36,8 @@ internal static partial class LibTorchFolder
         var candidates = Candidates("Engram.LibTorchDirectory", Package);
         return candidates.Find(folder => File.Exists(Path.Combine(folder, CoreFile)))
             ?? throw new LibTorchException(
-                $"{CoreFile} is in none of {string.Join(", ", candidates)}: restore the package {Package}, or set {Variable} to a folder with libtorch "
-                    + $"{Version}."
+                $"{CoreFile} is in none of {string.Join(", ", candidates)}: restore the package {Package}, or set {Variable} to a folder "
+                    + $"with libtorch {Version}."
             );
     }
 

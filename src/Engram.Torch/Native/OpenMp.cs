@@ -5,14 +5,12 @@ namespace Engram.Torch.Native;
 
 /// <summary>
 /// The threads on which libtorch runs its own operators (OpenMP). Managed kernels borrow them: a second pool would compete for the cores
-/// with
-/// these, which wait for the next operator by spinning, and they start work in a microsecond where the thread pool takes many.
+/// with these, which wait for the next operator by spinning, and they start work in a microsecond where the thread pool takes many.
 /// </summary>
 internal static unsafe class OpenMp
 {
     // void GOMP_parallel(void (*body)(void*), void* data, unsigned threads, unsigned flags): what compilers call for "#pragma omp
-    // parallel".
-    // The GNU and the LLVM/Intel runtimes both export it.
+    // parallel". The GNU and the LLVM/Intel runtimes both export it.
     private static readonly delegate* unmanaged<delegate* unmanaged<void*, void>, void*, uint, uint, void> Parallel = Find();
 
     private sealed class Region(Action<int> body, int parts)

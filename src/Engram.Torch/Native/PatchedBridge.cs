@@ -3,9 +3,9 @@ using System.Security.Cryptography;
 namespace Engram.Torch.Native;
 
 /// <summary>
-/// A copy of TorchSharp's bridge that loads on hosts with an older C++ runtime (Debian 12, Ubuntu 22.04, RHEL 9).
-/// The shipped file asks for <c>GLIBCXX_3.4.32</c> only through a marker nothing refers to, and for <c>GLIBCXX_3.4.30</c>
-/// through <c>condition_variable::wait</c>, which every runtime also offers under <c>GLIBCXX_3.4.11</c>.
+/// A copy of TorchSharp's bridge that loads on hosts with an older C++ runtime (Debian 12, Ubuntu 22.04, RHEL 9). The shipped file asks for
+/// <c>GLIBCXX_3.4.32</c> only through a marker nothing refers to, and for <c>GLIBCXX_3.4.30</c> through <c>condition_variable::wait</c>,
+/// which every runtime also offers under <c>GLIBCXX_3.4.11</c>.
 /// </summary>
 internal static class PatchedBridge
 {

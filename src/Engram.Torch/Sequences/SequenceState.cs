@@ -4,16 +4,13 @@ namespace Engram.Torch.Sequences;
 
 /// <summary>
 /// All that one sequence carries while a model reads it piece by piece: its tokens, from which n-gram window and documents follow, and, for
-/// every token,
-/// the latent and rotary key of each attention layer and the value of each memory layer with a convolution. A forward pass
+/// every token, the latent and rotary key of each attention layer and the value of each memory layer with a convolution. A forward pass
 /// (<see cref="EngramTransformer.Continue(IReadOnlyList{SequenceState}, ReadOnlySpan{int}, Memory.GatheredMemory, Taps.ForwardTaps)"/>)
-/// appends; states at any
-/// positions go into one pass together.
+/// appends; states at any positions go into one pass together.
 /// <para>
 /// Per token it takes (r + p) values in each layer (r: latent width, p: rotary width) and S·D more in each memory layer with a convolution
-/// (S streams of
-/// width D), so that it may be cut anywhere. Room grows by doubling. One thread at a time, for all states that were forked from one another
-/// or read together.
+/// (S streams of width D), so that it may be cut anywhere. Room grows by doubling. One thread at a time, for all states that were forked
+/// from one another or read together.
 /// </para>
 /// </summary>
 public sealed class SequenceState : IDisposable

@@ -6,8 +6,8 @@ namespace Engram.Torch.Sequences;
 
 /// <summary>
 /// The states of one forward pass: B sequences, each at its own position, all longer by T tokens. They are brought into neighbouring slots
-/// of one storage,
-/// where they usually are already, so that each layer sees them as one tensor. Its tensors belong to the dispose scope of the pass.
+/// of one storage, where they usually are already, so that each layer sees them as one tensor. Its tensors belong to the dispose scope of
+/// the pass.
 /// </summary>
 internal sealed class StateBatch
 {
@@ -75,8 +75,7 @@ internal sealed class StateBatch
 
     /// <summary>
     /// Keeps the values [B, T, …] of the new positions. Returns those of all positions, [B, U, w]; behind the end of a shorter sequence
-    /// they mean nothing.
-    /// The view stays valid until the next pass.
+    /// they mean nothing. The view stays valid until the next pass.
     /// </summary>
     public Tensor Append(int layer, StatePart part, Tensor values)
     {

@@ -21,8 +21,7 @@ internal enum StatePart
 
 /// <summary>
 /// The values of sequences that are read together, one slot each: per layer and part a tensor [S, C, w], made when the layer first asks.
-/// States hold
-/// slots; when the last one leaves, the tensors are freed.
+/// States hold slots; when the last one leaves, the tensors are freed.
 /// </summary>
 internal sealed class StateStorage(int slots, int capacity)
 {
@@ -32,9 +31,6 @@ internal sealed class StateStorage(int slots, int capacity)
 
     /// <summary>Positions that every slot has room for.</summary>
     public int Capacity => capacity;
-
-    /// <summary>Slots.</summary>
-    public int Slots => slots;
 
     /// <summary>Counts a state that holds a slot.</summary>
     public void Hold(int slot) => _holders[slot]++;

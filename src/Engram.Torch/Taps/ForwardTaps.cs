@@ -5,10 +5,9 @@ namespace Engram.Torch.Taps;
 
 /// <summary>
 /// What a caller asks to see of the inside of a forward pass, and, after the pass, what was seen. The pass computes the same to the bit as
-/// without. What is
-/// not asked costs nothing. A tap keeps tensors alive that the pass would have freed, without copying them: one of [B, T, S, D] for the
-/// streams of a layer, two
-/// of [B, T, S, D] and one of [B, T, d_mem] for a memory layer, whose gates, which kernels keep to themselves, are computed once more.
+/// without. What is not asked costs nothing. A tap keeps tensors alive that the pass would have freed, without copying them: one of [B, T,
+/// S, D] for the streams of a layer, two of [B, T, S, D] and one of [B, T, d_mem] for a memory layer, whose gates, which kernels keep to
+/// themselves, are computed once more.
 /// </summary>
 public sealed class ForwardTaps : IDisposable
 {
@@ -38,7 +37,7 @@ public sealed class ForwardTaps : IDisposable
         _memory.TryGetValue(layer, out var seen)
             ? seen
             : throw new InvalidOperationException(
-                $"The memory of layer {layer} has not been seen: name it in MemoryLayers and make a forward pass with gathered " + "rows."
+                $"The memory of layer {layer} has not been seen: name it in MemoryLayers and make a forward pass with gathered rows."
             );
 
     /// <inheritdoc/>

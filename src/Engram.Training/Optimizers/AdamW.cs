@@ -16,8 +16,10 @@ public sealed record AdamWOptions
     public double Beta2 { get; init; } = 0.95;
 
     /// <summary>Added to the root of the bias-corrected second moment.</summary>
-    /// <value>Positive. Default 1e-20 (the published setting of the sibling mHC model): larger values drown the gradients of a mean over
-    /// many tokens.</value>
+    /// <value>
+    /// Positive. Default 1e-20 (the published setting of the sibling mHC model): larger values drown the gradients of a mean over many
+    /// tokens.
+    /// </value>
     public double Epsilon { get; init; } = 1e-20;
 
     /// <summary>Decoupled weight decay of the decayed parameters: each update multiplies them by 1 − learning rate × this.</summary>
@@ -96,8 +98,7 @@ public sealed class AdamW : IDisposable
 
     /// <summary>
     /// The state: <c>name.exp_avg</c> and <c>name.exp_avg_sq</c> of each parameter's shape, <c>name.step</c> a float32 scalar, the number
-    /// of updates.
-    /// The handles belong to the caller; values are live, so store them before the next update.
+    /// of updates. The handles belong to the caller; values are live, so store them before the next update.
     /// </summary>
     public IReadOnlyList<(string Name, Tensor Value)> State() => [.. Own().Select(own => (own.Name, own.Value.alias()))];
 

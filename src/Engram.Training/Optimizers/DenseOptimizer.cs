@@ -50,9 +50,9 @@ public sealed class DenseOptimizer : IDisposable
 
     /// <summary>Updates every parameter in place with the gradient it holds.</summary>
     /// <param name="learningRate">Step size of this update.</param>
-    /// <param name="gradientNorm">Norm of all gradients of the model together, as they are now: what is rounding beside it moves no matrix.
-    /// 0 leaves no matrix
-    /// out.</param>
+    /// <param name="gradientNorm">
+    /// Norm of all gradients of the model together, as they are now: what is rounding beside it moves no matrix. 0 leaves no matrix out.
+    /// </param>
     /// <exception cref="ArgumentOutOfRangeException">A number is negative or not finite.</exception>
     /// <exception cref="InvalidOperationException">A parameter has no gradient.</exception>
     public void Step(double learningRate, double gradientNorm = 0)
@@ -70,8 +70,7 @@ public sealed class DenseOptimizer : IDisposable
 
     /// <summary>
     /// The state as <c>parameter.state</c>: momentum of matrices; exp_avg, exp_avg_sq and step of the rest. The handles belong to the
-    /// caller; values may be
-    /// live, so store them before the next update.
+    /// caller; values may be live, so store them before the next update.
     /// </summary>
     public IReadOnlyList<(string Name, Tensor Value)> State() => [.. _muon.State(), .. _adamW.State()];
 

@@ -8,9 +8,10 @@ namespace Engram.Training.Optimizers;
 /// <param name="Factor">
 /// What the dense gradients were multiplied by and the table gradients still have to be: 1 if the norm is within the limit.
 /// </param>
-/// <param name="NonFinite">Name of the first parameter whose gradient holds NaN or infinity, <see cref="GradientClipping.Tables"/> for the
-/// tables; null if all
-/// are finite. If set, nothing was changed and the update must not be made.</param>
+/// <param name="NonFinite">
+/// Name of the first parameter whose gradient holds NaN or infinity, <see cref="GradientClipping.Tables"/> for the tables; null if all are
+/// finite. If set, nothing was changed and the update must not be made.
+/// </param>
 public readonly record struct ClippedGradients(double Norm, double Factor, string? NonFinite);
 
 /// <summary>Limits the norm of a step's gradients, dense and table gradients together.</summary>
@@ -53,8 +54,7 @@ public static class GradientClipping
 
     /// <summary>
     /// Norm of each gradient, summed in float32: exact to about 1e-4 for tensors of millions. Squares leave its range for entries beyond
-    /// 1e19 and below 1e-19:
-    /// what comes out as no normal number is measured again in float64.
+    /// 1e19 and below 1e-19: what comes out as no normal number is measured again in float64.
     /// </summary>
     private static double[] Norms(Tensor[] gradients)
     {

@@ -7,8 +7,7 @@ namespace Engram.Training.Optimizers;
 
 /// <summary>
 /// Room for L small matrices, one per lane, and for what the Newton–Schulz iteration makes of them. Matrices are kept with no more rows
-/// than
-/// columns; rows and columns that fill up tiles are zero and stay so.
+/// than columns; rows and columns that fill up tiles are zero and stay so.
 /// </summary>
 internal sealed unsafe class LaneMatrices : IDisposable
 {
@@ -72,8 +71,7 @@ internal sealed unsafe class LaneMatrices : IDisposable
 
     /// <summary>
     /// A matrix of the outside in row order, [rows, columns], before it is scattered over its lane or after it was gathered from there.
-    /// Shares memory with
-    /// <see cref="Spare"/>.
+    /// Shares memory with <see cref="Spare"/>.
     /// </summary>
     public Span<float> Staged(int lane) => new(Spare + (long)lane * _rows * _columns, _rows * _columns);
 

@@ -6,8 +6,7 @@ namespace Engram.Training.Optimizers;
 
 /// <summary>
 /// Products of many small matrices at once, a different matrix in each lane: element (i, j) of all of them is one vector at (i · m + j) ·
-/// L.
-/// Tiles of 4 × 4 sums stay in registers, symmetric products compute half, and no width of a matrix is awkward for the vectors.
+/// L. Tiles of 4 × 4 sums stay in registers, symmetric products compute half, and no width of a matrix is awkward for the vectors.
 /// </summary>
 internal static unsafe class LaneProducts<S, V>
     where S : ILanes<V>
@@ -91,9 +90,9 @@ internal static unsafe class LaneProducts<S, V>
     }
 
     /// <summary>
-    /// Four rows of a, each from <paramref name="a"/> on by <paramref name="aRow"/>, times four columns of b, whose terms lie <paramref
-    /// name="bTerm"/>
-    /// apart; with <paramref name="g"/> (rows apart as in the target) c · product + b · g. Stored transposed too where there is a mirror.
+    /// Four rows of a, each from <paramref name="a"/> on by <paramref name="aRow"/>, times four columns of b, whose terms lie
+    /// <paramref name="bTerm"/> apart; with <paramref name="g"/> (rows apart as in the target) c · product + b · g. Stored transposed too
+    /// where there is a mirror.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile(

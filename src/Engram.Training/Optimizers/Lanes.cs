@@ -5,8 +5,7 @@ namespace Engram.Training.Optimizers;
 
 /// <summary>
 /// Arithmetic on as many numbers at once as a vector has lanes. A product and a sum are rounded once everywhere, so a lane's result does
-/// not
-/// depend on the width.
+/// not depend on the width.
 /// </summary>
 /// <typeparam name="V">The vector.</typeparam>
 internal unsafe interface ILanes<V>

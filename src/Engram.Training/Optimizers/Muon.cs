@@ -68,16 +68,15 @@ public sealed record MuonOptions
 }
 
 /// <summary>
-/// Muon (Jordan 2024): momentum whose matrices are orthogonalised before they are applied, each logical matrix by itself.
-/// Matrices of one shape, from whatever parameters, go through the iteration as one batch.
+/// Muon (Jordan 2024): momentum whose matrices are orthogonalised before they are applied, each logical matrix by itself. Matrices of one
+/// shape, from whatever parameters, go through the iteration as one batch.
 /// </summary>
 public sealed class Muon : IDisposable
 {
     /// <summary>
     /// A matrix is left out whose direction is smaller than this share of all gradients: 2⁻⁴⁰. Its gradient is zero but for rounding, of
-    /// which
-    /// orthogonalisation would make an update as large as any other. docs/deviations.md has the measured shares of rounding and of the
-    /// smallest true gradients.
+    /// which orthogonalisation would make an update as large as any other. docs/deviations.md has the measured shares of rounding and of
+    /// the smallest true gradients.
     /// </summary>
     internal const double LeastShare = 1.0 / (1L << 40);
 

@@ -5,8 +5,8 @@ namespace Engram.Training.Optimizers;
 
 /// <summary>
 /// One Muon update of many small matrices of one shape in host memory: momentum, orthogonalisation and step of a batch of them while it is
-/// in the
-/// cache. Reference: <see cref="TorchScript.Muon"/>. A matrix ends in the same bits whatever its neighbours and the number of threads.
+/// in the cache. Reference: <see cref="TorchScript.Muon"/>. A matrix ends in the same bits whatever its neighbours and the number of
+/// threads.
 /// </summary>
 internal sealed unsafe class MuonKernel : IDisposable
 {

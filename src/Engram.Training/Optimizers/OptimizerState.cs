@@ -30,8 +30,7 @@ internal static class OptimizerState
         );
         if (missing.Count + superfluous.Count > 0)
             throw new InvalidDataException(
-                $"Optimizer state does not belong to this model and optimizer: missing {List(missing)}; superfluous "
-                    + $"{List(superfluous)}."
+                $"Optimizer state does not belong to this model and optimizer: missing {List(missing)}; superfluous {List(superfluous)}."
             );
 
         static string List(List<string> names) =>

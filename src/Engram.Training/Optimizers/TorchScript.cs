@@ -53,7 +53,8 @@ internal static class TorchScript
                 return x.to(u.dtype)
 
             def muon(p: List[Tensor], g: List[Tensor], m: Tensor, beta: float, nesterov: bool, shrink: float, rate: float, floor: float,
-                     precision: int, batch: int, count1: int, a1: float, b1: float, c1: float, count2: int, a2: float, b2: float, c2: float):
+                     precision: int, batch: int, count1: int, a1: float, b1: float, c1: float,
+                     count2: int, a2: float, b2: float, c2: float):
                 u = torch.cat(g)
                 m.lerp_(u, 1.0 - beta)
                 if nesterov:
@@ -76,9 +77,8 @@ internal static class TorchScript
     public static void Compile() => _ = Unit.Value;
 
     /// <summary>
-    /// One AdamW update of a list of tensors, in place: decoupled decay, bias correction by the 0-dimensional float32 <paramref
-    /// name="step"/> (already counted
-    /// up).
+    /// One AdamW update of a list of tensors, in place: decoupled decay, bias correction by the 0-dimensional float32
+    /// <paramref name="step"/> (already counted up).
     /// </summary>
     public static void AdamW(
         Tensor[] parameters,
@@ -107,10 +107,8 @@ internal static class TorchScript
 
     /// <summary>
     /// One Muon update of equal-shaped matrices, in place. <paramref name="parameters"/> and <paramref name="gradients"/> are stacks [k,
-    /// rows, columns];
-    /// <paramref name="momentum"/> holds all of them, one after the other, [sum of k, rows, columns]. A matrix whose direction has no entry
-    /// above
-    /// <paramref name="floor"/> is left out.
+    /// rows, columns]; <paramref name="momentum"/> holds all of them, one after the other, [sum of k, rows, columns]. A matrix whose
+    /// direction has no entry above <paramref name="floor"/> is left out.
     /// </summary>
     public static void Muon(
         Tensor[] parameters,
@@ -127,8 +125,7 @@ internal static class TorchScript
     private static object? Invoke(string function, params object[] arguments)
     {
         // TorchSharp turns a long or a double into a Scalar that nothing refers to while libtorch reads it, and a garbage collection frees
-        // it
-        // under the call. The Scalars made here, and the tensors, live until the call has ended.
+        // it under the call. The Scalars made here, and the tensors, live until the call has ended.
         object[] held =
         [
             .. arguments.Select(argument =>

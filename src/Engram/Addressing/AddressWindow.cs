@@ -1,8 +1,8 @@
 namespace Engram.Addressing;
 
 /// <summary>
-/// What one sequence remembers between chunks: its last N − 1 canonical ids and how far back the next window may look.
-/// Fresh, it is the start of a document. One per sequence; beam search and speculative decoding copy it.
+/// What one sequence remembers between chunks: its last N − 1 canonical ids and how far back the next window may look. Fresh, it is the
+/// start of a document. One per sequence; beam search and speculative decoding copy it.
 /// </summary>
 public sealed class AddressWindow
 {

@@ -4,8 +4,7 @@ namespace Engram.Addressing;
 
 /// <summary>
 /// The form in which implementations exchange test vectors: a specification, one document of canonical ids, and per layer the multipliers,
-/// primes and rows
-/// (without offsets, [token][column]) that follow from them. A file holds one case or an array of cases.
+/// primes and rows (without offsets, [token][column]) that follow from them. A file holds one case or an array of cases.
 /// </summary>
 public static class AddressingCases
 {

@@ -3,9 +3,8 @@ using System.Collections.Immutable;
 namespace Engram.Addressing;
 
 /// <summary>
-/// Everything that decides the addresses of a memory (paper §2.3; demonstration program of January 2026). <see
-/// cref="AddressingConstants.Derive"/> turns it into numbers.
-/// Two specifications are equal if all values are.
+/// Everything that decides the addresses of a memory (paper §2.3; demonstration program of January 2026).
+/// <see cref="AddressingConstants.Derive"/> turns it into numbers. Two specifications are equal if all values are.
 /// </summary>
 public sealed record AddressingSpec
 {
@@ -88,7 +87,8 @@ public sealed record AddressingSpec
                 );
                 Require(
                     CompressedVocabularySize == 1 || slots % CompressedVocabularySize != 0,
-                    $"{slots} slots are a multiple of the {CompressedVocabularySize} ids: a polynomial code would tell current tokens alone apart"
+                    $"{slots} slots are a multiple of the {CompressedVocabularySize} ids: a polynomial code would tell current tokens "
+                        + "alone apart"
                 );
             }
         Require(Seed >= 0, $"seed {Seed} is negative");

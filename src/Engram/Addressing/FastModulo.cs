@@ -4,9 +4,9 @@ using System.Runtime.CompilerServices;
 namespace Engram.Addressing;
 
 /// <summary>
-/// n mod d for a fixed d without a division: the quotient is the upper half of one 64 × 64-bit product, shifted.
-/// Exact for every 0 ≤ n &lt; 2^63 and 2 ≤ d ≤ 2^62: with ℓ = ⌈log₂ d⌉ and reciprocal m = ⌈2^(63+ℓ) / d⌉, 0 ≤ m·d − 2^(63+ℓ) &lt; d ≤ 2^ℓ,
-/// which is Granlund and Montgomery's condition (1994, theorem 4.2) for 63-bit numerators; and 2^(ℓ−1) &lt; d, so m fits 64 bits.
+/// n mod d for a fixed d without a division: the quotient is the upper half of one 64 × 64-bit product, shifted. Exact for every
+/// 0 ≤ n &lt; 2^63 and 2 ≤ d ≤ 2^62: with ℓ = ⌈log₂ d⌉ and reciprocal m = ⌈2^(63+ℓ) / d⌉, 0 ≤ m·d − 2^(63+ℓ) &lt; d ≤ 2^ℓ, which is
+/// Granlund and Montgomery's condition (1994, theorem 4.2) for 63-bit numerators; and 2^(ℓ−1) &lt; d, so m fits 64 bits.
 /// </summary>
 internal readonly struct FastModulo
 {

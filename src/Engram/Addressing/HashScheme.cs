@@ -12,8 +12,7 @@ public enum HashScheme
 
     /// <summary>
     /// The n-gram as a number in base V′, the current id its lowest digit and 0 where there is no id, modulo m + 2j in the j-th segment of
-    /// the model
-    /// (OverEncoding, arXiv 2501.16975). No seed takes part.
+    /// the model (OverEncoding, arXiv 2501.16975). No seed takes part.
     /// </summary>
     [JsonStringEnumMemberName("polynomial")]
     Polynomial,

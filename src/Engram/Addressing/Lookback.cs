@@ -11,8 +11,7 @@ public static class Lookback
 
     /// <summary>
     /// The age of a position: how many positions before it the memory may look back to. It grows by one per position and begins anew, at 0,
-    /// at the
-    /// first position of a sequence, at the first one of a document and behind a dead one.
+    /// at the first position of a sequence, at the first one of a document and behind a dead one.
     /// </summary>
     /// <param name="previous">Age of the position before; <see cref="Nothing"/> at the very start.</param>
     /// <param name="dead">Whether the position is dead: it reads no row, nothing is added there, and nobody looks past it.</param>

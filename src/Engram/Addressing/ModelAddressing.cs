@@ -6,9 +6,8 @@ namespace Engram.Addressing;
 
 /// <summary>
 /// What a model folder stores about its addresses (<c>engram/addressing.json</c>): the specification, the canonical map, the fingerprint of
-/// the tokenizer the map belongs to,
-/// and all constants. The constants could be derived again, and are when the file is read: a difference is an error, never a silent change
-/// of every row.
+/// the tokenizer the map belongs to, and all constants. The constants could be derived again, and are when the file is read: a difference
+/// is an error, never a silent change of every row.
 /// </summary>
 public sealed class ModelAddressing
 {
@@ -26,7 +25,8 @@ public sealed class ModelAddressing
         ArgumentException.ThrowIfNullOrWhiteSpace(tokenizerFingerprint);
         if (canonicalMap.CanonicalVocabularySize != constants.Spec.CompressedVocabularySize)
             throw new ArgumentException(
-                $"The map has {canonicalMap.CanonicalVocabularySize} canonical ids, the specification {constants.Spec.CompressedVocabularySize}.",
+                $"The map has {canonicalMap.CanonicalVocabularySize} canonical ids, the specification "
+                    + $"{constants.Spec.CompressedVocabularySize}.",
                 nameof(canonicalMap)
             );
         Constants = constants;

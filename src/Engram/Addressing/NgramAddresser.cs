@@ -6,21 +6,20 @@ namespace Engram.Addressing;
 /// Turns canonical token ids into the table rows of their suffix n-grams (paper §2.2, Eq. 1). Integers only: rows depend on ids, never on
 /// weights.
 /// <para>
-/// With c_i the id i positions before t, or the pad id where the window has ended, mix_n = c_0·m_0 XOR … XOR c_(n−1)·m_(n−1)
-/// and row[t, n, head] = offset + mix_n mod prime. Columns run order-major: all heads of order 2, then of order 3.
-/// With <see cref="HashScheme.Polynomial"/> the n-gram is the number c_0 + c_1·V′ + … + c_(n−1)·V′^(n−1) in place of the mix.
-/// Products stay below 2^63 by the choice of the multipliers.
+/// With c_i the id i positions before t, or the pad id where the window has ended, mix_n = c_0·m_0 XOR … XOR c_(n−1)·m_(n−1), and
+/// row[t, n, head] = offset + mix_n mod prime. Columns run order-major: all heads of order 2, then of order 3. With
+/// <see cref="HashScheme.Polynomial"/> the n-gram is the number c_0 + c_1·V′ + … + c_(n−1)·V′^(n−1) in place of the mix. Products stay
+/// below 2^63 by the choice of the multipliers.
 /// </para>
 /// <para>
 /// A window ends, and everything older counts as pad, at the start of the sequence, of the document, and at a dead position (id −1: an
-/// image, padding on the left).
-/// A dead position itself reads no row: all its columns are −1, which a table answers with zeros.
-/// Sequences of a batch are addressed by one call each, or in one call with a document start at the head of each.
+/// image, padding on the left). A dead position itself reads no row: all its columns are −1, which a table answers with zeros. Sequences of
+/// a batch are addressed by one call each, or in one call with a document start at the head of each.
 /// </para>
 /// <para>
 /// Immutable and safe to use from several threads. The tokens are walked once, a tile at a time, for all layers and orders, several heads
-/// per vector instruction;
-/// rows depend neither on the vectors of the processor nor on the number of threads. A call with one thread allocates nothing.
+/// per vector instruction; rows depend neither on the vectors of the processor nor on the number of threads. A call with one thread
+/// allocates nothing.
 /// </para>
 /// </summary>
 public sealed class NgramAddresser
@@ -336,7 +335,8 @@ public sealed class NgramAddresser
             throw new ArgumentException($"{starts.Length} document starts for {ids.Length} ids.");
         if (rows != (long)layers * ids.Length * Columns)
             throw new ArgumentException(
-                $"Room for {rows} rows; {layers} layers of {ids.Length} tokens of {Columns} columns need {(long)layers * ids.Length * Columns}."
+                $"Room for {rows} rows; {layers} layers of {ids.Length} tokens of {Columns} columns need "
+                    + $"{(long)layers * ids.Length * Columns}."
             );
         var size = Constants.Spec.CompressedVocabularySize;
         if (ids.IndexOfAnyExceptInRange(-1, size - 1) is var wrong and >= 0)

@@ -8,20 +8,15 @@ namespace Engram.Addressing;
 /// The K heads of one order in one layer: row = offset + mix mod prime for each head, several heads per vector.
 /// <para>
 /// The remainder without a division, for 2^13 ≤ p ≤ 2^31 and 0 ≤ mix &lt; 2^63. With v = mix / p ≤ 2^50, let x be the mix and y the
-/// reciprocal 1 / p, both rounded to
-/// float64, and s = x·y + 2^52. The roundings of x, y and (where multiplication and addition are not fused) of their product err by at most
-/// 2^-53 each,
-/// relative, so the product is off by less than 2^50 · 3.1 · 2^-53 &lt; 0.4. The sum lies in [2^52, 2^53), where float64 counts in ones: it
-/// is rounded to an integer,
-/// off by at most 0.5 more, and its low mantissa bits are that integer q. So |q − v| &lt; 0.9 and −p &lt; mix − q·p &lt; p, a number that
-/// 32 bits of each term decide,
-/// because 2p ≤ 2^32. Negative, it is above 2^32 − p as an unsigned number, and adding p gives the remainder; otherwise it is the
-/// remainder, and adding p makes it larger:
-/// the smaller of both is right in either case.
+/// reciprocal 1 / p, both rounded to float64, and s = x·y + 2^52. The roundings of x, y and (where multiplication and addition are not
+/// fused) of their product err by at most 2^-53 each, relative, so the product is off by less than 2^50 · 3.1 · 2^-53 &lt; 0.4. The sum
+/// lies in [2^52, 2^53), where float64 counts in ones: it is rounded to an integer, off by at most 0.5 more, and its low mantissa bits are
+/// that integer q. So |q − v| &lt; 0.9 and −p &lt; mix − q·p &lt; p, a number that 32 bits of each term decide, because 2p ≤ 2^32.
+/// Negative, it is above 2^32 − p as an unsigned number, and adding p gives the remainder; otherwise it is the remainder, and adding p
+/// makes it larger: the smaller of both is right in either case.
 /// </para>
 /// Each 64-bit lane carries its 32-bit numbers in the lower half and zeros in the upper one, where the prime is zero too; two vectors of
-/// 256 bits are packed into one for them.
-/// Other primes take the scalar path.
+/// 256 bits are packed into one for them. Other primes take the scalar path.
 /// </summary>
 internal sealed unsafe class OrderHeads
 {

@@ -2,8 +2,7 @@ namespace Engram.Addressing;
 
 /// <summary>
 /// Expands a seed into the four 64-bit words that start <see cref="Pcg64"/>, bit for bit as numpy's <c>SeedSequence</c> with its pool of
-/// four words and no spawn key.
-/// The published multipliers come from it, so it is part of the checkpoint contract.
+/// four words and no spawn key. The published multipliers come from it, so it is part of the checkpoint contract.
 /// </summary>
 internal static class SeedSequence
 {

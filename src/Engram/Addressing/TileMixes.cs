@@ -5,9 +5,8 @@ namespace Engram.Addressing;
 
 /// <summary>
 /// The mixes of a tile of consecutive tokens, mix_n = c_0·m_0 XOR … XOR c_(n−1)·m_(n−1), in the forms that <see cref="OrderHeads"/> reads.
-/// <see cref="Load"/> takes the tokens in; then, for each layer, <see cref="Begin"/> and one <see cref="Extend"/> per order.
-/// Scratch of the caller's stack: vectors run past the last token into room that <see cref="Capacity"/> leaves, over values that nobody
-/// reads.
+/// <see cref="Load"/> takes the tokens in; then, for each layer, <see cref="Begin"/> and one <see cref="Extend"/> per order. Scratch of the
+/// caller's stack: vectors run past the last token into room that <see cref="Capacity"/> leaves, over values that nobody reads.
 /// </summary>
 internal readonly unsafe ref struct TileMixes
 {

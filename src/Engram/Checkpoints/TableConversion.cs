@@ -61,7 +61,8 @@ public static class TableConversion
                 break;
             default:
                 throw new ArgumentException(
-                    $"{source.Path} is a checkpoint whose tables lie in shards with other tensors; only table files and model folders are converted.",
+                    $"{source.Path} is a checkpoint whose tables lie in shards with other tensors; only table files and model folders are "
+                        + "converted.",
                     nameof(source)
                 );
         }
@@ -235,7 +236,8 @@ public static class TableConversion
         for (var i = 0; i < values.Length; i++)
             if (!float.IsFinite(values[i]))
                 throw new InvalidDataException(
-                    $"{source.File}: value {i % width} of row {firstRow + i / width} of tensor '{source.TensorName}' is {values[i]}; only finite values can be converted."
+                    $"{source.File}: value {i % width} of row {firstRow + i / width} of tensor '{source.TensorName}' is {values[i]}; only "
+                        + "finite values can be converted."
                 );
     }
 }

@@ -34,8 +34,8 @@ public sealed record SourceTable(int? Layer, string File, string TensorName, Eng
 
 /// <summary>
 /// The tables behind a path, whatever the path is: a table file, a model folder or a V4.1 checkpoint folder. All are mapped, none is read:
-/// opening takes milliseconds whatever their size.
-/// Rows are compared with the constants of the addresses where there are some. Must be disposed.
+/// opening takes milliseconds whatever their size. Rows are compared with the constants of the addresses where there are some. Must be
+/// disposed.
 /// </summary>
 public sealed class TableSource : IDisposable
 {
@@ -79,7 +79,8 @@ public sealed class TableSource : IDisposable
         if (File.Exists(System.IO.Path.Combine(path, "config.json")))
             return OpenCheckpoint(path);
         throw new FileNotFoundException(
-            $"{path}: neither a model folder with tables ({TablePaths.Addressing} is missing) nor a V4.1 checkpoint (config.json is missing).",
+            $"{path}: neither a model folder with tables ({TablePaths.Addressing} is missing) nor a V4.1 checkpoint (config.json is "
+                + "missing).",
             path
         );
     }
@@ -162,7 +163,8 @@ public sealed class TableSource : IDisposable
         return named.Length == 1
             ? named[0]
             : throw new InvalidDataException(
-                $"{file.Path}: {named.Length} tensors might be the table; one is needed, named …{TablePaths.TensorSuffix} or the only one of two dimensions beside its scales."
+                $"{file.Path}: {named.Length} tensors might be the table; one is needed, named …{TablePaths.TensorSuffix} or the only one "
+                    + "of two dimensions beside its scales."
             );
     }
 }

@@ -9,10 +9,9 @@ namespace Engram.Checkpoints;
 
 /// <summary>
 /// The memory of a DeepSeek-V4.1 checkpoint, opened where it lies: <c>config.json</c>, and in (sharded) safetensors files one table per
-/// memory layer,
-/// <c>layers.L.engram.embed.weight</c> F8_E4M3 [R, w] with <c>layers.L.engram.embed.scale</c> F8_E8M0 [R, w / 32]; <c>model.</c> may stand
-/// before the names.
-/// Opening reads headers alone: milliseconds and a few MiB whatever the tables' size. Must be disposed.
+/// memory layer, <c>layers.L.engram.embed.weight</c> F8_E4M3 [R, w] with <c>layers.L.engram.embed.scale</c> F8_E8M0 [R, w / 32];
+/// <c>model.</c> may stand before the names. Opening reads headers alone: milliseconds and a few MiB whatever the tables' size. Must be
+/// disposed.
 /// </summary>
 public sealed class V41Checkpoint : IDisposable
 {
@@ -46,9 +45,10 @@ public sealed class V41Checkpoint : IDisposable
 
     /// <summary>Opens a folder.</summary>
     /// <param name="folder">With <c>config.json</c> and <c>model.safetensors.index.json</c> or <c>model.safetensors</c>.</param>
-    /// <param name="map">Canonical map of the checkpoint's tokenizer. Without it the pad token is taken to be its own canonical id, as
-    /// special tokens at the head of a vocabulary are;
-    /// it fills windows beyond the start of a document and decides nothing else.</param>
+    /// <param name="map">
+    /// Canonical map of the checkpoint's tokenizer. Without it the pad token is taken to be its own canonical id, as special tokens at the
+    /// head of a vocabulary are; it fills windows beyond the start of a document and decides nothing else.
+    /// </param>
     /// <exception cref="FileNotFoundException">A file is missing.</exception>
     /// <exception cref="InvalidDataException">
     /// A file is damaged, or rows, widths, types and configuration contradict each other; the message names both sides.
@@ -61,7 +61,8 @@ public sealed class V41Checkpoint : IDisposable
         foreach (var (layer, rows) in constants.Layers.Zip(configuration.Rows))
             if (layer.TotalRows != rows)
                 throw new InvalidDataException(
-                    $"{configuration.Path}: engram_num_embeddings says {rows} rows for layer {layer.Layer}, but its primes have the sum {layer.TotalRows}."
+                    $"{configuration.Path}: engram_num_embeddings says {rows} rows for layer {layer.Layer}, but its primes have the sum "
+                        + $"{layer.TotalRows}."
                 );
 
         var index = SafetensorsIndex.Open(folder);
@@ -97,11 +98,13 @@ public sealed class V41Checkpoint : IDisposable
             return configuration.PadTokenId;
         if (map.CanonicalVocabularySize != configuration.CompressedVocabularySize)
             throw new InvalidDataException(
-                $"{configuration.Path}: engram_compressed_vocab_size is {configuration.CompressedVocabularySize}, the tokenizer's map has {map.CanonicalVocabularySize} canonical ids."
+                $"{configuration.Path}: engram_compressed_vocab_size is {configuration.CompressedVocabularySize}, the tokenizer's map has "
+                    + $"{map.CanonicalVocabularySize} canonical ids."
             );
         if (configuration.PadTokenId >= map.VocabularySize)
             throw new InvalidDataException(
-                $"{configuration.Path}: engram_pad_token_id is {configuration.PadTokenId}, the tokenizer has the ids 0 to {map.VocabularySize - 1}."
+                $"{configuration.Path}: engram_pad_token_id is {configuration.PadTokenId}, the tokenizer has the ids 0 to "
+                    + $"{map.VocabularySize - 1}."
             );
         return map[configuration.PadTokenId];
     }
@@ -140,11 +143,13 @@ public sealed class V41Checkpoint : IDisposable
     {
         if (table.Rows != layer.TotalRows || table.Width != configuration.HeadDim)
             throw new InvalidDataException(
-                $"{file}: tensor '{name}' has {table.Rows} rows of {table.Width} values, but {configuration.Path} makes it {layer.TotalRows} of {configuration.HeadDim}."
+                $"{file}: tensor '{name}' has {table.Rows} rows of {table.Width} values, but {configuration.Path} makes it "
+                    + $"{layer.TotalRows} of {configuration.HeadDim}."
             );
         if (table.Format != RowFormat.Float8(GroupSize))
             throw new InvalidDataException(
-                $"{file}: tensor '{name}' has rows of {table.Format}; a V4.1 checkpoint has F8_E4M3 with an F8_E8M0 scale per {GroupSize} values."
+                $"{file}: tensor '{name}' has rows of {table.Format}; a V4.1 checkpoint has F8_E4M3 with an F8_E8M0 scale per {GroupSize} "
+                    + "values."
             );
     }
 }

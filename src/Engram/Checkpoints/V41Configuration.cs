@@ -6,8 +6,7 @@ namespace Engram.Checkpoints;
 
 /// <summary>
 /// What the <c>config.json</c> of a DeepSeek-V4.1 checkpoint says about its memory: the fields <c>engram_…</c>, at the top or inside
-/// <c>text_config</c>.
-/// There is none for seed, multipliers, primes or canonical map: they follow from these.
+/// <c>text_config</c>. There is none for seed, multipliers, primes or canonical map: they follow from these.
 /// </summary>
 public sealed record V41Configuration
 {
@@ -110,7 +109,8 @@ public sealed record V41Configuration
             && text.TryGetProperty(LayerIdsField, out _);
         if (nested == root.TryGetProperty(LayerIdsField, out _))
             throw new InvalidDataException(
-                $"{path}: '{LayerIdsField}' {(nested ? "stands both at the top and inside 'text_config'." : "is missing: a model without memory has no tables.")}"
+                $"{path}: '{LayerIdsField}' "
+                    + (nested ? "stands both at the top and inside 'text_config'." : "is missing: a model without memory has no tables.")
             );
         var fields = nested ? text : root;
         var layers = List(path, fields, LayerIdsField, int.MaxValue);

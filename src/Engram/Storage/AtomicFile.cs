@@ -2,9 +2,8 @@ namespace Engram.Storage;
 
 /// <summary>
 /// Replaces a file whole or not at all: writes to a temporary name in the same folder, flushes to disk, renames, flushes the folder. Once
-/// it has returned, a crash of the machine finds the new file.
-/// Whatever fails, a file that was there before is intact and the temporary is gone. A process that still reads or maps the old file keeps
-/// the old content.
+/// it has returned, a crash of the machine finds the new file. Whatever fails, a file that was there before is intact and the temporary is
+/// gone. A process that still reads or maps the old file keeps the old content.
 /// </summary>
 public static class AtomicFile
 {

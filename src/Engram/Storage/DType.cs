@@ -105,8 +105,7 @@ internal static class DTypes
 
     /// <summary>
     /// Whether elements may be seen as <typeparamref name="T"/>: the type of that name, or for types .NET lacks an unsigned integer of the
-    /// same width
-    /// (<see cref="ushort"/> for BF16, <see cref="byte"/> for the 8-bit floats and packed types).
+    /// same width (<see cref="ushort"/> for BF16, <see cref="byte"/> for the 8-bit floats and packed types).
     /// </summary>
     public static bool IsStoredAs<T>(this DType type)
         where T : unmanaged =>

@@ -4,8 +4,8 @@ namespace Engram.Storage;
 
 /// <summary>
 /// Folders whose entries survive a crash of the machine. A file that is flushed may still be without its name after a power cut: names are
-/// entries of the folder, which is written to the device on its own.
-/// On Windows entries are kept by the file system's journal, and nothing is done.
+/// entries of the folder, which is written to the device on its own. On Windows entries are kept by the file system's journal, and nothing
+/// is done.
 /// </summary>
 internal static partial class DurableFolder
 {

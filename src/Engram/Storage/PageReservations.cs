@@ -4,8 +4,8 @@ namespace Engram.Storage;
 
 /// <summary>
 /// Gives pages of a sparse mapped file their place on the device before they are written through the mapping. A store into a hole of a file
-/// on a full device would end the process with a signal;
-/// here it is an <see cref="IOException"/>, and nothing has been changed. One thread at a time.
+/// on a full device would end the process with a signal; here it is an <see cref="IOException"/>, and nothing has been changed. One thread
+/// at a time.
 /// </summary>
 internal sealed unsafe class PageReservations(string path, byte* start, long length) : IDisposable
 {

@@ -4,9 +4,9 @@ using System.IO.MemoryMappedFiles;
 namespace Engram.Storage;
 
 /// <summary>
-/// A safetensors file, memory-mapped and read-only. Opening checks the whole header and reads no tensor.
-/// Reading from several threads is safe; disposing while another thread reads is not. Nobody may truncate the file while it is open:
-/// writers that replace it by rename (<see cref="AtomicFile"/>) are harmless.
+/// A safetensors file, memory-mapped and read-only. Opening checks the whole header and reads no tensor. Reading from several threads is
+/// safe; disposing while another thread reads is not. Nobody may truncate the file while it is open: writers that replace it by rename
+/// (<see cref="AtomicFile"/>) are harmless.
 /// </summary>
 public sealed unsafe class SafetensorsFile : IDisposable
 {
@@ -138,7 +138,8 @@ public sealed unsafe class SafetensorsFile : IDisposable
         return fits
             ? tensor
             : throw new InvalidDataException(
-                $"{Path}: tensor '{name}' is {TensorInfo.Describe(tensor.DType, tensor.Shape)}; {TensorInfo.Describe(type, shape)} is needed."
+                $"{Path}: tensor '{name}' is {TensorInfo.Describe(tensor.DType, tensor.Shape)}; {TensorInfo.Describe(type, shape)} is "
+                    + "needed."
             );
     }
 
@@ -208,7 +209,8 @@ public sealed unsafe class SafetensorsFile : IDisposable
             Require(name, tensor.DType, shape);
         if (tensor.ByteLength != (long)destination.Length * sizeof(T))
             throw new InvalidDataException(
-                $"{Path}: tensor '{name}' of {TensorInfo.Describe(tensor.DType, tensor.Shape)} has {tensor.ByteLength} bytes; {(long)destination.Length * sizeof(T)} are needed."
+                $"{Path}: tensor '{name}' of {TensorInfo.Describe(tensor.DType, tensor.Shape)} has {tensor.ByteLength} bytes; "
+                    + $"{(long)destination.Length * sizeof(T)} are needed."
             );
         fixed (T* target = destination)
             Buffer.MemoryCopy(Pointer(name), target, tensor.ByteLength, tensor.ByteLength);

@@ -3,10 +3,9 @@ using System.Text.Unicode;
 
 namespace Engram.Storage;
 
-// Layout of a file:
-//   u64 little-endian N | N bytes of JSON, UTF-8, padded on the right with spaces | tensor bytes without hole or overlap
-//   JSON: { "__metadata__": { string: string, … }, NAME: { "dtype": "F32", "shape": [2, 3], "data_offsets": [begin, end] }, … }
-//   begin and end count from the first byte after the JSON.
+// Layout of a file: u64 little-endian N | N bytes of JSON, UTF-8, padded on the right with spaces | tensor bytes without hole or overlap
+// JSON: { "__metadata__": { string: string, … }, NAME: { "dtype": "F32", "shape": [2, 3], "data_offsets": [begin, end] }, … } begin and end
+// count from the first byte after the JSON.
 
 /// <summary>
 /// The JSON of a safetensors file, checked completely: whatever this returns, every tensor lies inside the file and has the bytes its shape
@@ -191,19 +190,23 @@ internal sealed class SafetensorsHeader
         {
             if (tensor.Offset != end)
                 throw Invalid(
-                    $"tensor '{tensor.Name}' begins at {tensor.Offset} where {end} is expected: {(tensor.Offset > end ? "a hole" : "an overlap")} in the buffer."
+                    $"tensor '{tensor.Name}' begins at {tensor.Offset} where {end} is expected: "
+                        + $"{(tensor.Offset > end ? "a hole" : "an overlap")} in the buffer."
                 );
             if (!TensorInfo.TryCountBits(tensor.DType, tensor.Shape, out var bits))
                 throw Invalid(
-                    $"tensor '{tensor.Name}' of {TensorInfo.Describe(tensor.DType, tensor.Shape)} has more bits than 63-bit arithmetic counts."
+                    $"tensor '{tensor.Name}' of {TensorInfo.Describe(tensor.DType, tensor.Shape)} has more bits than 63-bit arithmetic "
+                        + "counts."
                 );
             if (bits % 8 != 0)
                 throw Invalid(
-                    $"tensor '{tensor.Name}' of {TensorInfo.Describe(tensor.DType, tensor.Shape)} has {bits} bits, no whole number of bytes."
+                    $"tensor '{tensor.Name}' of {TensorInfo.Describe(tensor.DType, tensor.Shape)} has {bits} bits, no whole number of "
+                        + "bytes."
                 );
             if (bits / 8 != tensor.ByteLength)
                 throw Invalid(
-                    $"tensor '{tensor.Name}' of {TensorInfo.Describe(tensor.DType, tensor.Shape)} needs {bits / 8} bytes and has {tensor.ByteLength}."
+                    $"tensor '{tensor.Name}' of {TensorInfo.Describe(tensor.DType, tensor.Shape)} needs {bits / 8} bytes and has "
+                        + $"{tensor.ByteLength}."
                 );
             end += tensor.ByteLength;
             if (end > bufferLength)

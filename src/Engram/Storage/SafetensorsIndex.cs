@@ -4,8 +4,7 @@ namespace Engram.Storage;
 
 /// <summary>
 /// The tensors of a folder: which of its safetensors files holds each. Read from <c>model.safetensors.index.json</c> where tensors are
-/// divided among shards,
-/// otherwise from the header of <c>model.safetensors</c>. Opens no shard that is not asked for.
+/// divided among shards, otherwise from the header of <c>model.safetensors</c>. Opens no shard that is not asked for.
 /// </summary>
 internal sealed class SafetensorsIndex
 {
@@ -124,7 +123,8 @@ internal sealed class SafetensorsIndex
             {
                 if (!IsPlainName(file))
                     throw Invalid(
-                        $"tensor '{Quoted(tensor)}' is said to be in '{Quoted(file)}'; only a *{Extension} file of the same folder is possible."
+                        $"tensor '{Quoted(tensor)}' is said to be in '{Quoted(file)}'; only a *{Extension} file of the same folder is "
+                            + "possible."
                     );
                 names.Add(file, known = file);
             }

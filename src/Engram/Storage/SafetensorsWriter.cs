@@ -7,9 +7,9 @@ using System.Text.Json;
 namespace Engram.Storage;
 
 /// <summary>
-/// Collects tensors and writes them as one safetensors file. The same tensors give the same bytes in whatever order they are added:
-/// element types in the order of the reference implementation (U64 first, BOOL last), then names by code unit, unless <see
-/// cref="KeepOrder"/> is set.
+/// Collects tensors and writes them as one safetensors file. The same tensors give the same bytes in whatever order they are added: element
+/// types in the order of the reference implementation (U64 first, BOOL last), then names by code unit, unless <see cref="KeepOrder"/> is
+/// set.
 /// </summary>
 public sealed class SafetensorsWriter
 {
@@ -142,7 +142,8 @@ public sealed class SafetensorsWriter
                     write(stream);
                     if (stream.Position - start != tensor.ByteLength)
                         throw new InvalidOperationException(
-                            $"{path}: tensor '{tensor.Name}' of {TensorInfo.Describe(tensor.DType, tensor.Shape)} needs {tensor.ByteLength} bytes and was given {stream.Position - start}."
+                            $"{path}: tensor '{tensor.Name}' of {TensorInfo.Describe(tensor.DType, tensor.Shape)} needs "
+                                + $"{tensor.ByteLength} bytes and was given {stream.Position - start}."
                         );
                 }
             }

@@ -84,8 +84,7 @@ internal static unsafe partial class VirtualMemory
 
     /// <summary>
     /// Whether <see cref="IsResident"/> tells the truth about a mapped file. Of files that the user may not write, Linux claims that all
-    /// pages are in memory,
-    /// so that nobody learns from them what others read.
+    /// pages are in memory, so that nobody learns from them what others read.
     /// </summary>
     public static bool TellsResidency(string path)
     {

@@ -6,11 +6,10 @@ namespace Engram.Tables;
 
 /// <summary>
 /// The table of one memory layer (paper §2.3), rows of any <see cref="RowFormat"/>, of any size: in native memory, or in a mapped file that
-/// is opened in milliseconds and never needs to fit memory.
-/// It is not a tensor: rows are gathered out of it and an optimizer of its own writes them.
-/// Reading from several threads is safe while nobody writes. Must be disposed.
+/// is opened in milliseconds and never needs to fit memory. It is not a tensor: rows are gathered out of it and an optimizer of its own
+/// writes them. Reading from several threads is safe while nobody writes. Must be disposed.
 /// </summary>
-public sealed unsafe class EngramTable : IRowStore
+public sealed unsafe partial class EngramTable : IRowStore
 {
     private readonly IDisposable[] _owners;
     private readonly SafetensorsFile? _file;
@@ -166,6 +165,7 @@ public sealed unsafe class EngramTable : IRowStore
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (IsMapped)
             MappedPages.StartReadingAbsent(_stored, rows, Rows, _residencyTold);
+        _stored.PrefetchFew(rows);
     }
 
     /// <summary>Encodes a run of rows.</summary>
@@ -189,209 +189,6 @@ public sealed unsafe class EngramTable : IRowStore
         _file?.Reserve(_stored.ValuesOf(firstRow), (long)count * _stored.ValueBytes);
         fixed (float* first = source)
             _stored.Encode(firstRow, count, first);
-    }
-
-    /// <summary>Sets every value to zero.</summary>
-    /// <exception cref="IOException">The device of a mapped table is full; no row has been changed.</exception>
-    public void FillZero()
-    {
-        RequireWritable();
-        _file?.Reserve(_stored.ValuesOf(0), Rows * _stored.ValueBytes);
-        _stored.Clear(Rows);
-    }
-
-    /// <summary>
-    /// Draws every value of a float32 table from a normal distribution around zero. The same seed gives the same values whatever the number
-    /// of threads.
-    /// </summary>
-    /// <param name="seed">Any number.</param>
-    /// <param name="standardDeviation">Not negative, finite.</param>
-    public void FillNormal(ulong seed, float standardDeviation)
-    {
-        if (!(standardDeviation >= 0 && float.IsFinite(standardDeviation)))
-            throw new ArgumentOutOfRangeException(
-                nameof(standardDeviation),
-                standardDeviation,
-                "A standard deviation is a finite number of at least 0."
-            );
-        RequireWritable();
-        _file?.Reserve(Pointer, Rows * Width * sizeof(float));
-        const long block = 1 << 16;
-        var random = new SplitMix64(seed);
-        var (start, length) = ((nint)Pointer, Rows * Width);
-        Parallel.For(
-            0,
-            (length + block - 1) / block,
-            b =>
-            {
-                var values = (float*)start;
-                var end = Math.Min(length, (b + 1) * block);
-                for (var i = b * block; i < end; i += 2)
-                {
-                    var (first, second) = random.NormalPairAt((ulong)i / 2);
-                    values[i] = (float)(standardDeviation * first);
-                    if (i + 1 < end)
-                        values[i + 1] = (float)(standardDeviation * second);
-                }
-            }
-        );
-    }
-
-    /// <summary>
-    /// A copy in memory, of the same format, whose rows are permuted within each segment: the control that asks whether it matters which
-    /// row an n-gram reads (paper §6).
-    /// </summary>
-    /// <param name="seed">Any number; the same seed gives the same permutation.</param>
-    /// <param name="offsets">First row of each segment, ascending from 0.</param>
-    /// <exception cref="ArgumentException">The offsets are no division of this table.</exception>
-    /// <exception cref="OutOfMemoryException">There is not enough memory for a second table.</exception>
-    public EngramTable Shuffled(ulong seed, ReadOnlySpan<long> offsets)
-    {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        for (var i = 0; i < offsets.Length; i++)
-            if (offsets[i] >= Rows || (i == 0 ? offsets[i] != 0 : offsets[i] <= offsets[i - 1]))
-                throw new ArgumentException(
-                    $"Offset {offsets[i]} of segment {i}: offsets ascend from 0 and stay below the table's {Rows} rows.",
-                    nameof(offsets)
-                );
-        var copy = new EngramTable(Rows, Width, Format);
-        _stored.CopyAll(copy._stored, Rows);
-        var random = new SplitMix64(seed);
-        for (var i = 0; i < offsets.Length; i++)
-        // Fisher and Yates, from the last row of the segment down.
-        for (var row = (i + 1 < offsets.Length ? offsets[i + 1] : Rows) - 1; row > offsets[i]; row--)
-            copy._stored.Swap(row, offsets[i] + random.BelowAt((ulong)row, row - offsets[i] + 1));
-        return copy;
-    }
-
-    /// <summary>
-    /// Writes the table as a safetensors file: a tensor of values [R, w] and, for formats with scales, one of scales [R, groups].
-    /// </summary>
-    /// <param name="path">The file; its folder exists. Not the file this table is mapped from.</param>
-    /// <param name="tensorName">Name of the tensor of values; that of the scales has <c>.scale</c> in place of <c>.weight</c>.</param>
-    /// <exception cref="IOException">The file cannot be written; one that was there before is intact.</exception>
-    public void Save(string path, string tensorName)
-    {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        var writer = TableFile.NewWriter(tensorName, Width, Format);
-        TableFile.Add(
-            writer,
-            tensorName,
-            Rows,
-            Width,
-            Format,
-            stream => _stored.WriteValues(Rows, stream),
-            stream => _stored.WriteScales(Rows, stream)
-        );
-        writer.Write(path);
-    }
-
-    /// <summary>Reads a table into memory.</summary>
-    /// <param name="path">A safetensors file.</param>
-    /// <param name="tensorName">Name of the tensor of values [R, w].</param>
-    /// <param name="rows">Rows R it must have, for example those of the layer's addressing; any if null.</param>
-    /// <param name="width">Width w it must have; any if null.</param>
-    /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">
-    /// The file is damaged, or the tensor is missing, of another type or shape, empty, or not finite.
-    /// </exception>
-    /// <exception cref="OutOfMemoryException">There is not enough memory.</exception>
-    public static EngramTable Load(string path, string tensorName, long? rows = null, int? width = null)
-    {
-        using var mapped = Map(path, tensorName, rows, width);
-        var table = new EngramTable(mapped.Rows, mapped.Width, mapped.Format) { Name = tensorName };
-        try
-        {
-            VirtualMemory.ExpectSequentialReads(mapped._stored.ValuesOf(0), mapped.Rows * mapped._stored.ValueBytes);
-            if (mapped.Format.HasScales)
-                VirtualMemory.ExpectSequentialReads(mapped._stored.ScalesOf(0), mapped.Rows * mapped._stored.ScaleBytes);
-            mapped._stored.CopyAll(table._stored, table.Rows);
-            if (table.FirstRowNotFinite() is { } row)
-                throw new InvalidDataException($"{path}: row {row} of tensor '{tensorName}' holds a value that is not finite.");
-            return table;
-        }
-        catch
-        {
-            table.Dispose();
-            throw;
-        }
-    }
-
-    /// <summary>
-    /// Opens a table where it lies, read-only. Takes milliseconds whatever its size and reads no row; rows come from the device as they are
-    /// gathered.
-    /// </summary>
-    /// <param name="path">A safetensors file. Nobody may shorten it while it is mapped.</param>
-    /// <param name="tensorName">Name of the tensor of values [R, w].</param>
-    /// <param name="rows">Rows R it must have; any if null.</param>
-    /// <param name="width">Width w it must have; any if null.</param>
-    /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">
-    /// The file is damaged, or the tensor is missing, of another type or shape, or empty.
-    /// </exception>
-    public static EngramTable Map(string path, string tensorName, long? rows = null, int? width = null) =>
-        Open(SafetensorsFile.Open(path), tensorName, rows, width);
-
-    /// <summary>
-    /// Opens a float32 table where it lies, to be trained in place. What is written reaches the file by and by; <see cref="Flush"/> waits
-    /// for it. If the process dies meanwhile, the file holds some
-    /// rows as they were and others as they became, unless the optimizer keeps an <see cref="Training.UndoJournal"/>, which returns it to a
-    /// checkpoint; so it does if the machine dies.
-    /// </summary>
-    /// <inheritdoc cref="Map"/>
-    public static EngramTable MapWritable(string path, string tensorName, long? rows = null, int? width = null)
-    {
-        var table = Open(SafetensorsFile.OpenWritable(path), tensorName, rows, width);
-        if (table.Format.Encoding == RowEncoding.Float32)
-            return table;
-        table.Dispose();
-        throw new InvalidDataException($"{path}: tensor '{tensorName}' has rows of {table.Format}; only float32 is trained in place.");
-    }
-
-    /// <summary>
-    /// Opens a table whose values and scales lie in files that are open already, for example shards of a checkpoint. The table disposes
-    /// them.
-    /// </summary>
-    internal static EngramTable Open(SafetensorsFile values, SafetensorsFile? scales, string tensorName) => new(values, scales, tensorName);
-
-    /// <summary>
-    /// Makes a file with a float32 table of zeros. It occupies no more of the disk than has been written to it, where the file system knows
-    /// holes.
-    /// </summary>
-    /// <param name="path">The file; its folder exists. A file of that name is replaced.</param>
-    /// <param name="tensorName">Name of the tensor.</param>
-    /// <param name="rows">Rows R, at least 1.</param>
-    /// <param name="width">Width w, at least 1.</param>
-    /// <exception cref="IOException">The file cannot be written.</exception>
-    public static void CreateFile(string path, string tensorName, long rows, int width)
-    {
-        ArgumentOutOfRangeException.ThrowIfLessThan(rows, 1);
-        ArgumentOutOfRangeException.ThrowIfLessThan(width, 1);
-        var writer = TableFile.NewWriter(tensorName, width, RowFormat.Float32);
-        TableFile.Add(
-            writer,
-            tensorName,
-            rows,
-            width,
-            RowFormat.Float32,
-            stream =>
-            {
-                var end = stream.Position + checked(rows * width * sizeof(float));
-                stream.SetLength(end);
-                stream.Position = end;
-            },
-            _ => { }
-        );
-        writer.Write(path);
-    }
-
-    /// <summary>Writes changes of a mapped table to the device and waits for it; nothing for others.</summary>
-    /// <exception cref="IOException">The device cannot take them.</exception>
-    public void Flush()
-    {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        if (_file is { IsWritable: true })
-            _file.Flush();
     }
 
     /// <summary>Makes sure that a row of a mapped table can be written: see <see cref="SafetensorsFile.Reserve"/>.</summary>
@@ -427,25 +224,6 @@ public sealed unsafe class EngramTable : IRowStore
         _disposed = true;
         foreach (var owner in _owners)
             owner.Dispose();
-    }
-
-    private static EngramTable Open(SafetensorsFile file, string tensorName, long? rows, int? width)
-    {
-        try
-        {
-            var table = new EngramTable(file, file, tensorName);
-            if ((rows is null || rows == table.Rows) && (width is null || width == table.Width))
-                return table;
-            throw new InvalidDataException(
-                $"{file.Path}: tensor '{tensorName}' is {TensorInfo.Describe(table.Format.ValueType, [table.Rows, table.Width])}; "
-                    + $"{TensorInfo.Describe(table.Format.ValueType, [rows ?? -1, width ?? -1])} is needed."
-            );
-        }
-        catch
-        {
-            file.Dispose();
-            throw;
-        }
     }
 
     private void RequireWritable()

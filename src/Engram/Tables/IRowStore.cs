@@ -4,8 +4,7 @@ namespace Engram.Tables;
 
 /// <summary>
 /// Where the rows of one memory layer's table come from: memory, a mapped file, a cache before a slower store. One surface, so that whoever
-/// reads rows need not know.
-/// Reading from several threads is safe while nobody writes; disposing while another thread still reads is not.
+/// reads rows need not know. Reading from several threads is safe while nobody writes; disposing while another thread still reads is not.
 /// </summary>
 public interface IRowStore : IDisposable
 {

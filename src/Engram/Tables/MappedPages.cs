@@ -6,15 +6,13 @@ namespace Engram.Tables;
 
 /// <summary>
 /// Reads the pages of mapped rows from the device many at a time. A gather that met absent pages one by one would wait for each; told of
-/// all of them first, sorted and each once,
-/// the system keeps the device's queue full.
+/// all of them first, sorted and each once, the system keeps the device's queue full.
 /// </summary>
 internal static unsafe class MappedPages
 {
     // Rows looked at before the system is told of all: a batch whose sample is in memory costs nothing more. A look takes up to a
-    // microsecond, so a decoded token has few, and a batch as many
-    // as the root of its rows: if so few pages are absent that none is seen, waiting for them one by one takes about as long as telling the
-    // system of thousands of pages would.
+    // microsecond, so a decoded token has few, and a batch as many as the root of its rows: if so few pages are absent that none is seen,
+    // waiting for them one by one takes about as long as telling the system of thousands of pages would.
     private const int LeastSample = 4;
 
     /// <summary>Starts reading the pages of rows, if a sample of them is not all in memory.</summary>
@@ -94,8 +92,7 @@ internal static unsafe class MappedPages
 
     /// <summary>
     /// Position of a sample within its share of the batch. Hashed, because rows come in an order: at equal distances all samples could be
-    /// those of one head,
-    /// whose n-grams may be the frequent ones that are always in memory.
+    /// those of one head, whose n-grams may be the frequent ones that are always in memory.
     /// </summary>
     internal static int SamplePosition(int sample, int samples, ReadOnlySpan<long> rows)
     {

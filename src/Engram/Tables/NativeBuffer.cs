@@ -5,10 +5,8 @@ namespace Engram.Tables;
 
 /// <summary>
 /// Zeroed native memory for arrays beyond 2 GiB. Pages that are never written cost no physical memory on systems that give out zero pages
-/// lazily,
-/// so a table of which few rows are used stays small. Large buffers ask for huge pages: a random read then seldom misses the processor's
-/// address cache.
-/// Freed by <see cref="Dispose"/> alone.
+/// lazily, so a table of which few rows are used stays small. Large buffers ask for huge pages: a random read then seldom misses the
+/// processor's address cache. Freed by <see cref="Dispose"/> alone.
 /// </summary>
 internal sealed unsafe class NativeBuffer<T> : IDisposable
     where T : unmanaged
@@ -44,7 +42,8 @@ internal sealed unsafe class NativeBuffer<T> : IDisposable
         catch (Exception e) when (e is OutOfMemoryException or OverflowException)
         {
             throw new OutOfMemoryException(
-                $"{length} values of {sizeof(T)} bytes need {(double)length * sizeof(T) / (1L << 30):F1} GiB of memory, which cannot be had.",
+                $"{length} values of {sizeof(T)} bytes need {(double)length * sizeof(T) / (1L << 30):F1} GiB of memory, which cannot be "
+                    + "had.",
                 e
             );
         }

@@ -6,10 +6,9 @@ namespace Engram.Tables;
 
 /// <summary>
 /// The rows of another store with their directions exchanged for random ones: the control that asks whether it matters what a row says,
-/// when how much it says is kept.
-/// Every row keeps its Euclidean norm, up to rounding, and so every head the distribution of its norms; rows of zeros stay zeros.
-/// The direction is uniform on the sphere and a function of seed and row number alone. Nothing is copied: a table of any size, format and
-/// place serves.
+/// when how much it says is kept. Every row keeps its Euclidean norm, up to rounding, and so every head the distribution of its norms; rows
+/// of zeros stay zeros. The direction is uniform on the sphere and a function of seed and row number alone. Nothing is copied: a table of
+/// any size, format and place serves.
 /// </summary>
 /// <param name="source">Gives the norms; stays the caller's.</param>
 /// <param name="seed">Any number.</param>

@@ -2,8 +2,7 @@ namespace Engram.Tables;
 
 /// <summary>
 /// A random function of a seed and a counter (the finaliser of SplitMix64, Steele, Lea and Flood 2014): value number i is known without the
-/// ones before it,
-/// so work that is split over threads gives the same bits as work that is not.
+/// ones before it, so work that is split over threads gives the same bits as work that is not.
 /// </summary>
 internal readonly struct SplitMix64(ulong seed)
 {

@@ -6,8 +6,8 @@ namespace Engram.Tables;
 
 /// <summary>
 /// How a table lies in safetensors files: its values in a tensor <c>….weight</c>, the scales of its rows, where the format has them, in a
-/// tensor <c>….scale</c> beside it.
-/// Types and shapes say which format it is; only a group size that does not divide the width needs the metadata.
+/// tensor <c>….scale</c> beside it. Types and shapes say which format it is; only a group size that does not divide the width needs the
+/// metadata.
 /// </summary>
 internal static unsafe class TableFile
 {
@@ -31,11 +31,13 @@ internal static unsafe class TableFile
             throw new InvalidDataException($"{values.Path}: there is no tensor '{tensorName}'.");
         if (tensor.DType is not (DType.F32 or DType.BF16 or DType.F8_E4M3 or DType.I8 or DType.U8))
             throw new InvalidDataException(
-                $"{values.Path}: tensor '{tensorName}' is {TensorInfo.Describe(tensor.DType, tensor.Shape)}; a table is F32, BF16, F8_E4M3, I8 or, for int4, U8."
+                $"{values.Path}: tensor '{tensorName}' is {TensorInfo.Describe(tensor.DType, tensor.Shape)}; a table is F32, BF16, "
+                    + "F8_E4M3, I8 or, for int4, U8."
             );
         if (tensor.Shape.Length != 2)
             throw new InvalidDataException(
-                $"{values.Path}: tensor '{tensorName}' is {TensorInfo.Describe(tensor.DType, tensor.Shape)}; {tensor.DType} [-1, -1] is needed."
+                $"{values.Path}: tensor '{tensorName}' is {TensorInfo.Describe(tensor.DType, tensor.Shape)}; {tensor.DType} [-1, -1] is "
+                    + "needed."
             );
         var (rows, columns) = (tensor.Shape[0], tensor.Shape[1]);
         if (tensor.ByteLength == 0)
@@ -45,7 +47,8 @@ internal static unsafe class TableFile
         var packed = tensor.DType == DType.U8 ? 2 : 1; // two values of int4 in a byte
         if (columns > RowFormat.MaxWidth / packed)
             throw new InvalidDataException(
-                $"{values.Path}: tensor '{tensorName}' of {TensorInfo.Describe(tensor.DType, tensor.Shape)} is no table: a row has at most {RowFormat.MaxWidth} values."
+                $"{values.Path}: tensor '{tensorName}' of {TensorInfo.Describe(tensor.DType, tensor.Shape)} is no table: a row has at "
+                    + $"most {RowFormat.MaxWidth} values."
             );
         var width = (int)columns * packed;
         if (tensor.DType is DType.F32 or DType.BF16)
@@ -99,11 +102,13 @@ internal static unsafe class TableFile
                 && (width + (long)stated - 1) / stated == groups
                 ? Of(stated)
                 : throw new InvalidDataException(
-                    $"{file.Path}: the metadata say {(text.Length <= 20 ? text : text[..20] + "…")} values per scale of '{tensorName}', but its rows of {width} values have {groups} scales."
+                    $"{file.Path}: the metadata say {(text.Length <= 20 ? text : text[..20] + "…")} values per scale of '{tensorName}', "
+                        + $"but its rows of {width} values have {groups} scales."
                 );
         if (groups < 1 || width % groups != 0)
             throw new InvalidDataException(
-                $"{file.Path}: {groups} scales for the {width} values of a row of '{tensorName}'; a divisor is needed, or '{GroupSizeKey(tensorName)}' in the metadata."
+                $"{file.Path}: {groups} scales for the {width} values of a row of '{tensorName}'; a divisor is needed, or "
+                    + $"'{GroupSizeKey(tensorName)}' in the metadata."
             );
         // Where one scale covers a row, the usual group may be longer than the row.
         var usual = Of(null);

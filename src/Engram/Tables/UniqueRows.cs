@@ -7,8 +7,8 @@ namespace Engram.Tables;
 
 /// <summary>
 /// The distinct rows of a batch, and for each address which of them it is. A batch reads few rows many times: each is gathered once, and
-/// its gradients are summed before the optimizer sees them.
-/// Distinct rows keep the order of their first appearance. Reuse one instance: it allocates only while it grows. Not thread-safe.
+/// its gradients are summed before the optimizer sees them. Distinct rows keep the order of their first appearance. Reuse one instance: it
+/// allocates only while it grows. Not thread-safe.
 /// </summary>
 public sealed class UniqueRows
 {

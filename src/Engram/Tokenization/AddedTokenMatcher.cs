@@ -4,8 +4,7 @@ namespace Engram.Tokenization;
 
 /// <summary>
 /// Finds added tokens in text: leftmost match, the longest at that position. The sorted texts serve as a trie: those that share a prefix
-/// are neighbours,
-/// so each matched code unit narrows a range by binary search.
+/// are neighbours, so each matched code unit narrows a range by binary search.
 /// </summary>
 internal sealed class AddedTokenMatcher
 {

@@ -6,8 +6,7 @@ namespace Engram.Tokenization;
 /// <summary>
 /// Cuts a text at its added tokens, in the order of the text: spans of text (no token) and spans of tokens, with the tokens' conditions
 /// (single word, not special) and extensions (white space to the left or right) applied. Rules of the reference library: a match that fails
-/// its condition is text,
-/// and the search goes on behind it.
+/// its condition is text, and the search goes on behind it.
 /// </summary>
 internal ref struct AddedTokenSpans(AddedTokenMatcher matcher, ReadOnlySpan<char> text, bool specialIsText = false)
 {

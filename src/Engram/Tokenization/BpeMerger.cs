@@ -3,9 +3,9 @@ using System.Buffers;
 namespace Engram.Tokenization;
 
 /// <summary>
-/// Byte-pair encoding of one piece: while any neighbours merge, merge the pair of lowest rank, leftmost first.
-/// Three ways to the same result: <see cref="MergeNaively"/> is the definition, <see cref="MergeByScan"/> serves short pieces,
-/// <see cref="MergeByHeap"/> long ones.
+/// Byte-pair encoding of one piece: while any neighbours merge, merge the pair of lowest rank, leftmost first. Three ways to the same
+/// result: <see cref="MergeNaively"/> is the definition, <see cref="MergeByScan"/> serves short pieces, <see cref="MergeByHeap"/> long
+/// ones.
 /// </summary>
 /// <param name="table">The merges.</param>
 internal sealed class BpeMerger(MergeTable table)

@@ -5,10 +5,8 @@ namespace Engram.Tokenization;
 
 /// <summary>
 /// Learns a byte-level vocabulary from text: starting from single bytes, the most frequent pair of neighbours inside a piece becomes a
-/// token, again and
-/// again. Equal counts go to the smaller pair of ids. The result depends on the texts and options alone: not on their order, nor on the
-/// machine.
-/// Rules of the reference trainer (Hugging Face tokenizers, models/bpe/trainer.rs), with 64-bit counts.
+/// token, again and again. Equal counts go to the smaller pair of ids. The result depends on the texts and options alone: not on their
+/// order, nor on the machine. Rules of the reference trainer (Hugging Face tokenizers, models/bpe/trainer.rs), with 64-bit counts.
 /// </summary>
 /// <param name="options">What to make.</param>
 public sealed class BpeTrainer(BpeTrainerOptions options)

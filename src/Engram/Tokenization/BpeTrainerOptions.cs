@@ -14,8 +14,9 @@ public sealed record BpeTrainerOptions
     public long MinFrequency { get; init; }
 
     /// <summary>Tokens that get the first ids, in this order, and are marked special.</summary>
-    /// <value>Default none. Distinct, not empty, not the symbol of a byte, and if not ASCII with a character outside the byte
-    /// alphabet.</value>
+    /// <value>
+    /// Default none. Distinct, not empty, not the symbol of a byte, and if not ASCII with a character outside the byte alphabet.
+    /// </value>
     public IReadOnlyList<string> SpecialTokens { get; init; } = [];
 
     /// <summary>No merge makes a token longer than this.</summary>
@@ -47,7 +48,8 @@ public sealed record BpeTrainerOptions
                 throw new ArgumentException($"Special token \"{token}\" is the symbol of a byte; make it longer.", nameof(SpecialTokens));
             if (!Ascii.IsValid(token) && token.All(unit => ByteLevelAlphabet.Byte(unit) >= 0))
                 throw new ArgumentException(
-                    $"Special token \"{token}\" reads as a row of bytes, and other libraries would not decode it to itself; add a space or another character outside the byte alphabet.",
+                    $"Special token \"{token}\" reads as a row of bytes, and other libraries would not decode it to itself; add a space "
+                        + "or another character outside the byte alphabet.",
                     nameof(SpecialTokens)
                 );
         }

@@ -4,9 +4,8 @@ namespace Engram.Tokenization;
 
 /// <summary>
 /// The ids with which byte-pair encoding begins: those of the 256 byte symbols, and what stands for a byte or a character that the
-/// vocabulary lacks.
-/// Many vocabularies lack the bytes that UTF-8 never uses. Rules of the reference: byte names if the file asks for them, then the unknown
-/// token, then nothing.
+/// vocabulary lacks. Many vocabularies lack the bytes that UTF-8 never uses. Rules of the reference: byte names if the file asks for them,
+/// then the unknown token, then nothing.
 /// </summary>
 internal sealed class ByteIds
 {
@@ -38,7 +37,8 @@ internal sealed class ByteIds
         }
         if (used == 0)
             throw new InvalidDataException(
-                $"{definition.Source}: not a byte-level vocabulary: it has no token for any byte (\"{ByteLevelAlphabet.Symbol(0)}\" for 0x00, … \"a\" for 0x61)."
+                $"{definition.Source}: not a byte-level vocabulary: it has no token for any byte (\"{ByteLevelAlphabet.Symbol(0)}\" for "
+                    + "0x00, … \"a\" for 0x61)."
             );
         if (!_complete && definition.UnknownToken is { } name && _unknownId < 0)
             throw new InvalidDataException(

@@ -1,8 +1,8 @@
 namespace Engram.Tokenization;
 
 /// <summary>
-/// The printable stand-in of every byte in a byte-level vocabulary file: bytes 33–126, 161–172 and 174–255 stand for themselves,
-/// the other 68 follow in ascending order from U+0100 (space is U+0120 "Ġ", line feed U+010A "Ċ"). Introduced by GPT-2.
+/// The printable stand-in of every byte in a byte-level vocabulary file: bytes 33–126, 161–172 and 174–255 stand for themselves, the other
+/// 68 follow in ascending order from U+0100 (space is U+0120 "Ġ", line feed U+010A "Ċ"). Introduced by GPT-2.
 /// </summary>
 internal static class ByteLevelAlphabet
 {
@@ -32,8 +32,8 @@ internal static class ByteLevelAlphabet
     public static int Byte(int scalar) => (uint)scalar < CharCount ? CharToByte[scalar] : -1;
 
     /// <summary>
-    /// Writes the bytes a vocabulary string stands for. A string with any character outside the alphabet (most special tokens)
-    /// stands for its own UTF-8 bytes.
+    /// Writes the bytes a vocabulary string stands for. A string with any character outside the alphabet (most special tokens) stands for
+    /// its own UTF-8 bytes.
     /// </summary>
     /// <param name="token">Vocabulary string, valid UTF-8.</param>
     /// <param name="destination">At least as long as <paramref name="token"/>.</param>

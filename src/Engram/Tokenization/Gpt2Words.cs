@@ -1,8 +1,8 @@
 namespace Engram.Tokenization;
 
 /// <summary>
-/// The splitter inside Hugging Face's ByteLevel when <c>use_regex</c> is set: GPT-2's
-/// <c>'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+</c>. The alternatives cover every rune.
+/// The splitter inside Hugging Face's ByteLevel when <c>use_regex</c> is set: GPT-2's <c>'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+|
+/// ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+</c>. The alternatives cover every rune.
 /// </summary>
 internal sealed class Gpt2Words : CoveringSplitter
 {

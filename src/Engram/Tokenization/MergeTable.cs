@@ -18,8 +18,7 @@ internal sealed class MergeTable
     private readonly Slot[] _slots;
 
     // One bit for each hash that occurs, eight times as many bits as merges: most pairs do not merge, and this says so without touching the
-    // slots,
-    // which for a large vocabulary lie outside the inner caches.
+    // slots, which for a large vocabulary lie outside the inner caches.
     private readonly ulong[] _occurs;
 
     // Secret, so that a hostile file cannot choose ids that collide. Results do not depend on it.

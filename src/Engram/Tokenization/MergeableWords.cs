@@ -18,8 +18,7 @@ internal readonly record struct SymbolPair(int Left, int Right) : IComparable<Sy
 
 /// <summary>
 /// The different pieces of a corpus as rows of symbols, and for every pair of neighbours how often it occurs and where. Merging a pair
-/// rewrites the rows
-/// that hold it and adjusts the counts of the pairs it touches; all other rows stay untouched.
+/// rewrites the rows that hold it and adjusts the counts of the pairs it touches; all other rows stay untouched.
 /// </summary>
 internal sealed class MergeableWords
 {

@@ -5,8 +5,7 @@ namespace Engram.Tokenization;
 
 /// <summary>
 /// Escapes only what JSON requires: quote, backslash, control characters below U+0020. Everything else stays as UTF-8, so written files
-/// match those of
-/// the reference library byte for byte; the encoders of the framework escape more.
+/// match those of the reference library byte for byte; the encoders of the framework escape more.
 /// </summary>
 internal sealed unsafe class MinimalJsonEncoder : JavaScriptEncoder
 {

@@ -4,8 +4,8 @@ namespace Engram.Tokenization;
 
 /// <summary>
 /// Remembers the ids of recently seen pieces. Each piece has one possible place, chosen by its hash; a newcomer evicts. Entries are
-/// immutable and
-/// published by one reference write, so threads share the cache without locks, and a lost race costs only a repeated computation.
+/// immutable and published by one reference write, so threads share the cache without locks, and a lost race costs only a repeated
+/// computation.
 /// </summary>
 internal sealed class PieceCache
 {

@@ -54,7 +54,8 @@ internal sealed class PreTokenizer
             reader.Append(json);
         if (!reader.HasByteLevel && !textIsSymbols)
             throw new InvalidDataException(
-                $"{json.Source}: not a byte-level vocabulary{(byteFallback ? " but one of SentencePiece (byte_fallback)" : "")}: neither normalizer nor pre_tokenizer has a ByteLevel stage."
+                $"{json.Source}: not a byte-level vocabulary{(byteFallback ? " but one of SentencePiece (byte_fallback)" : "")}: neither "
+                    + "normalizer nor pre_tokenizer has a ByteLevel stage."
             );
         // Bytes are taken directly where ByteLevel is the last stage; elsewhere the stages behind it have to see its characters.
         var stages = reader.Stages;
@@ -87,6 +88,9 @@ internal sealed class PreTokenizer
         }
     }
 
-    private static string SplitJson(string pattern) =>
-        $$"""{ "type": "Split", "pattern": { "Regex": "{{JsonEncodedText.Encode(pattern, MinimalJsonEncoder.Instance)}}" }, "behavior": "Isolated", "invert": false }""";
+    private static string SplitJson(string pattern)
+    {
+        var regex = JsonEncodedText.Encode(pattern, MinimalJsonEncoder.Instance);
+        return $$"""{ "type": "Split", "pattern": { "Regex": "{{regex}}" }, "behavior": "Isolated", "invert": false }""";
+    }
 }

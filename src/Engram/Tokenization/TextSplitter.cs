@@ -17,8 +17,7 @@ internal struct Cut
 
 /// <summary>
 /// One stage of pre-tokenization that cuts a text into pieces, in order; some stages leave parts out. A stage sees one piece of the stage
-/// before it
-/// and nothing around it, so "end of text" is the end of that piece. Stateless, therefore thread-safe.
+/// before it and nothing around it, so "end of text" is the end of that piece. Stateless, therefore thread-safe.
 /// </summary>
 internal abstract class TextSplitter
 {

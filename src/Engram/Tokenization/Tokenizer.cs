@@ -8,8 +8,7 @@ namespace Engram.Tokenization;
 
 /// <summary>
 /// Byte-level byte-pair encoding as defined by a Hugging Face tokenizer.json: text to token ids and back. Immutable; every member may be
-/// called by any
-/// number of threads.
+/// called by any number of threads.
 /// </summary>
 public sealed class Tokenizer
 {
@@ -70,8 +69,7 @@ public sealed class Tokenizer
 
     /// <summary>
     /// Sections of the file that have no effect here, with what they say: the reference library cuts ("truncation") or fills up ("padding")
-    /// what it encodes,
-    /// this one never does.
+    /// what it encodes, this one never does.
     /// </summary>
     public IReadOnlyList<string> IgnoredSections =>
         [
@@ -82,8 +80,7 @@ public sealed class Tokenizer
 
     /// <summary>
     /// SHA-256, lower-case hexadecimal, of the canonical file that <see cref="Save"/> writes. It does not depend on the formatting of the
-    /// file that was
-    /// loaded, so saving and loading keep it.
+    /// file that was loaded, so saving and loading keep it.
     /// </summary>
     public string Fingerprint => _fingerprint.Value;
 

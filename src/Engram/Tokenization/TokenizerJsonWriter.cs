@@ -4,8 +4,7 @@ namespace Engram.Tokenization;
 
 /// <summary>
 /// Writes a tokenizer.json in the canonical form: the reference library's key order and pretty printing, merges as strings, UTF-8 with only
-/// the
-/// escapes JSON requires. Two files that define the same tokenizer come out identical.
+/// the escapes JSON requires. Two files that define the same tokenizer come out identical.
 /// </summary>
 internal static class TokenizerJsonWriter
 {

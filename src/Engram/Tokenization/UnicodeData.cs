@@ -5,8 +5,7 @@ namespace Engram.Tokenization;
 
 /// <summary>
 /// Unicode transformations of the normalizers and of the canonical map. They are those of the reference library, whose tables are older
-/// than the runtime's:
-/// characters that it does not know stay as they are.
+/// than the runtime's: characters that it does not know stay as they are.
 /// </summary>
 internal static class UnicodeData
 {
@@ -21,16 +20,17 @@ internal static class UnicodeData
 
     /// <summary>
     /// Makes sure that <see cref="string.Normalize(NormalizationForm)"/> works. In globalization-invariant mode it returns non-ASCII text
-    /// unchanged,
-    /// without an error, and everything computed from it would be silently wrong.
+    /// unchanged, without an error, and everything computed from it would be silently wrong.
     /// </summary>
     /// <exception cref="PlatformNotSupportedException">It does not.</exception>
     public static void EnsureNormalization()
     {
         if (!"\uFB01\u2460".Normalize(NormalizationForm.FormKC).Equals("fi1", StringComparison.Ordinal))
             throw new PlatformNotSupportedException(
-                "Unicode normalisation does not work in this process: it runs in globalization-invariant mode. Install ICU (on Debian: libicu) and unset "
-                    + "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT, or set InvariantGlobalization to false in the project. A stored canonical map loads without it."
+                "Unicode normalisation does not work in this process: it runs in globalization-invariant mode. Install ICU (on Debian: "
+                    + "libicu) and unset "
+                    + "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT, or set InvariantGlobalization to false in the project. A stored canonical "
+                    + "map loads without it."
             );
     }
 

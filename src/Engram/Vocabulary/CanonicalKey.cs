@@ -5,8 +5,7 @@ namespace Engram.Vocabulary;
 
 /// <summary>
 /// The string by which a token is compared with others: its text with the differences removed that the memory does not care about (case,
-/// accents,
-/// compatibility forms, kind and amount of white space). Paper §2.2; the steps are those of the official demonstration code.
+/// accents, compatibility forms, kind and amount of white space). Paper §2.2; the steps are those of the official demonstration code.
 /// </summary>
 internal static class CanonicalKey
 {

@@ -11,9 +11,8 @@ public sealed record CanonicalGroup(int CanonicalId, IReadOnlyList<int> TokenIds
 
 /// <summary>
 /// The surjection from token ids to canonical ids (paper §2.2): tokens whose text differs only in case, accents, compatibility form or
-/// white space are one.
-/// The number of canonical ids enters every hash multiplier, so a map is made once for a tokenizer and stored with the model. Immutable,
-/// thread-safe.
+/// white space are one. The number of canonical ids enters every hash multiplier, so a map is made once for a tokenizer and stored with the
+/// model. Immutable, thread-safe.
 /// </summary>
 public sealed class CanonicalMap
 {

@@ -122,7 +122,8 @@ public unsafe class OrderHeadsTests
             var expected = column < moduli.Length ? (long)((UInt128)mixes[t] % (UInt128)moduli[column]) + offsets[column] : 0;
             if (fast[t * stride + column] != expected || slow[t * stride + column] != expected)
                 Assert.Fail(
-                    $"{mixes[t]} mod {moduli[column]}: row {expected}, vectors {fast[t * stride + column]}, scalar {slow[t * stride + column]}."
+                    $"{mixes[t]} mod {moduli[column]}: row {expected}, vectors {fast[t * stride + column]}, scalar "
+                        + $"{slow[t * stride + column]}."
                 );
         }
     }

@@ -130,7 +130,8 @@ public sealed class DocumentFileTests : IDisposable
     public void TemplatedDocuments_AreNotLeftOutSilently()
     {
         const string form =
-            "this record of one entry among the many entries of the same long and boring form begins with words that never change and ends with others that do for every single one";
+            "this record of one entry among the many entries of the same long and boring form begins with words that never change and "
+            + "ends with others that do for every single one";
         var random = new Random(3);
         File.WriteAllLines(
             _folder.File("a.jsonl"),

@@ -134,7 +134,8 @@ public class NearDuplicatesTests
         }
         var above = similarities.Where(similarity => similarity >= NearDuplicates.Threshold).ToList();
         TestContext.Current.TestOutputHelper?.WriteLine(
-            $"{statistics}; {validation.Count} validation documents, {above.Count} pairs at {NearDuplicates.Threshold} or more, highest {similarities.Max():f3}"
+            $"{statistics}; {validation.Count} validation documents, {above.Count} pairs at {NearDuplicates.Threshold} or more, highest "
+                + $"{similarities.Max():f3}"
         );
         Assert.True(similarities.Max() < 0.95, $"a pair at {similarities.Max():f3}");
         Assert.True(above.Count <= validation.Count / 50, $"{above.Count} pairs at the threshold or above");

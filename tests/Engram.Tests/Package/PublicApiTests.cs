@@ -1,4 +1,5 @@
 using Engram.Inference;
+using Engram.Models.Configuration;
 using Engram.Tables;
 using PublicApiGenerator;
 
@@ -11,6 +12,7 @@ public sealed class PublicApiTests
 
     [Theory]
     [InlineData(typeof(EngramTable), "public-api.txt")]
+    [InlineData(typeof(ModelConfiguration), "public-api-models.txt")]
     [InlineData(typeof(EngramModel), "public-api-inference.txt")]
     public void PublicApi_IsTheRecordedOne(Type member, string file)
     {
@@ -26,7 +28,8 @@ public sealed class PublicApiTests
         var found = Path.Combine(AppContext.BaseDirectory, file);
         File.WriteAllText(found, current);
         Assert.Fail(
-            $"The public API is not that of {recordedFile}:\n{string.Join('\n', Difference(recorded.Split('\n'), current.Split('\n')).Take(LinesShown))}\n"
+            "The public API is not that of "
+                + $"{recordedFile}:\n{string.Join('\n', Difference(recorded.Split('\n'), current.Split('\n')).Take(LinesShown))}\n"
                 + $"If the change is meant, copy {found} there."
         );
     }

@@ -55,7 +55,8 @@ public sealed class ReferenceStagesTests
                 compared++;
                 if (actual != expected)
                     differences.Add(
-                        $"{entry["normalizer"]?.ToJsonString()} {entry["stages"]!.ToJsonString()}\n\"{text}\"\nexpected {expected}\nactual   {actual}"
+                        $"{entry["normalizer"]?.ToJsonString()} {entry["stages"]!.ToJsonString()}\n\"{text}\"\nexpected "
+                            + $"{expected}\nactual   {actual}"
                     );
             }
         }

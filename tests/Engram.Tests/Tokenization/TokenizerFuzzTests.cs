@@ -70,7 +70,8 @@ public sealed class TokenizerFuzzTests
         catch (Exception e)
         {
             Assert.Fail(
-                $"{name}: {e.GetType().Name} instead of InvalidDataException\n{e}\n{Encoding.UTF8.GetString(file.AsSpan(0, Math.Min(file.Length, 4000)))}"
+                $"{name}: {e.GetType().Name} instead of "
+                    + $"InvalidDataException\n{e}\n{Encoding.UTF8.GetString(file.AsSpan(0, Math.Min(file.Length, 4000)))}"
             );
         }
         Assert.True(clock.Elapsed < Longest, $"{name}: {clock.Elapsed}");

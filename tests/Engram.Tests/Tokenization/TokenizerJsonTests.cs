@@ -100,7 +100,8 @@ public sealed class TokenizerJsonTests : IDisposable
             text
         );
         Assert.Contains(
-            "    {\n      \"id\": 260,\n      \"content\": \"<x y>\",\n      \"single_word\": true,\n      \"lstrip\": true,\n      \"rstrip\": true,\n      \"normalized\": true,\n      \"special\": false\n    }\n  ],",
+            "    {\n      \"id\": 260,\n      \"content\": \"<x y>\",\n      \"single_word\": true,\n      \"lstrip\": true,\n      "
+                + "\"rstrip\": true,\n      \"normalized\": true,\n      \"special\": false\n    }\n  ],",
             text
         );
         Assert.Contains("      \"\\\"\": 34,", text);

@@ -116,7 +116,8 @@ public class FloorTests
             [
                 .. uses.Where(use => circle.Contains(use.Key.From) && circle.Contains(use.Key.To))
                     .Select(use =>
-                        $"{use.Key.From} -> {use.Key.To}: {string.Join(", ", use.Select(one => $"{one.User.Name} uses {one.Used.Name}").Distinct().Take(5))}"
+                        $"{use.Key.From} -> {use.Key.To}: "
+                        + $"{string.Join(", ", use.Select(one => $"{one.User.Name} uses {one.Used.Name}").Distinct().Take(5))}"
                     ),
             ];
     }

@@ -20,7 +20,7 @@ public partial class IndexTests
         foreach (Match path in Paths().Matches(row))
         {
             var file = Path.Combine(Repository.Root, path.Groups[1].Value);
-            Assert.True(File.Exists(file), $"docs/architecture.md names {path.Groups[1].Value}, which is not there.");
+            Assert.True(Path.Exists(file), $"docs/architecture.md names {path.Groups[1].Value}, which is not there.");
             if (Equation().Match(row) is { Success: true } equation)
                 Assert.Contains(equation.Groups[1].Value, EquationsIn(File.ReadAllText(file)));
         }

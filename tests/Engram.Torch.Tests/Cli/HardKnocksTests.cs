@@ -102,7 +102,8 @@ public sealed class HardKnocksTests : IDisposable
                 "sh",
                 [
                     "-c",
-                    $"'{CliProcess.Program}' data prepare '{_folder.File("text.txt")}' --output '{_folder.File("data")}' --vocabulary-size 300 --most-left-out 1 --json {redirection}",
+                    $"'{CliProcess.Program}' data prepare '{_folder.File("text.txt")}' --output '{_folder.File("data")}' "
+                        + $"--vocabulary-size 300 --most-left-out 1 --json {redirection}",
                 ]
             )
             {

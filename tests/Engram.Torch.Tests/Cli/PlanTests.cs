@@ -46,6 +46,8 @@ public sealed class PlanTests
                     "0.0004, 2,000 updates of warm-up",
                     "Adam at 5 times the rate",
                     "N(0, 0.006²)",
+                    "momentum 0.95 with Nesterov, 5 rounds of Newton–Schulz",
+                    "β 0.9 and 0.95, ε 1E-20",
                 ]
         )
             Assert.Contains(shown, text);

@@ -83,7 +83,8 @@ public sealed class MachineCrashTests(ITestOutputHelper output) : IDisposable
             Directory.Delete(folder, recursive: true);
         }
         output.WriteLine(
-            $"{tables}: {left.Count} crashes of the machine resume to the losses and the model of the run left alone; validation loss {result.ValidationLoss:R}"
+            $"{tables}: {left.Count} crashes of the machine resume to the losses and the model of the run left alone; validation loss "
+                + $"{result.ValidationLoss:R}"
         );
     }
 

@@ -130,7 +130,8 @@ public sealed class ModelFolderTests : IDisposable
             tensors => tensors.Remove("model.layers.1.mlp.gate.e_score_correction_bias")
         );
         RefusesWeights(
-            "missing: model.layers.2.engram.conv.weight, model.layers.2.engram.conv_norm.weight, model.layers.2.engram.k_weight, model.layers.2.engram.q_weight, model.layers.2.engram.wkv.weight; ",
+            "missing: model.layers.2.engram.conv.weight, model.layers.2.engram.conv_norm.weight, model.layers.2.engram.k_weight, "
+                + "model.layers.2.engram.q_weight, model.layers.2.engram.wkv.weight; ",
             tensors =>
                 Assert.Equal(
                     5,

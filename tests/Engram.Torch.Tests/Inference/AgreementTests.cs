@@ -1,6 +1,7 @@
 using Engram.Models.Memory;
 using Engram.Models.Sampling;
 using Engram.Torch.Tests.Layers;
+using Engram.Torch.Tests.Training;
 
 namespace Engram.Torch.Tests.Inference;
 
@@ -22,6 +23,16 @@ public sealed class AgreementTests
         var ids = models.Ids(name.StartsWith("small", StringComparison.Ordinal) ? 20 : 40, seed: 5);
         foreach (var memory in models.Managed.Memory is null ? new[] { true } : [true, false])
             AssertClose(models.Expected(ids, memory), models.Whole(ids, memory));
+    }
+
+    /// <summary>Weights as training leaves them: unequal gains, experts with biases, rows that were met and rows that never were.</summary>
+    [Theory, MemberData(nameof(Names))]
+    public void Logits_of_trained_weights_are_those_of_the_torch_model(string name)
+    {
+        var small = name.StartsWith("small", StringComparison.Ordinal);
+        using var models = InferenceModels.Trained(InferenceModels.Configurations[name], updates: small ? 2 : 8);
+        var ids = TinyCorpus.Shared.Tokenizer.Encode("ka lo mi naïve 🙂, and what the words say.")[..16];
+        AssertClose(models.Expected(ids), models.Whole(ids));
     }
 
     [Theory]

@@ -1,24 +1,51 @@
 using Engram.Addressing;
+using Engram.Corpora;
 using Engram.Inference;
 using Engram.Models.Configuration;
 using Engram.Models.Memory;
 using Engram.Tests.Storage;
 using Engram.Torch.Tests.Memory;
 using Engram.Torch.Tests.Training;
+using Engram.Training;
 using static TorchSharp.torch;
 
 namespace Engram.Torch.Tests.Inference;
 
-/// <summary>One model folder, opened by both engines: random weights, tables and taps, away from their starting values.</summary>
+/// <summary>
+/// One model folder, opened by both engines: random weights, tables and taps, away from their starting values, or those of a training.
+/// </summary>
 internal sealed class InferenceModels : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
 
     public InferenceModels(ModelConfiguration configuration, MemoryOptions? options = null)
+        : this(RandomModel.Create(configuration), options) { }
+
+    private InferenceModels(LanguageModel torch, MemoryOptions? options)
     {
-        Torch = RandomModel.Create(configuration);
+        Torch = torch;
         Torch.Save(Folder);
         Managed = EngramModel.Open(Folder, options, threads: 2);
+    }
+
+    /// <summary>Weights, router biases and tables after some updates from the starting values.</summary>
+    public static InferenceModels Trained(ModelConfiguration configuration, int updates)
+    {
+        var options = TinyRun.Options with { LearningRate = 1e-2 };
+        var model = LanguageModel.Create(configuration, TinyCorpus.Shared.Tokenizer, options.Seed);
+        using (var step = new TrainingStep(model, options))
+        {
+            var batch = new StepBatch(options.Sequences, options.Length);
+            var sampler = new BatchSampler(TinyCorpus.Shared, options.Length, (ulong)options.Seed);
+            for (var update = 1; update <= updates; update++)
+            {
+                sampler.Next(batch.Tokens);
+                model.Memory?.Address(batch.Tokens.Inputs, batch.Tokens.DocumentStarts, batch.Tokens.Sequences, batch.Rows);
+                Assert.Null(step.Update(batch, options.LearningRate).NonFinite);
+            }
+        }
+
+        return new InferenceModels(model, options: null);
     }
 
     public static Dictionary<string, ModelConfiguration> Configurations { get; } = Named();

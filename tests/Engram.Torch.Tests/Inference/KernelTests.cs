@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics.X86;
 using Engram.Inference.Kernels;
 using Engram.Tables.Formats;
 
@@ -23,7 +24,9 @@ public sealed unsafe class KernelTests
     {
         var (tier, format, random) = (Enum.Parse<VectorTier>(tierName), Enum.Parse<ValueFormat>(formatName), new Random(1));
         foreach (
-            var columns in new[] { 1, 5, 8, 16, 24, 31, 34, 48, 70, 100 }.Where(columns => format != ValueFormat.Int4 || columns % 2 == 0)
+            var columns in new[] { 1, 5, 8, 16, 24, 31, 34, 48, 64, 70, 100, 208 }.Where(columns =>
+                format != ValueFormat.Int4 || columns % 2 == 0
+            )
         )
         foreach (var rows in new[] { 1, 7, 8, 19 })
         foreach (var vectors in new[] { 1, 3, 4, 9 })
@@ -99,6 +102,56 @@ public sealed unsafe class KernelTests
         }
     }
 
+    [Fact]
+    public void Both_ways_to_unpack_half_bytes_give_their_codes()
+    {
+        Assert.SkipUnless(VectorTiers.Best == VectorTier.Vector512 && Avx512Vbmi.IsSupported, "This processor has no AVX-512 with VBMI.");
+        var random = new Random(5);
+        for (var round = 0; round < 100; round++)
+        {
+            var source = (ulong)random.NextInt64(long.MinValue, long.MaxValue);
+            var (codes, atOnce) = (Lanes512.Codes(source), Lanes512.CodesAtOnce(source));
+            for (var lane = 0; lane < 16; lane++)
+            {
+                Assert.Equal(source >> 4 * lane & 15, codes[lane] & 15);
+                Assert.Equal(source >> 4 * lane & 15, atOnce[lane] & 15);
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("Scalar")]
+    [InlineData("Vector256")]
+    [InlineData("Vector512")]
+    public void Mixtures_together_have_the_bits_of_mixtures_alone(string tierName)
+    {
+        var (tier, random) = (Enum.Parse<VectorTier>(tierName), new Random(4));
+        Assert.SkipWhen(tier > VectorTiers.Best, $"This processor has no {tier}.");
+        foreach (var width in new[] { 1, 9, 31, 32, 64, 71 })
+        foreach (var count in new[] { 1, 127, 128, 300 })
+        foreach (var mixtures in new[] { 1, 3, 4, 9 })
+        {
+            var (stride, weightStride) = (width + 3, count + 5);
+            var (rows, weights) = (Values(random, count * stride), Values(random, mixtures * weightStride));
+            float[] together = new float[mixtures * width],
+                alone = new float[mixtures * width];
+            fixed (
+                float* pr = rows,
+                    pw = weights,
+                    pt = together,
+                    pa = alone
+            )
+            {
+                var matrix = new Matrix((nint)pr, count, width);
+                RowMixture.MixSeveral(tier, matrix, stride, pw, weightStride, mixtures, pt);
+                for (var m = 0; m < mixtures; m++)
+                    RowMixture.Mix(tier, matrix, stride * sizeof(float), width, pw + m * weightStride, pa + m * width);
+            }
+
+            Assert.Equal(alone, together);
+        }
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
@@ -128,6 +181,7 @@ public sealed unsafe class KernelTests
                 );
         var parts = list.Cut(threads);
         Assert.Equal(threads == 1, parts == 1);
+        Assert.True(parts <= 4 * threads);
         for (var part = parts - 1; part >= 0; part--)
             list.Run(part, parts);
         for (var i = 0; i < sizes.Length; i++)

@@ -26,7 +26,7 @@ public class HyperConnectionKernelTests
         var x32 = Sample.Leaf(1, ScalarType.Float32, tokens, streams, width);
         var x64 = x32.detach().to(ScalarType.Float64).requires_grad_();
         Tensor Parameter(string name) => pair.SingleParameters[name].Tensor;
-        var actual = HyperConnectionKernel.Coefficients(
+        var actual = HyperConnectionCoefficientKernel.Apply(
             x32,
             Parameter("hc_fn"),
             Parameter("hc_base"),
@@ -51,7 +51,7 @@ public class HyperConnectionKernelTests
         using var scope = NewDisposeScope();
         using var _ = new Threads(threads);
         KernelCheck.Agrees(
-            x => HyperConnectionKernel.Read(x[0], x[1]),
+            x => HyperConnectionReadKernel.Apply(x[0], x[1]),
             x => (x[1].narrow(1, 0, streams).unsqueeze(-1) * x[0]).sum(1),
             [
                 Sample.Normal(1, ScalarType.Float32, tokens, streams, width),
@@ -66,7 +66,7 @@ public class HyperConnectionKernelTests
         using var scope = NewDisposeScope();
         using var _ = new Threads(threads);
         KernelCheck.Agrees(
-            x => HyperConnectionKernel.Write(x[0], x[1], x[2]),
+            x => HyperConnectionWriteKernel.Apply(x[0], x[1], x[2]),
             x => HyperConnection.WriteComposed(x[0], x[1], x[2]),
             [
                 Sample.Normal(1, ScalarType.Float32, tokens, streams, width),

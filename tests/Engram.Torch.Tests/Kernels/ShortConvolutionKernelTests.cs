@@ -1,3 +1,4 @@
+using Engram.Models.Configuration;
 using Engram.Torch.Kernels;
 using Engram.Torch.Layers;
 using Engram.Torch.Tests.Layers;
@@ -30,7 +31,16 @@ public class ShortConvolutionKernelTests
         var ages = Sample.Ages(starts, batch, length);
         var (taps, gain) = (pair.SingleParameters["e.conv.weight"].Tensor, pair.SingleParameters["e.conv_norm.weight"].Tensor);
         KernelCheck.Agrees(
-            x => ShortConvolutionKernel.Apply(x[0], taps, gain, ages, engram.ConvKernel, engram.ConvDilation, ShortConvolution.NormEpsilon),
+            x =>
+                ShortConvolutionKernel.Apply(
+                    x[0],
+                    taps,
+                    gain,
+                    ages,
+                    engram.ConvKernel,
+                    engram.ConvDilation,
+                    EngramConfiguration.ConvNormEpsilon
+                ),
             x => pair.Double.Composed(x[0], ages, null),
             [Sample.Normal(1, ScalarType.Float32, batch, length, branches, width)],
             4e-6
@@ -50,7 +60,7 @@ public class ShortConvolutionKernelTests
             Sample.Ages([], 2, 6),
             4,
             1,
-            ShortConvolution.NormEpsilon
+            EngramConfiguration.ConvNormEpsilon
         );
         TensorAssert.Zero(y);
         y.sum().backward();

@@ -121,8 +121,8 @@ public partial class LifetimeTests
             ["hyper-connection"] = () =>
             {
                 var x = Leaf(Rows / 4, 4, Width);
-                var coefficients = HyperConnectionKernel.Coefficients(x, Leaf(24, 4 * Width), Leaf(24), Leaf(3), 20, 1e-6, 1e-6);
-                return HyperConnectionKernel.Write(x, HyperConnectionKernel.Read(x, coefficients), coefficients);
+                var coefficients = HyperConnectionCoefficientKernel.Apply(x, Leaf(24, 4 * Width), Leaf(24), Leaf(3), 20, 1e-6, 1e-6);
+                return HyperConnectionWriteKernel.Apply(x, HyperConnectionReadKernel.Apply(x, coefficients), coefficients);
             },
             ["cross-entropy, many rows"] = () => LinearCrossEntropyKernel.Apply(Leaf(Rows, Width), Leaf(64, Width), new int[Rows]),
             ["cross-entropy, many ids"] = () => LinearCrossEntropyKernel.Apply(Leaf(64, Width), Leaf(Rows, Width), new int[64]),

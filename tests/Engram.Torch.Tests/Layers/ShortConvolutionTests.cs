@@ -1,3 +1,4 @@
+using Engram.Models.Configuration;
 using Engram.Models.Sequences;
 using Engram.Torch.Layers;
 using Engram.Torch.Sequences;
@@ -48,7 +49,7 @@ public class ShortConvolutionTests
         parameters["e.conv.weight"].Tensor.zero_().select(2, 3).fill_(1);
         parameters["e.conv_norm.weight"].Tensor.fill_(1);
         var u = Sample.Normal(1, type, 1, 14, Branches, Width);
-        var x = RmsNorm.Unit(u.to(ScalarType.Float64), ShortConvolution.NormEpsilon);
+        var x = RmsNorm.Unit(u.to(ScalarType.Float64), EngramConfiguration.ConvNormEpsilon);
         TensorAssert.Close(u.to(ScalarType.Float64) + x * x.sigmoid(), layer.Forward(u, Sample.Ages([], 1, 14), null), 1e-6);
     }
 

@@ -7,7 +7,9 @@ using Engram.Torch.Tests.Cli;
 
 namespace Engram.Torch.Tests.Studies;
 
-/// <summary>The smallest study of the library by its command, as a user runs it: left alone, and killed and interrupted on the way.</summary>
+/// <summary>
+/// The smallest study of the library by its command, as a user runs it: left alone, and killed and interrupted on the way.
+/// </summary>
 public sealed partial class StudyCommandTests : IDisposable
 {
     private const string Size = "smoke";

@@ -83,7 +83,8 @@ public sealed class DivergenceTests : IDisposable
             TinyRun.Train(TinyRun.Setup(Run, RowsBeyondFloat with { CheckpointEvery = 1, KeepCheckpoints = 1 }))
         );
         Assert.StartsWith(
-            "Training diverged at update 1: model.layers.1.engram.embed.weight holds a value that is not finite. No checkpoint was written yet;",
+            "Training diverged at update 1: model.layers.1.engram.embed.weight holds a value that is not finite. No checkpoint was "
+                + "written yet;",
             error.Message
         );
         Assert.Empty(Directory.GetFileSystemEntries(Path.Combine(Run, "checkpoints")));

@@ -79,7 +79,8 @@ public sealed class KilledRunTests(ITestOutputHelper output) : IDisposable
         Assert.True(interrupted > 0, "no kill hit a checkpoint being written");
         Assert.Empty(Unfinished(killed));
         output.WriteLine(
-            $"{kills} kills, {interrupted} of them while a checkpoint was being written: {actual.Length} metric lines and the model of {result.Steps} updates equal the uninterrupted run's; "
+            $"{kills} kills, {interrupted} of them while a checkpoint was being written: {actual.Length} metric lines and the model of "
+                + $"{result.Steps} updates equal the uninterrupted run's; "
                 + $"validation loss {resumed.ValidationLoss:R} = {result.ValidationLoss:R}"
         );
     }

@@ -1,10 +1,9 @@
 namespace Engram.Addressing.Statistics;
 
 /// <summary>
-/// Takes a corpus token by token and computes what its n-grams do to the rows of a memory: exact numbers in bounded memory.
-/// Half of the budget counts distinct n-grams, which go to temporary files when they do not fit; the other half counts rows, as many at a
-/// time as it holds.
-/// The budget decides how long it takes, never the result. Not thread-safe.
+/// Takes a corpus token by token and computes what its n-grams do to the rows of a memory: exact numbers in bounded memory. Half of the
+/// budget counts distinct n-grams, which go to temporary files when they do not fit; the other half counts rows, as many at a time as it
+/// holds. The budget decides how long it takes, never the result. Not thread-safe.
 /// </summary>
 public sealed class AddressingCensus : IDisposable
 {
@@ -66,7 +65,8 @@ public sealed class AddressingCensus : IDisposable
             throw new ArgumentOutOfRangeException(
                 nameof(canonicalIds),
                 canonicalIds[wrong],
-                $"Canonical id {canonicalIds[wrong]} at position {wrong}; 0 to {spec.CompressedVocabularySize - 1} exist, -1 marks a dead position."
+                $"Canonical id {canonicalIds[wrong]} at position {wrong}; 0 to {spec.CompressedVocabularySize - 1} exist, -1 marks a dead "
+                    + "position."
             );
         for (var t = 0; t < canonicalIds.Length; t++)
         {

@@ -11,8 +11,7 @@ public sealed record AddressingStatistics(long Positions, IReadOnlyList<OrderSta
 
 /// <summary>
 /// The n-grams of one order. An n-gram is the n canonical ids of a window as the addressing forms it: ids before the start of the document
-/// are the pad id,
-/// so the first token of every document gives the n-gram of n − 1 pads and itself.
+/// are the pad id, so the first token of every document gives the n-gram of n − 1 pads and itself.
 /// </summary>
 /// <param name="Order">n, from 2.</param>
 /// <param name="DistinctNgrams">Different n-grams seen.</param>

@@ -4,8 +4,8 @@ namespace Engram.Addressing.Statistics;
 
 /// <summary>
 /// Counts the n-grams that no head can tell from another one: all their rows agree. By the Chinese remainder theorem that is so when their
-/// mixes agree modulo the product of the heads' primes,
-/// and when that product exceeds every mix (2^63; three heads of 2.26 million rows are enough), only when the mixes are equal.
+/// mixes agree modulo the product of the heads' primes, and when that product exceeds every mix (2^63; three heads of 2.26 million rows are
+/// enough), only when the mixes are equal.
 /// </summary>
 /// <param name="packing">Of the n-grams.</param>
 /// <param name="identitiesAtATime">Mixes held in memory; n-grams are taken in as many parts, by a hash of their mix, as that needs.</param>

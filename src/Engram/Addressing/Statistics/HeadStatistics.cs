@@ -41,9 +41,8 @@ public sealed record HeadStatistics(
 
     /// <summary>
     /// By how many standard deviations the spread of n-grams over rows exceeds that of a uniform hash: beyond about +3 some rows are
-    /// favoured, below −3 it is more even than chance.
-    /// Pearson's χ² = P/D·Σ nᵢ² − D has the mean P − 1 and the variance 2·(P − 1)·(D − 1)/D when every n-gram draws its row at random. 0
-    /// for a single n-gram.
+    /// favoured, below −3 it is more even than chance. Pearson's χ² = P/D·Σ nᵢ² − D has the mean P − 1 and the variance 2·(P − 1)·(D − 1)/D
+    /// when every n-gram draws its row at random. 0 for a single n-gram.
     /// </summary>
     public double DeviationFromUniform
     {

@@ -18,7 +18,8 @@ internal readonly struct NgramPacking
         BitsPerId = Math.Max(1, 32 - BitOperations.LeadingZeroCount((uint)spec.CompressedVocabularySize - 1));
         if (BitsPerId * spec.MaxOrder > 128)
             throw new ArgumentException(
-                $"Statistics: {spec.MaxOrder} ids of {BitsPerId} bits do not fit 128 bits; with {spec.CompressedVocabularySize} canonical ids orders up to {128 / BitsPerId} can be counted."
+                $"Statistics: {spec.MaxOrder} ids of {BitsPerId} bits do not fit 128 bits; with {spec.CompressedVocabularySize} canonical "
+                    + $"ids orders up to {128 / BitsPerId} can be counted."
             );
         for (var i = 0; i < spec.MaxOrder; i++)
             _pads = _pads << BitsPerId | (uint)spec.PadId;

@@ -41,7 +41,8 @@ internal sealed class NgramRun : IDisposable
         catch (IOException error)
         {
             throw new IOException(
-                $"{_folder}: no room for {Count + ngrams.Length} n-grams of {Size} bytes in a temporary file ({error.Message}). Free space, name another folder, or allow more memory.",
+                $"{_folder}: no room for {Count + ngrams.Length} n-grams of {Size} bytes in a temporary file ({error.Message}). Free "
+                    + "space, name another folder, or allow more memory.",
                 error
             );
         }

@@ -5,8 +5,7 @@ namespace Engram.Addressing.Statistics;
 
 /// <summary>
 /// Counts for every row of a layer the distinct n-grams that share it and their look-ups. The rows of an order are taken in passes of as
-/// many as memory allows;
-/// every pass reads all distinct n-grams of the order, whose mix gives the rows of all heads.
+/// many as memory allows; every pass reads all distinct n-grams of the order, whose mix gives the rows of all heads.
 /// </summary>
 /// <param name="packing">Of the n-grams.</param>
 /// <param name="rowsAtATime">Rows of one pass, at least 1.</param>

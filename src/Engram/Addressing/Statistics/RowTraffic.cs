@@ -2,8 +2,7 @@ namespace Engram.Addressing.Statistics;
 
 /// <summary>
 /// How the look-ups of a table are spread over its rows: for every number of reads, how many rows have it. That is all there is to know
-/// about traffic by rank,
-/// and short: rows whose numbers of reads differ add up, so there are at most √(2·look-ups) different ones.
+/// about traffic by rank, and short: rows whose numbers of reads differ add up, so there are at most √(2·look-ups) different ones.
 /// </summary>
 public sealed class RowTraffic
 {
@@ -62,11 +61,9 @@ public sealed class RowTraffic
 
     /// <summary>
     /// Predicted hit rate of a cache that evicts the least recently used row, in steady state, by Che's approximation (Che, Tung, Wang
-    /// 2002): look-ups are independent draws,
-    /// and a row stays for the characteristic time T for which Σ 1 − e^(−rᵢT) over the rows equals the cache's size; the rate is then Σ
-    /// rᵢ(1 − e^(−rᵢT)) / Σ rᵢ.
-    /// The first read of a row is no miss here; <see cref="FirstReadShare"/> says what that leaves out. Text repeats itself nearby, so a
-    /// measured rate is usually higher.
+    /// 2002): look-ups are independent draws, and a row stays for the characteristic time T for which Σ 1 − e^(−rᵢT) over the rows equals
+    /// the cache's size; the rate is then Σ rᵢ(1 − e^(−rᵢT)) / Σ rᵢ. The first read of a row is no miss here; <see cref="FirstReadShare"/>
+    /// says what that leaves out. Text repeats itself nearby, so a measured rate is usually higher.
     /// </summary>
     /// <param name="rows">Rows that the cache holds, from 0.</param>
     public double LruHitRate(long rows)
@@ -98,8 +95,7 @@ public sealed class RowTraffic
 
     /// <summary>
     /// Exponent s of Zipf's law, reads ∝ rank^(−s): the slope of a least-squares line through log reads over log rank, at ranks spaced
-    /// evenly in the logarithm, as far as rows have 10 reads.
-    /// Null where there are fewer than three such ranks.
+    /// evenly in the logarithm, as far as rows have 10 reads. Null where there are fewer than three such ranks.
     /// </summary>
     public double? ZipfExponent
     {

@@ -5,10 +5,9 @@ namespace Engram.Tables.Cache;
 /// nothing is read, and memory is bounded however many rows there are.
 /// <para>
 /// The cache's own policy is simulated. A cache beyond the bounded size is simulated in miniature (SHARDS: Waldspurger et al., FAST 2015
-/// and ATC 2017): a fixed, random part of all rows passes through
-/// a cache smaller by the same factor. Its misses, not its hits, are scaled up, so that whether one of the few rows that everybody reads is
-/// among the sampled does not matter.
-/// Smaller ones are simulated in full; then the prediction is exact but for the order within a batch.
+/// and ATC 2017): a fixed, random part of all rows passes through a cache smaller by the same factor. Its misses, not its hits, are scaled
+/// up, so that whether one of the few rows that everybody reads is among the sampled does not matter. Smaller ones are simulated in full;
+/// then the prediction is exact but for the order within a batch.
 /// </para>
 /// Not thread-safe. Must be disposed.
 /// </summary>

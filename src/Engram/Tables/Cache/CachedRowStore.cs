@@ -4,18 +4,16 @@ namespace Engram.Tables.Cache;
 
 /// <summary>
 /// A bounded row cache in front of a slower store: a mapped file on a device, a network. Rows are kept in their stored form and decoded
-/// when they are handed out: of fp8 rows four times as many
-/// fit into the same memory as of decoded ones, and decoding costs less than the memory traffic it saves. Results equal the slower store's
-/// bit for bit.
+/// when they are handed out: of fp8 rows four times as many fit into the same memory as of decoded ones, and decoding costs less than the
+/// memory traffic it saves. Results equal the slower store's bit for bit.
 /// <para>
 /// Of a batch, the rows that are kept are copied; the missing ones, each once, are read from the slower store by one gather, handed out and
-/// taken in. Which rows stay is decided by S3-FIFO.
-/// In steady state nothing is allocated (one thread).
+/// taken in. Which rows stay is decided by S3-FIFO. In steady state nothing is allocated (one thread).
 /// </para>
 /// <para>
 /// Safe to use from several threads. Threads that find their rows run at the same time, under a shared lock; taking rows in excludes them
-/// for a few hundred rows at a time;
-/// nobody holds a lock while the slower store reads. Two threads that miss the same row at the same moment both read it.
+/// for a few hundred rows at a time; nobody holds a lock while the slower store reads. Two threads that miss the same row at the same
+/// moment both read it.
 /// </para>
 /// The rows of the slower store must not change meanwhile. It is disposed with the cache.
 /// </summary>

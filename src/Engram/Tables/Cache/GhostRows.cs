@@ -2,8 +2,8 @@ namespace Engram.Tables.Cache;
 
 /// <summary>
 /// Remembers the rows that most recently left a cache unused, without keeping them: 8 bytes each, in buckets of one cache line. A
-/// fingerprint of 32 bits stands for the row, so one in hundreds of millions
-/// is mistaken, which costs a row's place and never its value. Entries age by themselves; the oldest of a bucket makes room.
+/// fingerprint of 32 bits stands for the row, so one in hundreds of millions is mistaken, which costs a row's place and never its value.
+/// Entries age by themselves; the oldest of a bucket makes room.
 /// </summary>
 internal sealed unsafe class GhostRows : IDisposable
 {

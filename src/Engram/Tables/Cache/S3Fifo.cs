@@ -5,13 +5,13 @@ namespace Engram.Tables.Cache;
 
 /// <summary>
 /// Which rows a bounded cache keeps, without the rows themselves: the policy S3-FIFO (Yang et al., SOSP 2023). A new row waits in a small
-/// queue; one that is read twice there moves to the main queue, any other leaves
-/// and is remembered for a while; one that comes back soon enters the main queue at once. The main queue gives every row as many further
-/// rounds as it was read since, up to fifteen.
-/// N-gram traffic is Zipfian with a long tail of rows read once, which so pass through a tenth of the cache and leave the rest to the
-/// others.
-/// <para>A hit changes one small counter and moves nothing: <see cref="Hit"/> may run in several threads at once, while nobody inserts. A
-/// count that two of them write at once may be lost, which only the policy notices.</para>
+/// queue; one that is read twice there moves to the main queue, any other leaves and is remembered for a while; one that comes back soon
+/// enters the main queue at once. The main queue gives every row as many further rounds as it was read since, up to fifteen. N-gram traffic
+/// is Zipfian with a long tail of rows read once, which so pass through a tenth of the cache and leave the rest to the others.
+/// <para>
+/// A hit changes one small counter and moves nothing: <see cref="Hit"/> may run in several threads at once, while nobody inserts. A count
+/// that two of them write at once may be lost, which only the policy notices.
+/// </para>
 /// </summary>
 internal sealed unsafe class S3Fifo : IDisposable
 {

@@ -151,8 +151,7 @@ internal readonly unsafe struct Float8Codec : IRowCodec
         // As above, in halves of a register.
         var spread = Avx2.PermuteVar8x32(codes.AsInt32(), Vector256.Create(0, 2, 4, 6, 1, 3, 5, 7)).AsByte();
         // Code s eeee mmm → upper half s (eeee + 120) mmm 0000: its high byte is s and 60 plus the upper three exponent bits, its low byte
-        // the lower half of the code moved up.
-        // Codes with none of those three bits are looked up.
+        // the lower half of the code moved up. Codes with none of those three bits are looked up.
         var lower = spread & Vector256.Create((byte)0x0F);
         var upper = (spread.AsUInt16() >> 4).AsByte() & Vector256.Create((byte)0x07);
         var small = Vector256.Equals(upper, Vector256<byte>.Zero);

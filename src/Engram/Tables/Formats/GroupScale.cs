@@ -9,8 +9,8 @@ internal static unsafe class GroupScale
 
     /// <summary>
     /// The scale whose multiples a group is rounded to: the least normal bfloat16 not below max |x| / L, so that nothing is clipped; or the
-    /// one below it, if the largest value reaches L only then.
-    /// As the largest code is then L, decoded values are encoded as what they were decoded from.
+    /// one below it, if the largest value reaches L only then. As the largest code is then L, decoded values are encoded as what they were
+    /// decoded from.
     /// </summary>
     /// <param name="source">The group, finite.</param>
     /// <param name="count">Its length, at least 1.</param>

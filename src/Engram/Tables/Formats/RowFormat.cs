@@ -28,9 +28,8 @@ public enum RowEncoding
 
 /// <summary>
 /// Storage format of a table's rows: an encoding, and for encodings with scales how many values share one. A row is a run of value bytes
-/// and, elsewhere, a run of scale bytes:
-/// in files the tensors <c>NAME.weight</c> [R, w] (Int4: [R, w/2]) and <c>NAME.scale</c> [R, groups]. A group never crosses rows; the last
-/// one of a row may be shorter.
+/// and, elsewhere, a run of scale bytes: in files the tensors <c>NAME.weight</c> [R, w] (Int4: [R, w/2]) and <c>NAME.scale</c> [R, groups].
+/// A group never crosses rows; the last one of a row may be shorter.
 /// </summary>
 public sealed record RowFormat
 {
@@ -115,9 +114,10 @@ public sealed record RowFormat
             throw new ArgumentOutOfRangeException(nameof(width), width, $"A row of int4 holds an even number of values, not {width}.");
     }
 
-    /// <summary>Reads a name: <c>float32</c>, <c>bfloat16</c>, <c>fp8</c>, <c>int8</c> or <c>int4</c>, the last three with the values per
-    /// scale behind a slash if they are not the default
-    /// (<c>fp8/16</c>, <c>int4/row</c>).</summary>
+    /// <summary>
+    /// Reads a name: <c>float32</c>, <c>bfloat16</c>, <c>fp8</c>, <c>int8</c> or <c>int4</c>, the last three with the values per scale
+    /// behind a slash if they are not the default (<c>fp8/16</c>, <c>int4/row</c>).
+    /// </summary>
     /// <exception cref="FormatException">The text names no format.</exception>
     public static RowFormat Parse(string text)
     {
@@ -146,7 +146,8 @@ public sealed record RowFormat
             ("int8", _, > 0) => Int8(size),
             ("int4", _, > 0) => Int4(size),
             _ => throw new FormatException(
-                $"'{text}' is no row format: float32, bfloat16, fp8, int8 or int4 are, the last three also with the values per scale, as in fp8/16 or int4/row."
+                $"'{text}' is no row format: float32, bfloat16, fp8, int8 or int4 are, the last three also with the values per scale, as "
+                    + "in fp8/16 or int4/row."
             ),
         };
     }

@@ -8,8 +8,7 @@ namespace Engram.Tables.Formats;
 internal readonly unsafe struct StoredRows
 {
     // Rows that memory has been asked for and that are not decoded yet: enough requests in flight, and few enough for the second-level
-    // cache. They are asked into that one,
-    // which has more in flight than the first (bench/results/tables.md).
+    // cache. They are asked into that one, which has more in flight than the first (bench/results/tables.md).
     private const int WindowRows = 64;
     private const int WindowBytes = 128 << 10;
     private const int CacheLine = 64;
@@ -138,8 +137,8 @@ internal readonly unsafe struct StoredRows
         where TCodec : struct, IRowCodec
     {
         // A prefetch leaves the processor's window of instructions only when the page of its address has been found, so what stands between
-        // prefetches decides how many
-        // pages are looked up at once. Therefore they come in bursts, the longer the more instructions a row needs.
+        // prefetches decides how many pages are looked up at once. Therefore they come in bursts, the longer the more instructions a row
+        // needs.
         var (stored, rowWidth, group, window) = (this, _width, _format.GroupSize, _window);
         var burst = Math.Min(TCodec.Burst, window);
         var prefetched = 0;
@@ -252,6 +251,19 @@ internal readonly unsafe struct StoredRows
             for (var i = 0; i < bytes; i++)
                 (a[i], b[i]) = (b[i], a[i]);
         }
+    }
+
+    /// <summary>
+    /// Asks memory for rows that are needed soon, if they are few: so many that the second-level cache keeps them until then.
+    /// </summary>
+    /// <param name="rows">Row numbers; negative ones are passed over.</param>
+    public void PrefetchFew(ReadOnlySpan<long> rows)
+    {
+        if (rows.Length > _window)
+            return;
+        foreach (var row in rows)
+            if (row >= 0)
+                PrefetchRow(row);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -6,8 +6,7 @@ namespace Engram.Tables.Training;
 
 /// <summary>
 /// One Adam update of a few values with fixed factors. Each value sees the same correctly rounded operations in the same order, in vectors
-/// and alone, so both forms give the same bits;
-/// nothing is fused.
+/// and alone, so both forms give the same bits; nothing is fused.
 /// </summary>
 internal readonly record struct AdamKernel
 {

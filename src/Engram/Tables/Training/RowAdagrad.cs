@@ -7,8 +7,8 @@ namespace Engram.Tables.Training;
 /// Row-wise Adagrad, as DLRM and FBGEMM train their embedding tables ("exact row-wise Adagrad"): one number a row instead of two a value.
 /// <para>
 /// For a gradient g of a row of width w: h ← h + (1/w)·Σⱼ gⱼ², then wⱼ ← wⱼ − lr · gⱼ / (√h + ε). A first update moves the row by the
-/// learning rate (root mean square); since h only grows, later ones move it less
-/// and less. Rows that were not read keep value and state to the bit.
+/// learning rate (root mean square); since h only grows, later ones move it less and less. Rows that were not read keep value and state to
+/// the bit.
 /// </para>
 /// State: <c>.sum</c> F32, h of a row. Gradients below 1e-19 add nothing to it.
 /// </summary>

@@ -131,7 +131,8 @@ public sealed unsafe partial class RowAdam
         if (_history is null)
             return file.Tensors.ContainsKey(name + TableSteps)
                 ? throw new InvalidDataException(
-                    $"{file.Path}: the state of '{name}' counts the steps of its table; it belongs to dense or deferred updates, not to lazy ones."
+                    $"{file.Path}: the state of '{name}' counts the steps of its table; it belongs to dense or deferred updates, not to "
+                        + "lazy ones."
                 )
                 : () => { };
         Span<long> steps = stackalloc long[1];

@@ -6,20 +6,18 @@ namespace Engram.Tables.Training;
 
 /// <summary>
 /// Adam on the rows of a table (paper §4.1: the tables alone, five times the base rate, no weight decay), lazy: a row that was not read
-/// keeps value and state to the bit,
-/// and corrects its bias by its own number of updates, so the first touch of a rare row moves it by a full learning rate.
+/// keeps value and state to the bit, and corrects its bias by its own number of updates, so the first touch of a rare row moves it by a
+/// full learning rate.
 /// <para>
 /// For a gradient g of a row in its update number t: m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², w ← w − lr/(1 − β₁ᵗ) · m / (√v/√(1 − β₂ᵗ) +
-/// ε). With moments in bfloat16 the row moves by m and v
-/// as computed, and what is kept of them is rounded.
+/// ε). With moments in bfloat16 the row moves by m and v as computed, and what is kept of them is rounded.
 /// </para>
 /// With <see cref="RowUpdates.Dense"/> or <see cref="RowUpdates.Deferred"/> it is the textbook's Adam of the whole table: t counts the
-/// steps of the table, and rows that were not read go on moving by
-/// their fading mean. Rows that were never read have no moments and stay as they are in every form.
+/// steps of the table, and rows that were not read go on moving by their fading mean. Rows that were never read have no moments and stay as
+/// they are in every form.
 /// <para>
 /// State: <c>.step</c> I32, a row's updates, or the step of the table up to which it is computed; <c>.exp_avg</c> and <c>.exp_avg_sq</c>,
-/// F32 or BF16 [w] a row. Not lazy also <c>.steps</c> I64 [1],
-/// those of the table.
+/// F32 or BF16 [w] a row. Not lazy also <c>.steps</c> I64 [1], those of the table.
 /// </para>
 /// </summary>
 public sealed unsafe partial class RowAdam : RowOptimizer

@@ -6,8 +6,8 @@ namespace Engram.Tables.Training;
 
 /// <summary>
 /// Loops over the values of a row, in vectors or one value after the other. Both forms, and vectors of every width, give the same bits:
-/// element-wise products are rounded one by one, nothing is fused,
-/// and a sum over a row runs in <see cref="Lanes"/> sums that are added as a tree.
+/// element-wise products are rounded one by one, nothing is fused, and a sum over a row runs in <see cref="Lanes"/> sums that are added as
+/// a tree.
 /// </summary>
 internal static class RowArithmetic
 {

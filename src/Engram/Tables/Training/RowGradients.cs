@@ -4,8 +4,7 @@ namespace Engram.Tables.Training;
 
 /// <summary>
 /// Gradients of the distinct rows of an update, summed over all reads of a row: float32 [u, w] in native memory, because a large update has
-/// more values than a span can count.
-/// Reuse one instance: it allocates only while it grows. Not thread-safe. Must be disposed.
+/// more values than a span can count. Reuse one instance: it allocates only while it grows. Not thread-safe. Must be disposed.
 /// </summary>
 /// <param name="width">Values of a row, w.</param>
 internal sealed unsafe class RowGradients(int width) : IDisposable

@@ -5,8 +5,8 @@ namespace Engram.Tables.Training;
 
 /// <summary>
 /// Updates the rows of a float32 table from the summed gradients of the rows that were read. State and table lie in memory, or both in
-/// mapped files; the arithmetic is the same to the bit,
-/// whatever the vector width and number of threads. Not thread-safe. Must be disposed; the table is not disposed with it.
+/// mapped files; the arithmetic is the same to the bit, whatever the vector width and number of threads. Not thread-safe. Must be disposed;
+/// the table is not disposed with it.
 /// </summary>
 public abstract unsafe class RowOptimizer : IDisposable
 {
@@ -15,7 +15,8 @@ public abstract unsafe class RowOptimizer : IDisposable
         ArgumentNullException.ThrowIfNull(table);
         if (table.Format.Encoding != RowEncoding.Float32 || !table.IsWritable)
             throw new ArgumentException(
-                $"A table is trained with rows of float32 that can be written; this one has rows of {table.Format}{(table.IsWritable ? "" : " and is open for reading")}.",
+                "A table is trained with rows of float32 that can be written; this one has rows of "
+                    + $"{table.Format}{(table.IsWritable ? "" : " and is open for reading")}.",
                 nameof(table)
             );
         if (stateFile is not null && !table.IsMapped)
@@ -167,8 +168,8 @@ public abstract unsafe class RowOptimizer : IDisposable
 
     /// <summary>
     /// Writes the state as a safetensors file that lists the rows with state, n of them, ascending: <c>NAME.rows</c> I64 [n], then the
-    /// arrays of the optimizer; R in the metadata as
-    /// <c>NAME.table_rows</c>. For a mapped state, which stays where it is, only what is not kept per row.
+    /// arrays of the optimizer; R in the metadata as <c>NAME.table_rows</c>. For a mapped state, which stays where it is, only what is not
+    /// kept per row.
     /// </summary>
     /// <param name="path">The file; its folder exists.</param>
     /// <param name="name">Name of the table's tensor.</param>

@@ -7,15 +7,13 @@ namespace Engram.Tables.Training;
 
 /// <summary>
 /// Makes a table that is trained in place return to its last checkpoint after the process or the machine has died. Before a row is changed
-/// for the first time since the checkpoint, what it was, table row and
-/// state, is appended to a file and on the device; <see cref="Undo"/> puts it back. Nothing is ever copied whole. The checkpoint itself
-/// must be on the device: <see cref="RowOptimizer.Flush"/> comes before
+/// for the first time since the checkpoint, what it was, table row and state, is appended to a file and on the device; <see cref="Undo"/>
+/// puts it back. Nothing is ever copied whole. The checkpoint itself must be on the device: <see cref="RowOptimizer.Flush"/> comes before
 /// <see cref="Begin"/>.
 /// <para>
 /// File, little-endian: 40 bytes of header (<c>ENGRUND</c> and a zero byte; version 2, bytes of a table row, bytes of a row's state, 0, as
-/// I32; rows R I64; CRC-32C of the 32 bytes before, I32; 0, I32), then
-/// records: row number I64; number of the first record of the same append I64; table row, its state array by array, CRC-32C of all that
-/// I32. An append is on the device before the next one starts, so only
+/// I32; rows R I64; CRC-32C of the 32 bytes before, I32; 0, I32), then records: row number I64; number of the first record of the same
+/// append I64; table row, its state array by array, CRC-32C of all that I32. An append is on the device before the next one starts, so only
 /// the last may be there in part: the rows of its missing records had not been changed.
 /// </para>
 /// </summary>
@@ -245,7 +243,8 @@ public sealed unsafe class UndoJournal : IDisposable
             if (file.Length == HeaderBytes && Checksum(header.AsSpan(0, ChecksumAt)) != MemoryMarshal.Read<uint>(header.AsSpan(ChecksumAt)))
                 return;
             throw new InvalidDataException(
-                $"{path}: not a journal of this table, which has {_table.Rows} rows of {_table.Width} values and {_state.RowBytes} bytes of state; or it is damaged."
+                $"{path}: not a journal of this table, which has {_table.Rows} rows of {_table.Width} values and {_state.RowBytes} bytes "
+                    + "of state; or it is damaged."
             );
         }
         for (var number = 0L; ; )

@@ -2,8 +2,7 @@ namespace Engram.Tokenization.Patterns;
 
 /// <summary>
 /// All matches in a text, in the order and with the rules of the reference: an empty match directly behind a match does not count, and the
-/// search then
-/// goes on one rune further.
+/// search then goes on one rune further.
 /// </summary>
 internal struct PatternMatches
 {

@@ -2,9 +2,8 @@ namespace Engram.Tokenization.Patterns;
 
 /// <summary>
 /// What matching one long text has found out, so that no text costs more than time in proportion to its length: where runs end, and from
-/// which steps at
-/// which places no match was found. What follows a step depends on nothing but its place, so a failure there is final. One text, one
-/// thread.
+/// which steps at which places no match was found. What follows a step depends on nothing but its place, so a failure there is final. One
+/// text, one thread.
 /// </summary>
 /// <param name="runs">Runs of the program.</param>
 /// <param name="branches">Branches of the program.</param>

@@ -2,11 +2,9 @@ namespace Engram.Tokenization.Patterns;
 
 /// <summary>
 /// Reads a regular expression of Oniguruma's Ruby syntax, the dialect of tokenizer.json: literals, ".", classes, escapes and properties
-/// (see
-/// <see cref="ClassParser"/>, <see cref="PatternReader"/>), groups "(…)" "(?:…)" "(?&lt;name&gt;…)" "(?i:…)" "(?m:…)" "(?&gt;…)", options
-/// "(?i)", look-ahead and
-/// look-behind, alternatives, greedy, lazy and possessive ? * + {n} {n,} {,m} {n,m}, ^ $ \A \z \Z \b \B \G \R \O \N. Anything else is
-/// refused, not guessed.
+/// (see <see cref="ClassParser"/>, <see cref="PatternReader"/>), groups "(…)" "(?:…)" "(?&lt;name&gt;…)" "(?i:…)" "(?m:…)" "(?&gt;…)",
+/// options "(?i)", look-ahead and look-behind, alternatives, greedy, lazy and possessive ? * + {n} {n,} {,m} {n,m}, ^ $ \A \z \Z \b \B \G
+/// \R \O \N. Anything else is refused, not guessed.
 /// </summary>
 internal sealed class PatternParser
 {

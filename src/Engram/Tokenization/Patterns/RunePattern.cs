@@ -4,10 +4,8 @@ namespace Engram.Tokenization.Patterns;
 
 /// <summary>
 /// A regular expression over Unicode scalar values, for the patterns in tokenizer files: the framework's engine works on UTF-16 units and
-/// does not
-/// see letters, digits and symbols beyond U+FFFF. First alternative first, with going back; see <see cref="PatternParser"/> for the syntax
-/// and
-/// <see cref="PatternMemory"/> for what keeps the time linear. Immutable and thread-safe.
+/// does not see letters, digits and symbols beyond U+FFFF. First alternative first, with going back; see <see cref="PatternParser"/> for
+/// the syntax and <see cref="PatternMemory"/> for what keeps the time linear. Immutable and thread-safe.
 /// </summary>
 internal sealed class RunePattern
 {

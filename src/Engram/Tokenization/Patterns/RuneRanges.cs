@@ -2,8 +2,7 @@ namespace Engram.Tokenization.Patterns;
 
 /// <summary>
 /// A set of Unicode scalar values as a list of ranges, for building classes: union, intersection, complement. Ends alternate: members begin
-/// at even
-/// places of the list and stop before the value at the odd place behind. Immutable.
+/// at even places of the list and stop before the value at the odd place behind. Immutable.
 /// </summary>
 internal sealed class RuneRanges
 {

@@ -4,9 +4,8 @@ namespace Engram.Tokenization.Patterns;
 
 /// <summary>
 /// Named sets of scalars: general categories from the runtime, scripts and a few other properties from the table beside this file, which
-/// holds those of
-/// Unicode 16.0, the version that the reference's regular expressions and .NET 10 go by. Names are compared without case, spaces, "_" and
-/// "-".
+/// holds those of Unicode 16.0, the version that the reference's regular expressions and .NET 10 go by. Names are compared without case,
+/// spaces, "_" and "-".
 /// </summary>
 internal static class UnicodeProperties
 {
@@ -93,8 +92,6 @@ internal static class UnicodeProperties
 
     private static readonly Lazy<RuneRanges[]> Categories = new(CategoryRanges);
     private static readonly Lazy<Dictionary<string, RuneRanges>> Named = new(NamedRanges);
-
-    public static RuneRanges Letter => Find("L")!;
 
     public static RuneRanges Mark => Find("M")!;
 
