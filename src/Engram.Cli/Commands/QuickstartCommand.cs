@@ -61,13 +61,30 @@ internal sealed class QuickstartCommand : CliCommand
         var (output, source) = (parsed.GetRequiredValue(_output), parsed.GetRequiredValue(_source));
         if (File.Exists(output))
             throw new IOException($"{output}: is a file. Choose another --output.");
-        var folders = new StudyFolders(output, Path.Combine(output, "results"));
+        var folders = Folders(output);
         var (study, size) = Definition(
             source,
             parsed.GetValue(_seeds) is { } list ? Seeds(list) : SeedsThere(folders, source == DotnetDocs ? null : Text)
         );
+        Run(study, size, output, source, EngramCommand.OfThisProgram(), parsed.GetValue(_json), cancellation);
+    }
+
+    private static StudyFolders Folders(string output) => new(output, Path.Combine(output, "results"));
+
+    /// <summary>Runs a study in a folder of its own, and tells of it.</summary>
+    internal static void Run(
+        Study study,
+        StudySize size,
+        string output,
+        string source,
+        EngramCommand command,
+        bool json,
+        CancellationToken cancellation
+    )
+    {
+        var folders = Folders(output);
         using var corpora = new StudyCorpora(Path.Combine(output, "data"), source);
-        var runner = new StudyRunner([study], size, folders, corpora, EngramCommand.OfThisProgram());
+        var runner = new StudyRunner([study], size, folders, corpora, command);
         StudyOutcome outcome;
         using (var line = new ProgressLine<StudyProgress>(StudyInput.Describe))
             outcome = runner.Run(line, cancellation);
@@ -81,7 +98,7 @@ internal sealed class QuickstartCommand : CliCommand
         var page = Path.Combine(output, "report.html");
         report.WriteAlone(page);
         report.TryWriteChart(Path.Combine(output, "chart.png"));
-        if (parsed.GetValue(_json))
+        if (json)
             Terminal.Json(
                 new
                 {

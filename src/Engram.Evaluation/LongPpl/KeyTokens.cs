@@ -20,8 +20,7 @@ internal static class KeyTokens
 
     /// <summary>
     /// The windows of a text: each judges <see cref="KeyWindow.Stride"/> tokens behind <see cref="KeyWindow.ShortContext"/> others, the
-    /// last
-    /// what is left.
+    /// last what is left.
     /// </summary>
     /// <param name="tokens">Length of the text.</param>
     /// <param name="window">Lengths.</param>

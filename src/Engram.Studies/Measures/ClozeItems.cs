@@ -21,8 +21,7 @@ internal static partial class ClozeItems
     /// <summary>The share of words that greedy generation would write, and the share chosen.</summary>
     public static IEnumerable<(string Measure, double Value)> Take(MeasuredRun run, CancellationToken cancellation)
     {
-        using var model = run.OpenForScoring();
-        var outcomes = WorldEvaluation.Ask(model, Of(run.Corpus), model.Memory, cancellation: cancellation);
+        var outcomes = WorldEvaluation.Ask(run.Scored, Of(run.Corpus), run.Scored.Memory, cancellation: cancellation);
         return
         [
             ("cloze_written", outcomes.Average(outcome => outcome.Exact ? 1.0 : 0.0)),

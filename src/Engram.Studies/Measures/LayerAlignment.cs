@@ -4,8 +4,7 @@ namespace Engram.Studies.Measures;
 
 /// <summary>
 /// Which layers of the study's reference the layers of a model resemble (Engram paper, section 6.1, Figure 4b): linear CKA of all pairs
-/// over
-/// validation tokens, and the soft alignment that follows from it.
+/// over validation tokens, and the soft alignment that follows from it.
 /// </summary>
 internal static class LayerAlignment
 {

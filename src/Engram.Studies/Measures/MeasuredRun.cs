@@ -18,6 +18,7 @@ internal sealed class MeasuredRun(PlannedRun run, string folder, string? referen
 {
     private LanguageModel? _model,
         _reference;
+    private IScoredModel? _scored;
 
     /// <summary>What was planned.</summary>
     public PlannedRun Run => run;
@@ -40,6 +41,12 @@ internal sealed class MeasuredRun(PlannedRun run, string folder, string? referen
     /// <summary>The model, its tables where they were while it was trained.</summary>
     public LanguageModel Model => _model ??= LanguageModel.Load(ModelFolder, memory: new MemoryOptions { Tables = run.Options.Tables });
 
+    /// <summary>The model for questions: by the managed engine where that serves it.</summary>
+    public IScoredModel Scored =>
+        _scored ??= EngramModel.Serves(run.Configuration)
+            ? new ManagedModel(EngramModel.Open(ModelFolder))
+            : new TorchModel(LanguageModel.Load(ModelFolder));
+
     /// <summary>The model of the study's reference, or this one where the run is the reference.</summary>
     public LanguageModel Reference => reference is null ? Model : _reference ??= LanguageModel.Load(Path.Combine(reference, "model"));
 
@@ -59,6 +66,7 @@ internal sealed class MeasuredRun(PlannedRun run, string folder, string? referen
     public void Dispose()
     {
         _model?.Dispose();
+        _scored?.Dispose();
         _reference?.Dispose();
     }
 }

@@ -1,5 +1,4 @@
 using Engram.Corpora.World;
-using Engram.Evaluation.Scoring;
 using Engram.Evaluation.World;
 using Engram.Models.Memory;
 
@@ -23,12 +22,11 @@ internal static class WorldRecall
     /// <summary>A row for each kind of question, and one with the memory off where there is one.</summary>
     public static IEnumerable<(string Measure, double Value)> Take(MeasuredRun run, CancellationToken cancellation)
     {
-        using var model = run.OpenForScoring();
         foreach (var (kind, questions) in Questions(run))
         {
-            if (model.Memory is not null)
-                yield return ($"recall_{kind}_off", Share(model, questions, null, cancellation));
-            yield return ($"recall_{kind}", Share(model, questions, model.Memory, cancellation));
+            if (run.Scored.Memory is not null)
+                yield return ($"recall_{kind}_off", Share(run, questions, null, cancellation));
+            yield return ($"recall_{kind}", Share(run, questions, run.Scored.Memory, cancellation));
         }
     }
 
@@ -38,11 +36,10 @@ internal static class WorldRecall
     /// </summary>
     public static IEnumerable<(string Measure, double Value)> TakeMean(MeasuredRun run, CancellationToken cancellation)
     {
-        using var model = run.OpenForScoring();
-        using var mean = model.Memory!.Ablation(MemoryUse.OneRow)!;
+        using var mean = run.Scored.Memory!.Ablation(MemoryUse.OneRow)!;
         List<(string, double)> rows = [];
         foreach (var (kind, questions) in Questions(run))
-            rows.Add(($"recall_{kind}_mean", Share(model, questions, mean, cancellation)));
+            rows.Add(($"recall_{kind}_mean", Share(run, questions, mean, cancellation)));
         return rows;
     }
 
@@ -59,6 +56,6 @@ internal static class WorldRecall
                 )
             );
 
-    private static double Share(IScoredModel model, List<WorldQuestion> questions, MemoryBank? memory, CancellationToken cancellation) =>
-        WorldEvaluation.Ask(model, questions, memory, cancellation: cancellation).Average(outcome => outcome.Exact ? 1.0 : 0.0);
+    private static double Share(MeasuredRun run, List<WorldQuestion> questions, MemoryBank? memory, CancellationToken cancellation) =>
+        WorldEvaluation.Ask(run.Scored, questions, memory, cancellation: cancellation).Average(outcome => outcome.Exact ? 1.0 : 0.0);
 }

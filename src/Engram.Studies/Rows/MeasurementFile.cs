@@ -24,7 +24,7 @@ public static class MeasurementFile
     {
         if (!File.Exists(path))
             return [];
-        var text = File.ReadAllText(path);
+        var text = SharedFile.ReadAllText(path);
         var rows = new List<Measurement>();
         foreach (var (number, line) in text[..(text.LastIndexOf('\n') + 1)].Split('\n').Index().Where(line => line.Item.Length > 0))
         {
@@ -40,11 +40,13 @@ public static class MeasurementFile
         return rows;
     }
 
-    /// <summary>Appends rows in one piece. What an interrupted write left of a line is removed first.</summary>
+    /// <summary>
+    /// Appends rows in one piece, in turns with other processes. What an interrupted write left of a line is removed first.
+    /// </summary>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public static void Append(string path, IEnumerable<Measurement> rows)
     {
-        using var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
+        using var file = SharedFile.OpenAlone(path);
         RemoveTornLine(file);
         file.Seek(0, SeekOrigin.End);
         file.Write(Encoding.UTF8.GetBytes(Text(rows)));

@@ -5,8 +5,7 @@ namespace Engram.Studies.Rows;
 
 /// <summary>
 /// Which texts the rows of a folder come from: a file <c>texts.json</c> beside them, the identity of each text by size and corpus. With it
-/// a
-/// report knows the hash that every row should have, without reading a text.
+/// a report knows the hash that every row should have, without reading a text.
 /// </summary>
 public sealed class TextIdentities
 {

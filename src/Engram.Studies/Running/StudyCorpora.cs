@@ -5,6 +5,7 @@ using Engram.Corpora;
 using Engram.Corpora.World;
 using Engram.Studies.Definitions;
 using Engram.Studies.Planning;
+using Engram.Studies.Rows;
 using Engram.Tokenization;
 
 namespace Engram.Studies.Running;
@@ -72,6 +73,8 @@ public sealed class StudyCorpora(string root, string? text) : IDisposable
     )
     {
         Directory.CreateDirectory(root);
+        // Processes of other slices may want the same text: one of them prepares it, the others find it.
+        using var alone = SharedFile.OpenAlone(folder + ".lock", cancellation);
         if (corpus.WorldOptions() is not { } world)
             return DataPreparation.Prepare(
                 Source(corpus),

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Engram.Studies.Planning;
 using Engram.Studies.Processes;
+using Engram.Studies.Rows;
 using Engram.Training;
 
 namespace Engram.Studies.Running;
@@ -30,6 +31,7 @@ internal sealed class StudyTraining(StudyFolders folders, StudyCorpora corpora, 
     private async Task TrainAsync(PlannedRun run, string inputs, int threads, CancellationToken stop)
     {
         var folder = folders.Run(inputs);
+        WaitForOthers(folder, stop);
         if (TrainingResult.Read(folder) is not null)
             return;
         // Begun earlier, it goes on with what it began with: the hash says that the result is the same.
@@ -53,6 +55,18 @@ internal sealed class StudyTraining(StudyFolders folders, StudyCorpora corpora, 
             folders.Log(inputs),
             stop
         );
+    }
+
+    /// <summary>
+    /// Waits until no process trains in a folder: that of a call which was killed ends at its next update, and one of another call, whose
+    /// model is the same, trains it for this one as well.
+    /// </summary>
+    private static void WaitForOthers(string folder, CancellationToken stop)
+    {
+        var held = Path.Combine(folder, "run.lock");
+        // Made here, the file would be no sign of a run.
+        if (File.Exists(held))
+            SharedFile.OpenAlone(held, stop).Dispose();
     }
 
     /// <summary>How the command is told to begin with another run's model and a longer context.</summary>

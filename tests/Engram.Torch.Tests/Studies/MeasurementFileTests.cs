@@ -66,4 +66,26 @@ public sealed class MeasurementFileTests : IDisposable
 
     private static Measurement Row(string arm, long seed, string measure, double value) =>
         new("s", "smoke", arm, seed, measure, value, "0123456789abcdef");
+
+    [Fact]
+    public void Rows_AppendedAtTheSameTime_AreAllThere()
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder.File("rows.jsonl");
+
+        Parallel.For(
+            0,
+            8,
+            writer =>
+            {
+                for (var seed = 0; seed < 20; seed++)
+                {
+                    MeasurementFile.Append(path, [new Measurement("study", "smoke", $"a/{writer}", seed, "loss", 1, "")]);
+                    Assert.NotEmpty(MeasurementFile.Read(path));
+                }
+            }
+        );
+
+        Assert.Equal(160, MeasurementFile.Read(path).Select(row => row.Key).Distinct().Count());
+    }
 }

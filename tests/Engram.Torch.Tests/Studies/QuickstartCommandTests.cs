@@ -1,7 +1,9 @@
+using System.Text.Json.Nodes;
 using Engram.Cli.Commands;
 using Engram.Models.Configuration;
 using Engram.Studies.Definitions;
 using Engram.Studies.Planning;
+using Engram.Studies.Processes;
 using Engram.Studies.Running;
 using Engram.Tests.Storage;
 using Engram.Torch.Tests.Cli;
@@ -33,6 +35,53 @@ public sealed class QuickstartCommandTests
             plan.Runs,
             run => Assert.Equal(("text", "text", 4096, 7), (run.Setting.Name, run.Corpus.Source, run.Corpus.VocabularySize, run.Seed))
         );
+    }
+
+    /// <summary>The command's own work, on a text of a few words and models of a few updates.</summary>
+    [Fact]
+    public void Run_LeavesReportChartAndModels_UnderNamesForPeople()
+    {
+        using var folder = new TemporaryFolder();
+        var (output, source) = (folder.File("quickstart"), folder.File("corpus.txt"));
+        File.WriteAllText(source, SampleCorpus.Text());
+        var (study, size) = QuickstartCommand.Definition(source, [1]);
+        var text = size.Corpora["text"] with { VocabularySize = 300 };
+        size = size with
+        {
+            ValidationSequences = 4,
+            Corpora = new Dictionary<string, StudyCorpus> { ["text"] = text },
+        };
+        var training = new JsonObject { ["validate_every"] = 2 };
+        var setting = study.Sizes[size.Name][0] with { Tokens = 4 * 1024, Arms = ["moe", "engram"], Training = training };
+        study = study with { Sizes = new Dictionary<string, IReadOnlyList<StudySetting>> { [size.Name] = [setting] } };
+        void Run() =>
+            QuickstartCommand.Run(
+                study,
+                size,
+                output,
+                source,
+                new EngramCommand(CliProcess.Program, []),
+                json: false,
+                TestContext.Current.CancellationToken
+            );
+
+        Run();
+
+        var page = File.ReadAllText(Path.Combine(output, "report.html"));
+        Assert.StartsWith("<!DOCTYPE html>", page);
+        foreach (
+            var expected in (string[])["Layer 1, counted from 0", "Temperature 0.8", "Validation loss during training", "loss memory mean"]
+        )
+            Assert.Contains(expected, page);
+        Assert.DoesNotContain("index.html", page);
+        foreach (var arm in (string[])["moe", "engram"])
+            Assert.True(File.Exists(Path.Combine(output, "seed-1", arm, "model", "config.json")));
+        var rows = File.ReadAllText(Path.Combine(output, "results", "quickstart", "measurements.jsonl"));
+
+        // Again, from what is there.
+        Run();
+        Assert.Equal(rows, File.ReadAllText(Path.Combine(output, "results", "quickstart", "measurements.jsonl")));
+        Assert.Equal(page, File.ReadAllText(Path.Combine(output, "report.html")));
     }
 
     [Fact]
