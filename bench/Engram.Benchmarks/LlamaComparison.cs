@@ -47,7 +47,7 @@ internal static class LlamaComparison
     private static void Agree(string format, string folder, string gguf, int[] text)
     {
         using var managed = EngramModel.Open(folder, threads: 1);
-        using var llama = new LlamaModel(gguf, threads: 1, Context);
+        using var llama = new LlamaModel(gguf, threads: 1, Context, exact: true);
         var (sequence, logits) = (managed.NewSequence(), new float[managed.Configuration.VocabularySize]);
         var (differences, largest, best) = (new List<float>(), 0f, 0);
         foreach (var id in text.AsSpan(0, 128))

@@ -37,7 +37,7 @@ try
 
     using var process = Process.GetCurrentProcess();
     var first = (DateTime.Now - process.StartTime - generator.GenerationTime).TotalMilliseconds;
-    var speed = (generator.GeneratedTokens - 1) / Math.Max(1e-9, generator.GenerationTime.TotalSeconds);
+    var speed = Math.Max(0, generator.GeneratedTokens - 1) / Math.Max(1e-9, generator.GenerationTime.TotalSeconds);
     Console.Error.WriteLine(
         $"{generator.GeneratedTokens} tokens ({generator.Finish}), {speed:F0} tokens/s; {first:F0} ms from the start to the first; "
             + $"{process.PeakWorkingSet64 / 1e6:F0} MB at most"

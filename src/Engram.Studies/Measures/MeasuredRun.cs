@@ -50,12 +50,6 @@ internal sealed class MeasuredRun(PlannedRun run, string folder, string? referen
     /// <summary>The model of the study's reference, or this one where the run is the reference.</summary>
     public LanguageModel Reference => reference is null ? Model : _reference ??= LanguageModel.Load(Path.Combine(reference, "model"));
 
-    /// <summary>Opens the model for questions, in managed code where that serves it. The caller disposes it.</summary>
-    public IScoredModel OpenForScoring() =>
-        EngramModel.Serves(Model.Configuration)
-            ? new ManagedModel(EngramModel.Open(ModelFolder))
-            : new TorchModel(LanguageModel.Load(ModelFolder));
-
     /// <summary>Validation loss, nats, with what training validated on.</summary>
     /// <param name="memory">What is read; nothing if null.</param>
     /// <param name="cancellation">Ends the measurement.</param>
