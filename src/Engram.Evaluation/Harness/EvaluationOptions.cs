@@ -21,7 +21,7 @@ public sealed record EvaluationOptions
     /// <summary>Tells this model from others where samples are resumed, for example by hashes of its files.</summary>
     public string ModelIdentity { get; init; } = "";
 
-    /// <summary>At most so many items of a task, from its beginning; null for all.</summary>
+    /// <summary>At most so many items of a task, or of each of its parts, from the beginning; null for all.</summary>
     public int? Limit { get; init; }
 
     /// <summary>Worked examples before an item; null for what each task says.</summary>
