@@ -210,7 +210,7 @@ internal sealed class EvalCommand : CliCommand
             using var line = new ProgressLine<EvaluationProgress>(progress =>
                 $"{folder} (memory {use}{(part is null ? "" : $" without {part}")}): {progress.Task}, "
                 + $"{progress.Items:N0} of {progress.OfItems:N0} items, "
-                + $"{progress.TokensPerSecond:N0} tokens/s, about {progress.Remaining:hh\\:mm\\:ss} left"
+                + $"{progress.TokensPerSecond:N0} tokens/s{(progress.Remaining is { } rest ? $", about {rest:hh\\:mm\\:ss} left" : "")}"
             );
             var result = TaskRunner.Run(model, memory, tasks, arm, line, cancellation);
             arms.Add(new EvalArm(folder, use, part?.ToString(), result));

@@ -48,8 +48,8 @@ public sealed record EvaluationOptions
 /// <param name="Items">Items of it that are scored.</param>
 /// <param name="OfItems">All items of it.</param>
 /// <param name="TokensPerSecond">Tokens of requests per second, as if each had been read alone.</param>
-/// <param name="Remaining">Time that the rest of the task takes.</param>
-public readonly record struct EvaluationProgress(string Task, int Items, int OfItems, double TokensPerSecond, TimeSpan Remaining);
+/// <param name="Remaining">Time that the rest of the task takes; null before there is an item to judge by.</param>
+public readonly record struct EvaluationProgress(string Task, int Items, int OfItems, double TokensPerSecond, TimeSpan? Remaining);
 
 /// <summary>What came of a run.</summary>
 /// <param name="Results">All scores, task by task; a group stands before its tasks.</param>

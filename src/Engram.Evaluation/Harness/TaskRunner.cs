@@ -258,7 +258,7 @@ public static class TaskRunner
                                 done,
                                 count,
                                 (tokens + report.Tokens) / Math.Max(1e-9, clock.Elapsed.TotalSeconds),
-                                own == 0 ? TimeSpan.Zero : clock.Elapsed / own * (count - done)
+                                own == 0 ? null : clock.Elapsed / own * (count - done)
                             )
                         );
                     }),
