@@ -39,7 +39,7 @@ internal sealed class EvalCommand : CliCommand
     };
     private readonly Option<int?> _limit = new("--limit")
     {
-        Description = "At most this many items of a task, from its beginning [default: all]",
+        Description = "At most this many items of a task, the first; of each subject or set where a task has such parts [default: all]",
         HelpName = "N",
     };
     private readonly Option<int?> _shots = new("--shots")
@@ -210,7 +210,7 @@ internal sealed class EvalCommand : CliCommand
             using var line = new ProgressLine<EvaluationProgress>(progress =>
                 $"{folder} (memory {use}{(part is null ? "" : $" without {part}")}): {progress.Task}, "
                 + $"{progress.Items:N0} of {progress.OfItems:N0} items, "
-                + $"{progress.TokensPerSecond:N0} tokens/s, about {progress.Remaining:hh\\:mm\\:ss} left"
+                + $"{progress.TokensPerSecond:N0} tokens/s{(progress.Remaining is { } rest ? $", about {rest:hh\\:mm\\:ss} left" : "")}"
             );
             var result = TaskRunner.Run(model, memory, tasks, arm, line, cancellation);
             arms.Add(new EvalArm(folder, use, part?.ToString(), result));

@@ -15,9 +15,26 @@ internal sealed class ItemScoring(TaskFile task, GeneratedAnswers? answers, Task
     /// <summary>The hash that a sample carries.</summary>
     public static string HashOf(string prompt) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(prompt)));
 
+    /// <summary>The hash of all that the score of an item follows from: what is asked, and what is right.</summary>
+    public static string HashOf(TaskItem item)
+    {
+        var parts = item.Requests.Select(request =>
+            request switch
+            {
+                LikelihoodRequest likelihood => $"{likelihood.Context}\u001f{likelihood.Continuation}",
+                RollingRequest rolling => rolling.Text,
+                GenerationRequest generation =>
+                    $"{generation.Context}\u001f{string.Join('\u001f', generation.StopStrings)}\u001f{generation.MaxNewTokens}\u001f{generation.Temperature}\u001f{generation.Seed}",
+                _ => throw new ArgumentException($"Requests of the type {request.GetType().Name} are unknown.", nameof(item)),
+            }
+        );
+        // A program may check an answer by any column.
+        return HashOf(string.Join('\u001e', [.. parts, string.Join(',', item.Golds), item.Row.Values.ToJsonString()]));
+    }
+
     /// <summary>The sample of an item.</summary>
     /// <param name="item">The item.</param>
-    /// <param name="sha256">Of its prompt.</param>
+    /// <param name="sha256">Its hash.</param>
     /// <param name="given">Answers to its requests, in order.</param>
     /// <param name="cancellation">Ends a program that is running.</param>
     public TaskSample Score(TaskItem item, string sha256, ReadOnlySpan<ScoringAnswer> given, CancellationToken cancellation)
@@ -25,7 +42,8 @@ internal sealed class ItemScoring(TaskFile task, GeneratedAnswers? answers, Task
         var sample = blank with
         {
             Index = item.Index,
-            PromptSha256 = sha256,
+            PromptSha256 = HashOf(item.Prompt),
+            ItemSha256 = sha256,
             Place = item.Row.Place,
             Gold = item.Gold,
             Shots = item.Shots,

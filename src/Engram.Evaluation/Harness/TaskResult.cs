@@ -41,6 +41,9 @@ public sealed record TaskResult(
     /// <summary>Items whose prompt lost its beginning, because the model's context had no room for it.</summary>
     public int Truncated { get; init; }
 
+    /// <summary>The first file of its rows below the data root, and how many more there are; of a group, those of its first task.</summary>
+    public string Data { get; init; } = "";
+
     /// <summary>Version of the task file.</summary>
     public int Version { get; init; }
 }

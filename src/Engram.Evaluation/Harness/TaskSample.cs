@@ -16,6 +16,9 @@ public sealed record TaskSample
     /// <summary>SHA-256 of what the model read before the answer, in UTF-8, lower-case hexadecimal.</summary>
     public required string PromptSha256 { get; init; }
 
+    /// <summary>The same of all that the score follows from: what was asked, and what is right.</summary>
+    public string ItemSha256 { get; init; } = "";
+
     /// <summary>Index of the preferred option, or the answer that the first filter found; null for a text that is only scored.</summary>
     public JsonNode? Prediction { get; init; }
 

@@ -111,6 +111,7 @@ public sealed class EvalTests(TrainedRun trained)
                         "suppressed",
                         "shots_asked",
                         "truncated",
+                        "data",
                         "version",
                     ],
                     Names(result)

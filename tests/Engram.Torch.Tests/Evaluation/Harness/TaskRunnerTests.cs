@@ -466,6 +466,24 @@ public sealed class TaskRunnerTests : IDisposable
     }
 
     [Fact]
+    public void A_limit_takes_the_first_items_of_each_part() =>
+        Assert.Equal([0, 1, 4, 5], Samples(Options with { Limit = 2 }).Select(sample => sample.Index));
+
+    /// <summary>Options and right answers are no part of a prompt, but of the score.</summary>
+    [Theory]
+    [InlineData("yes", "no")]
+    [InlineData("\"gold\": 0", "\"gold\": 1")]
+    public void A_row_that_has_changed_is_asked_again(string from, string to)
+    {
+        Samples(Options with { Shots = 0 });
+        Write("rows.jsonl", File.ReadAllLines(_folder.File("rows.jsonl")).Select((row, i) => i == 0 ? row.Replace(from, to) : row));
+        var again = Samples(Options with { Shots = 0 });
+        Assert.Equal(7, again.Length);
+        Assert.Equal(again[0].PromptSha256, again[1].PromptSha256);
+        Assert.NotEqual(again[0].ItemSha256, again[1].ItemSha256);
+    }
+
+    [Fact]
     public void A_group_that_holds_itself_is_refused()
     {
         Write(
