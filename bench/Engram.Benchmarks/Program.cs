@@ -65,6 +65,12 @@ switch (args)
     case ["prefill", .. var rest] when rest.Length <= 1:
         PrefillSpeed.Run(rest.Length > 0 ? rest[0] : "small-engram");
         return 0;
+    case ["scorer", .. var rest] when rest.Length <= 2:
+        ScorerSpeed.Run(
+            rest.Length > 0 ? rest[0] : "quickstart-engram",
+            threads: rest.Length > 1 ? int.Parse(rest[1]) : Environment.ProcessorCount
+        );
+        return 0;
     case ["llama", .. var rest] when rest.Length <= 1:
         LlamaComparison.Run(rest.Length > 0 ? rest[0] : null);
         return 0;
@@ -107,6 +113,7 @@ switch (args)
               memory-cost [PRESET] [FORMAT] [THREADS]
               decode [PRESET...]
               prefill [PRESET]
+              scorer [PRESET] [THREADS]
               llama [MODEL]
               forks [PRESET] [TOKENS]
               mapped-memory [PRESET]

@@ -51,9 +51,6 @@ public sealed class BatchSampler
         }
     }
 
-    /// <summary>Passes over the training part so far: 1.5 is the middle of the second.</summary>
-    public double Epochs => (double)_position / BlocksPerEpoch;
-
     /// <summary>Fills the batch with the next sequences and moves <see cref="Position"/> on by their number.</summary>
     /// <exception cref="ArgumentException">The batch has another sequence length.</exception>
     /// <exception cref="InvalidDataException">A shard holds an id outside the vocabulary.</exception>

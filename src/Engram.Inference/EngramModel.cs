@@ -32,6 +32,8 @@ public sealed class EngramModel : IDisposable
     private readonly Stack<ForwardPass> _passes = new();
     private readonly ThreadTeam<ForwardPass>? _team;
     private int _teamTaken;
+    private int _running; // calls; guarded by _passes, as is what follows
+    private bool _disposed;
 
     private EngramModel(ModelFolder folder, ModelWeights weights, Transformer transformer, MemoryBank? memory, int threads)
     {
@@ -101,6 +103,7 @@ public sealed class EngramModel : IDisposable
     /// An id is not in the vocabulary, the context is full, or <paramref name="logits"/> has another length.
     /// </exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    /// <exception cref="ObjectDisposedException">The model is disposed.</exception>
     public void Read(Sequence sequence, ReadOnlySpan<int> tokenIds, Span<float> logits, CancellationToken cancellation = default) =>
         Read(new ReadOnlySpan<Sequence>(in sequence), tokenIds, logits, cancellation);
 
@@ -119,6 +122,7 @@ public sealed class EngramModel : IDisposable
     /// length.
     /// </exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    /// <exception cref="ObjectDisposedException">The model is disposed.</exception>
     public void Read(
         ReadOnlySpan<Sequence> sequences,
         ReadOnlySpan<int> tokenIds,
@@ -147,13 +151,26 @@ public sealed class EngramModel : IDisposable
                 pass.RestoreLengths(sequences);
             pass.End();
             lock (_passes)
+            {
                 _passes.Push(pass);
+                _running--;
+                Monitor.PulseAll(_passes);
+            }
         }
     }
 
-    /// <inheritdoc/>
+    /// <summary>Lets go of files and threads, after the calls that run; later ones are refused.</summary>
     public void Dispose()
     {
+        lock (_passes)
+        {
+            if (_disposed)
+                return;
+            _disposed = true;
+            while (_running > 0)
+                Monitor.Wait(_passes);
+        }
+
         _team?.Dispose();
         _weights.Dispose();
         Memory?.Dispose();
@@ -204,8 +221,13 @@ public sealed class EngramModel : IDisposable
     {
         ForwardPass? pass;
         lock (_passes)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
             if (!_passes.TryPop(out pass))
                 pass = new ForwardPass();
+            _running++;
+        }
+
         pass.Team = _team is not null && Interlocked.Exchange(ref _teamTaken, 1) == 0 ? _team : null;
         return pass;
     }

@@ -47,14 +47,27 @@ public static class Likelihood
         return total;
     }
 
-    /// <summary>Natural logarithm of the probability that logits give a token: log softmax(logits)[token].</summary>
+    /// <summary>
+    /// Natural logarithm of the probability that logits give a token: log softmax(logits)[token]. Exponentials are float32, their sum is
+    /// float64 over short blocks: exact to about 1e-6.
+    /// </summary>
     /// <param name="logits">Of all tokens, [V].</param>
     /// <param name="token">Its id.</param>
+    /// <returns>Not a number where the largest logit is not finite.</returns>
     public static double LogProbability(ReadOnlySpan<float> logits, int token)
     {
+        const int block = 512;
+        Span<float> exponentials = stackalloc float[block];
         var (max, sum) = (TensorPrimitives.Max(logits), 0.0);
-        foreach (var logit in logits)
-            sum += Math.Exp(logit - max);
-        return logits[token] - max - Math.Log(sum);
+        for (var from = 0; from < logits.Length; from += block)
+        {
+            var part = logits.Slice(from, Math.Min(block, logits.Length - from));
+            var terms = exponentials[..part.Length];
+            TensorPrimitives.Subtract(part, max, terms);
+            TensorPrimitives.Exp(terms, terms);
+            sum += TensorPrimitives.Sum<float>(terms);
+        }
+
+        return (double)logits[token] - max - Math.Log(sum);
     }
 }

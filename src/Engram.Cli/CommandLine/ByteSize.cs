@@ -35,6 +35,13 @@ internal static class ByteSize
         return null;
     }
 
+    /// <summary>The shortest of the texts that are so many bytes.</summary>
+    public static string Show(long bytes)
+    {
+        var (suffix, bits) = Units.Where(unit => bytes % (1L << unit.Bits) == 0).MaxBy(unit => unit.Bits);
+        return string.Create(CultureInfo.InvariantCulture, $"{bytes >> bits}{suffix}");
+    }
+
     /// <summary>The number of bytes, or null if the text is none.</summary>
     public static long? Parse(string text)
     {

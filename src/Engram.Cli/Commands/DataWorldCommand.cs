@@ -72,7 +72,7 @@ internal sealed class DataWorldCommand : CliCommand
     {
         Description = "Share of real text among all bytes; the world keeps its length",
         HelpName = "SHARE",
-        DefaultValueFactory = _ => 0.5,
+        DefaultValueFactory = _ => WorldFolder.DefaultRatio,
     };
     private readonly Option<bool> _json = CommonOptions.Json();
 
@@ -124,10 +124,8 @@ internal sealed class DataWorldCommand : CliCommand
         WorldSummary summary;
         using (
             var line = new ProgressLine<long>(tokens =>
-            {
-                var left = Stopwatch.GetElapsedTime(start) * (Math.Max(0, options.Tokens - tokens) / (double)Math.Max(1, tokens));
-                return $"writing: {tokens:N0} of about {options.Tokens:N0} tokens, about {left:hh\\:mm\\:ss} left";
-            })
+                $"writing: {tokens:N0} of about {options.Tokens:N0} tokens{TimeLeft.Of(start, tokens, options.Tokens)}"
+            )
         )
             summary = WorldFolder.Write(options, folder, mix, parsed.GetValue(_ratio), line, cancellation);
         if (parsed.GetValue(_json))

@@ -4,12 +4,18 @@ using Engram.Cli.CommandLine;
 using Engram.Evaluation.Code;
 using Engram.Evaluation.Harness;
 using Engram.Evaluation.Scoring;
+using Engram.Models.Configuration;
+using Engram.Models.Folders;
+using Engram.Models.Memory;
 
 namespace Engram.Cli.Commands;
 
 /// <summary>Scores models on benchmarks.</summary>
 internal sealed class EvalCommand : CliCommand
 {
+    // What results say of the memory of a model that has none.
+    private const string NoMemory = "none";
+
     private static readonly string[] Uses = ["on", "off", "shuffled", "permuted", "random", "one-row"];
 
     private readonly Argument<string[]> _models = new("MODEL")
@@ -45,10 +51,12 @@ internal sealed class EvalCommand : CliCommand
     {
         Description =
             "What the memory does; several with commas between stand side by side: on, off, shuffled (rows exchanged), "
-            + "permuted (rows of another n-gram), random (directions of rows), one-row (every n-gram reads the mean row of its head)",
+            + "permuted (rows of another n-gram), random (directions of rows), one-row (every n-gram reads the mean row of its head). "
+            + "A model without memory is scored once, as it is",
         HelpName = "USES",
         DefaultValueFactory = _ => "on",
     };
+    private readonly Option<Suppression[]?> _suppress = SuppressOption.OfTasks();
     private readonly Option<string> _control = new Option<string>("--control")
     {
         Description =
@@ -93,13 +101,14 @@ internal sealed class EvalCommand : CliCommand
             "Score models on benchmarks, or measure a loss.",
             "engram eval run/model --tasks arc_easy,piqa --data-root benchmarks --limit 200",
             "engram eval run/model other/model --tasks mmlu --data-root benchmarks --memory on,off --samples mmlu.jsonl",
+            "engram eval run/model --tasks piqa,triviaqa --data-root benchmarks --suppress all --suppress order=3@prompt",
             "engram eval --list --data-root benchmarks"
         )
     {
         Add(_models);
         foreach (
             var option in (Option[])
-                [_tasks, _dataRoot, _list, _limit, _shots, _memory, _control, _samples, _resume, _batch, _runCode, _python]
+                [_tasks, _dataRoot, _list, _limit, _shots, _memory, _suppress, _control, _samples, _resume, _batch, _runCode, _python]
         )
             Add(option);
         _open.AddTo(this);
@@ -139,6 +148,8 @@ internal sealed class EvalCommand : CliCommand
             foreach (var use in given.GetResult(_memory) is { Implicit: false, Tokens: [{ Value: var uses }] } ? uses.Split(',') : [])
                 if (!Uses.Contains(use))
                     given.AddError($"--memory takes {string.Join(", ", Uses)}, not '{use}'.");
+            if (given.GetResult(_suppress) is not null && given.GetResult(_memory)?.Tokens is [{ Value: "off" }])
+                given.AddError("--suppress needs a memory that is on: one that is off has no part to silence.");
         });
     }
 
@@ -161,45 +172,80 @@ internal sealed class EvalCommand : CliCommand
 
         var names = parsed.GetRequiredValue(_tasks)!.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         TaskFile[] tasks = [.. names.Select(TaskFiles.Load)];
-        var models = parsed.GetRequiredValue(_models);
-        foreach (var model in models)
-            EvalModels.Require(model);
+        var runs = parsed.GetRequiredValue(_models).Select(folder => RunOf(parsed, folder)).ToArray();
+        RequireMemory(parsed, runs);
         using var samples = parsed.GetValue(_samples) is { } file ? SampleFile.Open(file, parsed.GetValue(_resume)) : null;
         if (samples is { Found: > 0 })
             Terminal.Note(
                 $"{samples.Found:N0} items are taken from {parsed.GetValue(_samples)} where they belong to the same model, task and prompt."
             );
-        var sandbox = parsed.GetValue(_runCode) ? OpenSandbox(parsed.GetRequiredValue(_python)) : null;
-        var arms = new List<EvalArm>();
-        foreach (var folder in models)
+        var options = new EvaluationOptions
         {
-            using var model = _open.Open(parsed, folder);
-            foreach (var use in parsed.GetRequiredValue(_memory).Split(',').Distinct())
+            DataRoot = parsed.GetValue(_dataRoot)!,
+            Limit = parsed.GetValue(_limit),
+            Shots = parsed.GetValue(_shots),
+            Control = Enum.Parse<TaskControl>(parsed.GetRequiredValue(_control), ignoreCase: true),
+            Samples = samples,
+            Sandbox = parsed.GetValue(_runCode) ? OpenSandbox(parsed.GetRequiredValue(_python)) : null,
+            Together = parsed.GetValue(_batch),
+        };
+        var (arms, retained) = (new List<EvalArm>(), new List<TaskRetention>());
+        foreach (var run in runs)
+        {
+            using var model = _open.Open(parsed, run.Folder);
+            foreach (var use in run.Uses)
             {
-                using var memory = ModelInput.Memory(model.Memory, use);
-                var options = new EvaluationOptions
-                {
-                    DataRoot = parsed.GetValue(_dataRoot)!,
-                    Model = folder,
-                    ModelIdentity = EvalModels.Identity(folder),
-                    Memory = use,
-                    Limit = parsed.GetValue(_limit),
-                    Shots = parsed.GetValue(_shots),
-                    Control = Enum.Parse<TaskControl>(parsed.GetRequiredValue(_control), ignoreCase: true),
-                    Samples = samples,
-                    Sandbox = sandbox,
-                    Together = parsed.GetValue(_batch),
-                };
-                using var line = new ProgressLine<EvaluationProgress>(progress =>
-                    $"{folder} (memory {use}): {progress.Task}, {progress.Items:N0} of {progress.OfItems:N0} items, "
-                    + $"{progress.TokensPerSecond:N0} tokens/s, about {progress.Remaining:hh\\:mm\\:ss} left"
-                );
-                arms.Add(new EvalArm(folder, use, TaskRunner.Run(model, memory.Bank, tasks, options, line, cancellation)));
+                using var memory = ModelInput.Memory(model.Memory, use == NoMemory ? "on" : use);
+                var whole = Score(model, memory.Bank, run.Folder, use, null);
+                foreach (var part in use == "off" ? [] : run.Parts)
+                    retained.AddRange(TaskRetention.Of(tasks, whole, Score(model, memory.Bank, run.Folder, use, part)));
             }
         }
 
-        EvalReport.Write(arms, parsed.GetValue(_json));
+        EvalReport.Write(arms, retained, parsed.GetValue(_json));
+
+        EvaluationResult Score(IScoredModel model, MemoryBank? memory, string folder, string use, Suppression? part)
+        {
+            var arm = options with { Model = folder, ModelIdentity = EvalModels.Identity(folder), Memory = use, Suppression = part };
+            using var line = new ProgressLine<EvaluationProgress>(progress =>
+                $"{folder} (memory {use}{(part is null ? "" : $" without {part}")}): {progress.Task}, "
+                + $"{progress.Items:N0} of {progress.OfItems:N0} items, "
+                + $"{progress.TokensPerSecond:N0} tokens/s{TimeLeft.Of(progress.Remaining)}"
+            );
+            var result = TaskRunner.Run(model, memory, tasks, arm, line, cancellation);
+            arms.Add(new EvalArm(folder, use, part?.ToString(), result));
+            return result;
+        }
     }
+
+    /// <summary>What is done with a model: uses of its memory and parts that are silenced. One without memory is scored once.</summary>
+    private ModelRun RunOf(ParseResult parsed, string folder)
+    {
+        EvalModels.Require(folder);
+        var parts = parsed.GetValue(_suppress) ?? [];
+        if (ModelConfiguration.Load(Path.Combine(folder, ModelFolder.ConfigurationFile)).Engram is not { } engram)
+            return new ModelRun(folder, [NoMemory], []);
+        foreach (var part in parts)
+            part.RequireIn(engram);
+        return new ModelRun(folder, [.. parsed.GetRequiredValue(_memory).Split(',').Distinct()], parts);
+    }
+
+    /// <summary>Refuses controls that no model has a memory for, and says which models are scored without.</summary>
+    private void RequireMemory(ParseResult parsed, ModelRun[] runs)
+    {
+        var controls = parsed.GetResult(_memory) is { Implicit: false } || parsed.GetResult(_suppress) is not null;
+        string[] without = [.. runs.Where(run => run.Uses is [NoMemory]).Select(run => run.Folder)];
+        if (!controls || without.Length == 0)
+            return;
+        if (without.Length == runs.Length)
+            throw new ArgumentException(
+                $"{string.Join(" and ", without)}: no memory (config.json has no engram_* keys). Leave --memory and --suppress out, or name a model with one."
+            );
+        foreach (var folder in without)
+            Terminal.Note($"{folder} has no memory: it is scored once, as it is.");
+    }
+
+    private sealed record ModelRun(string Folder, string[] Uses, Suppression[] Parts);
 
     private static Sandbox OpenSandbox(string python)
     {

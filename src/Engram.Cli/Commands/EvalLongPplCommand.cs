@@ -38,7 +38,7 @@ internal sealed class EvalLongPplCommand : CliCommand
         Description = "Texts are cut to so many tokens of the model and of the evaluator [default: the smaller context]",
         HelpName = "N",
     };
-    private readonly Option<string> _memory = ModelInput.Use("on", "off", "shuffled", "random");
+    private readonly Option<string> _memory = ModelInput.Use();
     private readonly Option<bool> _json = CommonOptions.Json();
 
     public EvalLongPplCommand()
@@ -73,7 +73,7 @@ internal sealed class EvalLongPplCommand : CliCommand
     {
         var source = CorpusInput.Open(parsed, _source, _field, cancellation);
         using var model = _model.Open(parsed);
-        using var memory = ModelInput.Memory(model.Memory, parsed.GetRequiredValue(_memory));
+        using var memory = ModelInput.Memory(parsed, _memory, model.Memory);
         using var other = parsed.GetValue(_evaluator) is { } folder
             ? LanguageModel.Load(folder, model.Transformer.Parameters.Device)
             : null;
@@ -93,9 +93,18 @@ internal sealed class EvalLongPplCommand : CliCommand
                 $"Texts of {tokens:N0} tokens do not fit into the context; at most {most:N0} do."
             );
 
+        if (readFrom is null && tokens <= LongPerplexity.ShortContext)
+            Terminal.Note(
+                $"Texts are cut to {tokens:N0} tokens, and none of the first {LongPerplexity.ShortContext:N0} is a key token: LongPPL is "
+                    + "undefined, only perplexity is measured. It needs models of a longer context."
+            );
         var measured = new List<LongText>();
         var start = Stopwatch.GetTimestamp();
-        using (var line = new ProgressLine<int>(done => $"{done:N0} texts, {Stopwatch.GetElapsedTime(start) / done:mm\\:ss} each"))
+        using (
+            var line = new ProgressLine<int>(done =>
+                $"{done:N0} {(done == 1 ? "text" : "texts")}, {TimeLeft.Clock(Stopwatch.GetElapsedTime(start) / done)} each"
+            )
+        )
             foreach (var document in source.Read(cancellation: cancellation).Take(parsed.GetValue(_texts) ?? int.MaxValue))
             {
                 // Intervals that were found before count characters of the uncut text, whose beginning stays.
@@ -152,7 +161,7 @@ internal sealed class EvalLongPplCommand : CliCommand
             );
         Terminal.Answer.Write(table);
         Console.Out.WriteLine(
-            $"LongPPL {(key is { } value ? $"{value:F4}" : "undefined (no key tokens)")} over {keyTokens:N0} key tokens, perplexity {all:F4} over {tokens:N0} tokens; key tokens by {evaluator}"
+            $"LongPPL {(key is { } value ? $"{value:F4}" : "undefined")} over {keyTokens:N0} key tokens, perplexity {all:F4} over {tokens:N0} tokens; key tokens by {evaluator}"
         );
     }
 

@@ -57,7 +57,7 @@ internal sealed class EvalRulerCommand : CliCommand
         Description = "Write the samples to a folder, a file a task, and ask nothing; --model may then be any folder with a tokenizer.json",
         HelpName = "FOLDER",
     };
-    private readonly Option<string> _memory = ModelInput.Use("on", "off", "shuffled", "random");
+    private readonly Option<string> _memory = ModelInput.Use();
     private readonly Option<bool> _json = CommonOptions.Json();
 
     public EvalRulerCommand()
@@ -104,9 +104,7 @@ internal sealed class EvalRulerCommand : CliCommand
         }.Validated();
         var total = (options.Tasks.Count == 0 ? 13 : options.Tasks.Count) * options.Samples;
         var start = Stopwatch.GetTimestamp();
-        using var line = new ProgressLine<int>(done =>
-            $"{done:N0} of {total:N0} samples, about {Stopwatch.GetElapsedTime(start) * ((total - done) / (double)done):hh\\:mm\\:ss} left"
-        );
+        using var line = new ProgressLine<int>(done => $"{done:N0} of {total:N0} samples{TimeLeft.Of(start, done, total)}");
         if (parsed.GetValue(_write) is { } folder)
         {
             RulerFiles.WriteItems(TokenizerInput.Open(_model.FolderOf(parsed)), options, folder, line, cancellation);
@@ -135,7 +133,7 @@ internal sealed class EvalRulerCommand : CliCommand
     private RulerReport Ask(ParseResult parsed, RulerOptions options, ProgressLine<int> line, CancellationToken cancellation)
     {
         using var model = _model.Open(parsed);
-        using var memory = ModelInput.Memory(model.Memory, parsed.GetRequiredValue(_memory));
+        using var memory = ModelInput.Memory(parsed, _memory, model.Memory);
         if (parsed.GetValue(_answers) is not { } path)
             return RulerEvaluation.Run(model, memory.Bank, options, progress: line, cancellation: cancellation);
         var (file, known) = RulerFiles.OpenAnswers(path);

@@ -1,7 +1,7 @@
 using System.CommandLine;
-using System.Diagnostics;
 using Engram.Cli.CommandLine;
 using Engram.Corpora.World;
+using Engram.Evaluation.Scoring;
 using Engram.Evaluation.World;
 using Spectre.Console;
 
@@ -22,7 +22,7 @@ internal sealed class EvalWorldCommand : CliCommand
         Description = "At most this many questions of each kind, the first",
         HelpName = "N",
     };
-    private readonly Option<string> _memory = ModelInput.Use("on", "off", "shuffled", "random");
+    private readonly Option<string> _memory = ModelInput.Use();
     private readonly Option<bool> _json = CommonOptions.Json();
 
     public EvalWorldCommand()
@@ -38,6 +38,7 @@ internal sealed class EvalWorldCommand : CliCommand
         Add(_kinds);
         Add(_limit);
         Add(_memory);
+        _model.AddEngineTo(this);
         _model.AddSettingsTo(this);
         Add(_json);
         CommonOptions.AtLeastOne(_limit);
@@ -64,13 +65,15 @@ internal sealed class EvalWorldCommand : CliCommand
             .. sets.Where(set => kinds.Contains(set.Kind)).SelectMany(set => set.Questions.Take(parsed.GetValue(_limit) ?? int.MaxValue)),
         ];
 
-        using var model = _model.Open(parsed);
-        using var memory = ModelInput.Memory(model.Memory, parsed.GetRequiredValue(_memory));
-        var start = Stopwatch.GetTimestamp();
+        using IScoredModel model = _model.IsManaged(parsed)
+            ? new ManagedModel(_model.OpenManaged(parsed))
+            : new TorchModel(_model.Open(parsed));
+        using var memory = ModelInput.Memory(parsed, _memory, model.Memory);
         IReadOnlyList<WorldOutcome> outcomes;
         using (
-            var line = new ProgressLine<int>(done =>
-                $"{done:N0} of {questions.Length:N0} questions, about {Stopwatch.GetElapsedTime(start) * ((questions.Length - done) / (double)done):hh\\:mm\\:ss} left"
+            var line = new ProgressLine<ScoringProgress>(progress =>
+                $"{progress.Requests:N0} of {progress.OfRequests:N0} choices, {progress.TokensPerSecond:N0} "
+                + $"tokens/s{TimeLeft.Of(progress.Remaining)}"
             )
         )
             outcomes = WorldEvaluation.Ask(model, questions, memory.Bank, line, cancellation);

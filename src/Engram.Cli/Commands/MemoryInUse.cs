@@ -2,21 +2,41 @@ using Engram.Models.Memory;
 
 namespace Engram.Cli.Commands;
 
-/// <summary>The memory that a command reads: the model's own, none, or a control, which is made once and freed with this.</summary>
+/// <summary>
+/// The memory that a command reads: the model's own, none, a control, or one with a part silenced; what is made for it is freed with this.
+/// </summary>
 internal sealed class MemoryInUse : IDisposable
 {
     private readonly MemoryBank? _control;
+    private readonly MemoryBank? _silenced;
 
-    public MemoryInUse(MemoryBank? own, MemoryUse use)
+    public MemoryInUse(MemoryBank? own, MemoryUse use, Suppression? suppression = null)
     {
-        if (use != MemoryUse.On && own is null)
-            throw new ArgumentException("The model has no memory to switch off, shuffle or randomise.");
+        if ((use != MemoryUse.On || suppression is not null) && own is null)
+            throw new ArgumentException(
+                "The model has no memory (its config.json has no engram_* keys), so that none can be off, exchanged or silenced."
+            );
         _control = own?.Ablation(use);
         Bank = use == MemoryUse.Off ? null : _control ?? own;
+        if (suppression is null)
+            return;
+        try
+        {
+            Bank = _silenced = Bank?.Suppressed(suppression) ?? throw new ArgumentException("A memory that is off has no part to silence.");
+        }
+        catch
+        {
+            _control?.Dispose();
+            throw;
+        }
     }
 
     /// <summary>What is read; nothing if null.</summary>
     public MemoryBank? Bank { get; }
 
-    public void Dispose() => _control?.Dispose();
+    public void Dispose()
+    {
+        _silenced?.Dispose();
+        _control?.Dispose();
+    }
 }

@@ -53,7 +53,4 @@ internal sealed class StudyInput
     }
 
     public StudyCorpora Corpora(ParseResult parsed) => new(Path.Combine(parsed.GetRequiredValue(Runs), "data"), parsed.GetValue(Text));
-
-    public static string Clock(TimeSpan time) =>
-        time.TotalHours >= 1 ? $"{(int)time.TotalHours}:{time.Minutes:00}:{time.Seconds:00}" : $"{time.Minutes}:{time.Seconds:00}";
 }

@@ -72,5 +72,5 @@ internal sealed class StudyRunCommand : CliCommand
     private static string Describe(StudyProgress progress) =>
         progress.Total == 0
             ? progress.Activity
-            : $"{progress.Done} of {progress.Total} models{(progress.Remaining is { } left ? $", about {StudyInput.Clock(left)} left" : "")}: {string.Join("; ", progress.Running)}";
+            : $"{progress.Done} of {progress.Total} models{(progress.Remaining is { } left ? $", about {TimeLeft.Clock(left)} left" : "")}: {string.Join("; ", progress.Running)}";
 }

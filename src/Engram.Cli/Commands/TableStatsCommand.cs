@@ -51,7 +51,8 @@ internal sealed class TableStatsCommand : CliCommand
     );
     private readonly Option<long?> _memory = ByteSize.Option(
         "--counting-memory",
-        "Memory for counting; what does not fit goes to temporary files, the result is the same [default: 1GiB]"
+        "Memory for counting; what does not fit goes to temporary files, the result is the same [default: "
+            + $"{ByteSize.Show(AddressingCensus.DefaultMemory)}]"
     );
     private readonly Option<string?> _html = new("--html")
     {

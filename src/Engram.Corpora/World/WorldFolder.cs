@@ -33,6 +33,9 @@ public static class WorldFolder
     /// <summary>Every fact.</summary>
     public const string FactFileName = "facts.jsonl";
 
+    /// <summary>Share of real text where some is mixed in and nothing else is asked for.</summary>
+    public const double DefaultRatio = 0.5;
+
     private const long BytesPerPart = 64L << 20;
 
     // Spaces and letters as they are; the files are no web pages.
@@ -53,7 +56,7 @@ public static class WorldFolder
         WorldOptions options,
         string folder,
         CorpusSource? mix = null,
-        double ratio = 0.5,
+        double ratio = DefaultRatio,
         IProgress<long>? progress = null,
         CancellationToken cancellation = default
     )

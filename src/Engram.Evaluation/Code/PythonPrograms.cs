@@ -1,3 +1,4 @@
+using System.Text;
 using Engram.Evaluation.Text;
 
 namespace Engram.Evaluation.Code;
@@ -13,19 +14,40 @@ public static class PythonPrograms
     public static string Mbpp(string setup, string code, IEnumerable<string> assertions) =>
         $"{setup}\n{code}\n{string.Join('\n', assertions)}\n";
 
-    /// <summary>CRUXEval-I: does the predicted call give the output?</summary>
+    /// <summary>
+    /// CRUXEval-I (facebookresearch/cruxeval, <c>evaluation/utils_general.py</c>): does the predicted call give the output? What is not one
+    /// call of f is wrong.
+    /// </summary>
     public static string CruxEvalInput(string code, string predictedCall, string output) =>
-        $"{code}\nassert {output} == {OneLine(predictedCall)}\n";
+        $"{Answer(predictedCall)}assert calls(answer), 'the answer is no call of f'\n{Compare(code, output, predictedCall)}";
 
-    /// <summary>CRUXEval-O: does the call give the predicted value?</summary>
-    public static string CruxEvalOutput(string code, string input, string predictedValue) =>
-        $"{code}\nassert f({input}) == ({OneLine(predictedValue)})\n";
+    /// <summary>
+    /// CRUXEval-O (the same place): is the predicted value the output? What calls f is wrong: it repeats the question.
+    /// </summary>
+    public static string CruxEvalOutput(string code, string output, string predictedValue) =>
+        $"{Answer(predictedValue)}assert not any(map(calls, ast.walk(answer))), 'the answer calls f'\n{Compare(code, output, predictedValue)}";
 
     /// <summary>CRUXEval-O without running anything: the two values as Python literals; null if one of them is none.</summary>
     public static bool? CruxEvalOutputStatic(string output, string predictedValue) =>
         PythonLiteral.TryParse(output, out var expected) && PythonLiteral.TryParse(predictedValue, out var predicted)
             ? PythonLiteral.AreEqual(expected, predicted)
             : null;
+
+    /// <summary>The syntax of an answer, which must be an expression.</summary>
+    private static string Answer(string expression)
+    {
+        var text = Convert.ToHexString(Encoding.UTF8.GetBytes(OneLine(expression).Trim()));
+        return $"""
+            import ast
+            answer = ast.parse(bytes.fromhex("{text}").decode(), mode="eval").body
+            def calls(node):
+                return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "f"
+
+            """;
+    }
+
+    private static string Compare(string code, string output, string expression) =>
+        $"del answer, ast, calls\n{code}\nassert {output} == ({OneLine(expression)}\n)\n";
 
     /// <summary>An answer is an expression: a line break would begin a statement.</summary>
     private static string OneLine(string expression) => expression.ReplaceLineEndings(" ");

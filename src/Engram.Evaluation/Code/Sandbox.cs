@@ -16,6 +16,8 @@ namespace Engram.Evaluation.Code;
 /// </summary>
 /// <remarks>
 /// It keeps apart what a language model writes by chance or imitation. It is no boundary against somebody who knows a hole in the kernel.
+/// Tests run in the interpreter of the program that they judge, as in the published harnesses. That it came to its end it cannot read
+/// anywhere: the word that says so is sent to it only then. A program that imitates the driver, which no other text shows, can ask for it.
 /// </remarks>
 public sealed class Sandbox
 {
@@ -25,10 +27,14 @@ public sealed class Sandbox
 
     private static readonly string[] Tools = ["/bin/sh", "unshare", "mount", "chroot", "env", "timeout", "setpriv", "prlimit"];
 
-    // $1 root, $2 the interpreter's folder, $3 bytes of files; the command follows. The program comes through the standard input.
+    // $1 root, $2 the interpreter's folder, $3 bytes of files, $4 bytes of the program; the command follows. The program comes through the
+    // standard input. Shared memory and message queues of System V, which no limit of a process counts, are not to be had.
     private const string Setup = """
-        root=$1; python=$2; files=$3; shift 3
+        root=$1; python=$2; files=$3; bytes=$4; shift 4
         set -e
+        for name in shmmni msgmni; do
+            { echo 0 > /proc/sys/kernel/$name; } 2>/dev/null || :
+        done
         mount -t tmpfs -o size=1m,mode=755,nosuid,nodev engram "$root"
         for place in /usr /bin /lib /lib64 "$python"; do
             [ -e "$place" ] || continue
@@ -40,10 +46,30 @@ public sealed class Sandbox
         : > "$root/dev/null"
         mount --bind /dev/null "$root/dev/null"
         mount -t tmpfs -o size=$files,nr_inodes=1000,mode=777,nosuid,nodev engram "$root/tmp"
-        cat > "$root/tmp/program.py"
+        head -c "$bytes" > "$root/tmp/program.py"
         mount -o remount,ro "$root"
         echo engram-sandbox-ready >&2
         exec chroot "$root" "$@"
+        """;
+
+    // Runs the program as a script would run, and asks for the word that ends it: no name of the script leads to any of this.
+    private const string Driver = """
+        def run():
+            import os, sys
+            parent, write, read = os.dup(0), os.write, os.read
+            nothing = os.open("/dev/null", os.O_RDONLY)
+            os.dup2(nothing, 0)
+            os.close(nothing)
+            with open("/tmp/program.py", encoding="utf-8") as file:
+                source = file.read()
+            names = globals()
+            del names["run"]
+            names["__file__"] = "/tmp/program.py"
+            exec(compile(source, "/tmp/program.py", "exec", dont_inherit=True), names)
+            sys.stdout.flush()
+            write(2, b"\nengram-sandbox-end\n")
+            write(1, b"\n" + read(parent, 64))
+        run()
         """;
 
     // Checks from the inside what the documentation promises.
@@ -62,6 +88,11 @@ public sealed class Sandbox
         assert refused(lambda: socket.create_connection(("192.0.2.1", 9), 1)), "the network can be reached"
         assert all(refused(lambda: open(folder + "/engram-probe", "w")) for folder in ("/", "/usr", "/usr/lib", "/dev")), "files outside can be written"
         assert not os.path.exists("/etc/passwd") and not os.path.exists("/proc/self"), "files of the system can be read"
+        try:
+            import ctypes
+        except ImportError:
+            ctypes = None
+        assert ctypes is None or ctypes.CDLL(None).shmget(0, 4096, 0o1600) < 0, "shared memory can be taken without a limit"
         assert refused(lambda: os.setuid(0)) or os.getuid() == 0 and refused(lambda: os.chroot("/tmp")), "rights can be regained"
         """;
 
@@ -107,12 +138,18 @@ public sealed class Sandbox
         var root = Directory.CreateTempSubdirectory("engram-sandbox-");
         try
         {
-            // What only a program that came to its end can have written.
+            // What only a program that came to its end can have written: nobody else is told.
             var end = Convert.ToHexString(RandomNumberGenerator.GetBytes(16));
-            using var process = Process.Start(StartInfo(root.FullName, limits))!;
+            var source = Encoding.UTF8.GetBytes($"{program}\n");
+            using var process = Process.Start(StartInfo(root.FullName, source.Length, limits))!;
             using var stop = cancellation.Register(() => Kill(process));
-            var capture = new SandboxCapture(process, limits.OutputBytes, () => Kill(process));
-            Send(process, $"{program}\n\n__import__('os').write(1, b'\\n{end}\\n')\n");
+            var capture = new SandboxCapture(
+                process,
+                limits.OutputBytes,
+                ended: () => Send(process, Encoding.UTF8.GetBytes($"{end}\n")),
+                stop: () => Kill(process)
+            );
+            Send(process, source);
             process.WaitForExit();
             capture.Wait();
             cancellation.ThrowIfCancellationRequested();
@@ -125,7 +162,7 @@ public sealed class Sandbox
         }
     }
 
-    private ProcessStartInfo StartInfo(string root, SandboxLimits limits)
+    private ProcessStartInfo StartInfo(string root, int bytes, SandboxLimits limits)
     {
         string[] spaces = ["--mount", "--net", "--pid", "--ipc", "--uts", "--fork", "--kill-child"];
         var user = (FirstUser + (uint)(Interlocked.Increment(ref _runs) % Users)).ToString(CultureInfo.InvariantCulture);
@@ -143,6 +180,7 @@ public sealed class Sandbox
                 root,
                 _prefix,
                 $"{limits.FileBytes}",
+                $"{bytes}",
                 "/usr/bin/env",
                 "-C",
                 "/tmp",
@@ -167,7 +205,8 @@ public sealed class Sandbox
                 "-S",
                 "-B",
                 "-u",
-                "/tmp/program.py",
+                "-c",
+                Driver,
             ]
         )
         {
@@ -210,16 +249,16 @@ public sealed class Sandbox
         };
     }
 
-    private static void Send(Process process, string program)
+    private static void Send(Process process, byte[] bytes)
     {
         try
         {
-            process.StandardInput.BaseStream.Write(Encoding.UTF8.GetBytes(program));
-            process.StandardInput.Close();
+            process.StandardInput.BaseStream.Write(bytes);
+            process.StandardInput.BaseStream.Flush();
         }
         catch (IOException)
         {
-            // The set-up has failed and reads nothing; its message says why.
+            // The set-up has failed and reads nothing, and its message says why; or the program has ended.
         }
     }
 

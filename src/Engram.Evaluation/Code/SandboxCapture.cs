@@ -9,24 +9,35 @@ internal sealed class SandboxCapture
     /// <summary>What the set-up writes to the error stream when the program may begin.</summary>
     public const string Ready = "engram-sandbox-ready";
 
+    /// <summary>What the driver writes to the error stream when the program has come to its end.</summary>
+    private const string Ended = "engram-sandbox-end";
+
     private const int LongestMessage = 300;
+
+    // What is written beside the program's own output.
+    private const int Marks = 128;
 
     private readonly Task<string> _output;
     private readonly Task<string> _errors;
     private readonly int _limit;
+    private readonly Action _ended;
     private readonly Action _stop;
     private int _written;
 
     /// <summary>Begins to read both streams of a process.</summary>
-    public SandboxCapture(Process process, int limit, Action stop)
+    /// <param name="process">Just started.</param>
+    /// <param name="limit">Bytes of both streams together.</param>
+    /// <param name="ended">Called once, when the program has come to its end.</param>
+    /// <param name="stop">Called where it writes more than the limit.</param>
+    public SandboxCapture(Process process, int limit, Action ended, Action stop)
     {
-        (_limit, _stop) = (limit, stop);
-        _output = Task.Run(() => Read(process.StandardOutput.BaseStream));
-        _errors = Task.Run(() => Read(process.StandardError.BaseStream));
+        (_limit, _ended, _stop) = (limit, ended, stop);
+        _output = Task.Run(() => Read(process.StandardOutput.BaseStream, null));
+        _errors = Task.Run(() => Read(process.StandardError.BaseStream, Encoding.UTF8.GetBytes($"\n{Ended}\n")));
     }
 
     /// <summary>Whether the limit was reached.</summary>
-    public bool Exceeded => Volatile.Read(ref _written) > _limit + Ready.Length + 1;
+    public bool Exceeded => Volatile.Read(ref _written) > _limit + Marks;
 
     /// <summary>The output stream.</summary>
     public string Output => _output.Result;
@@ -41,7 +52,9 @@ internal sealed class SandboxCapture
     public static string LastLine(string text)
     {
         var line =
-            text.Split('\n').Select(candidate => candidate.Trim()).LastOrDefault(candidate => candidate.Length > 0 && candidate != Ready)
+            text.Split('\n')
+                .Select(candidate => candidate.Trim())
+                .LastOrDefault(candidate => candidate.Length > 0 && candidate is not (Ready or Ended))
             ?? "";
         var shown = new StringBuilder();
         foreach (var letter in line.Take(LongestMessage))
@@ -49,16 +62,20 @@ internal sealed class SandboxCapture
         return shown.ToString();
     }
 
-    private string Read(Stream stream)
+    private string Read(Stream stream, byte[]? mark)
     {
         using var held = new MemoryStream();
         var buffer = new byte[4096];
         for (int read; (read = stream.Read(buffer)) > 0; )
         {
-            if (Interlocked.Add(ref _written, read) <= _limit + Ready.Length + 1)
+            if (Interlocked.Add(ref _written, read) <= _limit + Marks)
                 held.Write(buffer, 0, read);
             else
                 _stop();
+            if (mark is null || held.GetBuffer().AsSpan(0, (int)held.Length).IndexOf(mark) < 0)
+                continue;
+            mark = null;
+            _ended();
         }
         return Encoding.UTF8.GetString(held.GetBuffer(), 0, (int)held.Length);
     }

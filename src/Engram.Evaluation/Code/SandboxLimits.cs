@@ -24,10 +24,10 @@ public sealed record SandboxLimits
     public int OutputBytes { get; init; } = 1 << 20;
 
     /// <summary>All files of the program together, and one of them, in bytes; they are kept in memory.</summary>
-    /// <value>16 MiB.</value>
-    public long FileBytes { get; init; } = 16L << 20;
+    /// <value>8 MiB.</value>
+    public long FileBytes { get; init; } = 8L << 20;
 
-    /// <summary>Open files.</summary>
-    /// <value>64.</value>
-    public int OpenFiles { get; init; } = 64;
+    /// <summary>Open files, each of which may hold memory without a name beside the address space.</summary>
+    /// <value>16.</value>
+    public int OpenFiles { get; init; } = 16;
 }

@@ -13,6 +13,8 @@ public static class DatasetTransform
     private static readonly Dictionary<string, Func<IEnumerable<DatasetRow>, IEnumerable<DatasetRow>>> Named = new(StringComparer.Ordinal)
     {
         ["letters"] = rows => rows.Select(OptionRows.Letters),
+        ["ceval_subject"] = rows => rows.Select(row => ChineseSubjects.Name(row, "ceval")),
+        ["cmmlu_subject"] = rows => rows.Select(row => ChineseSubjects.Name(row, "cmmlu")),
         ["choices"] = rows => rows.Select(OptionRows.Choices),
         ["mmlu_redux"] = OptionRows.MmluRedux,
         ["mmlu_pro"] = rows => rows.Select(OptionRows.MmluPro),

@@ -1,4 +1,5 @@
 using Engram.Evaluation.Code;
+using Engram.Models.Memory;
 
 namespace Engram.Evaluation.Harness;
 
@@ -13,6 +14,9 @@ public sealed record EvaluationOptions
 
     /// <summary>What results call what the memory does: on, off, shuffled, …</summary>
     public string Memory { get; init; } = "on";
+
+    /// <summary>A part of the memory that is silenced, for prompts, answers or both; null for none.</summary>
+    public Suppression? Suppression { get; init; }
 
     /// <summary>Tells this model from others where samples are resumed, for example by hashes of its files.</summary>
     public string ModelIdentity { get; init; } = "";
@@ -49,14 +53,19 @@ public readonly record struct EvaluationProgress(string Task, int Items, int OfI
 
 /// <summary>What came of a run.</summary>
 /// <param name="Results">All scores, task by task; a group stands before its tasks.</param>
-/// <param name="Headlines">For each task (groups left out) the value of its headline metric for each item, by index.</param>
+/// <param name="Headlines">For each task (groups and scored texts left out) what its headline metric says of each item, by index.</param>
 /// <param name="Tokens">Tokens of all requests, as if each had been read alone.</param>
 /// <param name="TokensRead">Tokens that the model has read for them.</param>
 /// <param name="Elapsed">Time that the scorer took.</param>
 public sealed record EvaluationResult(
     IReadOnlyList<TaskResult> Results,
-    IReadOnlyDictionary<string, IReadOnlyDictionary<int, double>> Headlines,
+    IReadOnlyDictionary<string, IReadOnlyDictionary<int, ItemScore>> Headlines,
     long Tokens,
     long TokensRead,
     TimeSpan Elapsed
 );
+
+/// <summary>What a metric says of an item.</summary>
+/// <param name="Value">Its value.</param>
+/// <param name="Chance">Its expectation for a guesser: right options over options; 0 where the answer is written.</param>
+public readonly record struct ItemScore(double Value, double Chance);

@@ -89,7 +89,7 @@ internal sealed class GeneratedAnswers
                 row.Texts("test_list")
             ),
             "cruxeval_input" => PythonPrograms.CruxEvalInput(row.Text("code"), answer, row.Text("output")),
-            "cruxeval_output" => PythonPrograms.CruxEvalOutput(row.Text("code"), row.Text("input"), answer),
+            "cruxeval_output" => PythonPrograms.CruxEvalOutput(row.Text("code"), row.Text("output"), answer),
             var other => throw new InvalidDataException(
                 $"task {_task.Task}: no program \"{other}\" checks answers; there are humaneval, mbpp, cruxeval_input and cruxeval_output."
             ),

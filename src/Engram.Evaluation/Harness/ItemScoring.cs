@@ -69,10 +69,20 @@ internal sealed class ItemScoring(TaskFile task, GeneratedAnswers? answers, Task
             double? alone = given.Length == 2 * count ? given[count + i].LogLikelihood : null;
             scores[i] = ChoiceScore.Of(item.Options[i], given[i].LogLikelihood, given[i].Tokens, alone);
         }
-        var values = task.Metrics.ToDictionary(metric => metric, metric => ChoiceAccuracy.Score(scores, item.Golds, RuleOf(metric)));
+        var written = false; // whether the model would write a right option itself
+        foreach (var gold in item.Golds)
+            written |= given[gold].Greedy;
+        var values = task.Metrics.ToDictionary(
+            metric => metric,
+            metric =>
+                metric != ChoiceAccuracy.Greedy ? ChoiceAccuracy.Score(scores, item.Golds, RuleOf(metric))
+                : written ? 1
+                : 0
+        );
+        var rule = task.Metrics[0] == ChoiceAccuracy.Greedy ? ChoiceRule.Likelihood : RuleOf(task.Metrics[0]);
         return sample with
         {
-            Prediction = JsonValue.Create(ChoiceAccuracy.Best(scores, RuleOf(task.Metrics[0]))),
+            Prediction = JsonValue.Create(ChoiceAccuracy.Best(scores, rule)),
             Values = values,
             Correct = values[task.Metrics[0]] >= 1,
             Options = item.Options,
@@ -84,6 +94,6 @@ internal sealed class ItemScoring(TaskFile task, GeneratedAnswers? answers, Task
     private ChoiceRule RuleOf(string metric) =>
         ChoiceAccuracy.RuleOf(metric)
         ?? throw new InvalidDataException(
-            $"task {task.Task}: no metric \"{metric}\" for options; there are acc, acc_norm, acc_bytes, acc_tok, acc_uncond and prefix_ppl."
+            $"task {task.Task}: no metric \"{metric}\" for options; there are acc, acc_norm, acc_bytes, acc_tok, acc_uncond, prefix_ppl and greedy."
         );
 }

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Engram.Evaluation.Metrics;
 
 namespace Engram.Evaluation.Harness;
@@ -62,16 +63,21 @@ internal static class TaskAggregation
         };
     }
 
-    /// <summary>The headline metric's value of each sample, by index.</summary>
-    public static Dictionary<int, double> HeadlineValues(TaskFile task, IEnumerable<TaskSample> samples)
+    /// <summary>What the headline metric says of each sample, by index.</summary>
+    public static Dictionary<int, ItemScore> Headline(TaskFile task, IEnumerable<TaskSample> samples)
     {
         var metric = task.Kind == TaskKind.Generate ? GeneratedAnswers.MetricNames(task)[0] : task.Metrics[0];
         return task.Kind == TaskKind.Rolling
             ? []
             : samples
                 .Where(sample => sample.Values.ContainsKey(metric))
-                .ToDictionary(sample => sample.Index, sample => sample.Values[metric]);
+                .ToDictionary(sample => sample.Index, sample => new ItemScore(sample.Values[metric], Chance(sample, metric)));
     }
+
+    private static double Chance(TaskSample sample, string metric) =>
+        sample.Options is { Count: > 0 } options && metric != ChoiceAccuracy.Greedy
+            ? (sample.Gold is JsonArray golds ? golds.Count : 1.0) / options.Count
+            : 0;
 
     private static double[] Values(IEnumerable<TaskSample> samples, string metric) => [.. samples.Select(sample => sample.Values[metric])];
 
@@ -89,6 +95,7 @@ internal static class TaskAggregation
         )
         {
             Model = any.Model,
+            Suppressed = any.Suppressed,
             Version = task.Version,
         };
 

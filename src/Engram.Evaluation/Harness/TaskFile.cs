@@ -92,7 +92,8 @@ public sealed record TaskFile
     public string FewShotDelimiter { get; init; } = "\n\n";
 
     /// <summary>
-    /// What is measured: acc, acc_norm, acc_bytes, acc_tok, acc_uncond, prefix_ppl; exact_match, contains, f1_drop, em_drop, f1_squad,
+    /// What is measured: acc, acc_norm, acc_bytes, acc_tok, acc_uncond, prefix_ppl, greedy; exact_match, contains, f1_drop, em_drop,
+    /// f1_squad,
     /// em_squad,
     /// math_equal, ruler_all, ruler_any, pass@1; loss, word_perplexity, byte_perplexity, bits_per_byte. The first is the headline.
     /// </summary>

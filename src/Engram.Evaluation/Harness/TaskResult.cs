@@ -30,6 +30,11 @@ public sealed record TaskResult(
     /// <summary>The model.</summary>
     public string Model { get; init; } = "";
 
+    /// <summary>
+    /// The part of the memory that was silenced, as <see cref="Models.Memory.Suppression.Parse"/> reads it; null for none.
+    /// </summary>
+    public string? Suppressed { get; init; }
+
     /// <summary>Version of the task file.</summary>
     public int Version { get; init; }
 }

@@ -25,7 +25,9 @@ public static class TaskRunner
     /// <param name="cancellation">Ends the run between requests; samples stay.</param>
     /// <exception cref="FileNotFoundException">Data of a task are not there.</exception>
     /// <exception cref="InvalidDataException">A row, template or task file does not fit; the message names it.</exception>
-    /// <exception cref="ArgumentException">A control does not fit a task, or a number is out of range.</exception>
+    /// <exception cref="ArgumentException">
+    /// A control does not fit a task, a number is out of range, or there is no memory or no such part of it to silence.
+    /// </exception>
     public static EvaluationResult Run(
         IScoredModel model,
         MemoryBank? memory,
@@ -49,9 +51,17 @@ public static class TaskRunner
 
         var (results, headlines) = (
             new Dictionary<string, IReadOnlyList<TaskResult>>(),
-            new Dictionary<string, IReadOnlyDictionary<int, double>>()
+            new Dictionary<string, IReadOnlyDictionary<int, ItemScore>>()
         );
-        var scorer = new Scorer(model, memory, options.SharePrefixes, options.Together);
+        using var silenced = options.Suppression is { } part ? Silenced(memory, part, cancellation) : null;
+        var (prompts, answers) = options.Suppression?.Tokens switch
+        {
+            null => (memory, memory),
+            SuppressedTokens.Prompt => (silenced, memory),
+            SuppressedTokens.Answer => (memory, silenced),
+            _ => (silenced, silenced),
+        };
+        var scorer = new Scorer(model, prompts, options.SharePrefixes, options.Together, answers);
         var (tokens, read, elapsed) = (0L, 0L, TimeSpan.Zero);
         foreach (var task in leaves)
         {
@@ -62,7 +72,7 @@ public static class TaskRunner
                 cancellation
             );
             results[task.Task] = TaskAggregation.Of(task, samples);
-            headlines[task.Task] = TaskAggregation.HeadlineValues(task, samples);
+            headlines[task.Task] = TaskAggregation.Headline(task, samples);
         }
 
         return new EvaluationResult([.. tasks.SelectMany(task => Collect(task, results)).Distinct()], headlines, tokens, read, elapsed);
@@ -80,8 +90,8 @@ public static class TaskRunner
             if (shared.Length < 2)
                 continue;
             var difference = Bootstrap.Compare(
-                [.. shared.Select(index => values[index])],
-                [.. shared.Select(index => others[index])],
+                [.. shared.Select(index => values[index].Value)],
+                [.. shared.Select(index => others[index].Value)],
                 ComparisonSeed
             );
             comparisons.Add(
@@ -105,6 +115,10 @@ public static class TaskRunner
     /// <summary>The tasks of a group, or the task itself.</summary>
     internal static IEnumerable<TaskFile> Leaves(TaskFile task) =>
         task.Kind == TaskKind.Group ? task.Tasks.SelectMany(name => Leaves(TaskFiles.Load(name))) : [task];
+
+    private static MemoryBank Silenced(MemoryBank? memory, Suppression part, CancellationToken cancellation) =>
+        memory?.Suppressed(part, cancellation)
+        ?? throw new ArgumentException($"There is no memory of which {part} could be silenced.", nameof(memory));
 
     /// <summary>
     /// A task's examples: those asked for, those that it names, at most the fixed ones; none where it has no place for them.
@@ -146,6 +160,7 @@ public static class TaskRunner
                 Place = "",
                 Model = options.Model,
                 Memory = options.Memory,
+                Suppressed = options.Suppression?.ToString(),
                 Control = options.Control.ToString().ToLowerInvariant(),
                 Shots = shots,
                 Key = key,
@@ -268,6 +283,8 @@ public static class TaskRunner
                             options.ModelIdentity,
                             options.Model,
                             options.Memory,
+                            options.Suppression,
+                            options.Suppression?.Replacement,
                             options.Control,
                             options.Sandbox is not null
                         )

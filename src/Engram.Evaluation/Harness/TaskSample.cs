@@ -56,6 +56,9 @@ public sealed record TaskSample
     /// <summary>What the memory did.</summary>
     public required string Memory { get; init; }
 
+    /// <summary>The part of the memory that was silenced; null for none.</summary>
+    public string? Suppressed { get; init; }
+
     /// <summary>The counterfactual control.</summary>
     public required string Control { get; init; }
 

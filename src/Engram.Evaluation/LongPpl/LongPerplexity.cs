@@ -20,6 +20,9 @@ public sealed record LongText(string Text, int Tokens, double Nats, int KeyToken
 /// </summary>
 public static class LongPerplexity
 {
+    /// <summary>Tokens of the short context. A text that is no longer has no key token.</summary>
+    public const int ShortContext = KeyTokens.ShortContext;
+
     /// <summary>The largest part of a text that has at most so many tokens.</summary>
     public static string Cut(Tokenization.Tokenizer tokenizer, string text, int tokens)
     {

@@ -3,6 +3,12 @@ namespace Engram.Evaluation.Metrics;
 /// <summary>Multiple choice: which option a model prefers and whether it is a right one.</summary>
 public static class ChoiceAccuracy
 {
+    /// <summary>
+    /// Name of the metric that asks whether the model would write a right option itself: whether each of its tokens is the likeliest, as
+    /// lm-evaluation-harness's LAMBADA counts.
+    /// </summary>
+    public const string Greedy = "greedy";
+
     /// <summary>The rule of a metric's name: acc, acc_norm, acc_bytes, acc_tok, acc_uncond, prefix_ppl; null for other names.</summary>
     public static ChoiceRule? RuleOf(string metric) =>
         metric switch

@@ -23,7 +23,7 @@ public interface IScoredModel : IDisposable
     IScoredSequence Start(MemoryBank? memory);
 
     /// <summary>Reads one more token of B sequences that may stand at different positions.</summary>
-    /// <param name="sequences">B sequences of this model, started with the same memory.</param>
+    /// <param name="sequences">B sequences of this model that are read with the same memory.</param>
     /// <param name="tokenIds">The next id of each [B].</param>
     /// <param name="logits">Receives the logits behind each [B, V].</param>
     void Step(IReadOnlyList<IScoredSequence> sequences, ReadOnlySpan<int> tokenIds, Span<float> logits);
@@ -34,6 +34,13 @@ public interface IScoredSequence : IDisposable
 {
     /// <summary>Tokens read.</summary>
     int Length { get; }
+
+    /// <summary>
+    /// The memory that the next tokens are read with. It may be exchanged for a control of it in the middle of a text: what was read stays
+    /// as
+    /// it was read.
+    /// </summary>
+    MemoryBank? Memory { get; set; }
 
     /// <summary>An independent sequence after the same tokens.</summary>
     IScoredSequence Fork();

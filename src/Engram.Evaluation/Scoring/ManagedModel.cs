@@ -35,6 +35,12 @@ public sealed class ManagedModel(EngramModel model) : IScoredModel
 
         public int Length => sequence.Length;
 
+        public MemoryBank? Memory
+        {
+            get => sequence.Memory;
+            set => sequence.Memory = value;
+        }
+
         public IScoredSequence Fork() => new Text(model, sequence.Fork());
 
         public void Truncate(int length) => sequence.Truncate(length);

@@ -5,10 +5,13 @@ namespace Engram.Evaluation.Scoring;
 
 /// <summary>A likelihood request in token ids.</summary>
 /// <param name="TokenIds">Context and continuation, cut on the left to the model's context.</param>
-/// <param name="First">Index of the continuation's first token, at least 1.</param>
-internal sealed record EncodedRequest(int[] TokenIds, int First)
+/// <param name="First">Index of the first token that is scored, at least 1.</param>
+/// <param name="Prompt">
+/// Tokens at the beginning that belong to the prompt; fewer than First where a window begins in the middle of a continuation or text.
+/// </param>
+internal sealed record EncodedRequest(int[] TokenIds, int First, int Prompt)
 {
-    /// <summary>Tokens of the continuation.</summary>
+    /// <summary>Tokens that are scored.</summary>
     public int Count => TokenIds.Length - First;
 }
 
@@ -89,8 +92,8 @@ internal sealed class RequestEncoder
         for (var from = first; from < ids.Length; from += _context)
         {
             var end = Math.Min(ids.Length, from + _context);
-            var window = ids[Math.Max(0, end - _context - 1)..end];
-            yield return new EncodedRequest(window, window.Length - (end - from));
+            var begin = Math.Max(0, end - _context - 1);
+            yield return new EncodedRequest(ids[begin..end], from - begin, Math.Max(0, first - begin));
         }
     }
 

@@ -32,7 +32,7 @@ public sealed class TorchModel(LanguageModel model) : IScoredModel
     {
         using var inference = inference_mode();
         using var scope = NewDisposeScope();
-        var hidden = model.Continue([.. sequences.Select(sequence => ((Text)sequence).State)], tokenIds, ((Text)sequences[0]).Bank);
+        var hidden = model.Continue([.. sequences.Select(sequence => ((Text)sequence).State)], tokenIds, sequences[0].Memory);
         Copy(model.Transformer.Logits(hidden), logits);
     }
 
@@ -49,11 +49,11 @@ public sealed class TorchModel(LanguageModel model) : IScoredModel
     {
         public SequenceState State => state;
 
-        public MemoryBank? Bank => memory;
+        public MemoryBank? Memory { get; set; } = memory;
 
         public int Length => state.Length;
 
-        public IScoredSequence Fork() => new Text(model, state.Fork(), memory);
+        public IScoredSequence Fork() => new Text(model, state.Fork(), Memory);
 
         public void Truncate(int length) => state.Truncate(length);
 
@@ -67,7 +67,7 @@ public sealed class TorchModel(LanguageModel model) : IScoredModel
                 cancellation.ThrowIfCancellationRequested();
                 using var scope = NewDisposeScope();
                 var count = Math.Min(Piece, tokenIds.Length - from);
-                var hidden = model.Continue([state], tokenIds.Slice(from, count), memory);
+                var hidden = model.Continue([state], tokenIds.Slice(from, count), Memory);
                 if (everyToken)
                     Copy(model.Transformer.Logits(hidden), logits.Slice(from * vocabulary, count * vocabulary));
                 else if (!logits.IsEmpty && from + count == tokenIds.Length)

@@ -224,17 +224,31 @@ internal readonly unsafe struct Lanes512(Vector512<float> values) : ILanes<Lanes
     public static Lanes512 NibbleScale(ushort* scale) =>
         new(Vector512.Create(-8f, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7) * ByteScale(scale)._values);
 
-    /// <summary>Each lane gets its half byte into its lowest bits, where they choose one of the sixteen values of the scale.</summary>
+    /// <summary>Half bytes choose among the sixteen values of the scale.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 Load(byte* row, int index, Lanes512 scale)
     {
+        var source = *(ulong*)(row + index / 2);
+        return new(Avx512F.PermuteVar16x32(scale._values, (Avx512Vbmi.IsSupported ? CodesAtOnce(source) : Codes(source)).AsInt32()));
+    }
+
+    /// <summary>Each lane gets its half byte into its lowest four bits; those above hold anything.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector512<uint> Codes(ulong source)
+    {
         var words = Avx512F.PermuteVar16x32(
-            Vector512.Create(*(ulong*)(row + index / 2)).AsUInt32(),
+            Vector512.Create(source).AsUInt32(),
             Vector512.Create(0u, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1)
         );
-        var codes = Avx512F.ShiftRightLogicalVariable(words, Vector512.Create(0u, 4, 8, 12, 16, 20, 24, 28, 0, 4, 8, 12, 16, 20, 24, 28));
-        return new(Avx512F.PermuteVar16x32(scale._values, codes.AsInt32()));
+        return Avx512F.ShiftRightLogicalVariable(words, Vector512.Create(0u, 4, 8, 12, 16, 20, 24, 28, 0, 4, 8, 12, 16, 20, 24, 28));
     }
+
+    /// <summary>The same by one instruction: the eight bits from four times the lane on.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector512<uint> CodesAtOnce(ulong source) =>
+        Avx512Vbmi
+            .MultiShift(Vector512.Create(0u, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 48, 52, 56, 60).AsByte(), Vector512.Create(source))
+            .AsUInt32();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 Fill(float value) => new(Vector512.Create(value));

@@ -16,7 +16,7 @@ internal static unsafe class MatrixProduct
 {
     private const int BlockRows = 8;
 
-    // How far ahead weights are asked for: what memory delivers within its latency, and a part of the first-level cache.
+    // How far ahead weights are asked for at least: what memory delivers within its latency, and a part of the first-level cache.
     private const int AheadBytes = 8192;
     private const int CacheLine = 64;
 
@@ -85,12 +85,15 @@ internal static unsafe class MatrixProduct
             return;
         }
 
+        // Whole blocks: within one, a later row is read at the same time as the first.
         var end = w.Row(w.Rows);
+        var block = BlockRows * bytes;
+        var distance = Math.Max(1, AheadBytes / block) * block;
         for (; r + BlockRows <= w.Rows; r += BlockRows)
         {
             var (rows, scales) = ((nint)w.Row(r), (nint)w.RowScale(r));
             // Past the end of the matrix lies something else: then the rows themselves, which are there, are asked for.
-            var ahead = (byte*)rows + AheadBytes + BlockRows * bytes <= end ? AheadBytes : 0;
+            var ahead = (byte*)rows + distance + block <= end ? distance : 0;
             var n = 0;
             for (; n + 4 <= vectors; n += 4)
             {

@@ -15,11 +15,12 @@ public sealed unsafe class Sequence
 {
     private readonly int[] _widths;
     private readonly FloatBuffer[] _values;
+    private MemoryBank? _memory;
     private int _capacity;
 
     internal Sequence(object model, MemoryBank? memory, TokenHistory tokens, int[] widths)
     {
-        (Model, Memory, Tokens, _widths) = (model, memory, tokens, widths);
+        (Model, _memory, Tokens, _widths) = (model, memory, tokens, widths);
         _values = new FloatBuffer[widths.Length];
         for (var part = 0; part < widths.Length; part++)
             _values[part] = new FloatBuffer();
@@ -34,8 +35,27 @@ public sealed unsafe class Sequence
     /// <summary>The model that reads it; only told from others.</summary>
     internal object Model { get; }
 
-    /// <summary>The memory it is read with, or null.</summary>
-    internal MemoryBank? Memory { get; }
+    /// <summary>
+    /// The memory that the next tokens are read with; null adds nothing. It may be exchanged for a control of it in the middle of a text:
+    /// what
+    /// was read stays as it was read.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">
+    /// Tokens were read with a memory and the next would be without, or the other way round.
+    /// </exception>
+    public MemoryBank? Memory
+    {
+        get => _memory;
+        set
+        {
+            // A convolution looks back at what the memory gave to the tokens before, which must be there.
+            if (Length > 0 && value is null != _memory is null)
+                throw new InvalidOperationException(
+                    "A text is read with a memory, or with controls of it, from its first token to its last, or without."
+                );
+            _memory = value;
+        }
+    }
 
     /// <summary>The tokens read.</summary>
     internal TokenHistory Tokens { get; }

@@ -183,9 +183,7 @@ public sealed class MemoryBank : IDisposable
     /// <exception cref="ArgumentException">The memory has no such layer, order or head.</exception>
     public MemoryBank Suppressed(Suppression suppression, CancellationToken cancellation = default)
     {
-        Require(suppression.Layer, LayerIds, "layer");
-        Require(suppression.Order, [.. Enumerable.Range(_engram.MinNgramSize, _engram.Orders)], "order");
-        Require(suppression.Head, [.. Enumerable.Range(0, _engram.NHeads)], "head");
+        suppression.RequireIn(_engram);
         var means = suppression.Replacement == SuppressedRow.Mean;
         long[][] fixedRows =
         [
@@ -206,7 +204,9 @@ public sealed class MemoryBank : IDisposable
             Map,
             Addresser.Constants,
             TokenizerFingerprint,
-            means ? Tables.WithMeans(Segments, cancellation) : Tables.Borrowed(),
+            means
+                ? Tables.WithMeans(Segments, position => ModelTables.Rows(_engram, Addresser.Constants, position), cancellation)
+                : Tables.Borrowed(),
             fixedRows
         );
 
@@ -214,12 +214,6 @@ public sealed class MemoryBank : IDisposable
         {
             var (order, head) = (_engram.MinNgramSize + (column / _engram.NHeads), column % _engram.NHeads);
             return (suppression.Layer ?? layer) == layer && (suppression.Order ?? order) == order && (suppression.Head ?? head) == head;
-        }
-
-        static void Require(int? asked, IReadOnlyList<int> there, string name)
-        {
-            if (asked is { } number && !there.Contains(number))
-                throw new ArgumentException($"{name}={number}: this memory has the {name}s {string.Join(", ", there)}.");
         }
     }
 

@@ -155,12 +155,16 @@ public sealed partial class ModelTables : IDisposable
 
     /// <summary>These tables with, behind the rows of each, the mean of every segment. They must outlive the result.</summary>
     /// <param name="segments">First row of every segment of a layer, by position.</param>
+    /// <param name="ends">Rows of all segments of a layer, by position; behind them may stand means of an earlier call.</param>
     /// <param name="cancellation">Ends the reading of large tables.</param>
-    internal ModelTables WithMeans(Func<int, ReadOnlyMemory<long>> segments, CancellationToken cancellation) =>
+    internal ModelTables WithMeans(Func<int, ReadOnlyMemory<long>> segments, Func<int, long> ends, CancellationToken cancellation) =>
         Make(
             _layers,
             null,
-            position => new Entry(new SuppressedRows(Store(position), Means(Store(position), segments(position).Span, cancellation)), null)
+            position => new Entry(
+                new SuppressedRows(Store(position), Means(Store(position), segments(position).Span, ends(position), cancellation)),
+                null
+            )
         );
 
     /// <summary>These tables for another reader: they must outlive it, and its end leaves them open.</summary>
@@ -198,7 +202,7 @@ public sealed partial class ModelTables : IDisposable
     }
 
     /// <summary>Mean of the rows of every segment [segments, w], summed in float64.</summary>
-    private static float[] Means(IRowStore store, ReadOnlySpan<long> segments, CancellationToken cancellation)
+    private static float[] Means(IRowStore store, ReadOnlySpan<long> segments, long end, CancellationToken cancellation)
     {
         const int chunk = 4096;
         var (rows, values, means) = (new long[chunk], new float[chunk * store.Width], new float[segments.Length * store.Width]);
@@ -206,7 +210,7 @@ public sealed partial class ModelTables : IDisposable
         {
             var (from, to, sums) = (
                 segments[segment],
-                segment + 1 < segments.Length ? segments[segment + 1] : store.Rows,
+                segment + 1 < segments.Length ? segments[segment + 1] : end,
                 new double[store.Width]
             );
             for (var first = from; first < to; first += chunk)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Engram.Models.Configuration;
 
 namespace Engram.Models.Memory;
 
@@ -79,6 +80,23 @@ public sealed record Suppression
                     }
                     : throw Wrong(text);
         return suppression;
+    }
+
+    /// <summary>Refuses a part that a memory does not have.</summary>
+    /// <param name="memory">The configuration of the memory.</param>
+    /// <exception cref="ArgumentException">The memory has no such layer, order or head.</exception>
+    public void RequireIn(EngramConfiguration memory)
+    {
+        ArgumentNullException.ThrowIfNull(memory);
+        Require(Layer, memory.LayerIds, "layer");
+        Require(Order, Enumerable.Range(memory.MinNgramSize, memory.Orders), "order");
+        Require(Head, Enumerable.Range(0, memory.NHeads), "head");
+
+        static void Require(int? asked, IEnumerable<int> there, string name)
+        {
+            if (asked is { } number && !there.Contains(number))
+                throw new ArgumentException($"{name}={number}: this memory has the {name}s {string.Join(", ", there)}.");
+        }
     }
 
     /// <summary>What <see cref="Parse"/> reads.</summary>

@@ -1,6 +1,9 @@
 using Engram.Corpora.World;
+using Engram.Evaluation.Scoring;
 using Engram.Evaluation.World;
+using Engram.Inference;
 using Engram.Models.Memory;
+using Engram.Torch;
 
 namespace Engram.Studies.Measures;
 
@@ -19,6 +22,9 @@ internal static class WorldRecall
     /// <summary>A row for each kind of question, and one with the memory off where there is one.</summary>
     public static IEnumerable<(string Measure, double Value)> Take(MeasuredRun run, CancellationToken cancellation)
     {
+        using IScoredModel model = EngramModel.Serves(run.Model.Configuration)
+            ? new ManagedModel(EngramModel.Open(run.ModelFolder))
+            : new TorchModel(LanguageModel.Load(run.ModelFolder));
         foreach (var (kind, questions) in new WorldQuestions(new SyntheticWorld(run.Run.Corpus.WorldOptions()!)).Sets())
         {
             // Only the answer is read: what greedy generation writes does not depend on the other choices.
@@ -27,10 +33,10 @@ internal static class WorldRecall
                 .. questions.Take(QuestionsOfAKind).Select(question => question with { Choices = [question.Answer], Gold = 0 }),
             ];
             double Share(MemoryBank? memory) =>
-                WorldEvaluation.Ask(run.Model, asked, memory, cancellation: cancellation).Average(outcome => outcome.Exact ? 1.0 : 0.0);
-            if (run.Model.Memory is not null)
+                WorldEvaluation.Ask(model, asked, memory, cancellation: cancellation).Average(outcome => outcome.Exact ? 1.0 : 0.0);
+            if (model.Memory is not null)
                 yield return ($"recall_{kind}_off", Share(null));
-            yield return ($"recall_{kind}", Share(run.Model.Memory));
+            yield return ($"recall_{kind}", Share(model.Memory));
         }
     }
 }

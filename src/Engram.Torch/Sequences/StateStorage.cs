@@ -32,9 +32,6 @@ internal sealed class StateStorage(int slots, int capacity)
     /// <summary>Positions that every slot has room for.</summary>
     public int Capacity => capacity;
 
-    /// <summary>Slots.</summary>
-    public int Slots => slots;
-
     /// <summary>Counts a state that holds a slot.</summary>
     public void Hold(int slot) => _holders[slot]++;
 

@@ -7,6 +7,10 @@ namespace Engram.Training.Optimizers;
 /// </summary>
 public sealed record LearningRateSchedule
 {
+    // A linear decay begins at this share of the updates, and ends at this share of the base with the last of them.
+    private const double LinearStart = 0.5;
+    private const double LinearEnd = 0.05;
+
     /// <summary>Learning rate of the plateau.</summary>
     /// <value>Positive. The paper's backbone has 4e-4; its tables take five times the schedule.</value>
     public required double Base { get; init; }
@@ -23,14 +27,6 @@ public sealed record LearningRateSchedule
     /// <value>Default <see cref="LearningRateDecay.Steps"/>.</value>
     public LearningRateDecay Decay { get; init; } = LearningRateDecay.Steps;
 
-    /// <summary>Where a linear decay starts, as a fraction of the updates.</summary>
-    /// <value>In [0, 1]. Default 0.5.</value>
-    public double LinearStart { get; init; } = 0.5;
-
-    /// <summary>What a linear decay ends at, as a fraction of the base, reached by the last update.</summary>
-    /// <value>In [0, 1]. Default 0.05.</value>
-    public double LinearEnd { get; init; } = 0.05;
-
     /// <summary>The learning rate of an update. Beyond the last update the rate stays where it is.</summary>
     /// <param name="update">Number of the update, from 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">Less than 1.</exception>
@@ -39,18 +35,6 @@ public sealed record LearningRateSchedule
         ArgumentOutOfRangeException.ThrowIfLessThan(update, 1);
         var warmUp = WarmUp == 0 ? 1 : Math.Min(1, (double)update / WarmUp);
         return Base * warmUp * (Decay == LearningRateDecay.Steps ? StepFactor(update) : LinearFactor(update));
-    }
-
-    /// <summary>Returns this instance, or throws naming the value out of range.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">A value is out of range.</exception>
-    public LearningRateSchedule Validated()
-    {
-        Require.Positive(Base);
-        ArgumentOutOfRangeException.ThrowIfLessThan(Updates, 1);
-        ArgumentOutOfRangeException.ThrowIfNegative(WarmUp);
-        Require.Share(LinearStart);
-        Require.Share(LinearEnd);
-        return this;
     }
 
     // In whole numbers: 0.8 · U and 0.9 · U are no exact fractions in binary.

@@ -22,10 +22,4 @@ internal static class Require
         if (!(value >= 0 && double.IsFinite(value)))
             throw new ArgumentOutOfRangeException(name, value, $"{name} is {value}, but must not be negative.");
     }
-
-    public static void Share(double value, [CallerArgumentExpression(nameof(value))] string? name = null)
-    {
-        if (!(value >= 0 && value <= 1))
-            throw new ArgumentOutOfRangeException(name, value, $"{name} is {value}, but must be from 0 to 1.");
-    }
 }

@@ -35,6 +35,7 @@ public class BenchmarkTaskTests
     [Theory]
     [InlineData("mmlu_redux", 3924)] // of 4,200, the rows whose annotation is "ok" in one of its spellings
     [InlineData("agieval_choice", 1606)]
+    [InlineData("agieval_texts", 1606)]
     [InlineData("agieval_cloze", 199)]
     [InlineData("triviaqa", 5)]
     [InlineData("popqa", 19)]

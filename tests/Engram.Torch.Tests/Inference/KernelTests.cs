@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics.X86;
 using Engram.Inference.Kernels;
 using Engram.Tables.Formats;
 
@@ -97,6 +98,23 @@ public sealed unsafe class KernelTests
                 for (var u = 0; u < count; u++)
                     (sum, size) = (sum + (double)a[u] * w[u * columns + i], size + Math.Abs(a[u] * w[u * columns + i]));
                 Assert.Equal(sum, y[i], 1e-6 * size + 1e-12);
+            }
+        }
+    }
+
+    [Fact]
+    public void Both_ways_to_unpack_half_bytes_give_their_codes()
+    {
+        Assert.SkipUnless(VectorTiers.Best == VectorTier.Vector512 && Avx512Vbmi.IsSupported, "This processor has no AVX-512 with VBMI.");
+        var random = new Random(5);
+        for (var round = 0; round < 100; round++)
+        {
+            var source = (ulong)random.NextInt64(long.MinValue, long.MaxValue);
+            var (codes, atOnce) = (Lanes512.Codes(source), Lanes512.CodesAtOnce(source));
+            for (var lane = 0; lane < 16; lane++)
+            {
+                Assert.Equal(source >> 4 * lane & 15, codes[lane] & 15);
+                Assert.Equal(source >> 4 * lane & 15, atOnce[lane] & 15);
             }
         }
     }

@@ -193,6 +193,37 @@ public sealed class SequenceTests : IDisposable
         Assert.Equal(models.Whole(ids[..11])[(10 * models.Vocabulary)..], logits);
     }
 
+    [Theory]
+    [InlineData("tiny-engram")]
+    [InlineData("tiny-dense")]
+    public async Task A_disposed_model_refuses_calls_and_waits_for_those_that_run(string name)
+    {
+        var models = Open(name);
+        var (model, ids) = (Engram.Inference.EngramModel.Open(models.Folder, threads: 2), models.Ids(60, seed: 9));
+        using var reading = new ManualResetEventSlim();
+        var reads = Task.Run(() =>
+        {
+            var done = 0;
+            try
+            {
+                for (; ; done++)
+                {
+                    model.Read(model.NewSequence(), ids, []);
+                    reading.Set();
+                }
+            }
+            catch (ObjectDisposedException)
+            {
+                return done;
+            }
+        });
+        reading.Wait(TestContext.Current.CancellationToken);
+        model.Dispose();
+        Assert.True(await reads > 0);
+        Assert.Throws<ObjectDisposedException>(() => model.Read(model.NewSequence(), ids, []));
+        model.Dispose();
+    }
+
     [Fact]
     public void Scores_are_sums_of_log_probabilities()
     {

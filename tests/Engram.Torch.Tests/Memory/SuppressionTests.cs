@@ -49,6 +49,18 @@ public class SuppressionTests
         }
     }
 
+    /// <summary>What is silenced twice reads the same means, not means of means.</summary>
+    [Fact]
+    public void A_part_of_a_silenced_memory_is_silenced()
+    {
+        using var model = RandomModel.Create(TinyRun.WithMemory(memory => memory with { TableInitStd = 0.1 }));
+        using var once = model.Memory!.Suppressed(Suppression.Parse("all"));
+        using var order = model.Memory.Suppressed(Suppression.Parse("order=3"));
+        using var twice = order.Suppressed(Suppression.Parse("all"));
+        int[] ids = [0, 20, 30, 40, 50];
+        Assert.Equal(Gathered(once, ids).SelectMany(row => row), Gathered(twice, ids).SelectMany(row => row));
+    }
+
     [Fact]
     public void A_silenced_memory_is_one_that_is_off()
     {

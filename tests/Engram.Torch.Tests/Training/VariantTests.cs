@@ -1,7 +1,10 @@
 using System.Text.Json.Nodes;
 using Engram.Addressing;
 using Engram.Models.Configuration;
+using Engram.Models.Recipes;
+using Engram.Tables.Training;
 using Engram.Tests.Storage;
+using Engram.Training;
 
 namespace Engram.Torch.Tests.Training;
 
@@ -48,10 +51,8 @@ public sealed class VariantTests : IDisposable
 
     public static TheoryData<string> Names => [.. Variants.Keys];
 
-    [Theory, MemberData(nameof(Names))]
-    public void Ten_updates_lower_the_loss(string name)
-    {
-        var options = TinyRun.Options with
+    private static TrainingOptions TenUpdates { get; } =
+        TinyRun.Options with
         {
             Steps = 10,
             LearningRate = 1e-2,
@@ -59,7 +60,26 @@ public sealed class VariantTests : IDisposable
             ValidationSequences = 2,
             CheckpointEvery = 0,
         };
-        Assert.NotNull(TinyRun.Train(TinyRun.Setup(_folder.File("run"), options) with { Configuration = Variants[name] }));
+
+    [Theory, MemberData(nameof(Names))]
+    public void Ten_updates_lower_the_loss(string name) => AssertLearns(Variants[name], TenUpdates);
+
+    [Theory]
+    [InlineData(TableOptimizer.Adam)]
+    [InlineData(TableOptimizer.DenseAdam)]
+    [InlineData(TableOptimizer.DeferredAdam)]
+    [InlineData(TableOptimizer.Adagrad)]
+    [InlineData(TableOptimizer.Sinkhorn)]
+    public void Ten_updates_lower_the_loss_with_every_table_optimizer(TableOptimizer optimizer) =>
+        AssertLearns(TinyRun.Configuration, TenUpdates with { TableOptimizer = optimizer });
+
+    [Fact]
+    public void Ten_updates_lower_the_loss_without_Muon() =>
+        AssertLearns(TinyRun.Configuration, TenUpdates with { MatrixOptimizer = MatrixOptimizer.AdamW });
+
+    private void AssertLearns(ModelConfiguration configuration, TrainingOptions options)
+    {
+        Assert.NotNull(TinyRun.Train(TinyRun.Setup(_folder.File("run"), options) with { Configuration = configuration }));
         double[] losses =
         [
             .. TinyRun

@@ -93,8 +93,6 @@ internal static class UnicodeProperties
     private static readonly Lazy<RuneRanges[]> Categories = new(CategoryRanges);
     private static readonly Lazy<Dictionary<string, RuneRanges>> Named = new(NamedRanges);
 
-    public static RuneRanges Letter => Find("L")!;
-
     public static RuneRanges Mark => Find("M")!;
 
     public static RuneRanges Number => Find("N")!;

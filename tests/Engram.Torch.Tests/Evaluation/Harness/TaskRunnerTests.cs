@@ -178,6 +178,90 @@ public sealed class TaskRunnerTests : IDisposable
     }
 
     [Fact]
+    public void Samples_of_a_silenced_memory_are_its_own_and_kept_shares_follow_from_them()
+    {
+        var (all, order) = (Suppression.Parse("all"), Suppression.Parse("order=2@prompt"));
+        var whole = Samples(Options);
+        var silenced = Samples(Options with { Suppression = all });
+        var partly = Samples(Options with { Suppression = order });
+        // One file holds the three, told apart by what was silenced.
+        Assert.Equal([6, 12, 18], new[] { whole.Length, silenced.Length, partly.Length });
+        Assert.Equal([null, "all", "order=2@prompt"], partly.Select(sample => sample.Suppressed).Distinct());
+        Assert.Equal(3, partly.Select(sample => sample.Key).Distinct().Count());
+        Assert.Equal(3, partly.Where(sample => sample.Index == 0).Select(sample => sample.Scores![0]).Distinct().Count());
+        Assert.Single(partly.Where(sample => sample.Index == 0).Select(sample => sample.PromptSha256).Distinct());
+
+        using var samples = SampleFile.Open(_folder.File("samples.jsonl"), resume: true);
+        EvaluationResult Again(Suppression? part) =>
+            TaskRunner.Run(
+                _model,
+                _model.Memory,
+                [Load()],
+                Options with
+                {
+                    Samples = samples,
+                    Suppression = part,
+                },
+                cancellation: TestContext.Current.CancellationToken
+            );
+        var (first, second) = (Again(null), Again(all));
+        Assert.Equal((0, 0), (first.Tokens, second.Tokens));
+        Assert.All(second.Results, result => Assert.Equal("all", result.Suppressed));
+        var retained = Assert.Single(TaskRetention.Of([Load()], first, second));
+        Assert.Equal(("t", "acc_uncond", "all", 6), (retained.Task, retained.Metric, retained.Suppressed, retained.Retained.Items));
+        Assert.Equal(1 / 3.0, retained.Retained.Chance, 1e-12);
+        var (kept, had) = (
+            silenced.Where(sample => sample.Suppressed == "all").Average(sample => sample.Values["acc_uncond"]),
+            whole.Average(sample => sample.Values["acc_uncond"])
+        );
+        Assert.Equal((had, kept), (retained.Retained.Full, retained.Retained.Less));
+        Assert.Equal(had > 0 ? kept / had : null, retained.Retained.Share);
+        Assert.Equal(had > 1 / 3.0 + 1e-9 ? (kept - 1 / 3.0) / (had - 1 / 3.0) : null, retained.Retained.AboveChance);
+        Assert.Throws<ArgumentException>(() =>
+            TaskRunner.Run(_model, null, [Load()], Options with { Suppression = all }, cancellation: TestContext.Current.CancellationToken)
+        );
+    }
+
+    [Fact]
+    public void What_a_model_would_write_itself_is_a_metric()
+    {
+        Write("t.json", [Choice.Replace("\"acc_uncond\", \"acc\"", "\"greedy\", \"acc\"")]);
+        var row = File.ReadAllLines(_folder.File("rows.jsonl"))[0];
+        var prompt = "About one.\n\nQ: which 0\nA:";
+        var scorer = new Scorer(_model, _model.Memory);
+        // The likeliest next text, as an option, is what the model writes.
+        var written = scorer.Answer([new GenerationRequest(prompt, ["\u0001"], 1)])[0].Text!;
+        Assert.True(scorer.Answer([new LikelihoodRequest(prompt, written)])[0].Greedy);
+        Write("rows.jsonl", [row]);
+        var other = Samples(Options with { Shots = 0 }, file: "other.jsonl").Single();
+        Assert.Equal((0, false), (other.Values["greedy"], other.Correct!.Value));
+        Write(
+            "t.json",
+            [
+                Choice
+                    .Replace("\"acc_uncond\", \"acc\"", "\"greedy\", \"acc\"")
+                    .Replace("\"prompt\"", "\"target_delimiter\": \"\", \"prompt\""),
+            ]
+        );
+        Write(
+            "rows.jsonl",
+            [
+                JsonSerializer.Serialize(
+                    new
+                    {
+                        question = "which 0",
+                        choices = new[] { "no", written },
+                        gold = 1,
+                        subject = "one",
+                    }
+                ),
+            ]
+        );
+        var own = Samples(Options with { Shots = 0 }, file: "own.jsonl").Single();
+        Assert.Equal((1, true), (own.Values["greedy"], own.Correct!.Value));
+    }
+
+    [Fact]
     public void Every_control_of_the_memory_is_an_ordinary_argument()
     {
         using var oneRow = _model.Memory!.Ablation(MemoryUse.OneRow);

@@ -140,6 +140,11 @@ public sealed class ScorerTests : IDisposable
         ];
         Assert.Equal(expected, windows.Select(window => window.TokenIds));
         Assert.Equal([10, 10, 10, 4], windows.Select(window => window.Count));
+        // Of a text only the start token is prompt; of a continuation that is longer than the context, what the window still holds of it.
+        Assert.Equal([1, 0, 0, 0], windows.Select(window => window.Prompt));
+        var cut = _managed.Tokenizer.Decode(ids.AsSpan(0, 6));
+        var parts = new RequestEncoder(_managed.Tokenizer, configuration).Encode(new LikelihoodRequest(cut, text[cut.Length..])).ToArray();
+        Assert.Equal([1, 0, 0], parts.Select(part => part.Prompt));
     }
 
     [Fact]

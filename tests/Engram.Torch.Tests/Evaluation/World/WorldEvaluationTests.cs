@@ -1,6 +1,8 @@
 using Engram.Corpora.World;
+using Engram.Evaluation.Scoring;
 using Engram.Evaluation.World;
-using Engram.Torch.Tests.Memory;
+using Engram.Inference;
+using Engram.Torch.Tests.Inference;
 using Engram.Torch.Tests.Training;
 using static TorchSharp.torch;
 
@@ -21,25 +23,36 @@ public sealed class WorldEvaluationTests
         ).Sets().SelectMany(set => set.Questions)];
 
     [Fact]
-    public void Outcomes_AreThoseOfOneContinuationAtATime()
+    public void Outcomes_AreThoseOfOneContinuationAtATime_InBothEngines()
     {
-        using var model = RandomModel.Create(TinyRun.Configuration);
-        var questions = Questions.Where(question => model.Tokenizer.Encode(question.Prompt).Length < 200).ToArray();
+        using var models = new InferenceModels(TinyRun.Configuration);
+        using var managed = new ManagedModel(EngramModel.Open(models.Folder, threads: 1));
+        using var torch = new TorchModel(LanguageModel.Load(models.Folder));
+        var questions = Questions.Where(question => managed.Tokenizer.Encode(question.Prompt).Length < 200).ToArray();
         Assert.InRange(questions.Length, 10, Questions.Length);
-        var outcomes = WorldEvaluation.Ask(model, questions, model.Memory);
-        Assert.Equal(questions, outcomes.Select(outcome => outcome.Question));
-        foreach (var outcome in outcomes)
+        var expected = questions
+            .Select(question => question.Choices.Select(choice => Alone(models.Torch, question.Prompt, choice)).ToArray())
+            .ToArray();
+        foreach (var model in new IScoredModel[] { managed, torch })
         {
-            var alone = outcome.Question.Choices.Select(choice => Alone(model, outcome.Question.Prompt, choice)).ToArray();
-            Assert.Equal(alone[outcome.Question.Gold].Nats, outcome.Nats, 1e-3);
-            Assert.Equal(alone[outcome.Question.Gold].Likeliest, outcome.Exact);
-            Assert.Equal(alone.Min(choice => choice.Nats / choice.Tokens), alone[outcome.Choice].Nats / alone[outcome.Choice].Tokens, 1e-4);
-            Assert.Equal(outcome.Question.Bits - outcome.Nats / Math.Log(2), outcome.Bits, 1e-9);
+            var outcomes = WorldEvaluation.Ask(model, questions, model.Memory);
+            Assert.Equal(questions, outcomes.Select(outcome => outcome.Question));
+            foreach (var (outcome, alone) in outcomes.Zip(expected))
+            {
+                Assert.Equal(alone[outcome.Question.Gold].Nats, outcome.Nats, 1e-3);
+                Assert.Equal(alone[outcome.Question.Gold].Likeliest, outcome.Exact);
+                Assert.Equal(
+                    alone.Min(choice => choice.Nats / choice.Tokens),
+                    alone[outcome.Choice].Nats / alone[outcome.Choice].Tokens,
+                    1e-4
+                );
+                Assert.Equal(outcome.Question.Bits - outcome.Nats / Math.Log(2), outcome.Bits, 1e-9);
+            }
+            Assert.NotEqual(
+                outcomes.Select(outcome => outcome.Nats),
+                WorldEvaluation.Ask(model, questions, null).Select(outcome => outcome.Nats)
+            );
         }
-        Assert.NotEqual(
-            outcomes.Select(outcome => outcome.Nats),
-            WorldEvaluation.Ask(model, questions, null).Select(outcome => outcome.Nats)
-        );
     }
 
     [Fact]
@@ -53,7 +66,7 @@ public sealed class WorldEvaluationTests
         var scores = WorldScore.Of(WorldQuestions.TwoHop, outcomes).ToArray();
         Assert.Equal(("all", 3, 1 / 3.0, 2 / 3.0), (scores[0].Group, scores[0].Questions, scores[0].Exact, scores[0].Chosen));
         Assert.Equal(Math.Sqrt(1 / 3.0 * (2 / 3.0) / 2), scores[0].ExactError, 1e-12);
-        Assert.Equal(["Trained", "HeldOut", "OutOfDistribution"], scores[1..4].Select(score => score.Group));
+        Assert.Equal(["trained", "held_out", "out_of_distribution"], scores[1..4].Select(score => score.Group));
         Assert.Null(scores[0].FollowsText);
 
         var conflict = Questions.First(question => question.Kind == WorldQuestions.Conflict);

@@ -1,0 +1,51 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using Engram.Models.Memory;
+
+namespace Engram.Cli.Commands;
+
+/// <summary>The option that silences parts of a memory.</summary>
+internal static class SuppressOption
+{
+    private const string Parts =
+        "all, layer=2, order=3, head=0 (of every order), or several joined as layer=2,order=3; its rows are replaced by the mean row of their head";
+
+    /// <summary>One part, of all tokens: for texts that have neither prompt nor answer.</summary>
+    public static Option<Suppression?> OfTexts() =>
+        new("--suppress")
+        {
+            Description = $"Silence a part of the memory: {Parts}",
+            HelpName = "PART",
+            CustomParser = given =>
+            {
+                var part = Read(given, given.Tokens[0]);
+                if (part is { Tokens: not SuppressedTokens.All })
+                    given.AddError($"--suppress {part}: a text has neither prompt nor answer; leave @ and what is behind it out.");
+                return part;
+            },
+        };
+
+    /// <summary>Several parts, each for itself, of prompts or of answers if wanted.</summary>
+    public static Option<Suppression[]?> OfTasks() =>
+        new("--suppress")
+        {
+            Description =
+                $"Score each task once more with a part of the memory silenced, and say what share of the score is kept: {Parts}. "
+                + "Behind it @prompt or @answer: only for those tokens. May stand several times, each for itself",
+            HelpName = "PART",
+            CustomParser = given => [.. given.Tokens.Select(token => Read(given, token)).OfType<Suppression>()],
+        };
+
+    private static Suppression? Read(ArgumentResult given, Token token)
+    {
+        try
+        {
+            return Suppression.Parse(token.Value);
+        }
+        catch (FormatException error)
+        {
+            given.AddError($"--suppress: {error.Message}");
+            return null;
+        }
+    }
+}

@@ -1,0 +1,534 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Engram.Corpora;
+using Engram.Models.Configuration;
+
+namespace Engram.Torch.Tests.Cli;
+
+/// <summary>engram eval, run as a user does, on a model of six training steps: what it answers, not how well.</summary>
+[Collection(nameof(TrainedRun))]
+public sealed class EvalTests(TrainedRun trained)
+{
+    private const int Items = 6;
+
+    /// <summary>A folder with two task files and their rows.</summary>
+    private string Root()
+    {
+        var root = trained["benchmark"];
+        if (Directory.Exists(root))
+            return root;
+        Directory.CreateDirectory(root);
+        File.WriteAllLines(
+            Path.Combine(root, "rows.jsonl"),
+            Enumerable
+                .Range(0, Items)
+                .Select(i =>
+                    $$"""{"question": "the mare {{i}}", "choices": ["rode", "tamed a horse"], "gold": {{i % 2}}, "answer": "nobody"}"""
+                )
+        );
+        File.WriteAllText(
+            Path.Combine(root, "pick.json"),
+            """
+            { "task": "pick", "version": 3, "description": "d", "kind": "choice", "data": [{ "files": ["rows.jsonl"] }], "few_shot": { "count": 1 },
+              "prompt": "{{ question }}", "metrics": ["acc", "acc_norm"], "stem": ["question"],
+              "published": { "source": "s", "metric": "accuracy", "shots": 1, "scores": { "engram_27b": 50.0 } } }
+            """
+        );
+        File.WriteAllText(
+            Path.Combine(root, "say.json"),
+            """
+            { "task": "say", "version": 1, "description": "d", "kind": "generate", "data": [{ "files": ["rows.jsonl"] }], "prompt": "{{ question }}",
+              "references": "answer", "metrics": ["exact_match"], "stop": ["."], "max_new_tokens": 3 }
+            """
+        );
+        return root;
+    }
+
+    private string[] Eval(params string[] more) =>
+        [
+            "eval",
+            trained.Model,
+            "--tasks",
+            $"{Path.Combine(Root(), "pick.json")},{Path.Combine(Root(), "say.json")}",
+            "--data-root",
+            Root(),
+            "--threads",
+            "1",
+            .. more,
+        ];
+
+    private static string[] Names(JsonElement value) => [.. value.EnumerateObject().Select(property => property.Name)];
+
+    /// <summary>A dense model of the same tokenizer, untrained, and one with memory and a longer context.</summary>
+    private string Untrained(string preset, int context)
+    {
+        var folder = trained[$"{preset}-{context}"];
+        if (Directory.Exists(folder))
+            return folder;
+        using var corpus = PreparedCorpus.Open(trained.Data);
+        using var model = LanguageModel.Create(Presets.Load(preset) with { MaxPositionEmbeddings = context }, corpus.Tokenizer, seed: 1);
+        model.Save(folder);
+        return folder;
+    }
+
+    [Fact]
+    public async Task Tasks_AreScoredForEveryUseOfTheMemory_AndForEveryPartOfItThatIsSilenced()
+    {
+        var samples = trained["samples.jsonl"];
+        string[] arguments = Eval(
+            "--memory",
+            "on,one-row",
+            "--suppress",
+            "all",
+            "--suppress",
+            "order=2@prompt",
+            "--samples",
+            samples,
+            "--json"
+        );
+        var json = (await CliProcess.Run(arguments)).Ok().Json;
+        Assert.Equal(["results", "comparisons", "retained", "speed"], Names(json));
+
+        // Two metrics of one task, one of the other, for two uses of the memory: whole, without all, without an order in the prompt.
+        var results = json.GetProperty("results").EnumerateArray().ToArray();
+        Assert.Equal(3 * 2 * 3, results.Length);
+        Assert.All(
+            results,
+            result =>
+                Assert.Equal(
+                    [
+                        "task",
+                        "metric",
+                        "value",
+                        "standard_error",
+                        "items",
+                        "shots",
+                        "memory",
+                        "control",
+                        "published",
+                        "model",
+                        "suppressed",
+                        "version",
+                    ],
+                    Names(result)
+                )
+        );
+        var first = results[0];
+        Assert.Equal(
+            ("pick", "acc", Items, 1, "on", "none", 0.5, 3),
+            (
+                first.GetProperty("task").GetString(),
+                first.GetProperty("metric").GetString(),
+                first.GetProperty("items").GetInt32(),
+                first.GetProperty("shots").GetInt32(),
+                first.GetProperty("memory").GetString(),
+                first.GetProperty("control").GetString(),
+                first.GetProperty("published").GetDouble(),
+                first.GetProperty("version").GetInt32()
+            )
+        );
+        Assert.Equal(
+            [null, "all", "order=2@prompt"],
+            results.Take(9).Select(result => result.GetProperty("suppressed").GetString()).Distinct()
+        );
+
+        var retained = json.GetProperty("retained").EnumerateArray().ToArray();
+        Assert.Equal(2 * 2 * 2, retained.Length);
+        foreach (var one in retained)
+        {
+            var (whole, silenced, chance) = (Number(one, "whole"), Number(one, "silenced"), Number(one, "chance"));
+            var pick = one.GetProperty("task").GetString() == "pick";
+            Assert.Equal(pick ? 0.5 : 0, chance);
+            Assert.Equal(whole, ValueOf(one, null));
+            Assert.Equal(silenced, ValueOf(one, one.GetProperty("suppressed").GetString()));
+            if (whole > 0)
+                Assert.Equal(silenced / whole, Number(one, "share"), 1e-12);
+            if (whole > chance)
+                Assert.Equal((silenced - chance) / (whole - chance), Number(one, "above_chance"), 1e-12);
+            else
+                Assert.Equal(JsonValueKind.Null, one.GetProperty("above_chance").ValueKind);
+        }
+
+        var lines = File.ReadAllLines(samples).Select(line => JsonDocument.Parse(line).RootElement).ToArray();
+        Assert.Equal(2 * 2 * 3 * Items, lines.Length);
+        Assert.All(
+            lines,
+            line =>
+            {
+                foreach (var field in (string[])["task", "index", "prompt_sha256", "prediction", "gold", "correct", "suppressed"])
+                    Assert.True(line.TryGetProperty(field, out _), $"no {field} in {line}");
+            }
+        );
+        var pickTwo = lines.First(line => line.GetProperty("task").GetString() == "pick" && line.GetProperty("index").GetInt32() == 2);
+        Assert.Equal(
+            Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes("the mare 0 rode\n\nthe mare 2"))),
+            pickTwo.GetProperty("prompt_sha256").GetString()
+        );
+        Assert.Equal(0, pickTwo.GetProperty("gold").GetInt32());
+        Assert.Equal(pickTwo.GetProperty("prediction").GetInt32() == 0, pickTwo.GetProperty("correct").GetBoolean());
+
+        // The mean row of each head in place of every row is one row for every n-gram.
+        Assert.Equal(Scores("one-row", null), Scores("on", "all"));
+        Assert.Equal(Scores("one-row", null), Scores("one-row", "all"));
+        Assert.NotEqual(Scores("on", null), Scores("on", "all"));
+        Assert.NotEqual(Scores("on", null), Scores("on", "order=2@prompt"));
+
+        // Nothing is asked again.
+        var (length, again) = (new FileInfo(samples).Length, (await CliProcess.Run([.. arguments, "--resume"])).Ok().Json);
+        Assert.Equal(json.GetProperty("retained").ToString(), again.GetProperty("retained").ToString());
+        Assert.Equal(length, new FileInfo(samples).Length);
+        Assert.All(again.GetProperty("speed").EnumerateArray(), arm => Assert.Equal(0, arm.GetProperty("tokens").GetInt64()));
+
+        static double Number(JsonElement from, string name) => from.GetProperty(name).GetDouble();
+
+        double ValueOf(JsonElement one, string? suppressed) =>
+            results
+                .First(result =>
+                    result.GetProperty("task").GetString() == one.GetProperty("task").GetString()
+                    && result.GetProperty("memory").GetString() == one.GetProperty("memory").GetString()
+                    && result.GetProperty("suppressed").GetString() == suppressed
+                )
+                .GetProperty("value")
+                .GetDouble();
+
+        double[] Scores(string memory, string? suppressed) =>
+            [
+                .. lines
+                    .Where(line =>
+                        line.GetProperty("task").GetString() == "pick"
+                        && line.GetProperty("memory").GetString() == memory
+                        && line.GetProperty("suppressed").GetString() == suppressed
+                    )
+                    .OrderBy(line => line.GetProperty("index").GetInt32())
+                    .SelectMany(line => line.GetProperty("scores").EnumerateArray().Select(score => score.GetDouble())),
+            ];
+    }
+
+    [Fact]
+    public async Task Table_ShowsControlAndKeptShare()
+    {
+        var table = (
+            await CliProcess.Run([
+                "eval",
+                trained.Model,
+                "--tasks",
+                Path.Combine(Root(), "pick.json"),
+                "--data-root",
+                Root(),
+                "--control",
+                "stem",
+                "--suppress",
+                "head=1@answer",
+                "--limit",
+                "4",
+            ])
+        )
+            .Ok()
+            .Output;
+        foreach (
+            var text in (string[])["acc (stem exchanged)", "whole", "without head=1@answer", "kept above chance, %", "paper, Engram-27B"]
+        )
+            Assert.Contains(text, table);
+        Assert.Contains(
+            "passage",
+            (
+                await CliProcess.Run([
+                    "eval",
+                    trained.Model,
+                    "--tasks",
+                    Path.Combine(Root(), "pick.json"),
+                    "--data-root",
+                    Root(),
+                    "--control",
+                    "context",
+                ])
+            ).ErrorLine
+        );
+    }
+
+    [Theory]
+    [InlineData("says no part of a memory", "--suppress", "everything")]
+    [InlineData("layers 1, 2", "--suppress", "layer=9")]
+    [InlineData("memory that is on", "--suppress", "all", "--memory", "off")]
+    public async Task Parts_ThatThereAreNot_AreRefusedAtOnce(string message, params string[] arguments)
+    {
+        var result = await CliProcess.Run(Eval(arguments));
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains(message, result.ErrorLine);
+    }
+
+    /// <summary>Not even a memory that is on can be asked for where there is none.</summary>
+    [Theory]
+    [InlineData("generate", "--prompt", "The")]
+    [InlineData("inspect", "--text", "The")]
+    public async Task Memory_OfAModelWithoutOne_IsRefused(string command, string option, string text)
+    {
+        string[] arguments = [command, "--model", Untrained("tiny-dense", 256), option, text, "--threads", "1"];
+        foreach (var use in new[] { "on", "shuffled" })
+        {
+            var refused = await CliProcess.Run([.. arguments, "--memory", use]);
+            Assert.Equal(2, refused.ExitCode);
+            Assert.Contains("--memory: The model has no memory", refused.ErrorLine);
+        }
+    }
+
+    [Fact]
+    public async Task ModelWithoutMemory_IsScoredOnce()
+    {
+        var dense = Untrained("tiny-dense", 256);
+        string[] arguments =
+        [
+            "eval",
+            dense,
+            "--tasks",
+            Path.Combine(Root(), "pick.json"),
+            "--data-root",
+            Root(),
+            "--threads",
+            "1",
+            "--json",
+        ];
+        var refused = await CliProcess.Run([.. arguments, "--memory", "on,off"]);
+        Assert.Equal(2, refused.ExitCode);
+        Assert.Contains("no memory", refused.ErrorLine);
+
+        var both = (await CliProcess.Run([.. arguments, trained.Model, "--memory", "on,off", "--suppress", "all"])).Ok();
+        Assert.Contains("has no memory: it is scored once", both.Errors);
+        Assert.Equal(
+            [("none", null), ("on", null), ("on", "all"), ("off", null)],
+            both.Json.GetProperty("speed")
+                .EnumerateArray()
+                .Select(arm => (arm.GetProperty("memory").GetString(), arm.GetProperty("suppressed").GetString()))
+        );
+    }
+
+    [Fact]
+    public async Task List_SaysOfEveryTaskWhatIsThere()
+    {
+        var root = trained["list"];
+        Directory.CreateDirectory(Path.Combine(root, "pile"));
+        File.WriteAllText(Path.Combine(root, "pile", "test.jsonl"), "{\"text\": \"one\"}\n{\"text\": \"two\"}\n");
+        var list = (await CliProcess.Run("eval", "--list", "--data-root", root, "--json")).Ok().Json.EnumerateArray().ToArray();
+        Assert.All(list, task => Assert.Equal(["task", "found", "path", "rows", "missing"], Names(task)));
+        var pile = list.Single(task => task.GetProperty("task").GetString() == "pile");
+        Assert.Equal(
+            (true, "pile/test.jsonl", 2, null),
+            (
+                pile.GetProperty("found").GetBoolean(),
+                pile.GetProperty("path").GetString(),
+                pile.GetProperty("rows").GetInt32(),
+                pile.GetProperty("missing").GetString()
+            )
+        );
+        Assert.All(
+            list.Where(task => task.GetProperty("task").GetString() != "pile"),
+            task =>
+            {
+                Assert.False(task.GetProperty("found").GetBoolean());
+                Assert.NotEqual("", task.GetProperty("missing").GetString());
+            }
+        );
+    }
+
+    [Fact]
+    public async Task Loss_WithoutAPart_IsAnother()
+    {
+        string[] arguments =
+        [
+            "eval",
+            "loss",
+            "--model",
+            trained.Model,
+            "--data",
+            trained.Data,
+            "--sequences",
+            "2",
+            "--length",
+            "32",
+            "--json",
+        ];
+        var whole = (await CliProcess.Run(arguments)).Ok().Json;
+        var silenced = (await CliProcess.Run([.. arguments, "--suppress", "order=3"])).Ok().Json;
+        Assert.Equal("order=3", silenced.GetProperty("suppressed").GetString());
+        Assert.NotEqual(whole.GetProperty("nats").GetDouble(), silenced.GetProperty("nats").GetDouble());
+        var torch = (await CliProcess.Run([.. arguments, "--suppress", "order=3", "--engine", "torch"])).Ok().Json;
+        Assert.Equal(torch.GetProperty("nats").GetDouble(), silenced.GetProperty("nats").GetDouble(), 1e-5);
+        Assert.Contains("neither prompt nor answer", (await CliProcess.Run([.. arguments, "--suppress", "order=3@prompt"])).ErrorLine);
+    }
+
+    [Fact]
+    public async Task World_IsAsked_InBothEngines()
+    {
+        var world = trained["world"];
+        (
+            await CliProcess.Run(
+                "data",
+                "world",
+                "--output",
+                world,
+                "--facts",
+                "200",
+                "--tokens",
+                "60000",
+                "--window",
+                "32",
+                "--questions",
+                "4"
+            )
+        ).Ok();
+        string[] arguments =
+        [
+            "eval",
+            "world",
+            world,
+            "--model",
+            trained.Model,
+            "--kinds",
+            "contiguous,arithmetic",
+            "--limit",
+            "3",
+            "--json",
+        ];
+        var managed = (await CliProcess.Run(arguments)).Ok().Json;
+        var torch = (await CliProcess.Run([.. arguments, "--engine", "torch"])).Ok().Json;
+        Assert.Equal("on", managed.GetProperty("memory").GetString());
+        var scores = managed.GetProperty("scores").EnumerateArray().ToArray();
+        Assert.Equal(
+            [("contiguous", 3), ("arithmetic", 3)],
+            scores
+                .Where(score => score.GetProperty("group").GetString() == "all")
+                .Select(score => (score.GetProperty("kind").GetString()!, score.GetProperty("questions").GetInt32()))
+        );
+        foreach (var (one, other) in scores.Zip(torch.GetProperty("scores").EnumerateArray()))
+            Assert.Equal(one.GetProperty("bits").GetDouble(), other.GetProperty("bits").GetDouble(), 1e-2);
+        Assert.Contains(
+            "contiguous",
+            (await CliProcess.Run("eval", "world", world, "--model", trained.Model, "--kinds", "unknown")).ErrorLine
+        );
+    }
+
+    [Fact]
+    public async Task Layers_AreReadAndCompared()
+    {
+        var json = (
+            await CliProcess.Run(
+                "eval",
+                "layers",
+                trained.Model,
+                Untrained("tiny-dense", 256),
+                "--data",
+                trained.Data,
+                "--limit",
+                "3",
+                "--length",
+                "32",
+                "--minibatch",
+                "8",
+                "--json"
+            )
+        )
+            .Ok()
+            .Json;
+        var models = json.GetProperty("models").EnumerateArray().ToArray();
+        Assert.Equal(2, models.Length);
+        foreach (var model in models)
+        {
+            var layers = model.GetProperty("layers").EnumerateArray().ToArray();
+            // The last one is the final prediction itself.
+            Assert.Equal(0, layers[^1].GetProperty("final_to_layer").GetDouble(), 1e-5);
+            Assert.Equal(1, layers[^1].GetProperty("top1_agreement").GetDouble());
+            Assert.True(layers[0].GetProperty("final_to_layer").GetDouble() > 0);
+        }
+        var similarity = json.GetProperty("similarity");
+        Assert.Equal(models[0].GetProperty("layers").GetArrayLength(), similarity.GetProperty("cka").GetArrayLength());
+        Assert.Equal(models[1].GetProperty("layers").GetArrayLength(), similarity.GetProperty("aligned").GetArrayLength());
+    }
+
+    [Fact]
+    public async Task LongTexts_AreAskedAndMeasured()
+    {
+        var model = Untrained("tiny-engram", 1536);
+        var answers = trained["ruler.jsonl"];
+        string[] arguments =
+        [
+            "eval",
+            "ruler",
+            "--model",
+            model,
+            "--length",
+            "1536",
+            "--samples",
+            "1",
+            "--tasks",
+            "niah_single_1,vt",
+            "--answers",
+            answers,
+            "--json",
+        ];
+        var ruler = (await CliProcess.Run(arguments)).Ok().Json;
+        Assert.Equal(
+            ["niah_single_1", "vt"],
+            ruler.GetProperty("tasks").EnumerateArray().Select(task => task.GetProperty("task").GetString())
+        );
+        Assert.Equal((1536, "on"), (ruler.GetProperty("length").GetInt32(), ruler.GetProperty("memory").GetString()));
+        Assert.Equal(2, File.ReadAllLines(answers).Length);
+        Assert.Equal(ruler.ToString(), (await CliProcess.Run(arguments)).Ok().Json.ToString());
+
+        var keys = trained["keys"];
+        Directory.CreateDirectory(keys);
+        File.WriteAllText(Path.Combine(keys, "slice_0.txt"), "[0, 40];[100, 120]");
+        var source = trained["long.txt"];
+        File.WriteAllText(source, SampleCorpus.Text()[..2000]);
+        var longPpl = (
+            await CliProcess.Run("eval", "longppl", source, "--model", trained.Model, "--keys", keys, "--tokens", "200", "--json")
+        )
+            .Ok()
+            .Json;
+        Assert.InRange(longPpl.GetProperty("key_tokens").GetInt32(), 1, longPpl.GetProperty("tokens").GetInt32() - 1);
+        var text = longPpl.GetProperty("texts")[0];
+        Assert.Equal(
+            Math.Exp(text.GetProperty("key_nats").GetDouble()),
+            longPpl.GetProperty("long_perplexity").GetDouble(),
+            1e-6 * longPpl.GetProperty("long_perplexity").GetDouble()
+        );
+        Assert.Equal(keys, longPpl.GetProperty("evaluator").GetString());
+    }
+
+    [Fact]
+    public async Task Inspection_SaysWhatEachPartCarried_AndHowFarGatesOpen()
+    {
+        string[] arguments = ["inspect", "--model", trained.Model, "--threads", "1", "--json"];
+        var json = (await CliProcess.Run([.. arguments, "--text", "the mare tamed a horse", "--leave-one-out"])).Ok().Json;
+        var leftOut = json.GetProperty("leave_one_out");
+        var loss = leftOut.GetProperty("loss").GetArrayLength();
+        Assert.Equal(json.GetProperty("tokens").GetArrayLength() - 1, loss);
+        Assert.Equal(
+            [
+                "all",
+                "layer=1",
+                "layer=2",
+                "order=2",
+                "order=2,head=0",
+                "order=2,head=1",
+                "order=3",
+                "order=3,head=0",
+                "order=3,head=1",
+                "stream=0",
+                "stream=1",
+                "stream=2",
+                "stream=3",
+            ],
+            leftOut.GetProperty("parts").EnumerateArray().Select(part => part.GetProperty("part").GetString())
+        );
+        Assert.All(leftOut.GetProperty("parts").EnumerateArray(), part => Assert.Equal(loss, part.GetProperty("nats").GetArrayLength()));
+
+        var gates = (await CliProcess.Run([.. arguments, "--data", trained.Data, "--sequences", "2", "--length", "32"]))
+            .Ok()
+            .Json.GetProperty("gates")
+            .EnumerateArray()
+            .ToArray();
+        Assert.Equal(2 * 4, gates.Length); // layers and streams
+        Assert.All(gates, gate => Assert.Equal(64, gate.GetProperty("counts").EnumerateArray().Sum(count => count.GetInt64())));
+    }
+}
