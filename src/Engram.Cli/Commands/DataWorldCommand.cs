@@ -14,7 +14,7 @@ internal sealed class DataWorldCommand : CliCommand
 
     private static readonly WorldOptions Defaults = new();
 
-    private readonly Option<string> _output = new("--output", "--out")
+    private readonly Option<string> _output = new("--output")
     {
         Description = "The folder to write; it must not exist, be empty, or hold the same world",
         HelpName = "FOLDER",

@@ -172,8 +172,8 @@ internal sealed class ModelInput
             && File.Exists(Path.Combine(folder, ModelFolder.TokenizerFile))
         )
             throw new DirectoryNotFoundException(
-                $"{folder} holds a tokenizer, no model: there is no {ModelFolder.ConfigurationFile}. engram train writes a model to RUN/model; "
-                    + "those of other programs are not read."
+                $"{folder} holds a tokenizer, no model: there is no {ModelFolder.ConfigurationFile}. engram train writes a "
+                    + "model to RUN/model; those of other programs are not read."
             );
         var memory = new MemoryOptions { Tables = Locations[parsed.GetRequiredValue(_tables)] };
         if (parsed.GetValue(_rowCache) is { } bytes)

@@ -38,7 +38,8 @@ internal static class ParquetFile
         var column =
             columns.FirstOrDefault(known => known.Path.ToString() == field.Name)
             ?? throw new InvalidDataException(
-                $"{name}: no column \"{field.Name}\"; the file has {string.Join(", ", columns.Take(8).Select(known => $"\"{known.Path}\""))}. {field.Remedy}"
+                $"{name}: no column \"{field.Name}\"; the file has {string.Join(", ", columns.Take(8).Select(known => $"\"{known.Path}\""))}. "
+                    + field.Remedy
             );
         return
             (column.ClrType == typeof(string) || column.ClrType == typeof(ReadOnlyMemory<char>))
@@ -46,7 +47,8 @@ internal static class ParquetFile
             && column.MaxRepetitionLevel == 0
             ? column
             : throw new InvalidDataException(
-                $"{name}: column \"{field.Name}\" holds {(column.IsArray || column.MaxRepetitionLevel > 0 ? "lists" : "values")}, not text. {field.Remedy}"
+                $"{name}: column \"{field.Name}\" holds {(column.IsArray || column.MaxRepetitionLevel > 0 ? "lists" : "values")}, not text. "
+                    + field.Remedy
             );
     }
 

@@ -458,11 +458,11 @@ public sealed class EvalTests(TrainedRun trained)
             model,
             "--length",
             "1536",
-            "--samples",
+            "--limit",
             "1",
             "--tasks",
             "niah_single_1,vt",
-            "--answers",
+            "--samples",
             answers,
             "--json",
         ];
@@ -481,7 +481,7 @@ public sealed class EvalTests(TrainedRun trained)
         var source = trained["long.txt"];
         File.WriteAllText(source, SampleCorpus.Text()[..2000]);
         var longPpl = (
-            await CliProcess.Run("eval", "longppl", source, "--model", trained.Model, "--keys", keys, "--tokens", "200", "--json")
+            await CliProcess.Run("eval", "longppl", source, "--model", trained.Model, "--keys", keys, "--length", "200", "--json")
         )
             .Ok()
             .Json;
