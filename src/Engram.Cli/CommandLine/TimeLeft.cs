@@ -9,7 +9,7 @@ internal static class TimeLeft
     public static string Clock(TimeSpan time) => time.TotalHours >= 1 ? $"{(long)time.TotalHours}:{time:mm\\:ss}" : $"{time:m\\:ss}";
 
     /// <summary>The end of a line; nothing while nothing is known.</summary>
-    public static string Of(TimeSpan left) => left > TimeSpan.Zero ? $", about {Clock(left)} left" : "";
+    public static string Of(TimeSpan? left) => left is { } time && time > TimeSpan.Zero ? $", about {Clock(time)} left" : "";
 
     /// <summary>The same for work of equal parts.</summary>
     /// <param name="start">The clock's stamp when it began.</param>
