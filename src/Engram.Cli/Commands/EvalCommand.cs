@@ -39,7 +39,7 @@ internal sealed class EvalCommand : CliCommand
     };
     private readonly Option<int?> _limit = new("--limit")
     {
-        Description = "At most this many items of a task, from its beginning [default: all]",
+        Description = "At most this many items of a task, the first; of each subject or set where a task has such parts [default: all]",
         HelpName = "N",
     };
     private readonly Option<int?> _shots = new("--shots")

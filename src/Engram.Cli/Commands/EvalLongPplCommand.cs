@@ -93,10 +93,9 @@ internal sealed class EvalLongPplCommand : CliCommand
                 $"Texts of {tokens:N0} tokens do not fit into the context; at most {most:N0} do."
             );
 
-        if (readFrom is null && tokens <= LongPerplexity.ShortContext)
+        if (readFrom is null && tokens < LongPerplexity.ShortContext)
             Terminal.Note(
-                $"Texts are cut to {tokens:N0} tokens, and none of the first {LongPerplexity.ShortContext:N0} is a key token: LongPPL is "
-                    + "undefined, only perplexity is measured. It needs models of a longer context."
+                $"No token of texts of {tokens:N0} tokens can be key: key tokens have more than {LongPerplexity.ShortContext:N0} before them."
             );
         var measured = new List<LongText>();
         var start = Stopwatch.GetTimestamp();
@@ -111,9 +110,7 @@ internal sealed class EvalLongPplCommand : CliCommand
                 var text = LongPerplexity.Cut(model.Tokenizer, document.Text, tokens);
                 if (readFrom is null && other is not null)
                     text = LongPerplexity.Cut(other.Tokenizer, text, tokens);
-                var found =
-                    readFrom?.Read(measured.Count)
-                    ?? LongPerplexity.KeyIntervals(evaluator, text, other is null ? memory.Bank : other.Memory, cancellation);
+                var found = readFrom?.Read(measured.Count) ?? LongPerplexity.KeyIntervals(evaluator, text, evaluator.Memory, cancellation);
                 writeTo?.Write(measured.Count, found);
                 measured.Add(LongPerplexity.Measure(model, document.Name, text, found, memory.Bank, cancellation));
                 line.Report(measured.Count);
@@ -133,6 +130,7 @@ internal sealed class EvalLongPplCommand : CliCommand
                 new
                 {
                     LongPerplexity = key,
+                    PooledLongPerplexity = LongPerplexity.OfPooledKeys(texts),
                     Perplexity = all,
                     KeyTokens = keyTokens,
                     Tokens = tokens,

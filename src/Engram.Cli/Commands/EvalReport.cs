@@ -72,7 +72,7 @@ internal static class EvalReport
                 Plain([
                     first[i].Task,
                     first[i].Metric + (first[i].Control == "none" ? "" : $" ({first[i].Control} exchanged)"),
-                    $"{first[i].Shots}",
+                    first[i].Shots < first[i].ShotsAsked ? $"{first[i].Shots} of {first[i].ShotsAsked}" : $"{first[i].Shots}",
                     $"{first[i].Items:N0}",
                     .. arms.Select(arm => Score(arm.Result.Results[i])),
                     first[i].Published is { } published ? $"{published:F3}" : "",
@@ -81,6 +81,10 @@ internal static class EvalReport
         Terminal.Answer.Write(table);
         if (retained.Count > 0)
             Write(retained);
+        foreach (var cut in first.Where(result => result.Truncated > 0).DistinctBy(result => result.Task))
+            Terminal.Note(
+                $"{cut.Task}: {cut.Truncated:N0} of {cut.Items:N0} prompts lost their beginning, for which the model's context has no room"
+            );
         foreach (var one in comparisons)
             Console.Out.WriteLine(
                 $"{one.Task} {one.Metric}: {one.Model} less {one.Other} {Signed(one.Difference)}, "

@@ -10,9 +10,9 @@ public static class PythonPrograms
     public static string HumanEval(string prompt, string completion, string test, string entryPoint) =>
         $"{prompt}{completion}\n{test}\ncheck({entryPoint})\n";
 
-    /// <summary>MBPP: set-up, the code, its assertions.</summary>
+    /// <summary>MBPP: the code, the set-up of its tests, which may use it, and the assertions.</summary>
     public static string Mbpp(string setup, string code, IEnumerable<string> assertions) =>
-        $"{setup}\n{code}\n{string.Join('\n', assertions)}\n";
+        $"{code}\n{setup}\n{string.Join('\n', assertions)}\n";
 
     /// <summary>
     /// CRUXEval-I (facebookresearch/cruxeval, <c>evaluation/utils_general.py</c>): does the predicted call give the output? What is not one

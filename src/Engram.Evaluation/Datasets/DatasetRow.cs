@@ -64,15 +64,24 @@ public sealed record DatasetRow(string File, string Place, JsonObject Values)
     /// <summary>A list of texts as a JSON array.</summary>
     internal static JsonArray ListOf(IEnumerable<string> texts) => [.. texts.Select(text => (JsonNode)JsonValue.Create(text))];
 
-    internal string TextOf(JsonNode? value, string column) =>
-        value switch
+    internal string TextOf(JsonNode? value, string column)
+    {
+        try
         {
-            JsonValue text when text.GetValueKind() == JsonValueKind.String => text.GetValue<string>(),
-            JsonValue number => number.ToJsonString(),
-            _ => throw new InvalidDataException(
-                $"{Place}: column \"{column}\" holds {Describe(value)}, not text. Check the data set's version."
-            ),
-        };
+            return value switch
+            {
+                JsonValue text when text.GetValueKind() == JsonValueKind.String => text.GetValue<string>(),
+                JsonValue number => number.ToJsonString(),
+                _ => throw new InvalidDataException(
+                    $"{Place}: column \"{column}\" holds {Describe(value)}, not text. Check the data set's version."
+                ),
+            };
+        }
+        catch (InvalidOperationException error)
+        {
+            throw new InvalidDataException($"{Place}: column \"{column}\" holds half a character. Mend or delete the row.", error);
+        }
+    }
 
     private static string Describe(JsonNode? value) =>
         value switch

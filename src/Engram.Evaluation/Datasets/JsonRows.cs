@@ -6,6 +6,9 @@ namespace Engram.Evaluation.Datasets;
 /// <summary>Rows of JSON Lines and of JSON files.</summary>
 internal static class JsonRows
 {
+    // Of a name that stands twice nobody knows which value is meant.
+    private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false };
+
     /// <summary>One object a line; empty lines are skipped.</summary>
     public static IEnumerable<DatasetRow> ReadLines(byte[] content, string name, DatasetFormat format)
     {
@@ -37,7 +40,7 @@ internal static class JsonRows
         JsonNode? node;
         try
         {
-            node = JsonNode.Parse(text);
+            node = JsonNode.Parse(text, documentOptions: Strict);
         }
         catch (JsonException error)
         {
@@ -92,7 +95,7 @@ internal static class JsonRows
     {
         try
         {
-            return JsonNode.Parse(line);
+            return JsonNode.Parse(line, documentOptions: Strict);
         }
         catch (JsonException error)
         {

@@ -21,7 +21,7 @@ public sealed record EvaluationOptions
     /// <summary>Tells this model from others where samples are resumed, for example by hashes of its files.</summary>
     public string ModelIdentity { get; init; } = "";
 
-    /// <summary>At most so many items of a task, from its beginning; null for all.</summary>
+    /// <summary>At most so many items of a task, or of each of its parts, from the beginning; null for all.</summary>
     public int? Limit { get; init; }
 
     /// <summary>Worked examples before an item; null for what each task says.</summary>
@@ -48,8 +48,8 @@ public sealed record EvaluationOptions
 /// <param name="Items">Items of it that are scored.</param>
 /// <param name="OfItems">All items of it.</param>
 /// <param name="TokensPerSecond">Tokens of requests per second, as if each had been read alone.</param>
-/// <param name="Remaining">Time that the rest of the task takes.</param>
-public readonly record struct EvaluationProgress(string Task, int Items, int OfItems, double TokensPerSecond, TimeSpan Remaining);
+/// <param name="Remaining">Time that the rest of the task takes; null before there is an item to judge by.</param>
+public readonly record struct EvaluationProgress(string Task, int Items, int OfItems, double TokensPerSecond, TimeSpan? Remaining);
 
 /// <summary>What came of a run.</summary>
 /// <param name="Results">All scores, task by task; a group stands before its tasks.</param>

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 using Engram.Evaluation.Code;
 using Engram.Evaluation.Datasets;
 using Engram.Evaluation.Extraction;
@@ -38,7 +39,7 @@ internal sealed class GeneratedAnswers
         var (prediction, values) = ("", new Dictionary<string, double>());
         for (var i = 0; i < _filters.Length; i++)
         {
-            var answer = _filters[i].Steps.Aggregate(generated, (text, step) => step(text));
+            var answer = Found(i, item, generated);
             prediction = i == 0 ? answer : prediction;
             foreach (var metric in _task.Metrics)
                 if (Value(metric, item, answer, cancellation) is { } value)
@@ -47,11 +48,46 @@ internal sealed class GeneratedAnswers
         return (prediction, values);
     }
 
+    /// <summary>k of a metric pass@k; null for other metrics.</summary>
+    public static int? PassOf(string metric) =>
+        metric.StartsWith("pass@", StringComparison.Ordinal)
+            ? int.TryParse(metric.AsSpan("pass@".Length), NumberStyles.None, CultureInfo.InvariantCulture, out var k)
+                ? k
+                : 0
+            : null;
+
+    /// <summary>Values of all metrics from those of several answers: pass@k estimated, of others the mean.</summary>
+    /// <param name="answers">Values of each answer, all of the same metrics.</param>
+    public static Dictionary<string, double> Together(IReadOnlyList<Dictionary<string, double>> answers) =>
+        answers[0]
+            .Keys.ToDictionary(
+                metric => metric,
+                metric =>
+                    PassOf(metric.Split(',')[0]) is { } k
+                        ? PassAtK.Score(answers.Count, answers.Count(values => values[metric] >= 1), k)
+                        : answers.Average(values => values[metric])
+            );
+
     /// <summary>Names of the metrics as results call them: with the filter's name behind a comma where there are several.</summary>
     public static IReadOnlyList<string> MetricNames(TaskFile task) =>
         task.Filters.Count < 2
             ? task.Metrics
             : [.. task.Filters.SelectMany(filter => task.Metrics.Select(metric => $"{metric},{filter.Name}"))];
+
+    private string Found(int filter, TaskItem item, string generated)
+    {
+        try
+        {
+            return _filters[filter].Steps.Aggregate(generated, (text, step) => step(text));
+        }
+        catch (RegexMatchTimeoutException error)
+        {
+            throw new InvalidDataException(
+                $"{item.Row.Place}: task {_task.Task}: the expression \"{error.Pattern}\" takes more than {error.MatchTimeout.TotalSeconds:N0} s to search what was generated. Make it simpler.",
+                error
+            );
+        }
+    }
 
     private double? Value(string metric, TaskItem item, string answer, CancellationToken cancellation)
     {
@@ -68,7 +104,7 @@ internal sealed class GeneratedAnswers
             "cloze_equal" => texts.Any(text => MathText.AreEqualCloze(answer, text)) ? 1 : 0,
             "ruler_all" => RulerScore.Of(answer, [.. texts], RulerMetric.All),
             "ruler_any" => RulerScore.Of(answer, [.. texts], RulerMetric.Any),
-            "pass@1" => Program(item.Row, answer, cancellation),
+            _ when PassOf(metric) is not null => Program(item.Row, answer, cancellation),
             _ => throw new InvalidDataException($"task {_task.Task}: no metric \"{metric}\" for generated answers."),
         };
     }

@@ -15,9 +15,26 @@ internal sealed class ItemScoring(TaskFile task, GeneratedAnswers? answers, Task
     /// <summary>The hash that a sample carries.</summary>
     public static string HashOf(string prompt) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(prompt)));
 
+    /// <summary>The hash of all that the score of an item follows from: what is asked, and what is right.</summary>
+    public static string HashOf(TaskItem item)
+    {
+        var parts = item.Requests.Select(request =>
+            request switch
+            {
+                LikelihoodRequest likelihood => $"{likelihood.Context}\u001f{likelihood.Continuation}",
+                RollingRequest rolling => rolling.Text,
+                GenerationRequest generation =>
+                    $"{generation.Context}\u001f{string.Join('\u001f', generation.StopStrings)}\u001f{generation.MaxNewTokens}\u001f{generation.Temperature}\u001f{generation.Seed}",
+                _ => throw new ArgumentException($"Requests of the type {request.GetType().Name} are unknown.", nameof(item)),
+            }
+        );
+        // A program may check an answer by any column.
+        return HashOf(string.Join('\u001e', [.. parts, string.Join(',', item.Golds), item.Row.Values.ToJsonString()]));
+    }
+
     /// <summary>The sample of an item.</summary>
     /// <param name="item">The item.</param>
-    /// <param name="sha256">Of its prompt.</param>
+    /// <param name="sha256">Its hash.</param>
     /// <param name="given">Answers to its requests, in order.</param>
     /// <param name="cancellation">Ends a program that is running.</param>
     public TaskSample Score(TaskItem item, string sha256, ReadOnlySpan<ScoringAnswer> given, CancellationToken cancellation)
@@ -25,15 +42,18 @@ internal sealed class ItemScoring(TaskFile task, GeneratedAnswers? answers, Task
         var sample = blank with
         {
             Index = item.Index,
-            PromptSha256 = sha256,
+            PromptSha256 = HashOf(item.Prompt),
+            ItemSha256 = sha256,
             Place = item.Row.Place,
             Gold = item.Gold,
+            Shots = item.Shots,
+            Lost = Largest(given),
             Subtask = task.Subtask is { } column ? item.Row.Values[column]?.ToString() : null,
         };
         return task.Kind switch
         {
             TaskKind.Rolling => sample with { Values = TextValues(item.Prompt, given[0]) },
-            TaskKind.Generate => Generated(sample, item, given[0].Text!, cancellation),
+            TaskKind.Generate => Generated(sample, item, given, cancellation),
             _ => Chosen(sample, item, given),
         };
     }
@@ -48,13 +68,26 @@ internal sealed class ItemScoring(TaskFile task, GeneratedAnswers? answers, Task
             ["words"] = Perplexity.Words(text),
         };
 
-    private TaskSample Generated(TaskSample sample, TaskItem item, string generated, CancellationToken cancellation)
+    private static int Largest(ReadOnlySpan<ScoringAnswer> given)
     {
-        var (prediction, values) = answers!.Score(item, generated, cancellation);
+        var lost = 0;
+        foreach (var answer in given)
+            lost = Math.Max(lost, answer.Lost);
+        return lost;
+    }
+
+    private TaskSample Generated(TaskSample sample, TaskItem item, ReadOnlySpan<ScoringAnswer> given, CancellationToken cancellation)
+    {
+        var texts = new string[given.Length];
+        for (var i = 0; i < given.Length; i++)
+            texts[i] = given[i].Text!;
+        var scored = texts.Select(text => answers!.Score(item, text, cancellation)).ToArray();
+        var values = GeneratedAnswers.Together([.. scored.Select(one => one.Values)]);
         return sample with
         {
-            Prediction = JsonValue.Create(prediction),
-            Generated = generated,
+            Prediction = JsonValue.Create(scored[0].Prediction),
+            Generated = texts[0],
+            Generations = texts.Length > 1 ? texts : null,
             Values = values,
             Correct = values.TryGetValue(GeneratedAnswers.MetricNames(task)[0], out var headline) ? headline >= 1 : null,
         };

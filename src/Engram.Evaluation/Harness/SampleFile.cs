@@ -39,8 +39,8 @@ public sealed class SampleFile : IDisposable
     }
 
     /// <summary>The sample of an item if the file holds it.</summary>
-    public TaskSample? Find(string key, string task, int index, string promptSha256) =>
-        _known.TryGetValue((key, task, index), out var sample) && sample.PromptSha256 == promptSha256 ? sample : null;
+    public TaskSample? Find(string key, string task, int index, string itemSha256) =>
+        _known.TryGetValue((key, task, index), out var sample) && sample.ItemSha256 == itemSha256 ? sample : null;
 
     /// <summary>Appends a sample; it is with the system when this returns.</summary>
     public void Append(TaskSample sample)

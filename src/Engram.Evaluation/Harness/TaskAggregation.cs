@@ -13,27 +13,37 @@ internal static class TaskAggregation
 
     /// <summary>All scores of a task; the first is the headline.</summary>
     /// <param name="task">Not a group.</param>
+    /// <param name="shotsAsked">Worked examples that each prompt was to have.</param>
     /// <param name="samples">At least one.</param>
-    public static IReadOnlyList<TaskResult> Of(TaskFile task, IReadOnlyList<TaskSample> samples)
+    public static IReadOnlyList<TaskResult> Of(TaskFile task, int shotsAsked, IReadOnlyList<TaskSample> samples)
     {
         var results = new List<TaskResult>();
         foreach (var metric in task.Kind == TaskKind.Generate ? GeneratedAnswers.MetricNames(task) : task.Metrics)
         {
             if (task.Kind == TaskKind.Rolling)
             {
-                results.Add(Result(task, metric, OfTexts(task, metric, samples), samples[0], results.Count == 0));
+                results.Add(Result(task, metric, OfTexts(task, metric, samples), samples, shotsAsked, results.Count == 0));
                 continue;
             }
 
             // A program that was not run leaves no value.
             TaskSample[] scored = [.. samples.Where(sample => sample.Values.ContainsKey(metric))];
             results.Add(
-                Result(task, metric, scored.Length == 0 ? null : Estimate.OfMean(Values(scored, metric)), samples[0], results.Count == 0)
+                Result(
+                    task,
+                    metric,
+                    scored.Length == 0 ? null : Estimate.OfMean(Values(scored, metric)),
+                    samples,
+                    shotsAsked,
+                    results.Count == 0
+                )
             );
             if (task.Subtask is null || scored.Length == 0)
                 continue;
             Estimate[] parts = [.. scored.GroupBy(sample => sample.Subtask).Select(part => Estimate.OfMean(Values(part, metric)))];
-            results.Add(Result(task, $"{metric},macro", Estimate.OfGroup(parts, weightBySize: false), samples[0], headline: false));
+            results.Add(
+                Result(task, $"{metric},macro", Estimate.OfGroup(parts, weightBySize: false), samples, shotsAsked, headline: false)
+            );
         }
         return results;
     }
@@ -58,7 +68,9 @@ internal static class TaskAggregation
             Value = score?.Value,
             StandardError = Finite(score?.StandardError),
             Items = score?.Items ?? 0,
-            Shots = headlines.Max(result => result.Shots),
+            Shots = headlines.Min(result => result.Shots),
+            ShotsAsked = headlines.Max(result => result.ShotsAsked),
+            Truncated = headlines.Sum(result => result.Truncated),
             Published = PublishedOf(group),
         };
     }
@@ -81,21 +93,30 @@ internal static class TaskAggregation
 
     private static double[] Values(IEnumerable<TaskSample> samples, string metric) => [.. samples.Select(sample => sample.Values[metric])];
 
-    private static TaskResult Result(TaskFile task, string metric, Estimate? estimate, TaskSample any, bool headline) =>
+    private static TaskResult Result(
+        TaskFile task,
+        string metric,
+        Estimate? estimate,
+        IReadOnlyList<TaskSample> samples,
+        int shotsAsked,
+        bool headline
+    ) =>
         new(
             task.Task,
             metric,
             estimate?.Value,
             Finite(estimate?.StandardError),
             estimate?.Items ?? 0,
-            any.Shots,
-            any.Memory,
-            any.Control,
+            samples.Min(sample => sample.Shots),
+            samples[0].Memory,
+            samples[0].Control,
             headline ? PublishedOf(task) : null
         )
         {
-            Model = any.Model,
-            Suppressed = any.Suppressed,
+            Model = samples[0].Model,
+            Suppressed = samples[0].Suppressed,
+            ShotsAsked = shotsAsked,
+            Truncated = samples.Count(sample => sample.Lost > 0),
             Version = task.Version,
         };
 

@@ -93,9 +93,8 @@ public sealed record TaskFile
 
     /// <summary>
     /// What is measured: acc, acc_norm, acc_bytes, acc_tok, acc_uncond, prefix_ppl, greedy; exact_match, contains, f1_drop, em_drop,
-    /// f1_squad,
-    /// em_squad,
-    /// math_equal, ruler_all, ruler_any, pass@1; loss, word_perplexity, byte_perplexity, bits_per_byte. The first is the headline.
+    /// f1_squad, em_squad, math_equal, ruler_all, ruler_any, pass@k for any k (pass@1); loss, word_perplexity, byte_perplexity,
+    /// bits_per_byte. The first is the headline.
     /// </summary>
     public IReadOnlyList<string> Metrics { get; init; } = [];
 
@@ -112,6 +111,15 @@ public sealed record TaskFile
 
     /// <summary>A generated answer ends after so many tokens.</summary>
     public int MaxNewTokens { get; init; } = 256;
+
+    /// <summary>How many answers are generated to an item; pass@k is estimated from them, of other metrics it is the mean.</summary>
+    public int Repeats { get; init; } = 1;
+
+    /// <summary>Temperature of generation; 0 takes the likeliest token.</summary>
+    public double Temperature { get; init; }
+
+    /// <summary>Column of worked examples that a question brings along in its own prompt: a list, or one text; null for none.</summary>
+    public string? Worked { get; init; }
 
     /// <summary>
     /// Ways to find the answer in what was generated, each a metric of its own; the first is the headline. Empty: the text itself.

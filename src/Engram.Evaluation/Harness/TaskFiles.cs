@@ -58,6 +58,14 @@ public static class TaskFiles
 
         if (task.Kind == TaskKind.Group)
             return task.Tasks.Count > 0 ? task : throw new InvalidDataException($"{source}: a group names its tasks; tasks is empty.");
+        if (task.Metrics.Distinct().Count() < task.Metrics.Count)
+            throw new InvalidDataException($"{source}: metrics names one twice: {string.Join(", ", task.Metrics)}.");
+        if (task.Repeats < 1 || task.Temperature < 0 || (task.Repeats > 1 && task.Temperature == 0))
+            throw new InvalidDataException(
+                $"{source}: repeats is {task.Repeats} at temperature {task.Temperature}; at least 1, and more than one only above 0, where answers differ."
+            );
+        if (task.Metrics.FirstOrDefault(metric => GeneratedAnswers.PassOf(metric) is { } k && (k < 1 || k > task.Repeats)) is { } pass)
+            throw new InvalidDataException($"{source}: {pass} needs at least so many answers to an item; repeats is {task.Repeats}.");
         if (task.Metrics.Count == 0)
             throw new InvalidDataException($"{source}: metrics is empty; name at least one.");
         if (task.Data.Count == 0 || task.Data.Concat(task.FewShot?.Data ?? []).Any(data => (data.Files.Count == 0) == (data.Hub is null)))

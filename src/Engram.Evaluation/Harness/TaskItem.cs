@@ -11,9 +11,10 @@ namespace Engram.Evaluation.Harness;
 /// <param name="Options">The options, without delimiter; empty for tasks without.</param>
 /// <param name="Golds">Indices of the right options.</param>
 /// <param name="References">Right answers of a generation, each a list of spans; most have one.</param>
+/// <param name="Shots">Worked examples in the prompt.</param>
 /// <param name="Requests">
-/// What is asked: for each option its likelihood, then, if a metric needs it, for each its likelihood behind the neutral prompt; or one
-/// generation or text.
+/// What is asked: for each option its likelihood, then, if a metric needs it, for each its likelihood behind the neutral prompt; or a
+/// text, or one generation or several.
 /// </param>
 internal sealed record TaskItem(
     int Index,
@@ -22,6 +23,7 @@ internal sealed record TaskItem(
     IReadOnlyList<string> Options,
     IReadOnlyList<int> Golds,
     IReadOnlyList<IReadOnlyList<string>> References,
+    int Shots,
     IReadOnlyList<ScoringRequest> Requests
 )
 {

@@ -29,8 +29,7 @@ public sealed record TaskListing(string Task, bool Found, string? Path, int Rows
 
         if (root is null || TaskRows.Find(task.Data, root) is not { } found)
             return new(task.Task, false, null, 0, TaskRows.Expected(task.Data));
-        var path =
-            System.IO.Path.GetRelativePath(root, found.Files[0]) + (found.Files.Count > 1 ? $" and {found.Files.Count - 1} more" : "");
+        var path = found.Shown;
         try
         {
             var rows = found.Read().Count;

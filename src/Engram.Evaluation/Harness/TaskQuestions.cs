@@ -47,18 +47,26 @@ internal sealed class TaskQuestions
     /// <exception cref="InvalidDataException">A column is missing or does not fit; the message names file and row.</exception>
     public TaskItem Item(int index, DatasetRow row, DatasetRow original)
     {
-        var before = _templates.Instruction.Render(row.Values, row.Place) + Examples(original);
+        var examples = Examples(original);
+        var shots = examples.Count + Worked(row);
+        var before =
+            _templates.Instruction.Render(row.Values, row.Place) + string.Concat(examples.Select(text => text + _task.FewShotDelimiter));
         if (_task.Kind == TaskKind.Rolling)
         {
             var text = _templates.Prompt.Render(row.Values, row.Place);
-            return new TaskItem(index, row, text, [], [], [], [new RollingRequest(text)]);
+            return text.Length > 0
+                ? new TaskItem(index, row, text, [], [], [], shots, [new RollingRequest(text)])
+                : throw new InvalidDataException($"{row.Place}: an empty text has no tokens to predict. Delete the row.");
         }
 
         if (_task.Kind == TaskKind.Generate)
         {
             var prompt = before + _templates.Prompt.Render(row.Values, row.Place);
             var references = _task.Code is null ? References(row) : [];
-            return new TaskItem(index, row, prompt, [], [], references, [new GenerationRequest(prompt, _stop, _task.MaxNewTokens)]);
+            var generations = Enumerable
+                .Range(0, _task.Repeats)
+                .Select(i => new GenerationRequest(prompt, _stop, _task.MaxNewTokens, _task.Temperature, index * _task.Repeats + i));
+            return new TaskItem(index, row, prompt, [], [], references, shots, [.. generations]);
         }
 
         var (options, golds) = (Options(row), Golds(row));
@@ -70,7 +78,7 @@ internal sealed class TaskQuestions
                 requests = requests.Concat(
                     options.Select(option => new LikelihoodRequest(_task.NeutralPrompt, _task.TargetDelimiter + option))
                 );
-            return new TaskItem(index, row, prompt, options, golds, [], [.. requests]);
+            return new TaskItem(index, row, prompt, options, golds, [], shots, [.. requests]);
         }
 
         var completion = _task.TargetDelimiter + TargetOf(row, golds);
@@ -79,19 +87,26 @@ internal sealed class TaskQuestions
             .. row.Texts("choices").Select(choice => before + _templates.Prompt.Render(row.Values, row.Place, ("choice", choice))),
         ];
         ScoringRequest[] asked = [.. prompts.Select(prompt => new LikelihoodRequest(prompt, completion))];
-        return new TaskItem(index, row, string.Join('\n', prompts), options, golds, [], asked);
+        return new TaskItem(index, row, string.Join('\n', prompts), options, golds, [], shots, asked);
     }
 
-    private string Examples(DatasetRow item)
+    private List<string> Examples(DatasetRow item)
     {
         if (_shots == 0)
-            return "";
+            return [];
         var (key, subtask, found) = (KeyOf(item), Subtask(item), new List<string>());
         for (var i = 0; i < _shotRows.Length && found.Count < _shots; i++)
             if (_shotKeys[i] != key && (subtask is null || Subtask(_shotRows[i]) is not { } other || other == subtask))
                 found.Add(_shotTexts[i] ??= Example(_shotRows[i]));
-        return string.Concat(found.Select(text => text + _task.FewShotDelimiter));
+        return found;
     }
+
+    /// <summary>Worked examples that the question itself brings along: items of a list, or one that is no empty text.</summary>
+    private int Worked(DatasetRow row) =>
+        _task.Worked is not { } column ? 0
+        : row.Value(column) is JsonArray list ? list.Count
+        : row.Text(column).Length > 0 ? 1
+        : 0;
 
     private string Example(DatasetRow row)
     {
@@ -117,7 +132,11 @@ internal sealed class TaskQuestions
                 (choice, i) => _templates.Choice.Render(row.Values, row.Place, ("choice", choice), ("letter", ((char)('A' + i)).ToString()))
             )
             .ToArray();
-        return options.Length > 0 ? options : throw new InvalidDataException($"{row.Place}: no options. Mend or delete the row.");
+        if (options.Length == 0)
+            throw new InvalidDataException($"{row.Place}: no options. Mend or delete the row.");
+        return Array.IndexOf(options, "") is var empty and >= 0
+            ? throw new InvalidDataException($"{row.Place}: option {empty} (counted from 0) is empty. Mend or delete the row.")
+            : options;
     }
 
     private static int[] Golds(DatasetRow row)

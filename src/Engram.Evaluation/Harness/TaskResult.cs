@@ -11,7 +11,7 @@ namespace Engram.Evaluation.Harness;
 /// run that decides it.</param>
 /// <param name="StandardError">Its standard error over items; null where there are fewer than two.</param>
 /// <param name="Items">Items that were scored.</param>
-/// <param name="Shots">Worked examples before an item.</param>
+/// <param name="Shots">Worked examples that every prompt had at least.</param>
 /// <param name="Memory">What the memory did.</param>
 /// <param name="Control">The counterfactual control, "none" without.</param>
 /// <param name="Published">The paper's score of Engram-27B in the same unit, beside the headline metric; null elsewhere.</param>
@@ -34,6 +34,15 @@ public sealed record TaskResult(
     /// The part of the memory that was silenced, as <see cref="Models.Memory.Suppression.Parse"/> reads it; null for none.
     /// </summary>
     public string? Suppressed { get; init; }
+
+    /// <summary>Worked examples that were asked for; <see cref="Shots"/> is less where there were fewer.</summary>
+    public int ShotsAsked { get; init; }
+
+    /// <summary>Items whose prompt lost its beginning, because the model's context had no room for it.</summary>
+    public int Truncated { get; init; }
+
+    /// <summary>The first file of its rows below the data root, and how many more there are; of a group, those of its first task.</summary>
+    public string Data { get; init; } = "";
 
     /// <summary>Version of the task file.</summary>
     public int Version { get; init; }

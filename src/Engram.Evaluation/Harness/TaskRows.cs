@@ -8,6 +8,9 @@ namespace Engram.Evaluation.Harness;
 /// <param name="Root">The data root.</param>
 internal sealed record FoundData(TaskData Data, IReadOnlyList<string> Files, string Root)
 {
+    /// <summary>The first file below the data root, and how many more there are.</summary>
+    public string Shown => Path.GetRelativePath(Root, Files[0]) + (Files.Count > 1 ? $" and {Files.Count - 1} more" : "");
+
     /// <summary>The rows, transformed.</summary>
     /// <exception cref="InvalidDataException">A file or row cannot be read; the message names both and the remedy.</exception>
     public IReadOnlyList<DatasetRow> Read()

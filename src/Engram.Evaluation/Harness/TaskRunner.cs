@@ -71,7 +71,10 @@ public static class TaskRunner
                 ref elapsed,
                 cancellation
             );
-            results[task.Task] = TaskAggregation.Of(task, samples);
+            results[task.Task] =
+            [
+                .. TaskAggregation.Of(task, shots[task.Task], samples).Select(result => result with { Data = found[task.Task].Shown }),
+            ];
             headlines[task.Task] = TaskAggregation.Headline(task, samples);
         }
 
@@ -113,8 +116,16 @@ public static class TaskRunner
     }
 
     /// <summary>The tasks of a group, or the task itself.</summary>
-    internal static IEnumerable<TaskFile> Leaves(TaskFile task) =>
-        task.Kind == TaskKind.Group ? task.Tasks.SelectMany(name => Leaves(TaskFiles.Load(name))) : [task];
+    /// <exception cref="InvalidDataException">A group is part of itself.</exception>
+    internal static IEnumerable<TaskFile> Leaves(TaskFile task) => Leaves(task, []);
+
+    private static IEnumerable<TaskFile> Leaves(TaskFile task, string[] above) =>
+        task.Kind != TaskKind.Group ? [task]
+        : above.Contains(task.Task)
+            ? throw new InvalidDataException(
+                $"task {task.Task}: a group that is part of itself: {string.Join(" > ", [.. above, task.Task])}."
+            )
+        : task.Tasks.SelectMany(name => Leaves(TaskFiles.Load(name), [.. above, task.Task]));
 
     private static MemoryBank Silenced(MemoryBank? memory, Suppression part, CancellationToken cancellation) =>
         memory?.Suppressed(part, cancellation)
@@ -149,7 +160,8 @@ public static class TaskRunner
             if (all.Count == 0)
                 throw new InvalidDataException($"{task.Task}: no rows in {string.Join(", ", found.Files)}.");
             var asked = ControlledRows.Of(task, all, options.Control);
-            var count = Math.Min(asked.Count, options.Limit ?? int.MaxValue);
+            var wanted = Wanted(all);
+            var count = wanted.Length;
             var key = KeyOf(task, options);
             var blank = new TaskSample
             {
@@ -162,7 +174,7 @@ public static class TaskRunner
                 Memory = options.Memory,
                 Suppressed = options.Suppression?.ToString(),
                 Control = options.Control.ToString().ToLowerInvariant(),
-                Shots = shots,
+                Shots = 0,
                 Key = key,
             };
             var questions = new TaskQuestions(task, shots, ShotRows(all));
@@ -171,18 +183,19 @@ public static class TaskRunner
             for (var first = 0; first < count; first += ItemsAtOnce)
             {
                 cancellation.ThrowIfCancellationRequested();
-                var open = new List<(TaskItem Item, string Sha256, int Request)>();
+                var open = new List<(int At, TaskItem Item, string Sha256, int Request)>();
                 var requests = new List<ScoringRequest>();
                 for (var i = first; i < Math.Min(count, first + ItemsAtOnce); i++)
                 {
-                    var item = questions.Item(i, asked[i], all[i]);
-                    var sha256 = ItemScoring.HashOf(item.Prompt);
-                    if (options.Samples?.Find(key, task.Task, i, sha256) is { } known)
+                    var row = wanted[i];
+                    var item = questions.Item(row, asked[row], all[row]);
+                    var sha256 = ItemScoring.HashOf(item);
+                    if (options.Samples?.Find(key, task.Task, row, sha256) is { } known)
                     {
                         (samples[i], skipped) = (known, skipped + 1);
                         continue;
                     }
-                    open.Add((item, sha256, requests.Count));
+                    open.Add((i, item, sha256, requests.Count));
                     requests.AddRange(item.Requests);
                 }
 
@@ -195,9 +208,23 @@ public static class TaskRunner
             return [.. samples];
         }
 
+        /// <summary>Numbers of the rows that are asked: with a limit the first ones, of each part where the task has parts.</summary>
+        private int[] Wanted(IReadOnlyList<Datasets.DatasetRow> rows)
+        {
+            var parts = new Dictionary<string, int>(StringComparer.Ordinal);
+            return [.. Enumerable.Range(0, rows.Count).Where(Within)];
+
+            bool Within(int row)
+            {
+                var part = task.Subtask is { } column ? rows[row].Values[column]?.ToString() ?? "" : "";
+                parts[part] = parts.GetValueOrDefault(part) + 1;
+                return parts[part] <= (options.Limit ?? int.MaxValue);
+            }
+        }
+
         /// <summary>Asks for some items and completes each as soon as its last answer is there.</summary>
         private ScoringProgress Ask(
-            List<(TaskItem Item, string Sha256, int Request)> open,
+            List<(int At, TaskItem Item, string Sha256, int Request)> open,
             List<ScoringRequest> requests,
             TaskSample[] samples,
             ItemScoring scoring,
@@ -231,7 +258,7 @@ public static class TaskRunner
                                 done,
                                 count,
                                 (tokens + report.Tokens) / Math.Max(1e-9, clock.Elapsed.TotalSeconds),
-                                own == 0 ? TimeSpan.Zero : clock.Elapsed / own * (count - done)
+                                own == 0 ? null : clock.Elapsed / own * (count - done)
                             )
                         );
                     }),
@@ -241,9 +268,9 @@ public static class TaskRunner
                         var i = owner[request];
                         if (--left[i] > 0)
                             return;
-                        var (item, sha256, from) = open[i];
+                        var (at, item, sha256, from) = open[i];
                         var sample = scoring.Score(item, sha256, answers.AsSpan(from, item.Requests.Count), cancellation);
-                        samples[item.Index] = sample;
+                        samples[at] = sample;
                         options.Samples?.Append(sample);
                         done++;
                     },

@@ -16,6 +16,9 @@ public sealed record TaskSample
     /// <summary>SHA-256 of what the model read before the answer, in UTF-8, lower-case hexadecimal.</summary>
     public required string PromptSha256 { get; init; }
 
+    /// <summary>The same of all that the score follows from: what was asked, and what is right.</summary>
+    public string ItemSha256 { get; init; } = "";
+
     /// <summary>Index of the preferred option, or the answer that the first filter found; null for a text that is only scored.</summary>
     public JsonNode? Prediction { get; init; }
 
@@ -41,8 +44,11 @@ public sealed record TaskSample
     /// <summary>Tokens of each option.</summary>
     public IReadOnlyList<int>? Tokens { get; init; }
 
-    /// <summary>What was generated.</summary>
+    /// <summary>What was generated; of several answers, the first.</summary>
     public string? Generated { get; init; }
+
+    /// <summary>All answers, where several were generated.</summary>
+    public IReadOnlyList<string>? Generations { get; init; }
 
     /// <summary>Its subtask, or null.</summary>
     public string? Subtask { get; init; }
@@ -62,8 +68,11 @@ public sealed record TaskSample
     /// <summary>The counterfactual control.</summary>
     public required string Control { get; init; }
 
-    /// <summary>Worked examples before the item.</summary>
+    /// <summary>Worked examples in its prompt.</summary>
     public required int Shots { get; init; }
+
+    /// <summary>Tokens at the beginning of its prompt for which the model's context had no room.</summary>
+    public int Lost { get; init; }
 
     /// <summary>
     /// What all of this follows from beside the prompt: task file and model. A run goes on only with samples of the same.

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Fluid;
+using Fluid.Ast;
 using Fluid.Values;
 
 namespace Engram.Evaluation.Harness;
@@ -18,6 +19,12 @@ internal sealed class Template
         _text = text;
         if (!Parser.TryParse(text, out _template, out var error))
             throw new InvalidDataException($"{source}: template \"{Shown}\": {error.ReplaceLineEndings(" ")}");
+        var growth = new Growth();
+        growth.VisitTemplate(_template);
+        if (growth.Found is { } found)
+            throw new InvalidDataException(
+                $"{source}: template \"{Shown}\": {found} can make texts without end; use the columns of the row alone."
+            );
     }
 
     private string Shown => (_text.Length <= 80 ? _text : _text[..80] + "…").ReplaceLineEndings(" ");
@@ -29,10 +36,6 @@ internal sealed class Template
     public string Render(JsonObject columns, string place, params ReadOnlySpan<(string Name, string Value)> more)
     {
         var context = new TemplateContext(Options);
-        foreach (var (name, value) in columns)
-            context.SetValue(name, ValueOf(value));
-        foreach (var (name, value) in more)
-            context.SetValue(name, new StringValue(value));
         string? missing = null;
         context.Undefined = name =>
         {
@@ -42,6 +45,12 @@ internal sealed class Template
         string text;
         try
         {
+            // A column that is null is as good as absent: an empty question is none.
+            foreach (var (name, value) in columns)
+                if (value is not null)
+                    context.SetValue(name, ValueOf(value));
+            foreach (var (name, value) in more)
+                context.SetValue(name, new StringValue(value));
             text = _template.Render(context);
         }
         catch (Exception error) when (error is InvalidOperationException or FormatException or ArgumentException or OverflowException)
@@ -52,7 +61,7 @@ internal sealed class Template
         return missing is null
             ? text
             : throw new InvalidDataException(
-                $"{place}: template \"{Shown}\" asks for \"{missing}\"; the row has {string.Join(", ", columns.Take(12).Select(known => $"\"{known.Key}\""))}. "
+                $"{place}: template \"{Shown}\" asks for \"{missing}\", which is absent or null; the row has {string.Join(", ", columns.Take(12).Select(known => $"\"{known.Key}\""))}. "
                     + "Check the data set's version, or the task file."
             );
     }
@@ -78,4 +87,28 @@ internal sealed class Template
             JsonValue value when value.TryGetValue<decimal>(out var number) => NumberValue.Create(number),
             var other => new StringValue(other.ToJsonString()),
         };
+
+    /// <summary>Looks for what a template could grow by: ranges of any length, and variables that are appended to themselves.</summary>
+    private sealed class Growth : AstVisitor
+    {
+        public string? Found { get; private set; }
+
+        protected override Expression VisitRangeExpression(RangeExpression rangeExpression)
+        {
+            Found = "a range";
+            return rangeExpression;
+        }
+
+        protected override Statement VisitAssignStatement(AssignStatement assignStatement)
+        {
+            Found = "assign";
+            return assignStatement;
+        }
+
+        protected override Statement VisitCaptureStatement(CaptureStatement captureStatement)
+        {
+            Found = "capture";
+            return captureStatement;
+        }
+    }
 }

@@ -20,7 +20,7 @@ public sealed record LongText(string Text, int Tokens, double Nats, int KeyToken
 /// </summary>
 public static class LongPerplexity
 {
-    /// <summary>Tokens of the short context. A text that is no longer has no key token.</summary>
+    /// <summary>Tokens of the short context, which the whole text must exceed: no other token is key.</summary>
     public const int ShortContext = KeyTokens.ShortContext;
 
     /// <summary>The largest part of a text that has at most so many tokens.</summary>
@@ -85,15 +85,24 @@ public static class LongPerplexity
         return Summarise(name, offsets, text, TokenLosses.Of(model, offsets.Ids, 1, memory, cancellation), keys);
     }
 
-    /// <summary>exp of the mean loss over all key tokens of all texts; null where there is none.</summary>
+    /// <summary>
+    /// LongPPL of several texts as published (PKU-ML/LongPPL, <c>perplexity</c>): the mean of each text's exp(mean loss over its key
+    /// tokens), weighted by their number; null where there is none.
+    /// </summary>
     public static double? OfKeys(IReadOnlyCollection<LongText> texts) =>
+        texts.Sum(text => (long)text.KeyTokens) is var tokens and > 0
+            ? texts.Sum(text => text.KeyTokens * Math.Exp(text.KeyNats ?? 0)) / tokens
+            : null;
+
+    /// <summary>exp of the mean loss over all key tokens of all texts; null where there is none.</summary>
+    public static double? OfPooledKeys(IReadOnlyCollection<LongText> texts) =>
         texts.Sum(text => (long)text.KeyTokens) is var tokens and > 0
             ? Math.Exp(texts.Sum(text => text.KeyTokens * (text.KeyNats ?? 0)) / tokens)
             : null;
 
-    /// <summary>exp of the mean loss over all tokens of all texts.</summary>
+    /// <summary>Perplexity over all tokens, of several texts as <see cref="OfKeys"/>.</summary>
     public static double OfAll(IReadOnlyCollection<LongText> texts) =>
-        Math.Exp(texts.Sum(text => text.Tokens * text.Nats) / texts.Sum(text => (long)text.Tokens));
+        texts.Sum(text => text.Tokens * Math.Exp(text.Nats)) / texts.Sum(text => (long)text.Tokens);
 
     /// <summary>Means over all tokens and over those within key intervals.</summary>
     /// <param name="name">The text's name.</param>

@@ -70,6 +70,9 @@ public static class RulerEvaluation
         var earlier = (known ?? []).ToDictionary(entry => (entry.Task, entry.Index));
         var material = new RulerMaterial(options.Validated().Material, options.Essays);
         var items = new RulerItems(tokenizer, material, options.Length, options.Seed);
+        // What does not fit is told before hours are spent on what does.
+        foreach (var task in options.Chosen)
+            _ = items.Make(task, 1, cancellation).Single();
         var (tasks, done) = (new List<(RulerTask Task, RulerTaskScore Score)>(), 0);
         foreach (var task in options.Chosen)
         {

@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using Engram.Models.Sampling;
 
 namespace Engram.Evaluation.Scoring;
 
@@ -8,6 +9,7 @@ internal sealed class GeneratedText : IDisposable
     private readonly IScoredModel _model;
     private readonly GenerationRequest _wanted;
     private readonly List<int> _ids = [];
+    private readonly Sampler? _sampler; // null takes the likeliest
 
     public GeneratedText(
         int request,
@@ -16,7 +18,20 @@ internal sealed class GeneratedText : IDisposable
         IScoredModel model,
         float[] firstLogits,
         int contextLength
-    ) => (Request, Sequence, _wanted, _model, FirstLogits, ContextLength) = (request, sequence, wanted, model, firstLogits, contextLength);
+    )
+    {
+        (Request, Sequence, _wanted, _model) = (request, sequence, wanted, model);
+        (FirstLogits, ContextLength) = (firstLogits, contextLength);
+        if (wanted.Temperature > 0)
+            _sampler = new Sampler(
+                new SamplingOptions
+                {
+                    Temperature = wanted.Temperature,
+                    TopP = 1,
+                    Seed = wanted.Seed,
+                }
+            );
+    }
 
     /// <summary>Which request it answers.</summary>
     public int Request { get; }
@@ -42,11 +57,17 @@ internal sealed class GeneratedText : IDisposable
     /// <summary>The text, without the stop string.</summary>
     public string Answer { get; private set; } = "";
 
-    /// <summary>Takes the most likely token; the lowest id of equal ones.</summary>
-    /// <param name="logits">[V]</param>
-    public void Choose(ReadOnlySpan<float> logits)
+    /// <summary>Takes the most likely token, the lowest id of equal ones; or draws one, where a temperature is wanted.</summary>
+    /// <param name="logits">[V], overwritten.</param>
+    /// <exception cref="InvalidDataException">The largest is not finite.</exception>
+    public void Choose(Span<float> logits)
     {
-        var token = TensorPrimitives.IndexOfMax(logits[.._model.Tokenizer.VocabularySize]);
+        var known = logits[.._model.Tokenizer.VocabularySize];
+        var token = TensorPrimitives.IndexOfMax<float>(known);
+        if (!float.IsFinite(known[token]))
+            throw NotFinite.Error(known[token]);
+        if (_sampler is not null)
+            token = _sampler.Next(logits, known.Length);
         if (token == _model.Configuration.EndTokenId || token == _model.Configuration.StartTokenId)
         {
             Finished = true;

@@ -67,9 +67,7 @@ internal sealed class LikelihoodReader(IScoredModel model, MemoryBank? prompts, 
         {
             var logProbability = Likelihood.LogProbability(logits, token);
             if (double.IsNaN(logProbability))
-                throw new InvalidDataException(
-                    $"The logits hold {TensorPrimitives.Max(logits)}: weights or tables of the model are not finite. engram table verify finds those of tables."
-                );
+                throw NotFinite.Error(TensorPrimitives.Max(logits));
             sum += logProbability;
             greedy &= TensorPrimitives.IndexOfMax(logits) == token;
         }

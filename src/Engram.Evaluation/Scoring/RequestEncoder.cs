@@ -9,7 +9,8 @@ namespace Engram.Evaluation.Scoring;
 /// <param name="Prompt">
 /// Tokens at the beginning that belong to the prompt; fewer than First where a window begins in the middle of a continuation or text.
 /// </param>
-internal sealed record EncodedRequest(int[] TokenIds, int First, int Prompt)
+/// <param name="Lost">Tokens of the prompt that stand before the window and are never read.</param>
+internal sealed record EncodedRequest(int[] TokenIds, int First, int Prompt, int Lost)
 {
     /// <summary>Tokens that are scored.</summary>
     public int Count => TokenIds.Length - First;
@@ -76,11 +77,12 @@ internal sealed class RequestEncoder
     /// </summary>
     public IEnumerable<EncodedRequest> Encode(RollingRequest request) => Windows([Start, .. _tokenizer.Encode(request.Text)], 1);
 
-    /// <summary>A context for generation, which leaves room for the answer.</summary>
-    public int[] Encode(GenerationRequest request)
+    /// <summary>A context for generation, which leaves room for the answer, and how many tokens it has lost for it.</summary>
+    public (int[] TokenIds, int Lost) Encode(GenerationRequest request)
     {
         int[] ids = [Start, .. _tokenizer.Encode(request.Context)];
-        return ids[Math.Max(0, ids.Length - (_context - NewTokens(request)))..];
+        var lost = Math.Max(0, ids.Length - (_context - NewTokens(request)));
+        return (ids[lost..], lost);
     }
 
     /// <summary>Most tokens of an answer: those asked for, but at most half of the model's context.</summary>
@@ -93,7 +95,7 @@ internal sealed class RequestEncoder
         {
             var end = Math.Min(ids.Length, from + _context);
             var begin = Math.Max(0, end - _context - 1);
-            yield return new EncodedRequest(ids[begin..end], from - begin, Math.Max(0, first - begin));
+            yield return new EncodedRequest(ids[begin..end], from - begin, Math.Max(0, first - begin), from == first ? begin : 0);
         }
     }
 

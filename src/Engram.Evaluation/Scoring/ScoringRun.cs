@@ -31,7 +31,8 @@ internal sealed class ScoringRun(
     private readonly ScoringAnswer[] _given = new ScoringAnswer[requests.Count];
     private readonly Stopwatch _clock = Stopwatch.StartNew();
     private readonly List<(int Request, EncodedRequest Encoded)> _parts = [];
-    private readonly List<(int Request, int[] Context, GenerationRequest Wanted)> _generations = [];
+    private readonly List<(int Request, int[] Context, int Lost, GenerationRequest Wanted)> _generations = [];
+    private readonly int[] _lost = new int[requests.Count];
     private int _done;
     private long _tokens;
     private long _read;
@@ -66,7 +67,8 @@ internal sealed class ScoringRun(
                 _parts.AddRange(encoder.Encode(rolling).Select(window => (i, window)));
                 break;
             case GenerationRequest generation:
-                _generations.Add((i, encoder.Encode(generation), generation with { MaxNewTokens = encoder.NewTokens(generation) }));
+                var (context, lost) = encoder.Encode(generation);
+                _generations.Add((i, context, lost, generation with { MaxNewTokens = encoder.NewTokens(generation) }));
                 break;
             default:
                 throw new ArgumentException($"Requests of the type {requests[i].GetType().Name} are unknown.", nameof(requests));
@@ -87,11 +89,16 @@ internal sealed class ScoringRun(
         {
             cancellation.ThrowIfCancellationRequested();
             var before = reader.TokensRead;
-            var answer = reader.Score(encoded, cancellation);
+            var answer = reader.Score(encoded, cancellation) with { Lost = encoded.Lost };
             _tokens += encoded.TokenIds.Length - 1;
             _read += reader.TokensRead - before;
             _given[request] = _given[request] is { } sum
-                ? new(sum.LogLikelihood + answer.LogLikelihood, sum.Tokens + answer.Tokens, sum.Greedy && answer.Greedy)
+                ? new(
+                    sum.LogLikelihood + answer.LogLikelihood,
+                    sum.Tokens + answer.Tokens,
+                    sum.Greedy && answer.Greedy,
+                    Lost: sum.Lost + answer.Lost
+                )
                 : answer;
             if (--open[request] == 0)
                 Finish(request, _given[request]);
@@ -108,10 +115,11 @@ internal sealed class ScoringRun(
             var texts = new List<GeneratedText>();
             try
             {
-                foreach (var (request, context, wanted) in group)
+                foreach (var (request, context, lost, wanted) in group)
                 {
                     cancellation.ThrowIfCancellationRequested();
                     texts.Add(Fork(trunk, held, request, context, wanted));
+                    _lost[request] = lost;
                     held = context;
                 }
 
@@ -119,7 +127,7 @@ internal sealed class ScoringRun(
                 foreach (var text in texts)
                 {
                     _tokens += text.ContextLength + text.Count;
-                    Finish(text.Request, new ScoringAnswer(0, text.Count, true, text.Answer));
+                    Finish(text.Request, new ScoringAnswer(0, text.Count, true, text.Answer, _lost[text.Request]));
                 }
             }
             finally

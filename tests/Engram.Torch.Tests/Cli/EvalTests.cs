@@ -109,6 +109,9 @@ public sealed class EvalTests(TrainedRun trained)
                         "published",
                         "model",
                         "suppressed",
+                        "shots_asked",
+                        "truncated",
+                        "data",
                         "version",
                     ],
                     Names(result)

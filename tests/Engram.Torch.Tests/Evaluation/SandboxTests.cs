@@ -10,6 +10,14 @@ public class SandboxTests
     // Stopped machines and slow ones must not look like programs that wait.
     private static readonly SandboxLimits Patient = new() { CpuSeconds = 2, WallSeconds = 500 };
 
+    // Those of EXPECTED.md.
+    private static readonly SandboxLimits AsPublished = new()
+    {
+        CpuSeconds = 10,
+        WallSeconds = 500,
+        MemoryBytes = 1L << 30,
+    };
+
     private static readonly Lazy<(Sandbox? Sandbox, string Reason)> Opened = new(() =>
     {
         try
@@ -155,7 +163,9 @@ public class SandboxTests
                 Patient
             ).Passed
         );
-        foreach (var row in Rows("mbpp/mbpp.jsonl").Skip(10).Take(2))
+        // Two references have a set-up of their tests, which makes objects of the code's own classes.
+        var basics = Rows("mbpp/mbpp.jsonl").ToArray();
+        foreach (var row in basics.Skip(10).Take(1).Concat(basics.Where(row => row.Text("test_setup_code").Length > 0)))
         {
             Assert.True(
                 box.Run(PythonPrograms.Mbpp(row.Text("test_setup_code"), row.Text("code"), row.Texts("test_list")), Patient).Passed,
@@ -307,10 +317,10 @@ public class SandboxTests
             var passing = 0;
             foreach (var row in Rows(file))
             {
-                var result = box.Run(program(row), Patient);
+                var result = box.Run(program(row), AsPublished);
                 passing += result.Passed ? 1 : 0;
                 if (!result.Passed)
-                    TestContext.Current.SendDiagnosticMessage($"{row.Place}: {result.Message}");
+                    TestContext.Current.TestOutputHelper!.WriteLine($"{row.Place}: {result.Message}");
             }
             return passing;
         }

@@ -123,7 +123,7 @@ public sealed class TaskRunnerTests : IDisposable
             );
         }
         Assert.Equal(
-            ["acc_uncond", 0.89, 6, 2],
+            ["acc_uncond", 0.89, 6, 1],
             new object?[] { result.Results[0].Metric, result.Results[0].Published, result.Results[0].Items, result.Results[0].Shots }
         );
         Assert.All(result.Results.Skip(1), one => Assert.Null(one.Published));
@@ -370,6 +370,10 @@ public sealed class TaskRunnerTests : IDisposable
     [InlineData("""{"question": "q", "choices": [], "gold": 0, "subject": "one"}""", "rows.jsonl:1")]
     [InlineData("""{"choices": ["a", "b"], "gold": 0, "subject": "one"}""", "rows.jsonl:1: template \"Q: {{ question }}")]
     [InlineData("""{"question": """, "rows.jsonl:1")]
+    [InlineData("""{"question": null, "choices": ["a", "b"], "gold": 0, "subject": "one"}""", "rows.jsonl:1: template")]
+    [InlineData("""{"question": "q", "choices": ["a", ""], "gold": 0, "subject": "one"}""", "rows.jsonl:1: option 1")]
+    [InlineData("""{"question": "q", "question": "r", "choices": ["a"], "gold": 0, "subject": "one"}""", "rows.jsonl:1: not JSON")]
+    [InlineData("""{"question": "\ud800", "choices": ["a"], "gold": 0, "subject": "one"}""", "rows.jsonl:1")]
     public void A_bad_row_is_one_line_that_names_it(string row, string message)
     {
         Write("rows.jsonl", [row]);
@@ -383,7 +387,9 @@ public sealed class TaskRunnerTests : IDisposable
     [Theory]
     [InlineData("{{ question }", "template")]
     [InlineData("{% for %}", "template")]
-    [InlineData("{% for i in (1..100000000) %}x{% endfor %}", "template")]
+    [InlineData("{% for i in (1..2000000000) %}{% endfor %}", "template")]
+    [InlineData("{% assign s = question %}{% for c in choices %}{% assign s = s | append: s %}{% endfor %}", "template")]
+    [InlineData("{% for c in choices %}{% capture s %}{{ s }}{{ s }}x{% endcapture %}{% endfor %}", "template")]
     public void A_bad_template_is_one_line_that_names_it(string prompt, string message)
     {
         Write("t.json", [Choice.Replace("Q: {{ question }}\\nA:", prompt)]);
@@ -411,6 +417,88 @@ public sealed class TaskRunnerTests : IDisposable
             StringComparison.Ordinal
         );
     }
+
+    [Fact]
+    public void Shots_are_those_that_prompts_have_and_what_is_cut_is_counted()
+    {
+        // Of the second subject there is one other row, so that its prompts have one example of the two.
+        var plain = Run(Options)[0];
+        Assert.Equal((1, 2, 0), (plain.Shots, plain.ShotsAsked, plain.Truncated));
+        Assert.Equal([2, 2, 2, 2, 1, 1], Samples(Options).Select(sample => sample.Shots));
+        Write("t.json", [Choice.Replace("\"instruction\": \"", $"\"instruction\": \"{string.Concat(Enumerable.Repeat("word ", 300))}")]);
+        Assert.Equal(6, Run(Options)[0].Truncated);
+        Assert.All(Samples(Options, file: "cut.jsonl"), sample => Assert.True(sample.Lost > 0));
+        // Examples that rows bring along count too.
+        Write("rows.jsonl", ["""{"question": "q", "choices": ["a", "b"], "gold": 0, "subject": "one", "earlier": ["x", "y", "z"]}"""]);
+        Write("t.json", [Choice.Replace("\"stem\"", "\"worked\": \"earlier\", \"stem\"")]);
+        Assert.Equal((3, 0), Run(Options with { Shots = 0 })[0] is var worked ? (worked.Shots, worked.ShotsAsked) : default);
+    }
+
+    [Fact]
+    public void Several_answers_to_an_item_make_pass_at_k_and_means()
+    {
+        Write("g.jsonl", ["""{"q": "one", "answers": "e"}""", """{"q": "two", "answers": "a"}"""]);
+        Write(
+            "g.json",
+            [
+                """
+                { "task": "g", "version": 1, "description": "d", "kind": "generate", "data": [{ "files": ["g.jsonl"] }], "prompt": "{{ q }}", "metrics": ["contains"],
+                  "max_new_tokens": 4, "stop": ["\n"], "repeats": 5, "temperature": 1.0 }
+                """,
+            ]
+        );
+        var samples = Samples(Options, Load("g.json"), "g-samples.jsonl");
+        foreach (var (sample, letter) in samples.Zip("ea"))
+        {
+            Assert.Equal(5, sample.Generations!.Count);
+            Assert.Equal(sample.Generations[0], sample.Generated);
+            Assert.Equal(
+                sample.Generations.Average(text => text.Contains(letter) || text.Contains(char.ToUpper(letter)) ? 1.0 : 0),
+                sample.Values["contains"]
+            );
+        }
+        Dictionary<string, double> right = new() { ["pass@1"] = 1, ["pass@2,all"] = 1 },
+            wrong = new() { ["pass@1"] = 0, ["pass@2,all"] = 0 };
+        var together = GeneratedAnswers.Together([right, wrong, wrong, wrong]);
+        Assert.Equal((0.25, 0.5), (together["pass@1"], together["pass@2,all"])); // 1 − 3/6 pairs without the right one
+        Write("g.json", [File.ReadAllText(_folder.File("g.json")).Replace("contains", "pass@6")]);
+        Assert.Contains("pass@6 needs", Assert.Throws<InvalidDataException>(() => Load("g.json")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_limit_takes_the_first_items_of_each_part() =>
+        Assert.Equal([0, 1, 4, 5], Samples(Options with { Limit = 2 }).Select(sample => sample.Index));
+
+    /// <summary>Options and right answers are no part of a prompt, but of the score.</summary>
+    [Theory]
+    [InlineData("yes", "no")]
+    [InlineData("\"gold\": 0", "\"gold\": 1")]
+    public void A_row_that_has_changed_is_asked_again(string from, string to)
+    {
+        Samples(Options with { Shots = 0 });
+        Write("rows.jsonl", File.ReadAllLines(_folder.File("rows.jsonl")).Select((row, i) => i == 0 ? row.Replace(from, to) : row));
+        var again = Samples(Options with { Shots = 0 });
+        Assert.Equal(7, again.Length);
+        Assert.Equal(again[0].PromptSha256, again[1].PromptSha256);
+        Assert.NotEqual(again[0].ItemSha256, again[1].ItemSha256);
+    }
+
+    [Fact]
+    public void A_group_that_holds_itself_is_refused()
+    {
+        Write(
+            "circle.json",
+            [$$"""{ "task": "circle", "version": 1, "description": "d", "kind": "group", "tasks": ["{{_folder.File("circle.json")}}"] }"""]
+        );
+        Assert.Contains(
+            "part of itself",
+            Assert.Throws<InvalidDataException>(() => TaskRunner.Leaves(Load("circle.json")).ToArray()).Message,
+            StringComparison.Ordinal
+        );
+    }
+
+    private IReadOnlyList<TaskResult> Run(EvaluationOptions options) =>
+        TaskRunner.Run(_model, _model.Memory, [Load()], options, cancellation: TestContext.Current.CancellationToken).Results;
 
     [Fact]
     public void Two_models_are_compared_on_the_same_items()

@@ -125,8 +125,10 @@ public sealed class LongPplTests
     public void Perplexities_WeighTextsByTheirTokens()
     {
         LongText[] texts = [new("a", 10, 1, 3, 0.5), new("b", 30, 2, 1, 1.5), new("c", 10, 3, 0, null)];
-        Assert.Equal(Math.Exp(100 / 50.0), LongPerplexity.OfAll(texts), 1e-12);
-        Assert.Equal(Math.Exp(3.0 / 4), LongPerplexity.OfKeys(texts)!.Value, 1e-12);
+        // PKU-ML/LongPPL: perplexities of texts weighted by their tokens, not the perplexity of the mean loss.
+        Assert.Equal((10 * Math.E + 30 * Math.Exp(2) + 10 * Math.Exp(3)) / 50, LongPerplexity.OfAll(texts), 1e-12);
+        Assert.Equal((3 * Math.Exp(0.5) + Math.Exp(1.5)) / 4, LongPerplexity.OfKeys(texts)!.Value, 1e-12);
+        Assert.Equal(Math.Exp(3.0 / 4), LongPerplexity.OfPooledKeys(texts)!.Value, 1e-12);
         Assert.Null(LongPerplexity.OfKeys([texts[2]]));
     }
 

@@ -140,6 +140,36 @@ public sealed class RulerItemsTests
         Assert.Equal((5, 35), LengthFit.Find(units => 20 + 3 * units, 1000, guess, most: 5));
     }
 
+    /// <summary>A task that does not fit is told before another is asked.</summary>
+    [Fact]
+    public void NothingIsAsked_WhereATaskDoesNotFit()
+    {
+        var asked = 0;
+        var options = new RulerOptions
+        {
+            Length = 400,
+            Samples = 1,
+            Tasks = ["niah_single_1", "cwe"],
+        };
+        var error = Assert.Throws<ArgumentException>(() =>
+            RulerEvaluation.Run(
+                Trained.Value,
+                options,
+                _ =>
+                {
+                    asked++;
+                    return "";
+                },
+                null,
+                null,
+                null,
+                TestContext.Current.CancellationToken
+            )
+        );
+        Assert.Contains("cwe does not fit in 400 tokens", error.Message, StringComparison.Ordinal);
+        Assert.Equal(0, asked);
+    }
+
     private static void AssertItems(string name, int length, int samples)
     {
         var items = Items(length, 11);

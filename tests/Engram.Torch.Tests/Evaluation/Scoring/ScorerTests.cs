@@ -157,6 +157,42 @@ public sealed class ScorerTests : IDisposable
         var answer = new Scorer(_managed, _managed.Memory).Answer([new LikelihoodRequest(context, continuation)])[0];
         Assert.Equal(Reference(whole[^49..], 49 - count), answer.LogLikelihood, 1e-3);
         Assert.Equal(count, answer.Tokens);
+        Assert.Equal(1 + whole.Length - 49, answer.Lost);
+        var generated = new Scorer(_managed, _managed.Memory).Answer([
+            new GenerationRequest(context, ["\u0001"], 8),
+            new GenerationRequest("a", ["\u0001"], 8),
+        ]);
+        Assert.Equal([1 + tokenizer.Encode(context).Length - (48 - 8), 0], generated.Select(one => one.Lost));
+    }
+
+    /// <summary>A model whose activations overflow writes no empty answers, it is refused as its likelihoods are.</summary>
+    [Fact]
+    public void Logits_that_are_no_numbers_are_refused_in_both_kinds_of_requests()
+    {
+        using (var noGrad = TorchSharp.torch.no_grad())
+            foreach (var parameter in _models.Torch.Transformer.Parameters.All)
+                parameter.Tensor.fill_(float.NaN);
+        var torch = new TorchModel(_models.Torch); // the model is the fixture's
+        foreach (var request in new ScoringRequest[] { new LikelihoodRequest("a", " b"), new GenerationRequest("a", ["."], 3) })
+            Assert.Contains(
+                "not finite",
+                Assert.Throws<InvalidDataException>(() => new Scorer(torch, torch.Memory).Answer([request])).Message,
+                StringComparison.Ordinal
+            );
+    }
+
+    [Fact]
+    public void Drawn_answers_follow_from_their_seed()
+    {
+        GenerationRequest[] requests =
+        [
+            .. new[] { 1, 1, 2, 3 }.Select(seed => new GenerationRequest("the mare", ["\u0001"], 12, Temperature: 1.5, Seed: seed)),
+            new("the mare", ["\u0001"], 12),
+        ];
+        string[] texts = [.. new Scorer(_managed, _managed.Memory).Answer(requests).Select(answer => answer.Text!)];
+        Assert.Equal(texts[0], texts[1]);
+        Assert.Equal(4, texts.Distinct().Count());
+        Assert.Equal(texts, new Scorer(_managed, _managed.Memory, together: 1).Answer(requests).Select(answer => answer.Text!));
     }
 
     [Fact]
