@@ -4,8 +4,8 @@ namespace Engram.Corpora;
 
 /// <summary>
 /// A pseudo-random permutation of 0 … Count − 1 that needs no memory: a Feistel network on the next even number of bits, walked until it
-/// lands below Count
-/// (Black and Rogaway 2002). Any element is found without the others, so a position in the data is a number and resuming costs nothing.
+/// lands below Count (Black and Rogaway 2002). Any element is found without the others, so a position in the data is a number and resuming
+/// costs nothing.
 /// </summary>
 internal readonly struct BlockPermutation
 {

@@ -4,8 +4,7 @@ namespace Engram.Corpora;
 
 /// <summary>
 /// Divides documents, as wholes, into training and validation. The documents whose salted hash is smallest go to validation, so that the
-/// share is exact
-/// even for a hundred documents, and the choice depends neither on the order of the source nor on names.
+/// share is exact even for a hundred documents, and the choice depends neither on the order of the source nor on names.
 /// </summary>
 internal static class CorpusSplit
 {

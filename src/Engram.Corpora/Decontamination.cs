@@ -4,12 +4,11 @@ namespace Engram.Corpora;
 
 /// <summary>
 /// Leaves out of training every document that is much like one of validation, so that a loss on validation text says nothing about text
-/// that was seen. Similarity is the Jaccard index of
-/// the shingle sets of <see cref="MinHash"/>, computed, not estimated: no pair at or above <see cref="Threshold"/> remains across the
-/// split. Validation stays as it was drawn, unless that would cost too much training text.
+/// that was seen. Similarity is the Jaccard index of the shingle sets of <see cref="MinHash"/>, computed, not estimated: no pair at or
+/// above <see cref="Threshold"/> remains across the split. Validation stays as it was drawn, unless that would cost too much training text.
 /// Pairs are found by prefix filtering (Bayardo, Ma and Srikant 2007): of two sets with |A ∩ B| ≥ t·|A ∪ B|, in any common order of all
-/// shingles, the first |A| − ⌈t·|A|⌉ + 1 of A
-/// and the first |B| − ⌈t·|B|⌉ + 1 of B have one in common. With the shingles that are rare in validation first, few other pairs have.
+/// shingles, the first |A| − ⌈t·|A|⌉ + 1 of A and the first |B| − ⌈t·|B|⌉ + 1 of B have one in common. With the shingles that are rare in
+/// validation first, few other pairs have.
 /// </summary>
 internal static class Decontamination
 {
@@ -18,8 +17,8 @@ internal static class Decontamination
 
     /// <summary>
     /// Both parts without relatives across the split, each in the order given. Where more than a share of training would have to go, the
-    /// validation documents with the most
-    /// relatives go instead, as long as half of validation remains; the share may still be larger in the end.
+    /// validation documents with the most relatives go instead, as long as half of validation remains; the share may still be larger in the
+    /// end.
     /// </summary>
     /// <param name="training">Documents for training.</param>
     /// <param name="validation">Documents for validation.</param>

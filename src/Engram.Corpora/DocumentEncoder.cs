@@ -4,8 +4,8 @@ using Engram.Tokenization;
 namespace Engram.Corpora;
 
 /// <summary>
-/// Encodes documents so that text never becomes a special token: a document that mentions one gets its characters as ordinary tokens.
-/// (Only a special token of a single character could not be taken apart.) Thread-safe.
+/// Encodes documents so that text never becomes a special token: a document that mentions one gets its characters as ordinary tokens. (Only
+/// a special token of a single character could not be taken apart.) Thread-safe.
 /// </summary>
 internal sealed class DocumentEncoder(Tokenizer tokenizer)
 {

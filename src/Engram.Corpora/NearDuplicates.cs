@@ -5,8 +5,8 @@ namespace Engram.Corpora;
 
 /// <summary>
 /// Leaves out documents that repeat another one: exactly, in their letters, or nearly (MinHash, banded locality-sensitive hashing).
-/// Documents are visited in an order that depends on their text alone, and each is kept unless it repeats one already kept;
-/// so the outcome does not depend on the order of the source, the number of threads or the machine.
+/// Documents are visited in an order that depends on their text alone, and each is kept unless it repeats one already kept; so the outcome
+/// does not depend on the order of the source, the number of threads or the machine.
 /// </summary>
 internal static class NearDuplicates
 {

@@ -4,8 +4,7 @@ namespace Engram.Corpora;
 
 /// <summary>
 /// Cuts a long document into groups of whole paragraphs, for corpora of so few documents that they cannot be divided into training and
-/// validation as they are.
-/// The pieces, put together, are the text.
+/// validation as they are. The pieces, put together, are the text.
 /// </summary>
 internal static class ParagraphGroups
 {

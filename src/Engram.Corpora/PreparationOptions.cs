@@ -12,8 +12,9 @@ public sealed record PreparationOptions
     public Tokenizer? Tokenizer { get; init; }
 
     /// <summary>Size of a tokenizer trained here. A small corpus may offer fewer pairs to merge and give a smaller one.</summary>
-    /// <value>Ids, at least 258: the 256 bytes and two special tokens. Default 4096. Without effect when <see cref="Tokenizer"/> is
-    /// given.</value>
+    /// <value>
+    /// Ids, at least 258: the 256 bytes and two special tokens. Default 4096. Without effect when <see cref="Tokenizer"/> is given.
+    /// </value>
     public int VocabularySize { get; init; } = 4096;
 
     /// <summary>
@@ -28,8 +29,7 @@ public sealed record PreparationOptions
 
     /// <summary>
     /// Largest share of the training documents that may be left out because they are like validation documents. Above it the validation
-    /// documents with the most
-    /// relatives are left out instead, up to half of them; if that is not enough, preparation fails.
+    /// documents with the most relatives are left out instead, up to half of them; if that is not enough, preparation fails.
     /// </summary>
     /// <value>In [0, 1]. Default 0.25; 1 accepts any.</value>
     public double MostLeftOut { get; init; } = 0.25;

@@ -1,8 +1,8 @@
 namespace Engram.Corpora;
 
 /// <summary>
-/// Sequences of consecutive token ids with the ids that follow them. Filled again and again; the arrays stay the same objects.
-/// All arrays are row-major [<see cref="Sequences"/>, <see cref="Length"/>].
+/// Sequences of consecutive token ids with the ids that follow them. Filled again and again; the arrays stay the same objects. All arrays
+/// are row-major [<see cref="Sequences"/>, <see cref="Length"/>].
 /// </summary>
 public sealed class TokenBatch
 {

@@ -5,10 +5,9 @@ using Engram.Storage;
 namespace Engram.Corpora;
 
 /// <summary>
-/// Writes documents into the shards <c>SPLIT-0000.tok</c>, <c>SPLIT-0000.doc</c>, <c>SPLIT-0001.tok</c> and so on (layout: <see
-/// cref="TokenShard"/>).
-/// A .tok file gets its name last, when the shard is complete and flushed to disk; an unfinished one carries <c>.partial</c> and is deleted
-/// by <see cref="Dispose"/>.
+/// Writes documents into the shards <c>SPLIT-0000.tok</c>, <c>SPLIT-0000.doc</c>, <c>SPLIT-0001.tok</c> and so on (layout:
+/// <see cref="TokenShard"/>). A .tok file gets its name last, when the shard is complete and flushed to disk; an unfinished one carries
+/// <c>.partial</c> and is deleted by <see cref="Dispose"/>.
 /// </summary>
 internal sealed class TokenShardWriter : IDisposable
 {

@@ -3,8 +3,8 @@ using System.Collections;
 namespace Engram.Corpora;
 
 /// <summary>
-/// A fixed sample of the validation part: blocks of T ids, evenly spaced, the same for every model and every seed.
-/// Each enumeration fills one and the same batch over and over (and one smaller batch where the sequences do not divide evenly).
+/// A fixed sample of the validation part: blocks of T ids, evenly spaced, the same for every model and every seed. Each enumeration fills
+/// one and the same batch over and over (and one smaller batch where the sequences do not divide evenly).
 /// </summary>
 public sealed class ValidationBatches : IEnumerable<TokenBatch>
 {

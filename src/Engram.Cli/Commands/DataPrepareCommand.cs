@@ -2,6 +2,7 @@ using System.CommandLine;
 using Engram.Cli.CommandLine;
 using Engram.Corpora;
 using Spectre.Console;
+using static Engram.Cli.CommandLine.Columns;
 
 namespace Engram.Cli.Commands;
 
@@ -145,6 +146,4 @@ internal sealed class DataPrepareCommand : CliCommand
             $"Next: engram train --preset quickstart-engram --data {Terminal.Word(folder)} --run run --steps 1000 --threads 1"
         );
     }
-
-    private static TableColumn Number(string title) => new TableColumn(title).RightAligned();
 }

@@ -40,8 +40,9 @@ internal sealed class EvalLayersCommand : CliCommand
     public EvalLayersCommand()
         : base(
             "layers",
-            "Show how near each layer is to the final prediction (logit lens), and, with a second model, which layers resemble each other (linear CKA, soft alignment). Residual streams are merged "
-                + "as the model merges its last ones for the lens, by their mean for the similarity.",
+            "Show how near each layer is to the final prediction (logit lens), and, with a second model, which layers resemble each other "
+                + "(linear CKA, soft alignment). Residual streams are merged as the model merges its last ones for the lens, by their "
+                + "mean for the similarity.",
             "engram eval layers run/model --data data",
             "engram eval layers moe/model engram/model --few-nerd supervised/test.txt --html layers.html",
             "engram eval layers moe/model engram/model --world world --json"
@@ -191,7 +192,8 @@ internal sealed class EvalLayersCommand : CliCommand
             return;
         var alignment = new Table()
             .Title(
-                $"Similarity over {similarity.Samples:N0} samples: the layer of {Markup.Escape(lenses[0].Name)} that each layer of {Markup.Escape(lenses[1].Name)} resembles"
+                $"Similarity over {similarity.Samples:N0} samples: the layer of {Markup.Escape(lenses[0].Name)} that each layer of "
+                    + $"{Markup.Escape(lenses[1].Name)} resembles"
             )
             .AddColumn("layer")
             .AddColumn(new TableColumn("resembles").RightAligned())

@@ -39,7 +39,8 @@ internal sealed class EvalRulerCommand : CliCommand
     private readonly Option<string?> _material = new("--material")
     {
         Description =
-            "A folder with any of essays/, wonderwords/, squad/ and hotpotqa/; for what it lacks own replacements are made, whose scores stand for themselves",
+            "A folder with any of essays/, wonderwords/, squad/ and hotpotqa/; for what it lacks own replacements are made, whose scores "
+            + "stand for themselves",
         HelpName = "FOLDER",
     };
     private readonly Option<string?> _essays = new("--essays")
@@ -164,7 +165,8 @@ internal sealed class EvalRulerCommand : CliCommand
             );
         Terminal.Answer.Write(table);
         Console.Out.WriteLine(
-            $"{string.Join("  ", report.Categories.Select(category => $"{category.Category} {category.Score:F2}"))}  mean of tasks {report.Average:F2} at {report.Length:N0} tokens"
+            $"{string.Join("  ", report.Categories.Select(category => $"{category.Category} {category.Score:F2}"))}  mean of tasks "
+                + $"{report.Average:F2} at {report.Length:N0} tokens"
         );
     }
 

@@ -8,6 +8,7 @@ using Engram.Models.Configuration;
 using Engram.Models.Recipes;
 using Engram.Training;
 using Spectre.Console;
+using static Engram.Cli.CommandLine.Columns;
 
 namespace Engram.Cli.Commands;
 
@@ -118,7 +119,7 @@ internal sealed class PlanCommand : CliCommand
 
     private static void WriteTables(ModelPlan plan)
     {
-        var sizes = new Table().HideHeaders().AddColumns(new TableColumn(""), new TableColumn("").RightAligned(), new TableColumn(""));
+        var sizes = new Table().HideHeaders().AddColumns(new TableColumn(""), Number(""), new TableColumn(""));
         Row("parameters", plan.TotalParameters, "with one vocabulary matrix: the printed size");
         Row("  without vocabulary", plan.TotalWithoutVocabulary, "");
         Row("  as stored", plan.StoredParameters, "");
@@ -144,14 +145,14 @@ internal sealed class PlanCommand : CliCommand
         }
         Terminal.Answer.Write(sizes);
 
-        var parts = Columns("part", "parameters", "active");
+        var parts = NumbersBehind("part", "parameters", "active");
         foreach (var part in plan.Components)
             parts.AddRow(part.Name, $"{part.Parameters:N0}", $"{part.ActiveParameters:N0}");
         Terminal.Answer.Write(parts);
 
         if (plan.RowFormats.Count == 0)
             return;
-        var formats = Columns("table format", "bytes per row", "bytes of all tables", "bytes read per token");
+        var formats = NumbersBehind("table format", "bytes per row", "bytes of all tables", "bytes read per token");
         foreach (var format in plan.RowFormats)
             formats.AddRow(format.Format, $"{format.RowBytes:N0}", $"{format.TableBytes:N0}", $"{format.BytesPerToken:N0}");
         Terminal.Answer.Write(formats);
@@ -205,7 +206,4 @@ internal sealed class PlanCommand : CliCommand
 
         void Row(string name, string value) => rows.AddRow(name, Markup.Escape(value));
     }
-
-    private static Table Columns(string first, params IEnumerable<string> numbers) =>
-        new Table().AddColumn(first).AddColumns([.. numbers.Select(title => new TableColumn(title).RightAligned())]);
 }

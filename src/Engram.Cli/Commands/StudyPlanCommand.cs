@@ -14,7 +14,8 @@ internal sealed class StudyPlanCommand : CliCommand
     public StudyPlanCommand()
         : base(
             "plan",
-            "Print every run of a study with its parameters, operations, tokens and estimated time, and check what its arms claim to have in common. Nothing is read or trained.",
+            "Print every run of a study with its parameters, operations, tokens and estimated time, and check what its arms claim to have "
+                + "in common. Nothing is read or trained.",
             "engram study plan allocation --size nano",
             "engram study plan all --size nano --json"
         )
@@ -61,7 +62,8 @@ internal sealed class StudyPlanCommand : CliCommand
         foreach (var equality in plan.Equalities)
             Console.Out.WriteLine(equality);
         Console.Out.WriteLine(
-            $"{plan.Runs} different models, about {TimeLeft.Clock(TimeSpan.FromSeconds(plan.Seconds))} of one core. Parameters leave out the vocabulary; minutes are those of one run in one thread."
+            $"{plan.Runs} different models, about {TimeLeft.Clock(TimeSpan.FromSeconds(plan.Seconds))} of one core. Parameters leave "
+                + "out the vocabulary; minutes are those of one run in one thread."
         );
     }
 }

@@ -4,6 +4,7 @@ using Engram.Checkpoints;
 using Engram.Cli.CommandLine;
 using Engram.Tables;
 using Spectre.Console;
+using static Engram.Cli.CommandLine.Columns;
 
 namespace Engram.Cli.Commands;
 
@@ -70,13 +71,13 @@ internal sealed class TableInfoCommand : CliCommand
     private static void WriteTable(TableSource source, TimeSpan opened)
     {
         var view = new Table().AddColumns(
-            Right("layer"),
+            Number("layer"),
             new TableColumn("file"),
-            Right("rows"),
-            Right("width"),
+            Number("rows"),
+            Number("width"),
             new TableColumn("format"),
-            Right("bytes per row"),
-            Right("bytes")
+            Number("bytes per row"),
+            Number("bytes")
         );
         foreach (var table in source.Tables)
             view.AddRow(
@@ -111,6 +112,4 @@ internal sealed class TableInfoCommand : CliCommand
 
     private static T? Common<T>(TableSource source, Func<EngramTable, T> property) =>
         source.Tables.Select(table => property(table.Table)).Distinct().ToArray() is [var only] ? only : default;
-
-    private static TableColumn Right(string title) => new TableColumn(title).RightAligned();
 }

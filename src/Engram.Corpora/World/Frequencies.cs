@@ -5,8 +5,7 @@ public static class Frequencies
 {
     /// <summary>
     /// Divides a number of statements among ranks in proportion to (rank + 1)^−exponent: everyone gets one, the others go by the largest
-    /// remainders, so
-    /// that the sum is exact.
+    /// remainders, so that the sum is exact.
     /// </summary>
     /// <param name="count">Ranks, at least 1.</param>
     /// <param name="exponent">Zipf's exponent, at least 0.</param>

@@ -4,8 +4,7 @@ namespace Engram.Corpora.World;
 
 /// <summary>
 /// A passage that tells one thing of each of several persons and recalls one of them at its end. Where those are strangers, only the
-/// passage can tell the
-/// answer.
+/// passage can tell the answer.
 /// </summary>
 /// <param name="Text">Heading and statements.</param>
 /// <param name="Recall">The beginning of the last sentence, up to the value.</param>

@@ -2,9 +2,8 @@ namespace Engram.Corpora.World;
 
 /// <summary>
 /// The sentences of a world. A statement is what comes before the value, which ends with the relation's word and has a space in front; the
-/// value and what
-/// follows it are the caller's.
-/// Of the openings and insertions every eighth pair of words is kept for questions: their words are known, the pairs are not.
+/// value and what follows it are the caller's. Of the openings and insertions every eighth pair of words is kept for questions: their words
+/// are known, the pairs are not.
 /// </summary>
 internal static class Phrasing
 {

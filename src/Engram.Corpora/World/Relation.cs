@@ -43,8 +43,7 @@ public enum ValuePool
 
 /// <summary>
 /// An attribute: its word stands between a name and a value, so that two words of name and this one are the three-gram that a contiguous
-/// fact has for a
-/// key.
+/// fact has for a key.
 /// </summary>
 /// <param name="Subject">Whose attribute it is.</param>
 /// <param name="Link">The word, of no other relation.</param>

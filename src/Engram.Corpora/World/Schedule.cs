@@ -12,8 +12,7 @@ internal enum Topic
 
 /// <summary>
 /// In which order things are stated: a thing that is stated n times is stated once in each n-th part of the text, somewhere in it. Needs
-/// memory for the
-/// things, not for the statements.
+/// memory for the things, not for the statements.
 /// </summary>
 internal sealed class Schedule
 {

@@ -2,9 +2,7 @@ namespace Engram.Corpora.World;
 
 /// <summary>
 /// A world whose truth is known: persons, places and works with names and attributes, what the text says of them how often, and which of it
-/// no text says.
-/// <see cref="WorldText"/> writes the text,
-/// <see cref="WorldQuestions"/> asks.
+/// no text says. <see cref="WorldText"/> writes the text, <see cref="WorldQuestions"/> asks.
 /// </summary>
 public sealed class SyntheticWorld
 {

@@ -17,8 +17,9 @@ public sealed record WorldOptions
     public int Facts { get; init; } = 2000;
 
     /// <summary>Share of these facts whose key is a contiguous n-gram.</summary>
-    /// <value>In [0, 1]. Default 0.5. Of the others every second has an insertion behind the name, every second has its name taken apart
-    /// too.</value>
+    /// <value>
+    /// In [0, 1]. Default 0.5. Of the others every second has an insertion behind the name, every second has its name taken apart too.
+    /// </value>
     public double Contiguous { get; init; } = 0.5;
 
     /// <summary>

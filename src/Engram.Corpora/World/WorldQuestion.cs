@@ -2,8 +2,7 @@ namespace Engram.Corpora.World;
 
 /// <summary>
 /// One question of a world. A model is to continue <see cref="Prompt"/>; the answer follows behind one space. Asked with choices, one of
-/// which is the
-/// answer, chance is one in their number.
+/// which is the answer, chance is one in their number.
 /// </summary>
 public sealed record WorldQuestion
 {

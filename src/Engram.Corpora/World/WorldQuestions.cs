@@ -2,9 +2,7 @@ namespace Engram.Corpora.World;
 
 /// <summary>
 /// Questions about a world. Facts are asked for in sentences whose opening (and insertion, if any) the text never has, evenly over the
-/// bands of their
-/// frequency; where there are fewer facts than
-/// questions, in several such sentences.
+/// bands of their frequency; where there are fewer facts than questions, in several such sentences.
 /// </summary>
 /// <param name="world">What is asked about.</param>
 public sealed class WorldQuestions(SyntheticWorld world)

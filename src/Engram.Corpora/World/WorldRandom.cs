@@ -2,9 +2,8 @@ namespace Engram.Corpora.World;
 
 /// <summary>
 /// Random numbers of one part of a world: SplitMix64 (Steele, Lea and Flood 2014) started from the seed and the part's name, so that parts
-/// do not depend on
-/// how much the others draw.
-/// Unlike <see cref="Random"/>, whose numbers may change with .NET, it gives the same ones for ever.
+/// do not depend on how much the others draw. Unlike <see cref="Random"/>, whose numbers may change with .NET, it gives the same ones for
+/// ever.
 /// </summary>
 internal sealed class WorldRandom(long seed, string part)
 {

@@ -5,9 +5,8 @@ namespace Engram.Corpora.World;
 
 /// <summary>
 /// The text of a world, document by document: several sentences under a heading that names a region, or a passage about strangers. Every
-/// statement comes as
-/// often as the world says, and
-/// no subject twice within <see cref="WorldOptions.Window"/> tokens: what would come too soon waits.
+/// statement comes as often as the world says, and no subject twice within <see cref="WorldOptions.Window"/> tokens: what would come too
+/// soon waits.
 /// </summary>
 /// <param name="world">What the text is about.</param>
 public sealed class WorldText(SyntheticWorld world)

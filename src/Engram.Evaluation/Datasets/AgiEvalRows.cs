@@ -22,9 +22,10 @@ internal static class AgiEvalRows
         "logiqa-zh",
     ];
 
-    /// <summary>A question with options; "letters" are those of the right ones. A label is a letter, several letters in one text, or a
-    /// list; what is no
-    /// letter in it is left out.</summary>
+    /// <summary>
+    /// A question with options; "letters" are those of the right ones. A label is a letter, several letters in one text, or a list; what is
+    /// no letter in it is left out.
+    /// </summary>
     public static DatasetRow Choice(DatasetRow row)
     {
         if (row.Values["query"] is not null)

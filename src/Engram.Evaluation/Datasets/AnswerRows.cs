@@ -9,9 +9,10 @@ namespace Engram.Evaluation.Datasets;
 /// <summary>Questions whose answer is written.</summary>
 internal static partial class AnswerRows
 {
-    /// <summary>TriviaQA in its authors' names (Question, Answer.Aliases) or the hub's: "question", "answers" (all aliases), "answer" (the
-    /// first
-    /// wording).</summary>
+    /// <summary>
+    /// TriviaQA in its authors' names (Question, Answer.Aliases) or the hub's: "question", "answers" (all aliases), "answer" (the first
+    /// wording).
+    /// </summary>
     public static DatasetRow TriviaQa(DatasetRow row)
     {
         var answer = row with
@@ -61,9 +62,10 @@ internal static partial class AnswerRows
     public static DatasetRow Mgsm(DatasetRow row) =>
         row.With(("number", NumberAnswers.Clean(row.Values["answer_number"] is null ? row.Text("answer") : row.Text("answer_number"))));
 
-    /// <summary>MGSM's worked examples: "question" and "rationale" without their lead-ins ("Question: …"), which are given again in
-    /// "question_lead" and
-    /// "answer_lead".</summary>
+    /// <summary>
+    /// MGSM's worked examples: "question" and "rationale" without their lead-ins ("Question: …"), which are given again in "question_lead"
+    /// and "answer_lead".
+    /// </summary>
     public static DatasetRow MgsmShot(DatasetRow row)
     {
         var (questionLead, question) = Divide(row, row.Text("q", "question"));
@@ -86,9 +88,10 @@ internal static partial class AnswerRows
     /// <summary>BBH: "subtask" from the file's name, or from its folder where the file is called after a split.</summary>
     public static DatasetRow Bbh(DatasetRow row) => row.With(("subtask", OptionRows.PartOf(row)));
 
-    /// <summary>BBH's prompt files: a canary and a rule of dashes, an instruction, and three worked examples "Q: …", "A: …". Each example
-    /// becomes a row; the
-    /// instruction and an empty line are the "lead" of the first.</summary>
+    /// <summary>
+    /// BBH's prompt files: a canary and a rule of dashes, an instruction, and three worked examples "Q: …", "A: …". Each example becomes a
+    /// row; the instruction and an empty line are the "lead" of the first.
+    /// </summary>
     public static IEnumerable<DatasetRow> BbhPrompt(DatasetRow row)
     {
         var text = row.Text("text").ReplaceLineEndings("\n");

@@ -7,8 +7,7 @@ public static class DatasetFiles
 {
     /// <summary>
     /// The files that a pattern names, in order of their paths: folders and a file name divided by "/", each perhaps with "*" and "?"; "**"
-    /// stands for any
-    /// number of folders.
+    /// stands for any number of folders.
     /// </summary>
     /// <param name="root">The folder below which they lie. It need not exist.</param>
     /// <param name="pattern">For example "mmlu/rows/test.jsonl" or "cmmlu/data/test/*.csv".</param>
@@ -34,8 +33,8 @@ public static class DatasetFiles
 
     /// <summary>
     /// The files of a split of a data set of the Hugging Face hub that lies below the root: as OWNER/NAME or NAME, as the hub's cache
-    /// (datasets--OWNER--NAME/snapshots/REVISION),
-    /// in either with or without a folder "data" or of the configuration; Parquet before JSON Lines before CSV.
+    /// (datasets--OWNER--NAME/snapshots/REVISION), in either with or without a folder "data" or of the configuration; Parquet before JSON
+    /// Lines before CSV.
     /// </summary>
     /// <param name="root">The folder below which data sets lie.</param>
     /// <param name="dataset">For example "cais/mmlu".</param>

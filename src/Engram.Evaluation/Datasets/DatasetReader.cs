@@ -7,9 +7,7 @@ namespace Engram.Evaluation.Datasets;
 
 /// <summary>
 /// Rows of a file: JSON Lines, JSON, Parquet, CSV, TSV or plain text (one row, column "text"), each also compressed (.gz, .br, .zst); the
-/// end of the name
-/// says which.
-/// Each row gets the file's name without endings as the column "_file".
+/// end of the name says which. Each row gets the file's name without endings as the column "_file".
 /// </summary>
 public static class DatasetReader
 {

@@ -3,9 +3,10 @@ using nietras.SeparatedValues;
 
 namespace Engram.Evaluation.Datasets;
 
-/// <summary>Rows of CSV (the separator is found from the first line) and TSV files. Values in quotes may hold separators and line ends. All
-/// values are
-/// text.</summary>
+/// <summary>
+/// Rows of CSV (the separator is found from the first line) and TSV files. Values in quotes may hold separators and line ends. All values
+/// are text.
+/// </summary>
 internal static class DelimitedRows
 {
     /// <summary>The rows, in order; a column without a name is called "_" and its number from 0.</summary>

@@ -8,9 +8,10 @@ namespace Engram.Evaluation.Datasets;
 /// <summary>Multiple choice without a passage.</summary>
 internal static partial class OptionRows
 {
-    /// <summary>Columns question, A, B, C, D and a letter (MMLU's CSV, C-Eval, CMMLU, whose names begin with capitals), with the subject: a
-    /// column, or the
-    /// file's name or folder.</summary>
+    /// <summary>
+    /// Columns question, A, B, C, D and a letter (MMLU's CSV, C-Eval, CMMLU, whose names begin with capitals), with the subject: a column,
+    /// or the file's name or folder.
+    /// </summary>
     public static DatasetRow Letters(DatasetRow row)
     {
         var gold = LetterOf(row, row.Text("answer", "Answer"));
@@ -64,9 +65,10 @@ internal static partial class OptionRows
             Number(row, "answer_index")
         );
 
-    /// <summary>ARC: options and their labels, letters or digits, the right one by label; or OLMES's layout, whose question stands between
-    /// "Question: " and
-    /// "Answer:".</summary>
+    /// <summary>
+    /// ARC: options and their labels, letters or digits, the right one by label; or OLMES's layout, whose question stands between
+    /// "Question: " and "Answer:".
+    /// </summary>
     public static DatasetRow Arc(DatasetRow row)
     {
         if (row.Values["query"] is not null)
@@ -89,9 +91,10 @@ internal static partial class OptionRows
             : DatasetTransform.WithChoices(row, choices.Texts("text"), gold);
     }
 
-    /// <summary>HellaSwag: "activity: context" with a capital behind the context's first part, both cleaned as lm-evaluation-harness does;
-    /// or OLMES's layout,
-    /// which is cleaned already.</summary>
+    /// <summary>
+    /// HellaSwag: "activity: context" with a capital behind the context's first part, both cleaned as lm-evaluation-harness does; or
+    /// OLMES's layout, which is cleaned already.
+    /// </summary>
     public static DatasetRow HellaSwag(DatasetRow row)
     {
         if (row.Values["query"] is not null)
@@ -108,9 +111,10 @@ internal static partial class OptionRows
     public static DatasetRow Piqa(DatasetRow row) =>
         DatasetTransform.WithChoices(row, [row.Text("sol1"), row.Text("sol2")], Number(row, "label"));
 
-    /// <summary>WinoGrande: the columns "choices" (the sentence up to the blank with each name put in) and "completion" (the rest, without
-    /// space around
-    /// it).</summary>
+    /// <summary>
+    /// WinoGrande: the columns "choices" (the sentence up to the blank with each name put in) and "completion" (the rest, without space
+    /// around it).
+    /// </summary>
     public static DatasetRow WinoGrande(DatasetRow row)
     {
         var sentence = row.Text("sentence");

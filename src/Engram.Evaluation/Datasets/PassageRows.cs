@@ -8,9 +8,7 @@ internal static class PassageRows
 {
     /// <summary>
     /// RACE: an article with several questions (questions, options, answers; or "problems", a Python list as text), or one question a row.
-    /// Each question gets
-    /// "article", "question",
-    /// "previous" (the article's earlier questions, each with its right answer) and "last".
+    /// Each question gets "article", "question", "previous" (the article's earlier questions, each with its right answer) and "last".
     /// </summary>
     public static IEnumerable<DatasetRow> Race(IEnumerable<DatasetRow> rows)
     {
@@ -76,9 +74,10 @@ internal static class PassageRows
         }
     }
 
-    /// <summary>DROP: a passage with its questions, or one question a row. "answers" are the gold answers, each a list of spans; "shot" is
-    /// another question
-    /// of the passage, "shot_answer" its answer; both are empty where there is no other.</summary>
+    /// <summary>
+    /// DROP: a passage with its questions, or one question a row. "answers" are the gold answers, each a list of spans; "shot" is another
+    /// question of the passage, "shot_answer" its answer; both are empty where there is no other.
+    /// </summary>
     public static IEnumerable<DatasetRow> Drop(IEnumerable<DatasetRow> rows)
     {
         var passages = rows.SelectMany(DropQuestions).GroupBy(row => row.Text("passage"));

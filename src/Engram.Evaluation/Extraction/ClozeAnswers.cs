@@ -7,9 +7,10 @@ public static class ClozeAnswers
 {
     private static readonly string[] Phrases = ["answer is therefore", "answer is", "答案是", "答案为", "答案："];
 
-    /// <summary>The box if there is one, else the last formula between dollar signs, else what stands behind an answer phrase, else the
-    /// part of the first
-    /// line behind its last "=".</summary>
+    /// <summary>
+    /// The box if there is one, else the last formula between dollar signs, else what stands behind an answer phrase, else the part of the
+    /// first line behind its last "=".
+    /// </summary>
     public static string Extract(string text)
     {
         if (MathText.LastBoxed(text) is { } boxed)

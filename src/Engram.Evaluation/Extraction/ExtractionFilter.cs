@@ -3,9 +3,10 @@ using Engram.Evaluation.Text;
 
 namespace Engram.Evaluation.Extraction;
 
-/// <summary>Finds the answer in what a model wrote: a text in, a text out. Filters have names, so that task files can say which they want;
-/// several run one
-/// after the other.</summary>
+/// <summary>
+/// Finds the answer in what a model wrote: a text in, a text out. Filters have names, so that task files can say which they want; several
+/// run one after the other.
+/// </summary>
 public static class ExtractionFilter
 {
     private static readonly Dictionary<string, Func<string, string>> Named = new(StringComparer.Ordinal)
@@ -47,9 +48,7 @@ public static class ExtractionFilter
 
     /// <summary>
     /// What a regular expression captures, as lm-evaluation-harness's <c>RegexFilter</c>: all matches are found, one is selected, of its
-    /// groups (or the whole
-    /// match, if it has
-    /// none) the first that is not empty counts, trimmed.
+    /// groups (or the whole match, if it has none) the first that is not empty counts, trimmed.
     /// </summary>
     /// <param name="pattern">The expression.</param>
     /// <param name="select">Which match: 0 the first, −1 the last.</param>

@@ -2,9 +2,10 @@ using System.Text.RegularExpressions;
 
 namespace Engram.Evaluation.Extraction;
 
-/// <summary>Numbers at the end of a calculation (lm-evaluation-harness, <c>tasks/gsm8k</c> and <c>tasks/mgsm</c>). <see cref="Clean"/>
-/// makes them
-/// comparable.</summary>
+/// <summary>
+/// Numbers at the end of a calculation (lm-evaluation-harness, <c>tasks/gsm8k</c> and <c>tasks/mgsm</c>). <see cref="Clean"/> makes them
+/// comparable.
+/// </summary>
 public static partial class NumberAnswers
 {
     /// <summary>GSM8K strict: the number behind "#### ".</summary>

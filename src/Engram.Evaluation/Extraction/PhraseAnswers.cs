@@ -26,9 +26,10 @@ public static partial class PhraseAnswers
     /// <summary>MMLU-Pro: the letter behind "answer is" (lm-evaluation-harness, <c>tasks/mmlu_pro</c>).</summary>
     public static string MmluPro(string text) => Select(MmluProPhrase(), text, 0, Invalid);
 
-    /// <summary>The one letter A to J that a free answer to a multiple-choice question names: behind an answer phrase in English or
-    /// Chinese, else the first
-    /// that stands alone.</summary>
+    /// <summary>
+    /// The one letter A to J that a free answer to a multiple-choice question names: behind an answer phrase in English or Chinese, else
+    /// the first that stands alone.
+    /// </summary>
     public static string Letter(string text) => Letters(text) is { Length: > 0 } letters && letters != Invalid ? letters[..1] : Invalid;
 
     /// <summary>All letters A to J that a free answer names, in order of the alphabet: "AC" for "(A)(C)", "A、C" or "A and C".</summary>

@@ -4,8 +4,7 @@ namespace Engram.Evaluation.Harness;
 
 /// <summary>
 /// Counterfactual controls: part of an item is another item's, and the right answer stays. A score that survives does not come from reading
-/// that
-/// part.
+/// that part.
 /// </summary>
 public enum TaskControl
 {

@@ -14,8 +14,8 @@ public sealed record LeftOut(string Part, float[] Nats);
 
 /// <summary>
 /// Which layers, orders, heads and residual streams of a memory carried the tokens of a text: the text is read once more without each of
-/// them, and the loss of every next token
-/// compared. Parts share their work, so that what they lose alone need not add up to what all lose together.
+/// them, and the loss of every next token compared. Parts share their work, so that what they lose alone need not add up to what all lose
+/// together.
 /// </summary>
 /// <param name="TokenIds">Token ids, [T]; the first is the document start.</param>
 /// <param name="Loss">Loss of the next token with the whole memory, nats, [T − 1].</param>

@@ -134,8 +134,7 @@ public sealed class MemoryInspection
 
     /// <summary>
     /// Writes <c>layer.N.{token_ids, canonical_ids, rows, memory, hidden_in, gate, output}</c> for every memory layer N: with the weights
-    /// of
-    /// the model folder anybody can recompute the fusion from it.
+    /// of the model folder anybody can recompute the fusion from it.
     /// </summary>
     public void Dump(string path)
     {

@@ -8,10 +8,9 @@ namespace Engram.Evaluation.Layers;
 
 /// <summary>
 /// Linear centered kernel alignment of all pairs of layers, by the unbiased minibatch estimator (Nguyen et al. 2021; Engram paper, equation
-/// 8). With K = XXᵀ and L = YYᵀ
-/// whose diagonals are zero, HSIC₁ = [tr(KL) + (1ᵀK1)(1ᵀL1)/((n−1)(n−2)) − 2/(n−2)·1ᵀKL1] / (n(n−3)); CKA = Σ HSIC₁(K, L) / √(Σ HSIC₁(K, K)
-/// · Σ HSIC₁(L, L)), the sums
-/// over minibatches taken before the ratio. In float64. It may be a little below 0 or above 1.
+/// 8). With K = XXᵀ and L = YYᵀ whose diagonals are zero, HSIC₁ = [tr(KL) + (1ᵀK1)(1ᵀL1)/((n−1)(n−2)) − 2/(n−2)·1ᵀKL1] / (n(n−3)); CKA = Σ
+/// HSIC₁(K, L) / √(Σ HSIC₁(K, K) · Σ HSIC₁(L, L)), the sums over minibatches taken before the ratio. In float64. It may be a little below 0
+/// or above 1.
 /// </summary>
 /// <param name="rows">M.</param>
 /// <param name="columns">N.</param>

@@ -6,10 +6,8 @@ namespace Engram.Evaluation.Layers;
 
 /// <summary>
 /// Sentences of Few-NERD, marked at the end of every entity: the data set's text form (a word, TAB, a label, one per line; an empty line
-/// between sentences) or that of its
-/// distribution as JSON Lines (<c>tokens</c>, <c>fine_ner_tags</c> or <c>ner_tags</c>). Words are joined by spaces. The labels have no
-/// beginnings, so that
-/// neighbouring entities of one label are one.
+/// between sentences) or that of its distribution as JSON Lines (<c>tokens</c>, <c>fine_ner_tags</c> or <c>ner_tags</c>). Words are joined
+/// by spaces. The labels have no beginnings, so that neighbouring entities of one label are one.
 /// </summary>
 public static class FewNerd
 {

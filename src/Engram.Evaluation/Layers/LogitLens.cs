@@ -26,8 +26,7 @@ public sealed record LensReading(IReadOnlyList<LensLayer> Layers, IReadOnlyList<
 
 /// <summary>
 /// The logit lens: every layer's hidden state, streams merged as the model merges its last ones, through the final norm and the read-out
-/// (Engram paper, section 6.1, figure 4a).
-/// p_ℓ = softmax(W · norm(h_ℓ)), against p of the last layer.
+/// (Engram paper, section 6.1, figure 4a). p_ℓ = softmax(W · norm(h_ℓ)), against p of the last layer.
 /// </summary>
 public static class LogitLens
 {

@@ -68,7 +68,8 @@ public sealed record SampledTokens(int[] Ids, bool[] DocumentStarts, int[] Posit
 
         if (ids.Skip(start.Length).Sum(token => model.Tokenizer.TokenBytes(token).Length) != Encoding.UTF8.GetByteCount(text.Text))
             throw new InvalidDataException(
-                $"The tokens of a text do not spell it, so that no token can be said to end a name: \"{text.Text[..Math.Min(40, text.Text.Length)]}…\""
+                "The tokens of a text do not spell it, so that no token can be said to end a name: "
+                    + $"\"{text.Text[..Math.Min(40, text.Text.Length)]}…\""
             );
         var length = Math.Min(ids.Length, model.Configuration.MaxPositionEmbeddings);
         var kept = positions.Count(place => place < length);

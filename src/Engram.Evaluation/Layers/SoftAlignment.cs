@@ -2,8 +2,7 @@ namespace Engram.Evaluation.Layers;
 
 /// <summary>
 /// Which layer of one model the layers of another resemble (Engram paper, equation 9): a_j = Σ S_ij·i / Σ S_ij over the k rows i with the
-/// largest similarity, layers counted
-/// from 0; of equal ones the lower first.
+/// largest similarity, layers counted from 0; of equal ones the lower first.
 /// </summary>
 public static class SoftAlignment
 {

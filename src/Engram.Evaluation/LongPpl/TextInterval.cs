@@ -30,7 +30,8 @@ public readonly partial record struct TextInterval(int Start, int End)
                 || !int.TryParse(match.Groups[2].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var end)
             )
                 throw new InvalidDataException(
-                    $"{name}: '{(part.Length > 40 ? part[..40] + "…" : part)}' is no interval; intervals are written [start, end] with ; between them."
+                    $"{name}: '{(part.Length > 40 ? part[..40] + "…" : part)}' is no interval; intervals are written [start, end] with ; "
+                        + "between them."
                 );
             if (end <= start || (intervals.Count > 0 && start < intervals[^1].End))
                 throw new InvalidDataException($"{name}: the interval {part.Trim()} is empty, or not behind the one before it.");

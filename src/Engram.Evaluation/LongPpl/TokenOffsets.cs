@@ -34,7 +34,8 @@ internal sealed record TokenOffsets(int[] Ids, TextInterval[] Intervals, int[] U
             var token = tokenizer.TokenBytes(ids[i]);
             if (!bytes.AsSpan(from).StartsWith(token))
                 throw new InvalidDataException(
-                    $"The tokenizer changes the text ('{Encoding.UTF8.GetString(token)}' stands where the text has something else), so that characters cannot be assigned to tokens. Use a model whose tokenizer does not."
+                    $"The tokenizer changes the text ('{Encoding.UTF8.GetString(token)}' stands where the text has something else), so "
+                        + "that characters cannot be assigned to tokens. Use a model whose tokenizer does not."
                 );
             (intervals[i], ends[i]) = (
                 new TextInterval(characterOf[from], token.Length == 0 ? characterOf[from] : characterOf[from + token.Length - 1] + 1),
@@ -45,7 +46,8 @@ internal sealed record TokenOffsets(int[] Ids, TextInterval[] Intervals, int[] U
         return from == bytes.Length
             ? new TokenOffsets(ids, intervals, ends)
             : throw new InvalidDataException(
-                "The tokenizer leaves out part of the text, so that characters cannot be assigned to tokens. Use a model whose tokenizer does not."
+                "The tokenizer leaves out part of the text, so that characters cannot be assigned to tokens. Use a model whose tokenizer "
+                    + "does not."
             );
     }
 }

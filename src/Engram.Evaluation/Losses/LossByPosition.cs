@@ -14,8 +14,7 @@ public sealed record PositionLoss(int First, int Positions, double Nats, double 
 
 /// <summary>
 /// How the loss depends on how much text a token has before it, up to the limit of a model's context and from where training ended.
-/// Sequences are read whole, in memory that grows with their
-/// length alone.
+/// Sequences are read whole, in memory that grows with their length alone.
 /// </summary>
 public static class LossByPosition
 {

@@ -122,7 +122,8 @@ public static class ValidationLoss
     {
         if (length > model.MaxPositionEmbeddings)
             throw new ArgumentException(
-                $"max_position_embeddings of the model is {model.MaxPositionEmbeddings}: shorter sequences, or engram train --init with --extend-context.",
+                $"max_position_embeddings of the model is {model.MaxPositionEmbeddings}: shorter sequences, or engram train --init with "
+                    + "--extend-context.",
                 nameof(length)
             );
     }

@@ -15,9 +15,10 @@ public enum ChoiceRule
     /// <summary>ℓ / n, per token: length normalisation of DeepSeek LLM (2401.02954 §5.1), "length" read as tokens.</summary>
     PerToken,
 
-    /// <summary>ℓ − u, against the neutral prompt: unconditional normalisation (Brown et al. 2020; DeepSeek's ARC); <c>acc_mutual_info</c>
-    /// with an empty
-    /// prompt.</summary>
+    /// <summary>
+    /// ℓ − u, against the neutral prompt: unconditional normalisation (Brown et al. 2020; DeepSeek's ARC); <c>acc_mutual_info</c> with an
+    /// empty prompt.
+    /// </summary>
     Unconditional,
 
     /// <summary>ℓ / n of one completion behind different prefixes: the smallest mean loss wins (<c>prefix_ppl</c>, WinoGrande).</summary>

@@ -2,9 +2,10 @@ using Engram.Evaluation.Text;
 
 namespace Engram.Evaluation.Metrics;
 
-/// <summary>PopQA's accuracy (AlexTMallen/adaptive-retrieval, <c>run_model.py</c>): some possible answer, as it is, lower-cased or
-/// capitalised, occurs in the
-/// prediction.</summary>
+/// <summary>
+/// PopQA's accuracy (AlexTMallen/adaptive-retrieval, <c>run_model.py</c>): some possible answer, as it is, lower-cased or capitalised,
+/// occurs in the prediction.
+/// </summary>
 public static class Contains
 {
     /// <summary>1 if a possible answer occurs, else 0. An empty answer never counts.</summary>

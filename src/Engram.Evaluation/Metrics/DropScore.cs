@@ -4,10 +4,8 @@ namespace Engram.Evaluation.Metrics;
 
 /// <summary>
 /// DROP's exact match and F1 (Dua et al. 2019; AllenNLP's <c>drop_em_and_f1.py</c>, which lm-evaluation-harness's
-/// <c>tasks/drop/utils.py</c> follows):
-/// answers are bags of
-/// normalised tokens, spans are aligned one to one, a gold span with numbers counts only where one number is shared, several golds give
-/// their maximum.
+/// <c>tasks/drop/utils.py</c> follows): answers are bags of normalised tokens, spans are aligned one to one, a gold span with numbers
+/// counts only where one number is shared, several golds give their maximum.
 /// </summary>
 public static class DropScore
 {
@@ -27,9 +25,10 @@ public static class DropScore
         return (exact, f1);
     }
 
-    /// <summary>A span as it is compared: split at spaces and hyphens, each token in lower case, without punctuation unless it is a number,
-    /// numbers as Python
-    /// writes floats, no articles.</summary>
+    /// <summary>
+    /// A span as it is compared: split at spaces and hyphens, each token in lower case, without punctuation unless it is a number, numbers
+    /// as Python writes floats, no articles.
+    /// </summary>
     public static string Normalise(string span) =>
         string.Join(' ', span.Split(' ', '-').Select(NormaliseToken).Where(token => token.Length > 0));
 

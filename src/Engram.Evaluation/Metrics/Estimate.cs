@@ -6,9 +6,10 @@ namespace Engram.Evaluation.Metrics;
 /// <param name="Items">How many items it comes from.</param>
 public readonly record struct Estimate(double Value, double StandardError, int Items)
 {
-    /// <summary>The mean over items with the closed form: sample standard deviation (n − 1) over √n, as lm-evaluation-harness's
-    /// <c>mean_stderr</c>; for a
-    /// share p that is √(p(1 − p)/(n − 1)).</summary>
+    /// <summary>
+    /// The mean over items with the closed form: sample standard deviation (n − 1) over √n, as lm-evaluation-harness's <c>mean_stderr</c>;
+    /// for a share p that is √(p(1 − p)/(n − 1)).
+    /// </summary>
     /// <exception cref="ArgumentException">There are no items.</exception>
     public static Estimate OfMean(IReadOnlyList<double> scores)
     {
@@ -27,9 +28,7 @@ public readonly record struct Estimate(double Value, double StandardError, int I
     /// </summary>
     /// <remarks>
     /// Weighted, the standard error is lm-evaluation-harness's <c>pooled_sample_stderr</c>: √( Σ(nᵢ−1)·nᵢ·seᵢ² / (Σnᵢ − parts) / Σnᵢ ).
-    /// Unweighted it is
-    /// √(Σseᵢ²)/parts, the error of a
-    /// mean of independent parts; the harness prints the pooled one there too.
+    /// Unweighted it is √(Σseᵢ²)/parts, the error of a mean of independent parts; the harness prints the pooled one there too.
     /// </remarks>
     /// <exception cref="ArgumentException">There are no parts.</exception>
     public static Estimate OfGroup(IReadOnlyList<Estimate> parts, bool weightBySize)

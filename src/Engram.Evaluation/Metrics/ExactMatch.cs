@@ -5,9 +5,8 @@ namespace Engram.Evaluation.Metrics;
 
 /// <summary>
 /// Exact match as lm-evaluation-harness computes it (<c>exact_match_hf_evaluate</c>): in both texts the ignored patterns are deleted in
-/// order, then letters
-/// lower-cased, then
-/// ASCII punctuation and digits deleted, each if asked for; then they are equal or not. Of several references any counts.
+/// order, then letters lower-cased, then ASCII punctuation and digits deleted, each if asked for; then they are equal or not. Of several
+/// references any counts.
 /// </summary>
 public sealed class ExactMatch
 {

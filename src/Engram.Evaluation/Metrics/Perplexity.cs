@@ -2,9 +2,10 @@ using System.Text;
 
 namespace Engram.Evaluation.Metrics;
 
-/// <summary>Losses of whole documents, related to a length that no tokenizer decides (lm-evaluation-harness: <c>word_perplexity</c>,
-/// <c>byte_perplexity</c>,
-/// <c>bits_per_byte</c>).</summary>
+/// <summary>
+/// Losses of whole documents, related to a length that no tokenizer decides (lm-evaluation-harness: <c>word_perplexity</c>,
+/// <c>byte_perplexity</c>, <c>bits_per_byte</c>).
+/// </summary>
 public static class Perplexity
 {
     /// <summary>exp(total nats / words).</summary>

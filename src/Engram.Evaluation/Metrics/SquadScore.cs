@@ -2,9 +2,10 @@ using Engram.Evaluation.Text;
 
 namespace Engram.Evaluation.Metrics;
 
-/// <summary>SQuAD's exact match and token F1 (the official <c>evaluate-v2.0.py</c>): normalised words counted with multiplicity, the best
-/// of several golds;
-/// no gold means "no answer".</summary>
+/// <summary>
+/// SQuAD's exact match and token F1 (the official <c>evaluate-v2.0.py</c>): normalised words counted with multiplicity, the best of several
+/// golds; no gold means "no answer".
+/// </summary>
 public static class SquadScore
 {
     /// <summary>

@@ -27,7 +27,8 @@ internal static class CodedText
         var order = random.Bits();
         var normaliser = Enumerable.Range(1, Vocabulary).Sum(rank => Math.Pow(rank, -Exponent));
         return new RulerDrawing(units => new RulerDraft(
-            $"Read the coded text below and keep track of how often each coded word occurs. Dots do not count.\n{Text(FewestWords + units)}\nQuestion: which three coded words occur most often in the text above?",
+            "Read the coded text below and keep track of how often each coded word occurs. Dots do not count.\n"
+                + $"{Text(FewestWords + units)}\nQuestion: which three coded words occur most often in the text above?",
             " Answer: apart from the dots, the three words that occur most often in the coded text are:",
             words[1..4]
         ));

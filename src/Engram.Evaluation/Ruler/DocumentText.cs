@@ -14,8 +14,10 @@ internal static class DocumentText
         random.Shuffle(others);
         var order = random.Bits();
         return new RulerDrawing(units => new RulerDraft(
-            $"Answer the question from the documents below. Give the answer only, without other words.\n\nThe documents are these.\n\n{Text(units)}\n\n"
-                + $"Answer the question from the documents above. Give the answer only, without other words.\n\nQuestion: {question.Question}",
+            "Answer the question from the documents below. Give the answer only, without other words.\n\n"
+                + $"The documents are these.\n\n{Text(units)}\n\n"
+                + "Answer the question from the documents above. Give the answer only, without other words.\n\n"
+                + $"Question: {question.Question}",
             " Answer:",
             question.Answers
         ));

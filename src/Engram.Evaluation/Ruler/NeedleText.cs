@@ -101,8 +101,10 @@ internal static class NeedleText
 
     private static string Prompt(RulerTask task, string text, string[] asked) =>
         IsSingle(task)
-            ? $"A special magic {Singular(task)} is hidden in the text below. Keep it in mind: the quiz afterwards is about it.\n{text}\nWhich special magic {Singular(task)} for {asked[0]} does the text mention?"
-            : $"Some special magic {Plural(task)} are hidden in the text below. Keep them in mind: the quiz afterwards is about them.\n{text}\nWhich are all the special magic {Plural(task)} for {List(asked)} that the text mentions?";
+            ? $"A special magic {Singular(task)} is hidden in the text below. Keep it in mind: the quiz afterwards is about it.\n"
+                + $"{text}\nWhich special magic {Singular(task)} for {asked[0]} does the text mention?"
+            : $"Some special magic {Plural(task)} are hidden in the text below. Keep them in mind: the quiz afterwards is about them.\n"
+                + $"{text}\nWhich are all the special magic {Plural(task)} for {List(asked)} that the text mentions?";
 
     private static string Prefix(RulerTask task, string[] asked) =>
         IsSingle(task)

@@ -33,7 +33,8 @@ internal static class OwnQuestions
         return new RulerQuestions(
             [
                 .. world.Compositions.Select(composition => new RulerQuestion(
-                    $"{composition.First.Subject.Name} {composition.First.Relation.Link} something. Which is the one thing of which it is said that this {composition.Second.Relation.Link} it?",
+                    $"{composition.First.Subject.Name} {composition.First.Relation.Link} something. Which is the one thing of which it is "
+                        + $"said that this {composition.Second.Relation.Link} it?",
                     [composition.Second.Value],
                     [numbers[composition.First.Subject], numbers[composition.Second.Subject]]
                 )),

@@ -125,7 +125,8 @@ public static class RulerEvaluation
             return earlier.PromptSha256 == hash
                 ? earlier
                 : throw new InvalidDataException(
-                    $"The known answer to {item.Task.Name} {item.Index} belongs to another text: length, seed, tokenizer or material differ. Write the answers to another file."
+                    $"The known answer to {item.Task.Name} {item.Index} belongs to another text: length, seed, tokenizer or material "
+                        + "differ. Write the answers to another file."
                 );
         var prediction = answer(item);
         // An answer that was cut short by an interruption is none.

@@ -25,7 +25,8 @@ internal sealed class RulerItems(Tokenizer tokenizer, RulerMaterial material, in
                 item = Fit(task, index, units, setting = WordListText.Setting.Short);
             if (item is null)
                 throw new ArgumentException(
-                    $"{task.Name} does not fit in {length:N0} tokens with this tokenizer: the text without any haystack and the answer are longer. Give a greater length.",
+                    $"{task.Name} does not fit in {length:N0} tokens with this tokenizer: the text without any haystack and the answer "
+                        + "are longer. Give a greater length.",
                     nameof(length)
                 );
             units = item.Units;

@@ -41,8 +41,7 @@ internal enum RulerMetric
 
 /// <summary>
 /// One of the 13 tasks of RULER (Hsieh et al. 2024, arXiv 2404.06654; settings of scripts/synthetic.yaml). Wording, word lists and, unless
-/// the user gives
-/// them, texts are this project's own.
+/// the user gives them, texts are this project's own.
 /// </summary>
 /// <param name="Name">As published.</param>
 /// <param name="Category">What its score is averaged with.</param>

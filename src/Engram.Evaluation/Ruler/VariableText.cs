@@ -5,8 +5,7 @@ namespace Engram.Evaluation.Ruler;
 
 /// <summary>
 /// Variables that get their value from one another, hidden in noise; all that hold a value are asked for. A small example of another chain,
-/// with shorter
-/// names, stands in front.
+/// with shorter names, stands in front.
 /// </summary>
 internal static class VariableText
 {

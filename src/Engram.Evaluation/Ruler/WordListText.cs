@@ -34,7 +34,8 @@ internal static class WordListText
         var listed = words[ExampleWords..];
         var order = random.Bits();
         var shown =
-            $"{Ask(List(example, ExampleWords - Common, setting.ExampleFrequent, setting.ExampleOthers, order))}{Prefix} {Answer(example)}\n\n";
+            $"{Ask(List(example, ExampleWords - Common, setting.ExampleFrequent, setting.ExampleOthers, order))}"
+            + $"{Prefix} {Answer(example)}\n\n";
         return new RulerDrawing(
             units => new RulerDraft(shown + Ask(List(listed, units, setting.Frequent, setting.Others, order)), Prefix, listed[..Common]),
             MostUnits: listed.Length - Common
@@ -44,7 +45,8 @@ internal static class WordListText
     private const string Prefix = " Answer: the ten words that occur most often in the list are:";
 
     private static string Ask(string list) =>
-        $"Here is a numbered list of words, some of which occur more often than the others. Keep those in mind.\n{list}\nQuestion: which ten words occur most often in the list above?";
+        $"Here is a numbered list of words, some of which occur more often than the others. Keep those in mind.\n"
+        + $"{list}\nQuestion: which ten words occur most often in the list above?";
 
     private static string Answer(string[] words) => string.Join(' ', words.Take(Common).Select((word, i) => $"{i + 1}. {word}"));
 

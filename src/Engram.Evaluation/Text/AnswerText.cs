@@ -3,9 +3,10 @@ using System.Text.RegularExpressions;
 
 namespace Engram.Evaluation.Text;
 
-/// <summary>Rewritings of short answers before they are compared. Punctuation is ASCII's (Python's <c>string.punctuation</c>); articles are
-/// a, an,
-/// the.</summary>
+/// <summary>
+/// Rewritings of short answers before they are compared. Punctuation is ASCII's (Python's <c>string.punctuation</c>); articles are a, an,
+/// the.
+/// </summary>
 public static partial class AnswerText
 {
     /// <summary>ASCII punctuation.</summary>

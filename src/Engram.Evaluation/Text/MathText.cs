@@ -6,10 +6,8 @@ namespace Engram.Evaluation.Text;
 
 /// <summary>
 /// Final answers of mathematics in LaTeX: where they stand, how they are normalised, when two are equal. The rules are those of Minerva
-/// (2206.14858, appendix
-/// D) and of the MATH
-/// data set (2103.03874, <c>math_equivalence.py</c>), between them an exact comparison of rational numbers; no computer algebra, so a score
-/// is a lower bound.
+/// (2206.14858, appendix D) and of the MATH data set (2103.03874, <c>math_equivalence.py</c>), between them an exact comparison of rational
+/// numbers; no computer algebra, so a score is a lower bound.
 /// </summary>
 public static partial class MathText
 {
@@ -112,9 +110,10 @@ public static partial class MathText
         return match.Success ? match.Groups[1].Value.Trim() : Invalid;
     }
 
-    /// <summary>Minerva's normaliser: the part behind the last "=", without units, text, boxes, spaces and dollar signs; shorthand
-    /// fractions and roots
-    /// written out; no thousands commas.</summary>
+    /// <summary>
+    /// Minerva's normaliser: the part behind the last "=", without units, text, boxes, spaces and dollar signs; shorthand fractions and
+    /// roots written out; no thousands commas.
+    /// </summary>
     public static string Minerva(string answer)
     {
         answer = answer[(answer.LastIndexOf('=') + 1)..];
@@ -134,9 +133,10 @@ public static partial class MathText
         return digits.Length > 0 && digits.All(char.IsDigit) ? digits : answer;
     }
 
-    /// <summary>The MATH data set's normaliser (<c>strip_string</c>): spacing, degree and percent signs, units, "\left", display fractions
-    /// and shorthands
-    /// unified.</summary>
+    /// <summary>
+    /// The MATH data set's normaliser (<c>strip_string</c>): spacing, degree and percent signs, units, "\left", display fractions and
+    /// shorthands unified.
+    /// </summary>
     public static string Hendrycks(string answer)
     {
         answer = answer

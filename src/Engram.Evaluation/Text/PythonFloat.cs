@@ -7,9 +7,10 @@ namespace Engram.Evaluation.Text;
 /// </summary>
 public static class PythonFloat
 {
-    /// <summary>Reads a number as Python's <c>float(text)</c> does: white space around it, single underscores between digits, "inf",
-    /// "infinity" and "nan" in
-    /// any case.</summary>
+    /// <summary>
+    /// Reads a number as Python's <c>float(text)</c> does: white space around it, single underscores between digits, "inf", "infinity" and
+    /// "nan" in any case.
+    /// </summary>
     /// <param name="text">What may be a number.</param>
     /// <param name="value">The number; 0 if there is none.</param>
     public static bool TryParse(ReadOnlySpan<char> text, out double value)
@@ -36,9 +37,10 @@ public static class PythonFloat
         return true;
     }
 
-    /// <summary>The shortest text that reads back as the number, with ".0" for whole ones and an exponent below 1e-4 and from 1e16 on, as
-    /// Python's
-    /// <c>str(float)</c>.</summary>
+    /// <summary>
+    /// The shortest text that reads back as the number, with ".0" for whole ones and an exponent below 1e-4 and from 1e16 on, as Python's
+    /// <c>str(float)</c>.
+    /// </summary>
     public static string Format(double value)
     {
         if (double.IsNaN(value))

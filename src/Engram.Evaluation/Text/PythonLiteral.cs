@@ -6,9 +6,7 @@ namespace Engram.Evaluation.Text;
 
 /// <summary>
 /// Values written as Python writes them: numbers, strings, bytes, None, True, False, lists, tuples, sets and dictionaries. Data sets keep
-/// lists this way, and
-/// answers about
-/// programs are such values. Nothing is executed.
+/// lists this way, and answers about programs are such values. Nothing is executed.
 /// </summary>
 public static class PythonLiteral
 {

@@ -10,8 +10,7 @@ namespace Engram.Inference.Layers;
 
 /// <summary>
 /// Routed experts beside a shared one: y = Σ g_i SwiGLU_i(x) + SwiGLU_shared(x) (DeepSeek-V3 §2.1.2). Rows that share an expert go through
-/// it together; the sum over a
-/// row's experts runs in the order of their choice, whoever else is in the pass.
+/// it together; the sum over a row's experts runs in the order of their choice, whoever else is in the pass.
 /// </summary>
 internal sealed unsafe class Experts
 {

@@ -7,8 +7,8 @@ namespace Engram.Inference.Weights;
 
 /// <summary>
 /// The dense weights of a model folder, in any <see cref="MatrixFormat"/>, mapped: matrices are multiplied where they lie in the file,
-/// small vectors are copied. Every tensor that is
-/// asked for is read once, so that a value that is not finite is found here and not in a text.
+/// small vectors are copied. Every tensor that is asked for is read once, so that a value that is not finite is found here and not in a
+/// text.
 /// </summary>
 internal sealed unsafe class ModelWeights : IDisposable
 {

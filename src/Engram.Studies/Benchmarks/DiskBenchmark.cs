@@ -38,8 +38,7 @@ public sealed record DiskMeasurement(
 
 /// <summary>
 /// A table of the published V4.1 layout at its full row count (384 million rows of 264 bytes, about 100 GB) as a file of holes, in which
-/// the rows of the tokens that are read are real:
-/// every page that the gather needs occupies the disk and comes from the device.
+/// the rows of the tokens that are read are real: every page that the gather needs occupies the disk and comes from the device.
 /// </summary>
 public static class DiskBenchmark
 {

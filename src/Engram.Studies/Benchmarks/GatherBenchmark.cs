@@ -47,8 +47,8 @@ public sealed record GatherMeasurement(
 
 /// <summary>
 /// How fast random rows come out of a table in memory, against a rival and against the limit. A batch is decoded into a buffer that is
-/// reused; contestants take turns, those of float32 with the same batches, but each with another at a time,
-/// and each figure is that of the median batch.
+/// reused; contestants take turns, those of float32 with the same batches, but each with another at a time, and each figure is that of the
+/// median batch.
 /// </summary>
 public static unsafe partial class GatherBenchmark
 {

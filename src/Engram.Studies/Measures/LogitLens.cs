@@ -4,8 +4,7 @@ namespace Engram.Studies.Measures;
 
 /// <summary>
 /// How far each layer's read-out is from the model's own (Engram paper, section 6.1). The direction of the published divergence is not
-/// stated; here it is KL(final ‖ layer),
-/// in nats, the mean over validation tokens.
+/// stated; here it is KL(final ‖ layer), in nats, the mean over validation tokens.
 /// </summary>
 internal static class LogitLens
 {

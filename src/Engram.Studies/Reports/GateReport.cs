@@ -20,7 +20,8 @@ public static class GateReport
     public static string Section(MemoryInspection inspection)
     {
         var page = new StringBuilder(
-            $"<p class=\"note\">The stronger the colour of a token, the more of the memory read there enters the residual streams (gate 0 to 1, mean of {inspection.Streams} stream(s)). "
+            "<p class=\"note\">The stronger the colour of a token, the more of the memory read there enters the residual streams (gate 0 to 1, "
+                + $"mean of {inspection.Streams} stream(s)). "
                 + $"Its tooltip shows gates, n-grams and table rows; {Padding} stands for the time before the text.</p>\n"
         );
         foreach (var layer in inspection.Layers)
@@ -64,7 +65,8 @@ public static class GateReport
         {
             var text = inspection.TokenText(position);
             page.Append(
-                    $"<span style=\"background:rgba(213,94,0,{gate(position):F2})\" title=\"{Html.Escape(Tooltip(inspection, layer, position))}\">"
+                    $"<span style=\"background:rgba(213,94,0,{gate(position):F2})\" "
+                        + $"title=\"{Html.Escape(Tooltip(inspection, layer, position))}\">"
                 )
                 .Append(Html.Escape(text.Replace("\n", "⏎")))
                 .Append("</span>");
@@ -75,7 +77,8 @@ public static class GateReport
     }
 
     private static string Tooltip(MemoryInspection inspection, InspectedLayer layer, int position) =>
-        $"position {position}, token {inspection.TokenIds[position]}, canonical {inspection.CanonicalIds[position]}\ngate {GateText(inspection, layer, position)}\n"
+        $"position {position}, token {inspection.TokenIds[position]}, canonical {inspection.CanonicalIds[position]}\n"
+        + $"gate {GateText(inspection, layer, position)}\n"
         + string.Join(
             '\n',
             inspection.Orders.Select(order => $"{Ngram(inspection, position, order)}: {RowText(inspection, layer, position, order)}")

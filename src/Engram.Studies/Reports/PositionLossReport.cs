@@ -32,7 +32,8 @@ public static class PositionLossReport
     {
         const string title = "Loss by position";
         var caption =
-            $"Mean loss of the tokens of {text} that have so much text before them. A model that uses its context falls from left to right; one that has left the context it was trained for rises.";
+            $"Mean loss of the tokens of {text} that have so much text before them. A model that uses its context falls from left to "
+            + "right; one that has left the context it was trained for rises.";
         var rows = Enumerable
             .Range(0, curves[0].Losses.Count)
             .Select(bin =>

@@ -7,8 +7,7 @@ namespace Engram.Studies.Verdicts;
 /// <summary>
 /// Losses over the share of experts, and where their minimum can lie: the points that are not above the lowest one by more than the noise.
 /// A parabola says it more sharply, but only where it passes through the points: through a flat part and a step its minimum is a property
-/// of
-/// where the points are, not of the losses.
+/// of where the points are, not of the losses.
 /// </summary>
 internal sealed class AllocationCurve
 {

@@ -4,8 +4,7 @@ namespace Engram.Studies.Verdicts;
 
 /// <summary>
 /// What a margin must exceed to count: twice the standard deviation, over the seeds, of the number it is about. Fewer than three seeds do
-/// not
-/// tell their own noise, so they decide nothing: of two, pure noise would pass more than every fifth time.
+/// not tell their own noise, so they decide nothing: of two, pure noise would pass more than every fifth time.
 /// </summary>
 internal static class Noise
 {

@@ -4,8 +4,7 @@ namespace Engram.Tokenization;
 
 /// <summary>
 /// Decodes ids one at a time. Text is handed out as soon as its characters are complete: the bytes of an unfinished UTF-8 sequence wait for
-/// the next id.
-/// All texts together equal <see cref="Tokenizer.Decode"/> of all ids. One instance serves one sequence; not thread-safe.
+/// the next id. All texts together equal <see cref="Tokenizer.Decode"/> of all ids. One instance serves one sequence; not thread-safe.
 /// </summary>
 public sealed class StreamingDecoder
 {

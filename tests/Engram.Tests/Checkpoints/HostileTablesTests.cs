@@ -11,8 +11,8 @@ namespace Engram.Tests.Checkpoints;
 
 /// <summary>
 /// Whatever is done to a file with tables, to the index or the configuration of a checkpoint: it opens and all of its rows can be read, or
-/// there is one error that names a file; no other exception,
-/// no crash, no allocation beyond a small constant and what the files hold. ENGRAM_FUZZ_CASES sets the number of cases of each test.
+/// there is one error that names a file; no other exception, no crash, no allocation beyond a small constant and what the files hold.
+/// ENGRAM_FUZZ_CASES sets the number of cases of each test.
 /// </summary>
 public sealed class HostileTablesTests : IDisposable
 {

@@ -165,8 +165,7 @@ public sealed partial class MappedTableTests : IDisposable
 
     /// <summary>
     /// Rows come in an order: token after token, head after head. If the look at a batch fell on one head alone, whose rows happen to be in
-    /// memory, every other row would be
-    /// waited for one at a time.
+    /// memory, every other row would be waited for one at a time.
     /// </summary>
     [Theory]
     [InlineData(512, 16)]

@@ -6,8 +6,7 @@ namespace Engram.Tests.Tokenization;
 
 /// <summary>
 /// The framework's regular expressions, made to count Unicode scalar values: every rune beyond U+FFFF is replaced by a basic-plane
-/// character of the same
-/// general category before matching. Slow and obvious; independent of the scanners and of <c>RunePattern</c>.
+/// character of the same general category before matching. Slow and obvious; independent of the scanners and of <c>RunePattern</c>.
 /// </summary>
 internal static class RegexOracle
 {

@@ -2,8 +2,7 @@ namespace Engram.Torch.Tests.Crashes;
 
 /// <summary>
 /// A file as the system's cache and the device see it: of every page all contents since the last flush, the first of them what the device
-/// surely has. After a crash any sector of 512 bytes may have any of
-/// them, and the length may be any of the lengths since then.
+/// surely has. After a crash any sector of 512 bytes may have any of them, and the length may be any of the lengths since then.
 /// </summary>
 internal sealed class SimulatedFile
 {

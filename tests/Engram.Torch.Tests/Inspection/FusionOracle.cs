@@ -6,8 +6,7 @@ namespace Engram.Torch.Tests.Inspection;
 
 /// <summary>
 /// The memory fusion of one layer in plain double arithmetic, straight from the recipe in docs/formats.md: the files of a model folder and
-/// of a
-/// dump in, gates and outputs out. No tensor library, no code of the model.
+/// of a dump in, gates and outputs out. No tensor library, no code of the model.
 /// </summary>
 internal sealed class FusionOracle
 {

@@ -10,8 +10,7 @@ internal static class KernelCheck
 {
     /// <summary>
     /// Float32 rounds to 2⁻²⁴ = 6e-8 of a term. The longest sums here have some hundred terms, so errors of a few tens of roundings, 2e-6
-    /// of the
-    /// largest element, are rounding; a lost, doubled or misplaced element is of the order of the largest element itself.
+    /// of the largest element, are rounding; a lost, doubled or misplaced element is of the order of the largest element itself.
     /// </summary>
     public const double Rounding = 2e-6;
 

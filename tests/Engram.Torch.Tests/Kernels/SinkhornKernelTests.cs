@@ -104,8 +104,7 @@ public class SinkhornKernelTests
         // The last division is over sources, by their sum plus ε = 1e-6.
         Assert.InRange((balanced.sum(1) - 1).abs().max().item<double>(), 0, 2e-6);
         // The destination sums have converged to ε for the typical standard normal matrix, and have a heavy tail: the largest deviation of
-        // 2000
-        // matrices lies between 7e-5 and 1.3e-3, depending on the sample.
+        // 2000 matrices lies between 7e-5 and 1.3e-3, depending on the sample.
         var deviations = (balanced.sum(2) - 1).abs().amax(1);
         Assert.InRange(deviations.median().item<double>(), 0, 1.1e-6);
         Assert.InRange(deviations.max().item<double>(), 0, 5e-3);

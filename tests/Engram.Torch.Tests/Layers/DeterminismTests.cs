@@ -80,8 +80,7 @@ public class DeterminismTests
     public void The_seed_of_a_name_never_changes()
     {
         // First eight bytes, little-endian, of the SHA-256 of "<seed>/<name>". Checkpoints do not store seeds: other values would silently
-        // make
-        // every published run unrepeatable.
+        // make every published run unrepeatable.
         Assert.Equal(0x4d7c96445bf8a15eul, StartingSeed.For(0, "lm_head.weight"));
         Assert.Equal(0xc2fcb6a68eae5a91ul, StartingSeed.For(-3, "model.layers.0.engram.wkv.weight"));
     }

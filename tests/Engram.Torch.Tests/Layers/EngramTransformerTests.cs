@@ -83,8 +83,7 @@ public class EngramTransformerTests
     }
 
     // The plain network normalises x, this one a multiple of x: the same function as long as ε of the norms does not count. With ε = 1e-6
-    // it does:
-    // embeddings of std 0.02 have a mean square of 4e-4, so the first norms differ by half a thousandth.
+    // it does: embeddings of std 0.02 have a mean square of 4e-4, so the first norms differ by half a thousandth.
     [Theory]
     [
         InlineData(0.02, 1e-20, 1e-4, true, StreamExit.Mean),

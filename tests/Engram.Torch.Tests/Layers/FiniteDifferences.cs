@@ -14,9 +14,10 @@ internal static class FiniteDifferences
     /// </summary>
     /// <param name="loss">The scalar, computed anew from the leaves.</param>
     /// <param name="leaves">What to differentiate by, float64.</param>
-    /// <param name="choices">Discrete choices made inside <paramref name="loss"/>; where a step changes them there is no derivative and the
-    /// direction is
-    /// left out. At least half of all directions must remain.</param>
+    /// <param name="choices">
+    /// Discrete choices made inside <paramref name="loss"/>; where a step changes them there is no derivative and the direction is left
+    /// out. At least half of all directions must remain.
+    /// </param>
     /// <param name="directions">Random directions per leaf, and as many single elements.</param>
     public static void Check(
         Func<Tensor> loss,
@@ -71,8 +72,7 @@ internal static class FiniteDifferences
 
                 kept++;
                 // Truncation is Step²/6 = 2e-11 times the third derivative, rounding 1e-16/Step = 1e-11 times the scalar: 1e-6 leaves room
-                // for
-                // third derivatives four orders above the gradient, and a wrong term is visible from a millionth of the gradient on.
+                // for third derivatives four orders above the gradient, and a wrong term is visible from a millionth of the gradient on.
                 Assert.True(
                     Math.Abs(slope - expected) <= 1e-6 * size + 1e-9,
                     $"{name}, direction {i}: backward pass {expected:G9}, central difference {slope:G9}, gradient norm {size:G3}."

@@ -12,9 +12,8 @@ public class FreeHyperConnectionTests
 
     /// <summary>
     /// Two streams of one feature, 3 and −4, which their own norms make 1 and −1. fn: read ½, write 0, mix (1, −1); scales 0.1 for reading
-    /// and mixing,
-    /// 0.2 for writing; with a = tanh ½ = 0.46212 and b = tanh 1 = 0.76159 the dynamic parts are: read ±0.1a, mix source 0 (0.1b, −0.1b),
-    /// source 1 (−0.1b, 0.1b).
+    /// and mixing, 0.2 for writing; with a = tanh ½ = 0.46212 and b = tanh 1 = 0.76159 the dynamic parts are: read ±0.1a, mix source 0
+    /// (0.1b, −0.1b), source 1 (−0.1b, 0.1b).
     /// </summary>
     [Theory, InlineData(ScalarType.Float32), InlineData(ScalarType.Float64)]
     public void Hand_computed_token(ScalarType type)

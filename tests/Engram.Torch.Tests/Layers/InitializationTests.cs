@@ -78,8 +78,7 @@ public partial class InitializationTests
         var mean = values.Average();
         var std = Math.Sqrt(values.Average(v => (v - mean) * (v - mean)));
         // Some forty tensors of fixed seeds: four and a half standard errors of the mean (σ/√n), of the standard deviation (σ/√2n) and of
-        // the
-        // share inside one standard deviation (68.27 %, √(p(1−p)/n)).
+        // the share inside one standard deviation (68.27 %, √(p(1−p)/n)).
         Assert.True(Math.Abs(mean) <= 4.5 * Std / Math.Sqrt(n), $"{name}: mean {mean}");
         Assert.True(Math.Abs(std - Std) <= 4.5 * Std / Math.Sqrt(2 * n), $"{name}: standard deviation {std}");
         var inside = values.Count(v => Math.Abs(v) < Std) / (double)n;

@@ -12,8 +12,7 @@ public class IsolationTests
     private static readonly int[] Documents = [0, 8, 9, 21, Length]; // starts of four documents, and the end
 
     // Every token goes to every expert: matrix products take other ways for few rows than for many, so the last bits of an expert's answer
-    // depend
-    // on how many tokens share it. With the number fixed, bits are comparable; real routing is compared within rounding.
+    // depend on how many tokens share it. With the number fixed, bits are comparable; real routing is compared within rounding.
     private static ModelConfiguration Open { get; } = TinyModels.Full with { NumExpertsPerToken = 6 };
 
     private static ModelConfiguration Separate { get; } = Open with { AttentionDocumentMask = true };
@@ -136,8 +135,7 @@ public class IsolationTests
         using var run = Packed(Separate, type);
         var packed = run.Hidden(model, absorbed);
         // Positions run on through the packed sequence, so rotations differ by a common angle, and products have other shapes: rounding of
-        // the
-        // type, amplified by the slope of the signed root.
+        // the type, amplified by the slope of the signed root.
         for (var d = 0; d < 4; d++)
         {
             var (begin, end) = (Documents[d], Documents[d + 1]);

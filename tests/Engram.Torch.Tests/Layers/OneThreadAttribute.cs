@@ -6,8 +6,7 @@ namespace Engram.Torch.Tests.Layers;
 
 /// <summary>
 /// Runs the tests of a class with one libtorch thread. They are made of tiny operators, and threads that wait for each other actively cost
-/// ten
-/// times the work on a machine that has other things to do.
+/// ten times the work on a machine that has other things to do.
 /// </summary>
 [AttributeUsage(AttributeTargets.Class)]
 internal sealed class OneThreadAttribute : BeforeAfterTestAttribute

@@ -21,8 +21,7 @@ internal static class Sample
 
     /// <summary>
     /// Moves every parameter away from its starting value, so that no term of a layer is silent or symmetric: matrices N(0, 1/columns),
-    /// gains and
-    /// scales around their start, taps and hyper-connection biases at random. Equal values in both precisions.
+    /// gains and scales around their start, taps and hyper-connection biases at random. Equal values in both precisions.
     /// </summary>
     public static void Fill(ModelParameters parameters, int seed)
     {

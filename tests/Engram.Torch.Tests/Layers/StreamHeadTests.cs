@@ -13,8 +13,7 @@ public class StreamHeadTests
 
     /// <summary>
     /// Streams 3 and 4 of one feature have the joint root mean square 5/√2. fn (1, 0; 0, −1) gives z = (3, −4)·√2/5 = (0.84853, −1.13137);
-    /// with scale 0.5
-    /// and base (0, 1) the weights are the sigmoids of 0.42426 and 0.43431, plus ε.
+    /// with scale 0.5 and base (0, 1) the weights are the sigmoids of 0.42426 and 0.43431, plus ε.
     /// </summary>
     [Theory, InlineData(ScalarType.Float32), InlineData(ScalarType.Float64)]
     public void Hand_computed_token(ScalarType type)

@@ -8,8 +8,7 @@ internal static class TensorAssert
 {
     /// <summary>
     /// Largest difference at most <paramref name="tolerance"/> times the largest expected magnitude: rounding errors of sums scale with
-    /// their
-    /// terms, so elements that happen to cancel are not held to their own size.
+    /// their terms, so elements that happen to cancel are not held to their own size.
     /// </summary>
     public static void Close(Tensor expected, Tensor actual, double tolerance, string what = "result")
     {

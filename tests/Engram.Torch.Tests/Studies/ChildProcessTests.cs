@@ -43,7 +43,8 @@ public sealed class ChildProcessTests : IDisposable
                 "Training moe (seed 2)",
                 Shell,
                 [
-                    $"for i in $(seq 40); do echo line $i; done; for i in $(seq 3000); do grep -q '^line 40$' '{Log}' && break; sleep 0.1; done; echo the reason >&2; exit 3",
+                    $"for i in $(seq 40); do echo line $i; done; for i in $(seq 3000); do grep -q '^line 40$' '{Log}' && break; sleep 0.1; done; "
+                        + "echo the reason >&2; exit 3",
                 ],
                 Log,
                 TestContext.Current.CancellationToken

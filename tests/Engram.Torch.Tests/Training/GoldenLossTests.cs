@@ -17,8 +17,8 @@ public sealed class GoldenLossTests
     private const string Recording = "ENGRAM_WRITE_GOLDEN";
 
     // Nats, of the first updates and of all. Recorded with AVX-512. Without it the losses differ by up to 6e-6 and 4.3e-4, without AVX2 by
-    // up to 1.3e-5 and 1.6e-3: sums in another order,
-    // and from the fifth update on a token here and there that goes to another expert. Without experts and memory they differ by 1e-6.
+    // up to 1.3e-5 and 1.6e-3: sums in another order, and from the fifth update on a token here and there that goes to another expert.
+    // Without experts and memory they differ by 1e-6.
     private const int First = 4;
     private const double FirstTolerance = 1e-4;
     private const double Tolerance = 5e-3;

@@ -6,9 +6,8 @@ namespace Engram.Torch.Tests.Training;
 
 /// <summary>
 /// Training learns, and the memory is what learns facts. The task: of 16 symbols, the next is a fixed random function of the two before in
-/// three cases of four, and any symbol in the
-/// fourth. That are 256 facts, each of which trigram rows can hold by themselves; a guess costs ln 16 = 2.77 nats, and knowing all facts
-/// 1.25.
+/// three cases of four, and any symbol in the fourth. That are 256 facts, each of which trigram rows can hold by themselves; a guess costs
+/// ln 16 = 2.77 nats, and knowing all facts 1.25.
 /// </summary>
 public sealed class LearningTests
 {

@@ -240,8 +240,7 @@ public sealed class TableTrainerTests : IDisposable
 
     /// <summary>
     /// Summed gradients by row. A first update of Adam makes the mean (1 − β₁)·g with β₁ = 0.9, which the saved state shows. The learning
-    /// rate 0
-    /// leaves the tables as they are.
+    /// rate 0 leaves the tables as they are.
     /// </summary>
     private List<SortedDictionary<long, float[]>> Gradients(TableTrainer trainer, LanguageModel model, double scale = 1)
     {

@@ -55,8 +55,8 @@ internal static class TinyRun
 
     /// <summary>
     /// Trains until the update <paramref name="stop"/> and leaves the folder as a killed process would: with what the system had been given
-    /// by then, and nothing that is written, flushed or released afterwards.
-    /// For it is that of a copy, made by the last report before the end.
+    /// by then, and nothing that is written, flushed or released afterwards. For it is that of a copy, made by the last report before the
+    /// end.
     /// </summary>
     public static void Crash(TrainingSetup setup, long stop)
     {

@@ -6,8 +6,7 @@ namespace Engram.Tests.Tables.Formats;
 
 /// <summary>
 /// Every codec against a decoder written from the definitions in double precision, against its own twin without vectors, and its rounding
-/// against the definition of nearest.
-/// <see cref="VectorWidthTests"/> runs this class in every tier of vectors.
+/// against the definition of nearest. <see cref="VectorWidthTests"/> runs this class in every tier of vectors.
 /// </summary>
 public sealed unsafe class CodecTests
 {

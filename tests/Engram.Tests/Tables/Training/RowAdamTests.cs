@@ -60,10 +60,11 @@ public sealed class RowAdamTests : IDisposable
         }
     }
 
-    /// <summary>First update: m = 0.1·g, v = 0.05·g², both corrected back to g and g², so the value moves by the learning rate against the
-    /// sign of g. Second, with g = 1 after g = 2:
-    /// m = 0.9·0.2 + 0.1 = 0.28, v = 0.95·0.2 + 0.05 = 0.24, corrected 0.28/0.19 and 0.24/0.0975, so the step is 1.473684/1.568929 =
-    /// 0.939293 learning rates.</summary>
+    /// <summary>
+    /// First update: m = 0.1·g, v = 0.05·g², both corrected back to g and g², so the value moves by the learning rate against the sign of
+    /// g. Second, with g = 1 after g = 2: m = 0.9·0.2 + 0.1 = 0.28, v = 0.95·0.2 + 0.05 = 0.24, corrected 0.28/0.19 and 0.24/0.0975, so the
+    /// step is 1.473684/1.568929 = 0.939293 learning rates.
+    /// </summary>
     [Fact]
     public void Two_updates_by_hand()
     {
