@@ -12,11 +12,12 @@ export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 for name in Engram Engram.Models Engram.Inference; do
   dotnet pack -c Release "src/$name" --output "$work/feed" -v quiet
   package=$(ls "$work/feed/$name".[0-9]*.nupkg)
+  entries=$(unzip -Z1 "$package"); specification=$(unzip -p "$package" "$name.nuspec")
   for entry in "lib/net10.0/$name.dll" "lib/net10.0/$name.xml" README.md; do
-    unzip -l "$package" | grep -qF " $entry" || { echo "$package lacks $entry" >&2; exit 1; }
+    grep -qxF "$entry" <<< "$entries" || { echo "$package lacks $entry" >&2; exit 1; }
   done
   for element in '<license type="expression">MIT</license>' '<readme>README.md</readme>' '<description>' '<tags>' '<authors>'; do
-    unzip -p "$package" "$name.nuspec" | grep -qF "$element" || { echo "$package: its specification lacks $element" >&2; exit 1; }
+    grep -qF "$element" <<< "$specification" || { echo "$package: its specification lacks $element" >&2; exit 1; }
   done
   echo "$(basename "$package"): $(stat -c %s "$package") bytes"
 done

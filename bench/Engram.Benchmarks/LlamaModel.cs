@@ -16,7 +16,8 @@ internal sealed class LlamaModel : IDisposable
     /// <param name="path">GGUF.</param>
     /// <param name="threads">Of prompts and of single tokens.</param>
     /// <param name="context">Most positions.</param>
-    public LlamaModel(string path, int threads, int context)
+    /// <param name="exact">Without its fused attention, which rounds to 16 bits; else it chooses.</param>
+    public LlamaModel(string path, int threads, int context, bool exact = false)
     {
         var parameters = new ModelParams(path)
         {
@@ -28,6 +29,7 @@ internal sealed class LlamaModel : IDisposable
             GpuLayerCount = 0,
             TypeK = LLama.Native.GGMLType.GGML_TYPE_F32,
             TypeV = LLama.Native.GGMLType.GGML_TYPE_F32,
+            FlashAttention = exact ? false : null,
         };
         _weights = LLamaWeights.LoadFromFile(parameters);
         _context = _weights.CreateContext(parameters);

@@ -15,6 +15,7 @@ public sealed class TextGenerator(EngramModel model) : TextGeneration(model.Conf
     {
         private readonly Sequence _sequence = model.NewSequence(memory);
 
-        public override void Read(int[] ids, float[] logits) => model.Read(_sequence, ids, logits);
+        public override void Read(int[] ids, float[] logits, CancellationToken cancellation) =>
+            model.Read(_sequence, ids, logits, cancellation);
     }
 }

@@ -48,7 +48,9 @@ public abstract class TextGeneration(ModelConfiguration configuration, Tokenizer
     /// <param name="options">How tokens are drawn.</param>
     /// <param name="memory">The memory to read: the model's own or a control; null adds nothing.</param>
     /// <param name="typedTokens">What added tokens mean where the prompt contains them.</param>
-    /// <param name="cancellation">Ends the text after the current token.</param>
+    /// <param name="cancellation">
+    /// Ends the text after the current token; while the managed engine reads the prompt, after the current piece of it.
+    /// </param>
     /// <exception cref="ArgumentException">The prompt leaves no room in the context.</exception>
     /// <exception cref="InvalidOperationException">The configuration names no start token.</exception>
     public IEnumerable<string> Stream(
@@ -87,7 +89,9 @@ public abstract class TextGeneration(ModelConfiguration configuration, Tokenizer
     /// <param name="prompt">Token ids to continue; at least one, the document start first.</param>
     /// <param name="options">How tokens are drawn.</param>
     /// <param name="memory">The memory to read: the model's own or a control; null adds nothing.</param>
-    /// <param name="cancellation">Ends the text after the current token.</param>
+    /// <param name="cancellation">
+    /// Ends the text after the current token; while the managed engine reads the prompt, after the current piece of it.
+    /// </param>
     /// <exception cref="ArgumentException">The prompt leaves no room in the context.</exception>
     public IEnumerable<int> Tokens(int[] prompt, SamplingOptions options, MemoryBank? memory, CancellationToken cancellation = default)
     {
@@ -106,7 +110,8 @@ public abstract class TextGeneration(ModelConfiguration configuration, Tokenizer
         for (var made = 0; made < limit && !cancellation.IsCancellationRequested; made++)
         {
             var begun = Stopwatch.GetTimestamp();
-            text.Read(made == 0 ? prompt : next, _logits);
+            if (!Read(text, made == 0 ? prompt : next, cancellation))
+                yield break;
             if (!TensorPrimitives.IsFiniteAll<float>(_logits))
                 throw new InvalidDataException(
                     "The model's logits are not finite: its weights or tables hold values that are not. engram table verify finds "
@@ -130,6 +135,20 @@ public abstract class TextGeneration(ModelConfiguration configuration, Tokenizer
             Finish = limit < options.MaxNewTokens ? FinishReason.Context : FinishReason.MaxNewTokens;
     }
 
+    /// <summary>False where reading was cancelled.</summary>
+    private bool Read(Text text, int[] ids, CancellationToken cancellation)
+    {
+        try
+        {
+            text.Read(ids, _logits, cancellation);
+            return true;
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            return false;
+        }
+    }
+
     /// <summary>A text before its first token.</summary>
     /// <param name="memory">The memory to read it with, or null.</param>
     protected abstract Text Begin(MemoryBank? memory);
@@ -140,7 +159,9 @@ public abstract class TextGeneration(ModelConfiguration configuration, Tokenizer
         /// <summary>Reads the next tokens.</summary>
         /// <param name="ids">Token ids, [T].</param>
         /// <param name="logits">Receives the logits behind the last of them, [V].</param>
-        public abstract void Read(int[] ids, float[] logits);
+        /// <param name="cancellation">Ends a long prompt early, where the engine can.</param>
+        /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+        public abstract void Read(int[] ids, float[] logits, CancellationToken cancellation);
 
         /// <inheritdoc/>
         public virtual void Dispose() => GC.SuppressFinalize(this);

@@ -17,8 +17,9 @@ public sealed class TextGenerator(LanguageModel model) : TextGeneration(model.Co
     {
         private readonly SequenceState _state = model.Transformer.NewState();
 
-        public override void Read(int[] ids, float[] logits)
+        public override void Read(int[] ids, float[] logits, CancellationToken cancellation)
         {
+            cancellation.ThrowIfCancellationRequested();
             using var inference = inference_mode();
             using var scope = NewDisposeScope();
             var hidden = model.Continue([_state], ids, memory);

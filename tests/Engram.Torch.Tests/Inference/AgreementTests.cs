@@ -79,6 +79,16 @@ public sealed class AgreementTests
         Assert.Equal(FinishReason.Unfinished, generator.Finish);
     }
 
+    [Fact]
+    public void A_text_that_is_cancelled_within_its_prompt_has_no_tokens()
+    {
+        using var models = new InferenceModels(InferenceModels.Configurations["tiny-dense"]);
+        using var source = new CancellationTokenSource();
+        var generator = new CancelledWhileReading(models.Managed, source);
+        Assert.Empty(generator.Stream("ka lo", Greedy, memory: null, cancellation: source.Token));
+        Assert.Equal((FinishReason.Unfinished, 0), (generator.Finish, generator.GeneratedTokens));
+    }
+
     [Theory]
     [InlineData(TableLocation.Mapped)]
     [InlineData(TableLocation.Cached)]
@@ -98,5 +108,21 @@ public sealed class AgreementTests
         Assert.Equal(expected.Length, actual.Length);
         var (largest, worst) = (expected.Max(Math.Abs), expected.Zip(actual, (a, b) => Math.Abs(a - b)).Max());
         Assert.True(worst <= 1e-4 * largest, $"The logits differ by {worst}, {worst / largest:E2} of the largest, {largest}.");
+    }
+
+    /// <summary>Somebody cancels while the prompt is read.</summary>
+    private sealed class CancelledWhileReading(Engram.Inference.EngramModel model, CancellationTokenSource source)
+        : TextGeneration(model.Configuration, model.Tokenizer)
+    {
+        protected override Text Begin(MemoryBank? memory) => new Reading(source);
+
+        private sealed class Reading(CancellationTokenSource source) : Text
+        {
+            public override void Read(int[] ids, float[] logits, CancellationToken cancellation)
+            {
+                source.Cancel();
+                cancellation.ThrowIfCancellationRequested();
+            }
+        }
     }
 }
