@@ -12,10 +12,9 @@ internal static class TableProgressLine
         var start = Stopwatch.GetTimestamp();
         return new ProgressLine<TableProgress>(progress =>
         {
-            var elapsed = Stopwatch.GetElapsedTime(start);
-            var left = elapsed * ((progress.TotalRows - progress.Rows) / (double)Math.Max(1, progress.Rows));
-            return $"{verb}: {progress.Rows:N0} of {progress.TotalRows:N0} rows, {progress.Rows / elapsed.TotalSeconds:N0} a second, "
-                + $"about {left:hh\\:mm\\:ss} left";
+            var speed = progress.Rows / Stopwatch.GetElapsedTime(start).TotalSeconds;
+            return $"{verb}: {progress.Rows:N0} of {progress.TotalRows:N0} rows, {speed:N0} a second"
+                + TimeLeft.Of(start, progress.Rows, progress.TotalRows);
         });
     }
 }

@@ -36,12 +36,44 @@ internal static class Terminal
     /// <summary>Reads stdin to its end. Ctrl-C is heard meanwhile, which a read on the first thread would not let happen.</summary>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     /// <exception cref="InvalidDataException">It is not UTF-8.</exception>
-    public static string ReadInput(CancellationToken cancellation) => Read(Console.OpenStandardInput, "stdin", cancellation);
+    public static string ReadInput(CancellationToken cancellation) => Read(OpenInput, "stdin", cancellation);
 
     /// <summary>The same for a file, which may be a pipe that nobody writes to yet.</summary>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     /// <exception cref="InvalidDataException">It is not UTF-8.</exception>
     public static string ReadFile(string path, CancellationToken cancellation) => Read(() => File.OpenRead(path), path, cancellation);
+
+    /// <summary>Refuses to wait for a stdin that was closed when the program began.</summary>
+    /// <exception cref="IOException">It was.</exception>
+    public static void RequireInput()
+    {
+        // Its number then goes to the first file that the runtime opens, a pipe to itself: the reader would wait for its own writing.
+        const string Open = "/proc/self/fd";
+        var input = new FileInfo($"{Open}/0").LinkTarget;
+        if (input?.StartsWith("pipe:", StringComparison.Ordinal) == true && Directory.GetFiles(Open).Any(WritesToIt))
+            throw new IOException("stdin is closed. Give the text in another way.");
+
+        bool WritesToIt(string file)
+        {
+            try
+            {
+                // The access is the last digit of the octal flags: 1 is for writing.
+                return new FileInfo(file).LinkTarget == input
+                    && File.ReadLines($"/proc/self/fdinfo/{Path.GetFileName(file)}")
+                        .Any(line => line.StartsWith("flags:", StringComparison.Ordinal) && (line[^1] - '0') % 4 == 1);
+            }
+            catch (IOException)
+            {
+                return false; // closed meanwhile
+            }
+        }
+    }
+
+    private static Stream OpenInput()
+    {
+        RequireInput();
+        return Console.OpenStandardInput();
+    }
 
     private static string Read(Func<Stream> open, string name, CancellationToken cancellation)
     {

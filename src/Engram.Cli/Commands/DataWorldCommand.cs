@@ -14,7 +14,7 @@ internal sealed class DataWorldCommand : CliCommand
 
     private static readonly WorldOptions Defaults = new();
 
-    private readonly Option<string> _output = new("--output", "--out")
+    private readonly Option<string> _output = new("--output")
     {
         Description = "The folder to write; it must not exist, be empty, or hold the same world",
         HelpName = "FOLDER",
@@ -124,10 +124,8 @@ internal sealed class DataWorldCommand : CliCommand
         WorldSummary summary;
         using (
             var line = new ProgressLine<long>(tokens =>
-            {
-                var left = Stopwatch.GetElapsedTime(start) * (Math.Max(0, options.Tokens - tokens) / (double)Math.Max(1, tokens));
-                return $"writing: {tokens:N0} of about {options.Tokens:N0} tokens, about {left:hh\\:mm\\:ss} left";
-            })
+                $"writing: {tokens:N0} of about {options.Tokens:N0} tokens{TimeLeft.Of(start, tokens, options.Tokens)}"
+            )
         )
             summary = WorldFolder.Write(options, folder, mix, parsed.GetValue(_ratio), line, cancellation);
         if (parsed.GetValue(_json))

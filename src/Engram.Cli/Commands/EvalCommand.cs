@@ -210,7 +210,7 @@ internal sealed class EvalCommand : CliCommand
             using var line = new ProgressLine<EvaluationProgress>(progress =>
                 $"{folder} (memory {use}{(part is null ? "" : $" without {part}")}): {progress.Task}, "
                 + $"{progress.Items:N0} of {progress.OfItems:N0} items, "
-                + $"{progress.TokensPerSecond:N0} tokens/s{(progress.Remaining is { } rest ? $", about {rest:hh\\:mm\\:ss} left" : "")}"
+                + $"{progress.TokensPerSecond:N0} tokens/s{TimeLeft.Of(progress.Remaining)}"
             );
             var result = TaskRunner.Run(model, memory, tasks, arm, line, cancellation);
             arms.Add(new EvalArm(folder, use, part?.ToString(), result));
@@ -233,7 +233,7 @@ internal sealed class EvalCommand : CliCommand
     /// <summary>Refuses controls that no model has a memory for, and says which models are scored without.</summary>
     private void RequireMemory(ParseResult parsed, ModelRun[] runs)
     {
-        var controls = parsed.GetRequiredValue(_memory) != "on" || parsed.GetResult(_suppress) is not null;
+        var controls = parsed.GetResult(_memory) is { Implicit: false } || parsed.GetResult(_suppress) is not null;
         string[] without = [.. runs.Where(run => run.Uses is [NoMemory]).Select(run => run.Folder)];
         if (!controls || without.Length == 0)
             return;

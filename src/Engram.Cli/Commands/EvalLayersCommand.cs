@@ -4,6 +4,7 @@ using Engram.Cli.CommandLine;
 using Engram.Evaluation.Layers;
 using Engram.Storage;
 using Engram.Studies.Reports;
+using Engram.Torch;
 using Spectre.Console;
 
 namespace Engram.Cli.Commands;
@@ -18,7 +19,7 @@ internal sealed class EvalLayersCommand : CliCommand
     };
     private readonly ModelInput _model = new();
     private readonly LayerTexts _texts = new();
-    private readonly Option<string> _memory = ModelInput.Use("on", "off", "shuffled", "random", "permuted");
+    private readonly Option<string> _memory = ModelInput.Use();
     private readonly Option<bool> _marked = new("--samples-only")
     {
         Description = "Look with the lens at the samples alone, not at every token",
@@ -76,9 +77,9 @@ internal sealed class EvalLayersCommand : CliCommand
         using var first = _model.Open(parsed, folders[0]);
         using var second = folders.Length > 1 ? _model.Open(parsed, folders[1]) : null;
         var use = parsed.GetRequiredValue(_memory);
-        // A control is one of a memory: a model without has nothing to change.
-        using var firstMemory = ModelInput.Memory(first.Memory, first.Memory is null ? "on" : use);
-        using var secondMemory = second is null ? null : ModelInput.Memory(second.Memory, second.Memory is null ? "on" : use);
+        // A control is one of a memory: of two models, one without has nothing to change.
+        using var firstMemory = MemoryOf(first, second);
+        using var secondMemory = second is null ? null : MemoryOf(second, first);
 
         var lenses = new List<LayersReport.Lens> { Lens(folders[0], new ReadModel(first, firstMemory.Bank)) };
         if (second is not null)
@@ -102,6 +103,11 @@ internal sealed class EvalLayersCommand : CliCommand
         AtomicFile.WriteAllText(page, LayersReport.Page($"Inside the layers, over {texts.Name(parsed)}", lenses, similarity));
         Terminal.Note($"Page: {page}");
 
+        MemoryInUse MemoryOf(LanguageModel one, LanguageModel? other) =>
+            one.Memory is null && other?.Memory is not null
+                ? ModelInput.Memory(null, "on")
+                : ModelInput.Memory(parsed, _memory, one.Memory);
+
         LayersReport.Lens Lens(string folder, ReadModel read) =>
             new(
                 folder,
@@ -117,7 +123,7 @@ internal sealed class EvalLayersCommand : CliCommand
 
     private static IEnumerable<T> Noted<T>(string what, IEnumerable<T> texts)
     {
-        using var progress = new ProgressLine<int>(count => $"{what}: {count} texts");
+        using var progress = new ProgressLine<int>(count => $"{what}: {count} {(count == 1 ? "text" : "texts")}");
         var count = 0;
         foreach (var text in texts)
         {

@@ -28,17 +28,17 @@ internal sealed class EvalLongPplCommand : CliCommand
         Description = "Write the key intervals that the evaluator finds to a folder",
         HelpName = "FOLDER",
     };
-    private readonly Option<int?> _texts = new("--texts")
+    private readonly Option<int?> _limit = new("--limit")
     {
         Description = "At most this many texts, the first of the source",
         HelpName = "N",
     };
-    private readonly Option<int?> _tokens = new("--tokens")
+    private readonly Option<int?> _length = new("--length")
     {
         Description = "Texts are cut to so many tokens of the model and of the evaluator [default: the smaller context]",
         HelpName = "N",
     };
-    private readonly Option<string> _memory = ModelInput.Use("on", "off", "shuffled", "random");
+    private readonly Option<string> _memory = ModelInput.Use();
     private readonly Option<bool> _json = CommonOptions.Json();
 
     public EvalLongPplCommand()
@@ -46,7 +46,7 @@ internal sealed class EvalLongPplCommand : CliCommand
             "longppl",
             "Measure LongPPL: the perplexity over tokens that an evaluator predicts well after the whole text and badly after its last 4,096 tokens.",
             "engram eval longppl novels --model run/model --evaluator strong/model --write-keys keys",
-            "engram eval longppl novels --model run/model --keys keys --texts 50 --json"
+            "engram eval longppl novels --model run/model --keys keys --limit 50 --json"
         )
     {
         Add(_source);
@@ -55,13 +55,13 @@ internal sealed class EvalLongPplCommand : CliCommand
         Add(_evaluator);
         Add(_keys);
         Add(_writeKeys);
-        Add(_texts);
-        Add(_tokens);
+        Add(_limit);
+        Add(_length);
         Add(_memory);
         _model.AddSettingsTo(this);
         Add(_json);
-        CommonOptions.AtLeastOne(_texts);
-        CommonOptions.AtLeastOne(_tokens);
+        CommonOptions.AtLeastOne(_limit);
+        CommonOptions.AtLeastOne(_length);
         Validators.Add(given =>
         {
             if (given.GetResult(_keys) is not null && (given.GetResult(_evaluator) is not null || given.GetResult(_writeKeys) is not null))
@@ -73,7 +73,7 @@ internal sealed class EvalLongPplCommand : CliCommand
     {
         var source = CorpusInput.Open(parsed, _source, _field, cancellation);
         using var model = _model.Open(parsed);
-        using var memory = ModelInput.Memory(model.Memory, parsed.GetRequiredValue(_memory));
+        using var memory = ModelInput.Memory(parsed, _memory, model.Memory);
         using var other = parsed.GetValue(_evaluator) is { } folder
             ? LanguageModel.Load(folder, model.Transformer.Parameters.Device)
             : null;
@@ -85,10 +85,10 @@ internal sealed class EvalLongPplCommand : CliCommand
             model.Configuration.MaxPositionEmbeddings,
             readFrom is null ? evaluator.Configuration.MaxPositionEmbeddings - 1 : int.MaxValue
         );
-        var tokens = parsed.GetValue(_tokens) ?? most;
+        var tokens = parsed.GetValue(_length) ?? most;
         if (tokens > most)
             throw new ArgumentOutOfRangeException(
-                nameof(tokens),
+                "length",
                 tokens,
                 $"Texts of {tokens:N0} tokens do not fit into the context; at most {most:N0} do."
             );
@@ -99,8 +99,12 @@ internal sealed class EvalLongPplCommand : CliCommand
             );
         var measured = new List<LongText>();
         var start = Stopwatch.GetTimestamp();
-        using (var line = new ProgressLine<int>(done => $"{done:N0} texts, {Stopwatch.GetElapsedTime(start) / done:mm\\:ss} each"))
-            foreach (var document in source.Read(cancellation: cancellation).Take(parsed.GetValue(_texts) ?? int.MaxValue))
+        using (
+            var line = new ProgressLine<int>(done =>
+                $"{done:N0} {(done == 1 ? "text" : "texts")}, {TimeLeft.Clock(Stopwatch.GetElapsedTime(start) / done)} each"
+            )
+        )
+            foreach (var document in source.Read(cancellation: cancellation).Take(parsed.GetValue(_limit) ?? int.MaxValue))
             {
                 // Intervals that were found before count characters of the uncut text, whose beginning stays.
                 var text = LongPerplexity.Cut(model.Tokenizer, document.Text, tokens);
@@ -157,7 +161,7 @@ internal sealed class EvalLongPplCommand : CliCommand
             );
         Terminal.Answer.Write(table);
         Console.Out.WriteLine(
-            $"LongPPL {(key is { } value ? $"{value:F4}" : "undefined (no key tokens)")} over {keyTokens:N0} key tokens, perplexity {all:F4} over {tokens:N0} tokens; key tokens by {evaluator}"
+            $"LongPPL {(key is { } value ? $"{value:F4}" : "undefined")} over {keyTokens:N0} key tokens, perplexity {all:F4} over {tokens:N0} tokens; key tokens by {evaluator}"
         );
     }
 

@@ -27,7 +27,7 @@ internal sealed class EvalLossCommand : CliCommand
         Description = "Text to read instead: a file, or a folder of files",
         HelpName = "PATH",
     };
-    private readonly Option<string> _memory = ModelInput.Use("on", "off", "shuffled", "random", "permuted");
+    private readonly Option<string> _memory = ModelInput.Use();
     private readonly Option<Suppression?> _suppress = SuppressOption.OfTexts();
     private readonly Option<int> _sequences = new("--sequences")
     {
@@ -76,7 +76,7 @@ internal sealed class EvalLossCommand : CliCommand
             "engram eval loss --model run/model --data data --memory off --json",
             "engram eval loss --model run/model --data data --suppress order=3",
             "engram eval loss --model run/model --text book.txt --length 512",
-            "engram eval loss --model longer/model --also run/model --data data --length 4096 --by-position --html positions.html"
+            "engram eval loss --model longer/model --also run/model --data data --length 512 --by-position --html positions.html"
         )
     {
         _model.AddFolderTo(this);
@@ -115,9 +115,7 @@ internal sealed class EvalLossCommand : CliCommand
     {
         using var corpus = Prepared(parsed);
         var use = parsed.GetRequiredValue(_memory);
-        var loss = _model.IsManaged(parsed)
-            ? ByManagedCode(parsed, corpus, use, cancellation)
-            : ByLibTorch(parsed, corpus, use, cancellation);
+        var loss = _model.IsManaged(parsed) ? ByManagedCode(parsed, corpus, cancellation) : ByLibTorch(parsed, corpus, cancellation);
         RequireFinite(loss.Nats);
         if (parsed.GetValue(_json))
             Terminal.Json(
@@ -137,17 +135,17 @@ internal sealed class EvalLossCommand : CliCommand
             );
     }
 
-    private LossMeasurement ByManagedCode(ParseResult parsed, PreparedCorpus? corpus, string use, CancellationToken cancellation)
+    private LossMeasurement ByManagedCode(ParseResult parsed, PreparedCorpus? corpus, CancellationToken cancellation)
     {
         using var model = _model.OpenManaged(parsed);
-        using var memory = ModelInput.Memory(model.Memory, use, parsed.GetValue(_suppress));
+        using var memory = ModelInput.Memory(parsed, _memory, model.Memory, parsed.GetValue(_suppress));
         return ValidationLoss.Measure(model, Text(parsed, corpus, model.Tokenizer, model.Configuration), memory.Bank, cancellation);
     }
 
-    private LossMeasurement ByLibTorch(ParseResult parsed, PreparedCorpus? corpus, string use, CancellationToken cancellation)
+    private LossMeasurement ByLibTorch(ParseResult parsed, PreparedCorpus? corpus, CancellationToken cancellation)
     {
         using var model = _model.Open(parsed);
-        using var memory = ModelInput.Memory(model.Memory, use, parsed.GetValue(_suppress));
+        using var memory = ModelInput.Memory(parsed, _memory, model.Memory, parsed.GetValue(_suppress));
         return ValidationLoss.Measure(model, Text(parsed, corpus, model.Tokenizer, model.Configuration), memory.Bank, cancellation);
     }
 
@@ -156,13 +154,16 @@ internal sealed class EvalLossCommand : CliCommand
         using var corpus = Prepared(parsed);
         var (use, curves) = (parsed.GetRequiredValue(_memory), new List<PositionCurve>());
         string[] folders = [_model.FolderOf(parsed), .. parsed.GetValue(_also) ?? []];
+        foreach (var output in (string?[])[parsed.GetValue(_html), parsed.GetValue(_svg)])
+            if (output is not null)
+                AtomicFile.RequireWritable(output);
         // Before minutes are spent on the first model. What is missing is told when it is opened.
         foreach (var file in folders.Select(folder => Path.Combine(folder, ModelFolder.ConfigurationFile)).Where(File.Exists))
             ValidationLoss.RequireContext(ModelConfiguration.Load(file), parsed.GetValue(_length));
         foreach (var folder in folders)
         {
             using var model = _model.Open(parsed, folder);
-            using var memory = ModelInput.Memory(model.Memory, use, parsed.GetValue(_suppress));
+            using var memory = ModelInput.Memory(parsed, _memory, model.Memory, parsed.GetValue(_suppress));
             var text = Text(parsed, corpus, model.Tokenizer, model.Configuration);
             using var line = new ProgressLine<int>(done => $"{folder}: {done:N0} of {text.Sequences:N0} sequences");
             curves.Add(

@@ -19,7 +19,7 @@ internal sealed class EvalRulerCommand : CliCommand
         HelpName = "N",
         DefaultValueFactory = _ => Defaults.Length,
     };
-    private readonly Option<int> _samples = new("--samples")
+    private readonly Option<int> _limit = new("--limit")
     {
         Description = "Samples of each task",
         HelpName = "N",
@@ -48,9 +48,9 @@ internal sealed class EvalRulerCommand : CliCommand
         Description = "Prose for haystacks: a file, a folder, or dotnet-docs",
         HelpName = "SOURCE",
     };
-    private readonly Option<string?> _answers = new("--answers")
+    private readonly Option<string?> _samples = new("--samples")
     {
-        Description = "A file for the answers, a JSON object a line; answers that it has are not asked for again",
+        Description = "Write every sample with its answer to this file (JSON Lines); those in it are not asked again",
         HelpName = "FILE",
     };
     private readonly Option<string?> _write = new("--write")
@@ -58,46 +58,48 @@ internal sealed class EvalRulerCommand : CliCommand
         Description = "Write the samples to a folder, a file a task, and ask nothing; --model may then be any folder with a tokenizer.json",
         HelpName = "FOLDER",
     };
-    private readonly Option<string> _memory = ModelInput.Use("on", "off", "shuffled", "random");
+    private readonly Option<string> _memory = ModelInput.Use();
     private readonly Option<bool> _json = CommonOptions.Json();
 
     public EvalRulerCommand()
         : base(
             "ruler",
             "Ask a model what stands in long texts, with the 13 tasks of RULER.",
-            "engram eval ruler --model run/model --length 4096 --samples 100",
-            "engram eval ruler --model run/model --length 32768 --tasks niah_single_2,vt --essays novels --answers answers.jsonl",
+            "engram eval ruler --model run/model --length 4096 --limit 100",
+            "engram eval ruler --model run/model --length 32768 --tasks niah_single_2,vt --essays novels --samples answers.jsonl",
             "engram eval ruler --model run/model --length 4096 --write samples"
         )
     {
         _model.AddFolderTo(this);
         Add(_length);
-        Add(_samples);
+        Add(_limit);
         Add(_seed);
         Add(_tasks);
         Add(_material);
         Add(_essays);
-        Add(_answers);
+        Add(_samples);
         Add(_write);
         Add(_memory);
         _model.AddSettingsTo(this);
         Add(_json);
         Validators.Add(given =>
         {
-            if (given.GetResult(_write) is not null && given.GetResult(_answers) is not null)
-                given.AddError("--write asks nothing, so that there are no --answers.");
+            if (int.TryParse(given.GetResult(_limit)?.Tokens.FirstOrDefault()?.Value, out var limit) && limit < 1)
+                given.AddError("--limit must be at least 1.");
+            if (given.GetResult(_write) is not null && given.GetResult(_samples) is not null)
+                given.AddError("--write asks nothing, so that there are no --samples.");
         });
     }
 
     public override string AfterInterruption(ParseResult parsed) =>
-        parsed.GetValue(_answers) is null ? "Nothing was written." : "The same command goes on after the answers in the file.";
+        parsed.GetValue(_samples) is null ? "Nothing was written." : "The same command goes on after the answers in the file.";
 
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
     {
         var options = new RulerOptions
         {
             Length = parsed.GetValue(_length),
-            Samples = parsed.GetValue(_samples),
+            Samples = parsed.GetValue(_limit),
             Seed = parsed.GetValue(_seed),
             Tasks = parsed.GetValue(_tasks)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [],
             Material = parsed.GetValue(_material),
@@ -105,9 +107,7 @@ internal sealed class EvalRulerCommand : CliCommand
         }.Validated();
         var total = (options.Tasks.Count == 0 ? 13 : options.Tasks.Count) * options.Samples;
         var start = Stopwatch.GetTimestamp();
-        using var line = new ProgressLine<int>(done =>
-            $"{done:N0} of {total:N0} samples, about {Stopwatch.GetElapsedTime(start) * ((total - done) / (double)done):hh\\:mm\\:ss} left"
-        );
+        using var line = new ProgressLine<int>(done => $"{done:N0} of {total:N0} samples{TimeLeft.Of(start, done, total)}");
         if (parsed.GetValue(_write) is { } folder)
         {
             RulerFiles.WriteItems(TokenizerInput.Open(_model.FolderOf(parsed)), options, folder, line, cancellation);
@@ -136,8 +136,8 @@ internal sealed class EvalRulerCommand : CliCommand
     private RulerReport Ask(ParseResult parsed, RulerOptions options, ProgressLine<int> line, CancellationToken cancellation)
     {
         using var model = _model.Open(parsed);
-        using var memory = ModelInput.Memory(model.Memory, parsed.GetRequiredValue(_memory));
-        if (parsed.GetValue(_answers) is not { } path)
+        using var memory = ModelInput.Memory(parsed, _memory, model.Memory);
+        if (parsed.GetValue(_samples) is not { } path)
             return RulerEvaluation.Run(model, memory.Bank, options, progress: line, cancellation: cancellation);
         var (file, known) = RulerFiles.OpenAnswers(path);
         using (file)

@@ -22,7 +22,7 @@ internal sealed class EvalWorldCommand : CliCommand
         Description = "At most this many questions of each kind, the first",
         HelpName = "N",
     };
-    private readonly Option<string> _memory = ModelInput.Use("on", "off", "shuffled", "random");
+    private readonly Option<string> _memory = ModelInput.Use();
     private readonly Option<bool> _json = CommonOptions.Json();
 
     public EvalWorldCommand()
@@ -68,12 +68,12 @@ internal sealed class EvalWorldCommand : CliCommand
         using IScoredModel model = _model.IsManaged(parsed)
             ? new ManagedModel(_model.OpenManaged(parsed))
             : new TorchModel(_model.Open(parsed));
-        using var memory = ModelInput.Memory(model.Memory, parsed.GetRequiredValue(_memory));
+        using var memory = ModelInput.Memory(parsed, _memory, model.Memory);
         IReadOnlyList<WorldOutcome> outcomes;
         using (
             var line = new ProgressLine<ScoringProgress>(progress =>
-                $"{progress.Requests:N0} of {progress.OfRequests:N0} choices, {progress.TokensPerSecond:N0} tokens/s, "
-                + $"about {progress.Remaining:hh\\:mm\\:ss} left"
+                $"{progress.Requests:N0} of {progress.OfRequests:N0} choices, {progress.TokensPerSecond:N0} "
+                + $"tokens/s{TimeLeft.Of(progress.Remaining)}"
             )
         )
             outcomes = WorldEvaluation.Ask(model, questions, memory.Bank, line, cancellation);

@@ -73,7 +73,7 @@ internal sealed class GenerateCommand : CliCommand
         HelpName = "N",
         DefaultValueFactory = _ => Defaults.MaxNewTokens,
     };
-    private readonly Option<string> _memory = ModelInput.Use("on", "off", "shuffled", "random", "permuted");
+    private readonly Option<string> _memory = ModelInput.Use();
     private readonly Option<string> _typedTokens = TokenizerInput.TypedTokens();
     private readonly Option<bool> _json = CommonOptions.Json();
 
@@ -126,17 +126,16 @@ internal sealed class GenerateCommand : CliCommand
             Seed = parsed.GetValue(_seed),
             MaxNewTokens = parsed.GetValue(_maxNewTokens),
         }.Validated();
-        var use = parsed.GetRequiredValue(_memory);
         if (_model.IsManaged(parsed))
         {
             using var model = _model.OpenManaged(parsed);
-            using var memory = ModelInput.Memory(model.Memory, use);
+            using var memory = ModelInput.Memory(parsed, _memory, model.Memory);
             Continue(parsed, new Engram.Inference.TextGenerator(model), memory.Bank, options, cancellation);
         }
         else
         {
             using var model = _model.Open(parsed);
-            using var memory = ModelInput.Memory(model.Memory, use);
+            using var memory = ModelInput.Memory(parsed, _memory, model.Memory);
             Continue(parsed, new Engram.Torch.Generation.TextGenerator(model), memory.Bank, options, cancellation);
         }
     }
@@ -176,6 +175,7 @@ internal sealed class GenerateCommand : CliCommand
 
     private static string? Line(CancellationToken cancellation)
     {
+        Terminal.RequireInput();
         if (!Console.IsInputRedirected)
             Terminal.Say("> ");
         return Task.Run(Console.In.ReadLine, cancellation).WaitAsync(cancellation).GetAwaiter().GetResult();

@@ -49,7 +49,7 @@ internal sealed class InspectCommand : CliCommand
         Description = "Also write ids, rows, memory, hidden states, gates and outputs as a safetensors file",
         HelpName = "FILE",
     };
-    private readonly Option<string> _memory = ModelInput.Use("on", "shuffled", "random", "permuted");
+    private readonly Option<string> _memory = ModelInput.Use(without: "off");
     private readonly Option<bool> _json = CommonOptions.Json();
 
     public InspectCommand()
@@ -93,7 +93,7 @@ internal sealed class InspectCommand : CliCommand
                 AtomicFile.RequireWritable(output);
         using var corpus = parsed.GetValue(_data) is { } data ? PreparedCorpus.Open(data) : null;
         using var model = _model.Open(parsed);
-        using var memory = ModelInput.Memory(model.Memory, parsed.GetRequiredValue(_memory));
+        using var memory = ModelInput.Memory(parsed, _memory, model.Memory);
         if (corpus is not null)
         {
             corpus.RequireTokenizer(model.Tokenizer);

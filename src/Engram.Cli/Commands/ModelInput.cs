@@ -62,14 +62,17 @@ internal sealed class ModelInput
     private readonly Option<int?> _threads = CommonOptions.Threads();
 
     /// <summary>An option that says what the memory does.</summary>
-    /// <param name="uses">The names it takes, the default first.</param>
-    public static Option<string> Use(params string[] uses) =>
-        new Option<string>("--memory")
+    /// <param name="without">Names that the command does not take.</param>
+    public static Option<string> Use(params string[] without)
+    {
+        string[] uses = [.. Uses.Keys.Except(without)];
+        return new Option<string>("--memory")
         {
             Description = "What the memory does: " + string.Join(", ", uses.Select(use => use + Uses[use].Meaning)),
             HelpName = "USE",
-            DefaultValueFactory = _ => uses[0],
+            DefaultValueFactory = _ => "on",
         }.OneOf(uses);
+    }
 
     /// <summary>The memory that a value of <see cref="Use"/> stands for.</summary>
     /// <param name="own">The model's memory, or null.</param>
@@ -78,8 +81,12 @@ internal sealed class ModelInput
     /// <exception cref="ArgumentException">There is no memory, or no such part of it.</exception>
     public static MemoryInUse Memory(MemoryBank? own, string use, Suppression? suppression = null) => new(own, Uses[use].Use, suppression);
 
-    /// <summary>The same for a model that is opened with libtorch.</summary>
-    public static MemoryInUse Memory(LanguageModel model, string use) => Memory(model.Memory, use);
+    /// <summary>The same as it was given. A model without memory has none to speak of, not even one that is on.</summary>
+    /// <exception cref="ArgumentException">The option was given, and the model has no memory.</exception>
+    public static MemoryInUse Memory(ParseResult parsed, Option<string> use, MemoryBank? own, Suppression? suppression = null) =>
+        own is null && parsed.GetResult(use) is { Implicit: false }
+            ? throw new ArgumentException("The model has no memory (its config.json has no engram_* keys). Leave the option out.", "memory")
+            : Memory(own, parsed.GetRequiredValue(use), suppression);
 
     /// <summary>Adds the model folder to a command.</summary>
     public void AddFolderTo(Command command) => command.Add(_folder);
@@ -160,6 +167,14 @@ internal sealed class ModelInput
             );
         if (!Directory.Exists(folder))
             throw new DirectoryNotFoundException($"There is no model folder '{folder}'; engram train writes one to RUN/model.");
+        if (
+            !File.Exists(Path.Combine(folder, ModelFolder.ConfigurationFile))
+            && File.Exists(Path.Combine(folder, ModelFolder.TokenizerFile))
+        )
+            throw new DirectoryNotFoundException(
+                $"{folder} holds a tokenizer, no model: there is no {ModelFolder.ConfigurationFile}. engram train writes a "
+                    + "model to RUN/model; those of other programs are not read."
+            );
         var memory = new MemoryOptions { Tables = Locations[parsed.GetRequiredValue(_tables)] };
         if (parsed.GetValue(_rowCache) is { } bytes)
             memory = memory with { RowCacheBytes = bytes };

@@ -196,7 +196,8 @@ internal sealed class PlanCommand : CliCommand
             Row(
                 "tables",
                 $"{recipe.TableOptimizer} at {recipe.TableLearningRateMultiplier} times the rate, without weight decay; moments as "
-                    + $"{recipe.TableMoments.ToString().ToLowerInvariant()}; start {(memory.TableInitStd > 0 ? $"N(0, {memory.TableInitStd}²)" : "zero")}"
+                    + $"{recipe.TableMoments.ToString().ToLowerInvariant()}; "
+                    + $"start {(memory.TableInitStd > 0 ? $"N(0, {memory.TableInitStd}²)" : "zero")}"
             );
         Row("clipping", $"gradient norm at most {recipe.ClipNorm}");
         Row("start of the matrices", $"N(0, {model.InitializerRange}²)");

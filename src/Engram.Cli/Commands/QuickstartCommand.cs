@@ -26,7 +26,7 @@ internal sealed class QuickstartCommand : CliCommand
     private readonly Option<string> _source = new("--source")
     {
         Description =
-            "The text: a file, a folder of .txt, .md and .jsonl files, or dotnet-docs for the documentation in the installed .NET SDK",
+            "The text: a file, a folder (what engram data prepare takes), or dotnet-docs for the documentation in the installed .NET SDK",
         HelpName = "SOURCE",
         DefaultValueFactory = _ => DotnetDocs,
     };

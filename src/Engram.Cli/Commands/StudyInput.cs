@@ -69,8 +69,5 @@ internal sealed class StudyInput
     public static string Describe(StudyProgress progress) =>
         progress.Total == 0
             ? progress.Activity
-            : $"{progress.Done} of {progress.Total} models{(progress.Remaining is { } left ? $", about {Clock(left)} left" : "")}: {string.Join("; ", progress.Running)}";
-
-    public static string Clock(TimeSpan time) =>
-        time.TotalHours >= 1 ? $"{(int)time.TotalHours}:{time.Minutes:00}:{time.Seconds:00}" : $"{time.Minutes}:{time.Seconds:00}";
+            : $"{progress.Done} of {progress.Total} models{(progress.Remaining is { } left ? $", about {TimeLeft.Clock(left)} left" : "")}: {string.Join("; ", progress.Running)}";
 }

@@ -62,7 +62,7 @@ internal sealed class StudyPlanCommand : CliCommand
         foreach (var equality in plan.Equalities)
             Console.Out.WriteLine(equality);
         Console.Out.WriteLine(
-            $"{plan.Runs} different models, about {StudyInput.Clock(TimeSpan.FromSeconds(plan.Seconds))} of one core. Parameters leave "
+            $"{plan.Runs} different models, about {TimeLeft.Clock(TimeSpan.FromSeconds(plan.Seconds))} of one core. Parameters leave "
                 + "out the vocabulary; minutes are those of one run in one thread."
         );
     }

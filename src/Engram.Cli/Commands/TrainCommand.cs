@@ -165,7 +165,8 @@ internal sealed class TrainCommand : CliCommand
             validation = progress.ValidationLoss ?? validation;
             return $"step {progress.Step:N0}/{progress.Steps:N0}  loss "
                 + $"{progress.Loss:F3}{(validation is { } loss ? $"  validation {loss:F3}" : "")}"
-                + $"  {progress.TokensPerSecond:N0} tokens/s  {progress.PeakShare:P0} of matmul peak  {Duration(progress.Remaining)} left";
+                + $"  {progress.TokensPerSecond:N0} tokens/s  {progress.PeakShare:P0} of matmul peak"
+                + $"  {TimeLeft.Clock(progress.Remaining)} left";
         }
     }
 
@@ -235,7 +236,8 @@ internal sealed class TrainCommand : CliCommand
             $"vocabulary       {model.VocabularySize:N0} ids; the tokenizer of {corpus.Folder} has {corpus.Tokenizer.VocabularySize:N0}"
         );
         Console.Out.WriteLine(
-            $"trained          {result.Steps:N0} updates, {result.Tokens:N0} tokens in {Duration(TimeSpan.FromSeconds(result.Seconds))}"
+            $"trained          {result.Steps:N0} updates, {result.Tokens:N0} tokens in "
+                + $"{TimeLeft.Clock(TimeSpan.FromSeconds(result.Seconds))}"
         );
         Console.Out.WriteLine(
             $"speed            {result.TokensPerSecond:N0} tokens/s, {result.PeakShare:P0} of the measured matmul peak of "
@@ -244,6 +246,4 @@ internal sealed class TrainCommand : CliCommand
         Console.Out.WriteLine($"model            {result.ModelFolder}");
         Console.Out.WriteLine($"Next: engram generate --model {Terminal.Word(result.ModelFolder)} --prompt \"...\"");
     }
-
-    private static string Duration(TimeSpan time) => time.TotalHours >= 1 ? $"{(long)time.TotalHours}:{time:mm\\:ss}" : $"{time:m\\:ss}";
 }

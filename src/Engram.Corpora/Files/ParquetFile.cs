@@ -47,7 +47,8 @@ internal static class ParquetFile
             && column.MaxRepetitionLevel == 0
             ? column
             : throw new InvalidDataException(
-                $"{name}: column \"{field.Name}\" holds {(column.IsArray || column.MaxRepetitionLevel > 0 ? "lists" : "values")}, not text. {field.Remedy}"
+                $"{name}: column \"{field.Name}\" holds {(column.IsArray || column.MaxRepetitionLevel > 0 ? "lists" : "values")}, not text. "
+                    + field.Remedy
             );
     }
 

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Engram.Corpora.World;
 
 namespace Engram.Evaluation.World;
@@ -54,7 +55,7 @@ public sealed record WorldScore(
                 .GroupBy(outcome => outcome.Question.Split!.Value)
                 .OrderBy(group => group.Key)
         )
-            yield return Of(kind, split.Key.ToString(), [.. split]);
+            yield return Of(kind, JsonNamingPolicy.SnakeCaseLower.ConvertName(split.Key.ToString()), [.. split]);
         var bands = outcomes
             .GroupBy(outcome => Frequencies.Band(outcome.Question.Exposures))
             .OrderBy(group => group.Min(outcome => outcome.Question.Exposures))

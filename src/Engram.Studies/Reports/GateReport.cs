@@ -20,8 +20,8 @@ public static class GateReport
     public static string Section(MemoryInspection inspection)
     {
         var page = new StringBuilder(
-            "<p class=\"note\">The darker a token, the more of the memory read there enters the residual streams (gate 0 to 1, mean of "
-                + $"{inspection.Streams} stream(s)). "
+            "<p class=\"note\">The stronger the colour of a token, the more of the memory read there enters the residual streams (gate 0 to 1, "
+                + $"mean of {inspection.Streams} stream(s)). "
                 + $"Its tooltip shows gates, n-grams and table rows; {Padding} stands for the time before the text.</p>\n"
         );
         foreach (var layer in inspection.Layers)

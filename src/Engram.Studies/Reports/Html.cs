@@ -18,8 +18,8 @@ internal static class Html
           /* A shadow at the side where more is to be seen. */
           background: linear-gradient(to right, var(--ground) 40%, transparent) left / 3rem 100% no-repeat local,
             linear-gradient(to left, var(--ground) 40%, transparent) right / 3rem 100% no-repeat local,
-            linear-gradient(to right, var(--strong-rule), transparent) left / .8rem 100% no-repeat scroll,
-            linear-gradient(to left, var(--strong-rule), transparent) right / .8rem 100% no-repeat scroll;
+            linear-gradient(to right, var(--rule), transparent) left / .6rem 100% no-repeat scroll,
+            linear-gradient(to left, var(--rule), transparent) right / .6rem 100% no-repeat scroll;
         }
         table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
         th, td { padding: .25rem .8rem; border-bottom: 1px solid var(--rule); text-align: right; vertical-align: top; } td { white-space: nowrap; }

@@ -46,7 +46,7 @@ public sealed class DocumentFileTests : IDisposable
         Write("b.parquet.zst", File.ReadAllBytes(_folder.File("copy")), stream => new ZstdSharp.CompressionStream(stream));
         Assert.Equal(["one", "two", "three"], Texts("b.parquet.zst"));
         Assert.Contains("a.parquet: no column \"body\"; the file has \"text\", \"id\"", Error("a.parquet", "body"));
-        Assert.Contains("a.parquet: column \"id\" holds Int32, not text", Error("a.parquet", "id"));
+        Assert.Contains("a.parquet: column \"id\" holds values, not text", Error("a.parquet", "id"));
     }
 
     [Theory]

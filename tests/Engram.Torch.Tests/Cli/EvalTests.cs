@@ -261,6 +261,21 @@ public sealed class EvalTests(TrainedRun trained)
         Assert.Contains(message, result.ErrorLine);
     }
 
+    /// <summary>Not even a memory that is on can be asked for where there is none.</summary>
+    [Theory]
+    [InlineData("generate", "--prompt", "The")]
+    [InlineData("inspect", "--text", "The")]
+    public async Task Memory_OfAModelWithoutOne_IsRefused(string command, string option, string text)
+    {
+        string[] arguments = [command, "--model", Untrained("tiny-dense", 256), option, text, "--threads", "1"];
+        foreach (var use in new[] { "on", "shuffled" })
+        {
+            var refused = await CliProcess.Run([.. arguments, "--memory", use]);
+            Assert.Equal(2, refused.ExitCode);
+            Assert.Contains("--memory: The model has no memory", refused.ErrorLine);
+        }
+    }
+
     [Fact]
     public async Task ModelWithoutMemory_IsScoredOnce()
     {
@@ -446,11 +461,11 @@ public sealed class EvalTests(TrainedRun trained)
             model,
             "--length",
             "1536",
-            "--samples",
+            "--limit",
             "1",
             "--tasks",
             "niah_single_1,vt",
-            "--answers",
+            "--samples",
             answers,
             "--json",
         ];
@@ -469,7 +484,7 @@ public sealed class EvalTests(TrainedRun trained)
         var source = trained["long.txt"];
         File.WriteAllText(source, SampleCorpus.Text()[..2000]);
         var longPpl = (
-            await CliProcess.Run("eval", "longppl", source, "--model", trained.Model, "--keys", keys, "--tokens", "200", "--json")
+            await CliProcess.Run("eval", "longppl", source, "--model", trained.Model, "--keys", keys, "--length", "200", "--json")
         )
             .Ok()
             .Json;

@@ -77,6 +77,34 @@ public sealed class HardKnocksTests : IDisposable
         Assert.Equal(exitCode, (await CliProcess.Finish(process, limit.Token)).ExitCode);
     }
 
+    /// <summary>Its number goes to a pipe of the runtime, from which nothing ever comes.</summary>
+    [Fact]
+    public async Task ClosedInput_IsAnError_AndNoHang()
+    {
+        var tokenizer = _folder.File("tokenizer.json");
+        File.WriteAllText(_folder.File("text.txt"), "the horse and the mare");
+        (await CliProcess.Run("tokenizer", "train", _folder.File("text.txt"), "--output", tokenizer, "--vocabulary-size", "270")).Ok();
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(5));
+        string[] command = ["-c", "exec \"$0\" tokenizer encode --tokenizer \"$1\" <&-", CliProcess.Program, tokenizer];
+        using var shell = Process.Start(
+            new ProcessStartInfo("bash", command) { RedirectStandardOutput = true, RedirectStandardError = true }
+        )!;
+        var closed = await CliProcess.Finish(shell, limit.Token);
+        Assert.Equal(1, closed.ExitCode);
+        Assert.Contains("stdin is closed", closed.ErrorLine);
+    }
+
+    [Fact]
+    public async Task ControlCharacters_DoNotReachTheTerminal()
+    {
+        var tokenizer = _folder.File("tokenizer.json");
+        File.WriteAllText(_folder.File("text.txt"), "the horse and the mare");
+        (await CliProcess.Run("tokenizer", "train", _folder.File("text.txt"), "--output", tokenizer, "--vocabulary-size", "270")).Ok();
+        var shown = (await CliProcess.Run("tokenizer", "inspect", "--tokenizer", tokenizer, "a\e[31mred\u202eb\u009bc")).Ok().Output;
+        Assert.Contains("␛", shown);
+        Assert.DoesNotContain(shown, letter => (char.IsControl(letter) && letter != '\n') || letter == '\u202e');
+    }
+
     /// <summary>Bytes in a pipe that its reader has not taken.</summary>
     private static int Unread(StreamWriter pipe)
     {

@@ -101,6 +101,8 @@ public sealed class ModelTests(TrainedRun trained)
         Assert.Equal(2, refused.ExitCode);
         Assert.Contains("--memory is one of on, off, ", refused.ErrorLine);
         Assert.Contains("not 'of'.", refused.ErrorLine);
+        foreach (var use in new[] { "one-row", "permuted" })
+            (await CliProcess.Run("generate", "--model", trained.Model, "--prompt", "a", "--memory", use, "--max-new-tokens", "2")).Ok();
         var placed = await CliProcess.Run("generate", trained.Model, "--prompt", "a");
         Assert.Equal(2, placed.ExitCode);
         Assert.Contains("A model is named with --model.", placed.ErrorLine);

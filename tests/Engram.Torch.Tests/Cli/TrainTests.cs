@@ -47,6 +47,13 @@ public sealed class TrainTests(TrainedRun trained)
     }
 
     [Fact]
+    public async Task FinishedRun_SaysThatNothingIsTrained()
+    {
+        var again = (await CliProcess.Run("train", "--data", trained.Data, "--run", trained.Run, "--resume")).Ok();
+        Assert.Contains("The run is finished: nothing is trained.", again.ErrorLine);
+    }
+
+    [Fact]
     public async Task Interruption_WritesACheckpoint_AndSaysHowToGoOn()
     {
         var run = trained["interrupted"];

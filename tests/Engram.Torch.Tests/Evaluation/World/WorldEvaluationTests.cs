@@ -66,7 +66,7 @@ public sealed class WorldEvaluationTests
         var scores = WorldScore.Of(WorldQuestions.TwoHop, outcomes).ToArray();
         Assert.Equal(("all", 3, 1 / 3.0, 2 / 3.0), (scores[0].Group, scores[0].Questions, scores[0].Exact, scores[0].Chosen));
         Assert.Equal(Math.Sqrt(1 / 3.0 * (2 / 3.0) / 2), scores[0].ExactError, 1e-12);
-        Assert.Equal(["Trained", "HeldOut", "OutOfDistribution"], scores[1..4].Select(score => score.Group));
+        Assert.Equal(["trained", "held_out", "out_of_distribution"], scores[1..4].Select(score => score.Group));
         Assert.Null(scores[0].FollowsText);
 
         var conflict = Questions.First(question => question.Kind == WorldQuestions.Conflict);
