@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using Engram.Cli.CommandLine;
 using Engram.Studies.Definitions;
 using Engram.Studies.Running;
 
