@@ -160,13 +160,7 @@ internal sealed class StudyCharts(StudyData data)
         {
             LogX = Logarithmic(chart),
             FromZero = false,
-            Values = Around([
-                .. lines
-                    .SelectMany(line =>
-                        line.Y.Zip(line.Noise ?? [.. line.Y.Select(_ => 0.0)], (y, noise) => new[] { y - noise, y + noise })
-                    )
-                    .SelectMany(both => both),
-            ]),
+            Values = Around(WithBars(lines)),
         };
     }
 
@@ -249,9 +243,13 @@ internal sealed class StudyCharts(StudyData data)
             : new LineChart(chart.Title, "layer, counted from 1", MeasureTitle(chart.Measure.TrimEnd('_')), lines)
             {
                 FromZero = false,
-                Values = Around([.. lines.SelectMany(line => line.Y)]),
+                Values = Around(WithBars(lines)),
             };
     }
+
+    /// <summary>The ends of all error bars, or the values where there are none.</summary>
+    private static IReadOnlyList<double> WithBars(IEnumerable<ChartLine> lines) =>
+        [.. lines.SelectMany(line => line.Y.SelectMany((y, i) => line.Noise is { } noise ? new[] { y - noise[i], y + noise[i] } : [y]))];
 
     private static (double[] X, double[] Y)? Fit(ChartDefinition chart, double[] x, double[] y)
     {
@@ -291,5 +289,11 @@ internal sealed class StudyCharts(StudyData data)
         };
 
     private static string MeasureTitle(string measure) =>
-        measure.StartsWith("loss", StringComparison.Ordinal) ? $"{measure.Replace('_', ' ')}, nats per token" : measure.Replace('_', ' ');
+        measure switch
+        {
+            "lens_kl" => "KL(final ‖ layer), nats",
+            "aligned" => "layer of the experts' model",
+            _ when measure.StartsWith("loss", StringComparison.Ordinal) => $"{measure.Replace('_', ' ')}, nats per token",
+            _ => measure.Replace('_', ' '),
+        };
 }
