@@ -3,7 +3,6 @@ using System.Diagnostics;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Engram.Studies.Benchmarks;
-using Engram.Studies.Runs;
 
 namespace Engram.Benchmarks;
 

@@ -1,6 +1,5 @@
 using Engram.Corpora;
 using Engram.Studies.Benchmarks;
-using Engram.Studies.Runs;
 
 namespace Engram.Benchmarks;
 

@@ -4,7 +4,6 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Engram.Studies.Benchmarks;
-using Engram.Studies.Runs;
 using Engram.Tokenization;
 
 namespace Engram.Benchmarks;

@@ -70,5 +70,5 @@ internal sealed class StudyInput
     public static string Describe(StudyProgress progress) =>
         progress.Total == 0
             ? progress.Activity
-            : $"{progress.Done} of {progress.Total} models{(progress.Remaining is { } left ? $", about {TimeLeft.Clock(left)} left" : "")}: {string.Join("; ", progress.Running)}";
+            : $"{progress.Done} of {progress.Total} models{TimeLeft.Of(progress.Remaining)}: {string.Join("; ", progress.Running)}";
 }

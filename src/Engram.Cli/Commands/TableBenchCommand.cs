@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Engram.Cli.CommandLine;
 using Engram.Studies.Benchmarks;
-using Engram.Studies.Runs;
 using Engram.Torch.Native;
 using Spectre.Console;
 

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Engram.Studies.Runs;
 
 namespace Engram.Studies.Measures;
 

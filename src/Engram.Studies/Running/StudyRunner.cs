@@ -8,7 +8,6 @@ using Engram.Studies.Measures;
 using Engram.Studies.Planning;
 using Engram.Studies.Processes;
 using Engram.Studies.Rows;
-using Engram.Studies.Runs;
 using Engram.Torch.Native;
 using Engram.Training;
 
@@ -132,8 +131,8 @@ public sealed class StudyRunner
         CancellationToken cancellation
     )
     {
-        using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        var reports = ReportAsync(jobs, progress, ended.Token);
+        using var timer = new PeriodicTimer(Interval);
+        var reports = ReportAsync(jobs, progress, timer);
         try
         {
             await Parallel.ForEachAsync(
@@ -144,7 +143,7 @@ public sealed class StudyRunner
         }
         finally
         {
-            await ended.CancelAsync();
+            timer.Dispose();
             await reports;
         }
     }
@@ -221,7 +220,10 @@ public sealed class StudyRunner
             .Select(exhibit => (exhibit, Path: _folders.Exhibit(run.Study.Name, inputs, exhibit.Name)))
             .Where(entry => !File.Exists(entry.Path));
 
-    /// <summary>All rows of a study but those of runs that have become others since: their arm and seed now have another hash.</summary>
+    /// <summary>
+    /// All rows of a study but those of runs that have become others since (their arm and seed now have another hash) and were measured
+    /// again: a row goes only when another one takes its place.
+    /// </summary>
     private IEnumerable<Measurement> WithoutStale(string study, IReadOnlyList<StudyJob> jobs)
     {
         var size = _plans.Single(plan => plan.Study.Name == study).Size.Name;
@@ -230,21 +232,29 @@ public sealed class StudyRunner
                 entry => (entry.run.RowArm, entry.run.Seed),
                 entry => Measure.Of(entry.run).Select(measure => entry.job.InputsOf(entry.run, measure)).ToHashSet()
             );
-        return _folders
-            .RowFiles(study)
-            .SelectMany(MeasurementFile.Read)
-            .Where(row => row.Size != size || !known.TryGetValue((row.Arm, row.Seed), out var inputs) || inputs.Contains(row.Inputs));
+        return WithoutStale([.. _folders.RowFiles(study).SelectMany(MeasurementFile.Read)], size, known);
     }
 
-    private async Task ReportAsync(IReadOnlyList<StudyJob> jobs, IProgress<StudyProgress>? progress, CancellationToken ended)
+    /// <summary>The same of rows.</summary>
+    /// <param name="rows">All rows of a study.</param>
+    /// <param name="size">The size that was run.</param>
+    /// <param name="known">Today's hashes by arm and seed.</param>
+    internal static IEnumerable<Measurement> WithoutStale(
+        IReadOnlyList<Measurement> rows,
+        string size,
+        IReadOnlyDictionary<(string Arm, long Seed), HashSet<string>> known
+    )
     {
-        using var timer = new PeriodicTimer(Interval);
-        try
-        {
-            while (await timer.WaitForNextTickAsync(ended))
-                progress?.Report(Progress(jobs));
-        }
-        catch (OperationCanceledException) { }
+        bool IsOfToday(Measurement row) => known.TryGetValue((row.Arm, row.Seed), out var inputs) && inputs.Contains(row.Inputs);
+        var replaced = rows.Where(row => row.Size == size && IsOfToday(row)).Select(row => (row.Arm, row.Seed)).ToHashSet();
+        return rows.Where(row => row.Size != size || IsOfToday(row) || !replaced.Contains((row.Arm, row.Seed)));
+    }
+
+    /// <summary>Reports until the timer is disposed.</summary>
+    private async Task ReportAsync(IReadOnlyList<StudyJob> jobs, IProgress<StudyProgress>? progress, PeriodicTimer timer)
+    {
+        while (await timer.WaitForNextTickAsync())
+            progress?.Report(Progress(jobs));
     }
 
     private StudyProgress Progress(IReadOnlyList<StudyJob> jobs)

@@ -2,10 +2,8 @@ namespace Engram.Studies.Statistics;
 
 /// <summary>A value measured with several seeds.</summary>
 /// <param name="Mean">Arithmetic mean.</param>
-/// <param name="Min">Smallest.</param>
-/// <param name="Max">Largest.</param>
 /// <param name="StandardDeviation">Of the sample (divided by n − 1); null for one seed.</param>
-public sealed record SeedStatistics(double Mean, double Min, double Max, double? StandardDeviation)
+public sealed record SeedStatistics(double Mean, double? StandardDeviation)
 {
     /// <summary>Summarises one value per seed.</summary>
     /// <exception cref="ArgumentException">There are none.</exception>
@@ -15,7 +13,7 @@ public sealed record SeedStatistics(double Mean, double Min, double Max, double?
             throw new ArgumentException("There are no values to summarise.", nameof(values));
         var mean = values.Average();
         double? deviation = values.Count > 1 ? Math.Sqrt(values.Sum(value => (value - mean) * (value - mean)) / (values.Count - 1)) : null;
-        return new SeedStatistics(mean, values.Min(), values.Max(), deviation);
+        return new SeedStatistics(mean, deviation);
     }
 }
 
@@ -24,18 +22,8 @@ public sealed record SeedStatistics(double Mean, double Min, double Max, double?
 /// <param name="Baseline">What it is compared with.</param>
 /// <param name="PerSeed">Arm less baseline for each seed, nats: below 0 the arm is better.</param>
 /// <param name="Mean">Mean of the differences.</param>
-/// <param name="Min">Smallest.</param>
-/// <param name="Max">Largest.</param>
 /// <param name="StandardDeviation">Of the differences (divided by n − 1); null for one seed.</param>
-public sealed record PairedDifference(
-    string Arm,
-    string Baseline,
-    IReadOnlyList<double> PerSeed,
-    double Mean,
-    double Min,
-    double Max,
-    double? StandardDeviation
-)
+public sealed record PairedDifference(string Arm, string Baseline, IReadOnlyList<double> PerSeed, double Mean, double? StandardDeviation)
 {
     /// <summary>Compares two arms seed by seed.</summary>
     /// <param name="arm">The arm in question.</param>
@@ -50,13 +38,7 @@ public sealed record PairedDifference(
                 $"{arm} has {armLosses.Count} seeds, {baseline} has {baselineLosses.Count}: only seeds that both have can be paired."
             );
         double[] differences = [.. armLosses.Zip(baselineLosses, (value, reference) => value - reference)];
-        var (mean, min, max, deviation) = SeedStatistics.Of(differences);
-        return new PairedDifference(arm, baseline, differences, mean, min, max, deviation);
+        var (mean, deviation) = SeedStatistics.Of(differences);
+        return new PairedDifference(arm, baseline, differences, mean, deviation);
     }
-
-    /// <summary>-1 if the arm is better with every seed, 1 if it is worse with every seed, 0 if the seeds disagree.</summary>
-    internal int Direction =>
-        PerSeed.All(difference => difference < 0) ? -1
-        : PerSeed.All(difference => difference > 0) ? 1
-        : 0;
 }

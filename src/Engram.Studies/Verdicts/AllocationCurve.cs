@@ -37,19 +37,16 @@ internal sealed class AllocationCurve
     {
         get
         {
+            if (Seeds < Noise.LeastSeeds)
+                return $"fewer than {Noise.LeastSeeds} seeds have all points, so that their noise is not known";
             var where =
                 From == To
                     ? Invariant($"only {From:0} % experts is within the noise of the lowest point")
                     : Invariant($"{From:0} to {To:0} % experts are within the noise of the lowest point");
-            return where
-                + (
-                    Fitted is { } fitted
-                        ? Invariant($", the parabola has its minimum at {fitted.Mean:0} ± {fitted.StandardDeviation ?? 0:0} %")
-                    : Seeds < Noise.LeastSeeds ? ""
-                    : Invariant(
-                        $", no parabola passes through the points (it misses one by {Misfit:0.000}, their noise is {PointNoise:0.000})"
-                    )
-                );
+            var parabola = Fitted is { } fitted
+                ? Invariant($"the parabola has its minimum at {fitted.Mean:0} ± {fitted.StandardDeviation:0} %")
+                : Invariant($"no parabola passes through the points (it misses one by {Misfit:0.000}, their noise is {PointNoise:0.000})");
+            return $"{where}, {parabola}";
         }
     }
 

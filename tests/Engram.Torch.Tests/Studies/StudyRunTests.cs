@@ -205,4 +205,22 @@ public sealed class StudyRunTests : IDisposable
                 stop.Cancel();
         }
     }
+
+    /// <summary>A run that failed, or of another text, keeps the rows it has until others take their place.</summary>
+    [Fact]
+    public void RowsOfEarlierInputs_GoOnlyWhereTheirRunWasMeasuredAgain()
+    {
+        static Measurement Row(string size, string arm, string inputs) => new("main", size, arm, 2, "loss", 1, inputs);
+        Measurement[] rows =
+        [
+            Row("smoke", "docs/again", "before"),
+            Row("smoke", "docs/again", "today"),
+            Row("smoke", "docs/failed", "before"),
+            Row("smoke", "docs/gone", "before"),
+            Row("nano", "docs/again", "before"),
+        ];
+        var known = new Dictionary<(string, long), HashSet<string>> { [("docs/again", 2)] = ["today"], [("docs/failed", 2)] = ["today"] };
+
+        Assert.Equal(rows.Skip(1), StudyRunner.WithoutStale(rows, "smoke", known));
+    }
 }

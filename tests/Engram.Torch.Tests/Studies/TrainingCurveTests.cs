@@ -1,4 +1,4 @@
-using Engram.Studies.Runs;
+using Engram.Studies.Measures;
 
 namespace Engram.Torch.Tests.Studies;
 

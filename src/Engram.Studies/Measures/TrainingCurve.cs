@@ -1,6 +1,6 @@
 using System.Text.Json;
 
-namespace Engram.Studies.Runs;
+namespace Engram.Studies.Measures;
 
 /// <summary>The curves of one training run, as its metrics.jsonl holds them.</summary>
 /// <param name="Training">One point per optimizer update.</param>

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using TorchSharp;
 
-namespace Engram.Studies.Runs;
+namespace Engram.Studies.Benchmarks;
 
 /// <summary>Where figures were measured: without it, speeds mean nothing.</summary>
 /// <param name="Processor">Its name.</param>
