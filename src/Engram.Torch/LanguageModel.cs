@@ -31,6 +31,9 @@ public sealed class LanguageModel : IDisposable
     /// <summary>The memory, or null.</summary>
     public MemoryBank? Memory { get; }
 
+    /// <summary>Which training the weights are of (<see cref="ModelIdentity"/>); null where nobody has said.</summary>
+    internal string? Identity { get; init; }
+
     /// <summary>A model with starting values.</summary>
     /// <param name="configuration">
     /// Its vocabulary must hold the tokenizer's ids. The compressed vocabulary size is taken from the tokenizer where it is 0.
@@ -40,15 +43,19 @@ public sealed class LanguageModel : IDisposable
     /// <param name="device">Where the dense part lives; host memory by default.</param>
     /// <exception cref="ArgumentException">Configuration and tokenizer do not fit.</exception>
     public static LanguageModel Create(ModelConfiguration configuration, Tokenizer tokenizer, long seed, Device? device = null) =>
-        Create(configuration, tokenizer, seed, device, trainingFolder: null);
+        Create(configuration, tokenizer, seed, device, trainingFolder: null, identity: null);
 
-    /// <summary>A model whose tables are made where they are trained: in files of a folder, or in memory if it is null.</summary>
+    /// <summary>
+    /// A model for a training of that identity, whose tables are made where they are trained: in files of a folder, or in memory if it is
+    /// null.
+    /// </summary>
     internal static LanguageModel Create(
         ModelConfiguration configuration,
         Tokenizer tokenizer,
         long seed,
         Device? device,
-        string? trainingFolder
+        string? trainingFolder,
+        string? identity
     )
     {
         if (tokenizer.VocabularySize > configuration.VocabularySize)
@@ -60,7 +67,7 @@ public sealed class LanguageModel : IDisposable
         MemoryBank? memory = null;
         if (configuration.Engram is { } engram)
         {
-            memory = MemoryBank.Create(configuration, tokenizer, seed, trainingFolder);
+            memory = MemoryBank.Create(configuration, tokenizer, seed, trainingFolder, identity);
             var canonical = memory.Map.CanonicalVocabularySize;
             if (engram.CompressedVocabularySize != 0 && engram.CompressedVocabularySize != canonical)
                 throw new ArgumentException(
@@ -73,7 +80,7 @@ public sealed class LanguageModel : IDisposable
 
         var transformer = new EngramTransformer(configuration, device);
         transformer.Parameters.Initialize(seed);
-        return new LanguageModel(tokenizer, transformer, memory);
+        return new LanguageModel(tokenizer, transformer, memory) { Identity = identity };
     }
 
     /// <summary>Opens a model folder.</summary>
