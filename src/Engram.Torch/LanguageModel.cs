@@ -94,6 +94,14 @@ public sealed class LanguageModel : IDisposable
     public static LanguageModel Load(string folder, Device? device = null, MemoryOptions? memory = null) =>
         LanguageModelFolder.Load(folder, device, memory);
 
+    /// <summary>Opens a model folder under another configuration of the same weights, for example one with a longer context.</summary>
+    /// <param name="folder">As above.</param>
+    /// <param name="configuration">Says how the weights are used.</param>
+    /// <param name="memory">Where the tables live; read into memory by default.</param>
+    /// <exception cref="InvalidDataException">A file is damaged, or the weights are others than the configuration has.</exception>
+    public static LanguageModel Load(string folder, ModelConfiguration configuration, MemoryOptions? memory = null) =>
+        LanguageModelFolder.Load(folder, device: null, memory, configuration);
+
     /// <summary>Writes a model folder. A folder of that name is replaced only when everything has been written.</summary>
     /// <param name="folder">Its parent is created if needed.</param>
     public void Save(string folder) => LanguageModelFolder.Save(this, folder);

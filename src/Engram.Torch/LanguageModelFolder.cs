@@ -37,7 +37,7 @@ public static class LanguageModelFolder
         );
     }
 
-    /// <inheritdoc cref="LanguageModel.Load"/>
+    /// <inheritdoc cref="LanguageModel.Load(string, Device?, MemoryOptions?)"/>
     public static LanguageModel Load(string folder, Device? device, MemoryOptions? options) => Load(folder, device, options, instead: null);
 
     /// <summary>Opens a model folder under a configuration of the same weights, for example one with a longer context.</summary>
