@@ -1,5 +1,6 @@
 using Engram.Inference.Layers;
 using Engram.Inference.Sequences;
+using Engram.Inference.Taps;
 using Engram.Inference.Threads;
 using Engram.Inference.Weights;
 using Engram.Models.Configuration;
@@ -92,7 +93,8 @@ public sealed class EngramModel : IDisposable
 
     /// <summary>A sequence before its first token, read with another memory.</summary>
     /// <param name="memory">A control of the model's memory (<see cref="MemoryBank.Ablation"/>), or null: nothing is added.</param>
-    public Sequence NewSequence(MemoryBank? memory) => new(this, memory, new TokenHistory(_documents), _transformer.PartWidths);
+    public Sequence NewSequence(MemoryBank? memory) =>
+        new(this, memory, new TokenHistory(_documents), _transformer.PartWidths, Configuration.FusedStreams);
 
     /// <summary>Reads the next tokens of a sequence. If it fails, the sequence stays as it was.</summary>
     /// <param name="sequence">One of this model.</param>
@@ -100,12 +102,33 @@ public sealed class EngramModel : IDisposable
     /// <param name="logits">Receives logits behind the last token [V], or behind every one [T, V]; empty when none are wanted.</param>
     /// <param name="cancellation">Ends the call between pieces of a long text.</param>
     /// <exception cref="ArgumentException">
-    /// An id is not in the vocabulary, the context is full, or <paramref name="logits"/> has another length.
+    /// The tokenizer does not define an id, the context is full, or <paramref name="logits"/> has another length.
     /// </exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     /// <exception cref="ObjectDisposedException">The model is disposed.</exception>
     public void Read(Sequence sequence, ReadOnlySpan<int> tokenIds, Span<float> logits, CancellationToken cancellation = default) =>
-        Read(new ReadOnlySpan<Sequence>(in sequence), tokenIds, logits, cancellation);
+        Read(new ReadOnlySpan<Sequence>(in sequence), tokenIds, logits, tap: null, cancellation);
+
+    /// <summary>
+    /// Reads the next tokens of a sequence and shows what its memory does with them. If it fails, the sequence stays as it was.
+    /// </summary>
+    /// <param name="sequence">One of this model.</param>
+    /// <param name="tokenIds">The next ids [T].</param>
+    /// <param name="logits">Receives logits behind the last token [V], or behind every one [T, V]; empty when none are wanted.</param>
+    /// <param name="tap">Receives rows, gates and outputs of every memory layer, for these T tokens.</param>
+    /// <param name="cancellation">Ends the call between pieces of a long text.</param>
+    /// <inheritdoc cref="Read(Sequence, ReadOnlySpan{int}, Span{float}, CancellationToken)" path="/exception"/>
+    public void Read(
+        Sequence sequence,
+        ReadOnlySpan<int> tokenIds,
+        Span<float> logits,
+        MemoryTap tap,
+        CancellationToken cancellation = default
+    )
+    {
+        ArgumentNullException.ThrowIfNull(tap);
+        Read(new ReadOnlySpan<Sequence>(in sequence), tokenIds, logits, tap, cancellation);
+    }
 
     /// <summary>
     /// Reads the next T tokens of B sequences together, each at its own position: weights are fetched once for all. If it fails, the
@@ -118,8 +141,8 @@ public sealed class EngramModel : IDisposable
     /// </param>
     /// <param name="cancellation">Ends the call between pieces of a long text.</param>
     /// <exception cref="ArgumentException">
-    /// Ids and sequences do not fit together, an id is not in the vocabulary, a context is full, or <paramref name="logits"/> has another
-    /// length.
+    /// Ids and sequences do not fit together, the tokenizer does not define an id, a context is full, or <paramref name="logits"/> has
+    /// another length.
     /// </exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     /// <exception cref="ObjectDisposedException">The model is disposed.</exception>
@@ -128,10 +151,20 @@ public sealed class EngramModel : IDisposable
         ReadOnlySpan<int> tokenIds,
         Span<float> logits,
         CancellationToken cancellation = default
+    ) => Read(sequences, tokenIds, logits, tap: null, cancellation);
+
+    private void Read(
+        ReadOnlySpan<Sequence> sequences,
+        ReadOnlySpan<int> tokenIds,
+        Span<float> logits,
+        MemoryTap? tap,
+        CancellationToken cancellation
     )
     {
+        tap?.Clear();
         var length = Check(sequences, tokenIds, logits.Length);
         var pass = Rent();
+        pass.Tap = tap;
         pass.RememberLengths(sequences);
         var piece = Math.Max(1, MostRows / sequences.Length);
         var done = 0;
@@ -148,7 +181,10 @@ public sealed class EngramModel : IDisposable
             if (pass.Team is not null)
                 Volatile.Write(ref _teamTaken, 0);
             if (done < length)
+            {
                 pass.RestoreLengths(sequences);
+                tap?.Clear();
+            }
             pass.End();
             lock (_passes)
             {
@@ -270,12 +306,14 @@ public sealed class EngramModel : IDisposable
                     throw new ArgumentException("A sequence is given twice.", nameof(sequences));
         }
 
+        // A vocabulary may be padded beyond the ids that have text: nobody trained those, and a memory has no address for them.
+        var ids = Tokenizer.VocabularySize;
         for (var i = 0; i < tokenIds.Length; i++)
-            if ((uint)tokenIds[i] >= (uint)vocabulary)
+            if ((uint)tokenIds[i] >= (uint)ids)
                 throw new ArgumentOutOfRangeException(
                     nameof(tokenIds),
                     tokenIds[i],
-                    $"Token id {tokenIds[i]} at position {i} is not below the vocabulary size {vocabulary}."
+                    $"Token id {tokenIds[i]} at position {i} has no text: the tokenizer defines the ids 0 to {ids - 1}."
                 );
         return length;
     }

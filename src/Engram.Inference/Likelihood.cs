@@ -11,7 +11,7 @@ public static class Likelihood
     /// <param name="continuation">Token ids whose probability is wanted; none have probability 1.</param>
     /// <param name="cancellation">Ends the call between pieces of a long text.</param>
     /// <exception cref="ArgumentException">
-    /// The context is empty, an id is not in the vocabulary, or they do not fit into the model's context.
+    /// The context is empty, the tokenizer does not define an id, or they do not fit into the model's context.
     /// </exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public static double Score(
@@ -27,11 +27,11 @@ public static class Likelihood
             return 0;
         var vocabulary = model.Configuration.VocabularySize;
         foreach (var id in continuation)
-            if ((uint)id >= (uint)vocabulary)
+            if ((uint)id >= (uint)model.Tokenizer.VocabularySize)
                 throw new ArgumentOutOfRangeException(
                     nameof(continuation),
                     id,
-                    $"Token id {id} is not below the vocabulary size {vocabulary}."
+                    $"Token id {id} has no text: the tokenizer defines the ids 0 to {model.Tokenizer.VocabularySize - 1}."
                 );
         var sequence = model.NewSequence();
         var logits = new float[vocabulary];

@@ -1,5 +1,6 @@
 using Engram.Models.Configuration;
 using Engram.Models.Folders;
+using Engram.Models.Memory;
 using Engram.Storage;
 using Engram.Torch.Kernels;
 using static TorchSharp.torch;
@@ -13,9 +14,14 @@ internal static unsafe class DenseWeights
     private const int PieceLength = 1 << 24;
 
     /// <summary>Writes all parameters of a model, whole or not at all.</summary>
-    public static void Save(EngramTransformer model, string path)
+    /// <param name="model">The model.</param>
+    /// <param name="path">The file; its folder exists.</param>
+    /// <param name="identity">Which training the weights are of, or null.</param>
+    public static void Save(EngramTransformer model, string path, string? identity = null)
     {
         var writer = new SafetensorsWriter();
+        if (identity is not null)
+            writer.Metadata[ModelIdentity.Key] = identity;
         var host = new List<Tensor>();
         try
         {

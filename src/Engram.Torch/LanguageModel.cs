@@ -31,6 +31,9 @@ public sealed class LanguageModel : IDisposable
     /// <summary>The memory, or null.</summary>
     public MemoryBank? Memory { get; }
 
+    /// <summary>Which training the weights are of (<see cref="ModelIdentity"/>); null where nobody has said.</summary>
+    internal string? Identity { get; init; }
+
     /// <summary>A model with starting values.</summary>
     /// <param name="configuration">
     /// Its vocabulary must hold the tokenizer's ids. The compressed vocabulary size is taken from the tokenizer where it is 0.
@@ -40,15 +43,19 @@ public sealed class LanguageModel : IDisposable
     /// <param name="device">Where the dense part lives; host memory by default.</param>
     /// <exception cref="ArgumentException">Configuration and tokenizer do not fit.</exception>
     public static LanguageModel Create(ModelConfiguration configuration, Tokenizer tokenizer, long seed, Device? device = null) =>
-        Create(configuration, tokenizer, seed, device, trainingFolder: null);
+        Create(configuration, tokenizer, seed, device, trainingFolder: null, identity: null);
 
-    /// <summary>A model whose tables are made where they are trained: in files of a folder, or in memory if it is null.</summary>
+    /// <summary>
+    /// A model for a training of that identity, whose tables are made where they are trained: in files of a folder, or in memory if it is
+    /// null.
+    /// </summary>
     internal static LanguageModel Create(
         ModelConfiguration configuration,
         Tokenizer tokenizer,
         long seed,
         Device? device,
-        string? trainingFolder
+        string? trainingFolder,
+        string? identity
     )
     {
         if (tokenizer.VocabularySize > configuration.VocabularySize)
@@ -60,7 +67,7 @@ public sealed class LanguageModel : IDisposable
         MemoryBank? memory = null;
         if (configuration.Engram is { } engram)
         {
-            memory = MemoryBank.Create(configuration, tokenizer, seed, trainingFolder);
+            memory = MemoryBank.Create(configuration, tokenizer, seed, trainingFolder, identity);
             var canonical = memory.Map.CanonicalVocabularySize;
             if (engram.CompressedVocabularySize != 0 && engram.CompressedVocabularySize != canonical)
                 throw new ArgumentException(
@@ -73,7 +80,7 @@ public sealed class LanguageModel : IDisposable
 
         var transformer = new EngramTransformer(configuration, device);
         transformer.Parameters.Initialize(seed);
-        return new LanguageModel(tokenizer, transformer, memory);
+        return new LanguageModel(tokenizer, transformer, memory) { Identity = identity };
     }
 
     /// <summary>Opens a model folder.</summary>
@@ -86,6 +93,14 @@ public sealed class LanguageModel : IDisposable
     /// </exception>
     public static LanguageModel Load(string folder, Device? device = null, MemoryOptions? memory = null) =>
         LanguageModelFolder.Load(folder, device, memory);
+
+    /// <summary>Opens a model folder under another configuration of the same weights, for example one with a longer context.</summary>
+    /// <param name="folder">As above.</param>
+    /// <param name="configuration">Says how the weights are used.</param>
+    /// <param name="memory">Where the tables live; read into memory by default.</param>
+    /// <exception cref="InvalidDataException">A file is damaged, or the weights are others than the configuration has.</exception>
+    public static LanguageModel Load(string folder, ModelConfiguration configuration, MemoryOptions? memory = null) =>
+        LanguageModelFolder.Load(folder, device: null, memory, configuration);
 
     /// <summary>Writes a model folder. A folder of that name is replaced only when everything has been written.</summary>
     /// <param name="folder">Its parent is created if needed.</param>

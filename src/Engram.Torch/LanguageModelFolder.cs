@@ -28,7 +28,7 @@ public static class LanguageModelFolder
     {
         model.Configuration.Save(Path.Combine(folder, ModelFolder.ConfigurationFile));
         model.Tokenizer.Save(Path.Combine(folder, ModelFolder.TokenizerFile));
-        DenseWeights.Save(model.Transformer, Path.Combine(folder, ModelFolder.WeightsFile));
+        DenseWeights.Save(model.Transformer, Path.Combine(folder, ModelFolder.WeightsFile), model.Identity);
         if (model.Memory is not { } memory)
             return;
         Directory.CreateDirectory(Path.Combine(folder, "engram"));
@@ -37,7 +37,7 @@ public static class LanguageModelFolder
         );
     }
 
-    /// <inheritdoc cref="LanguageModel.Load"/>
+    /// <inheritdoc cref="LanguageModel.Load(string, Device?, MemoryOptions?)"/>
     public static LanguageModel Load(string folder, Device? device, MemoryOptions? options) => Load(folder, device, options, instead: null);
 
     /// <summary>Opens a model folder under a configuration of the same weights, for example one with a longer context.</summary>
@@ -52,7 +52,10 @@ public static class LanguageModelFolder
         try
         {
             DenseWeights.Load(transformer, opened.Weights);
-            return new LanguageModel(opened.Tokenizer, transformer, opened.OpenMemory(options));
+            return new LanguageModel(opened.Tokenizer, transformer, opened.OpenMemory(options))
+            {
+                Identity = options?.NewIdentity ?? ModelIdentity.Read(opened.Weights),
+            };
         }
         catch
         {

@@ -1,4 +1,5 @@
 using Engram.Models.Configuration;
+using Engram.Models.Folders;
 using Engram.Models.Memory;
 using Engram.Torch;
 
@@ -35,6 +36,7 @@ internal sealed record StartingPoint(LanguageModel Model, TrainingStep Update, l
                 folder,
                 folder.Model,
                 instead: null,
+                identity: null,
                 finished.Steps,
                 new TrainingClock(finished.Seconds, finished.Tokens / finished.TokensPerSecond, finished.Tokens)
             );
@@ -46,12 +48,19 @@ internal sealed record StartingPoint(LanguageModel Model, TrainingStep Update, l
                 begun ? $"{folder.Path} holds no checkpoint yet: the run begins anew." : $"{folder.Path} holds no run yet: it begins now."
             );
         if (setup.Init is { } model)
-            return OfModel(setup, folder, model, setup.Configuration, step: 0, default);
+            return OfModel(setup, folder, model, setup.Configuration, RunIdentity.Of(setup), step: 0, default);
         var tables = MappedTables(setup, folder);
         if (tables is not null)
             ModelTables.Delete(tables);
         return Complete(
-            LanguageModel.Create(setup.Configuration, setup.Corpus.Tokenizer, setup.Options.Seed, setup.Device, tables),
+            LanguageModel.Create(
+                setup.Configuration,
+                setup.Corpus.Tokenizer,
+                setup.Options.Seed,
+                setup.Device,
+                tables,
+                RunIdentity.Of(setup)
+            ),
             setup,
             0,
             _ => default,
@@ -94,6 +103,7 @@ internal sealed record StartingPoint(LanguageModel Model, TrainingStep Update, l
         RunFolder folder,
         string path,
         ModelConfiguration? instead,
+        string? identity,
         long step,
         TrainingClock clock
     )
@@ -102,9 +112,16 @@ internal sealed record StartingPoint(LanguageModel Model, TrainingStep Update, l
         if (tables is not null)
         {
             ModelTables.Delete(tables);
-            ModelTables.CopyForTraining(path, setup.Configuration.Engram!.LayerIds, tables);
+            ModelTables.CopyForTraining(
+                path,
+                Path.Combine(path, ModelFolder.WeightsFile),
+                setup.Configuration.Engram!.LayerIds,
+                tables,
+                identity
+            );
         }
-        var model = LanguageModelFolder.Load(path, setup.Device, new MemoryOptions { TrainingFolder = tables }, instead);
+        var options = new MemoryOptions { TrainingFolder = tables, NewIdentity = identity };
+        var model = LanguageModelFolder.Load(path, setup.Device, options, instead);
         return Complete(model, setup, step, _ => clock, fromModel: true);
     }
 

@@ -6,7 +6,6 @@ using Engram.Evaluation.Layers;
 using Engram.Models.Memory;
 using Engram.Storage;
 using Engram.Studies.Reports;
-using Spectre.Console;
 
 namespace Engram.Cli.Commands;
 
@@ -73,6 +72,7 @@ internal sealed class InspectCommand : CliCommand
         Add(_html);
         Add(_dump);
         Add(_memory);
+        _model.AddEngineTo(this);
         _model.AddSettingsTo(this);
         Add(_json);
         Validators.Add(given =>
@@ -87,156 +87,71 @@ internal sealed class InspectCommand : CliCommand
 
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
     {
-        var (page, dump) = (parsed.GetValue(_html), parsed.GetValue(_dump));
-        foreach (var output in (string?[])[page, dump])
+        foreach (var output in (string?[])[parsed.GetValue(_html), parsed.GetValue(_dump)])
             if (output is not null)
                 AtomicFile.RequireWritable(output);
         using var corpus = parsed.GetValue(_data) is { } data ? PreparedCorpus.Open(data) : null;
-        using var model = _model.Open(parsed);
-        using var memory = ModelInput.Memory(parsed, _memory, model.Memory);
-        if (corpus is not null)
+        if (_model.IsManaged(parsed))
         {
-            corpus.RequireTokenizer(model.Tokenizer);
-            GateHistograms.Write(
-                GateHistogram.Measure(
-                    model,
-                    memory.Bank
-                        ?? throw new ArgumentException("The model has no memory to inspect: its configuration has no engram_* keys."),
-                    SampledTokens.Of(corpus, parsed.GetValue(_sequences), parsed.GetValue(_length)),
-                    cancellation: cancellation
-                ),
-                parsed.GetValue(_json)
-            );
+            using var model = _model.OpenManaged(parsed);
+            Inspect(parsed, new InspectedManagedModel(model), corpus, cancellation);
+        }
+        else
+        {
+            using var model = _model.Open(parsed);
+            Inspect(parsed, new InspectedTorchModel(model), corpus, cancellation);
+        }
+    }
+
+    private void Inspect(ParseResult parsed, IInspectedModel model, PreparedCorpus? corpus, CancellationToken cancellation)
+    {
+        using var memory = ModelInput.Memory(parsed, _memory, model.Memory);
+        if (corpus is null)
+        {
+            InspectText(parsed, model, memory.Bank, cancellation);
             return;
         }
 
-        var text = parsed.GetRequiredValue(_text)!;
-        var inspection = MemoryInspection.Run(model, text, memory.Bank);
+        corpus.RequireTokenizer(model.Tokenizer);
+        GateHistograms.Write(
+            GateHistogram.Measure(
+                model,
+                memory.Bank ?? throw new ArgumentException("The model has no memory to inspect: its configuration has no engram_* keys."),
+                SampledTokens.Of(corpus, parsed.GetValue(_sequences), parsed.GetValue(_length)),
+                cancellation: cancellation
+            ),
+            parsed.GetValue(_json)
+        );
+    }
+
+    private void InspectText(ParseResult parsed, IInspectedModel model, MemoryBank? memory, CancellationToken cancellation)
+    {
+        var (text, json) = (parsed.GetRequiredValue(_text)!, parsed.GetValue(_json));
+        var inspection = MemoryInspection.Run(model, text, memory);
         foreach (var layer in inspection.Layers)
-        foreach (var position in Positions(inspection))
+        foreach (var position in InspectionReport.Positions(inspection))
             if (!double.IsFinite(inspection.MeanGate(layer, position)))
                 throw new InvalidDataException(
                     $"The gates of layer {layer.Layer} at position {position} are not finite: weights or tables hold values that are not. "
                         + "engram table verify finds those of tables."
                 );
         var replacement = parsed.GetRequiredValue(_replace) == "mean" ? SuppressedRow.Mean : SuppressedRow.Zero;
-        var leftOut = parsed.GetValue(_leaveOneOut) ? LeaveOneOut.Run(model, text, memory.Bank!, replacement, cancellation) : null;
-        if (parsed.GetValue(_json))
-            WriteJson(inspection, leftOut);
+        var leftOut = parsed.GetValue(_leaveOneOut) ? LeaveOneOut.Run(model, text, memory!, replacement, cancellation) : null;
+        if (json)
+            InspectionReport.WriteJson(inspection, leftOut);
         else
-            WriteText(inspection);
-        if (leftOut is not null && !parsed.GetValue(_json))
-            WriteLeftOut(inspection, leftOut);
-        if (page is not null)
+            InspectionReport.WriteText(inspection);
+        if (leftOut is not null && !json)
+            InspectionReport.WriteLeftOut(inspection, leftOut);
+        if (parsed.GetValue(_html) is { } page)
         {
             AtomicFile.WriteAllText(page, GateReport.Page("What the memory did", inspection));
             Terminal.Note($"Page: {page}");
         }
-        if (dump is not null)
+        if (parsed.GetValue(_dump) is { } dump)
         {
             inspection.Dump(dump);
             Terminal.Note($"Tensors: {dump}");
         }
     }
-
-    private static void WriteJson(MemoryInspection inspection, LeaveOneOut? leftOut) =>
-        Terminal.Json(
-            new
-            {
-                Tokens = Positions(inspection)
-                    .Select(position => new
-                    {
-                        Position = position,
-                        TokenId = inspection.TokenIds[position],
-                        CanonicalId = inspection.CanonicalIds[position],
-                        Text = inspection.TokenText(position),
-                    }),
-                Layers = inspection.Layers.Select(layer => new
-                {
-                    layer.Layer,
-                    Positions = Positions(inspection)
-                        .Select(position => new
-                        {
-                            Gate = inspection.Gates(layer, position).ToArray(),
-                            Ngrams = inspection.Orders.Select(order => new
-                            {
-                                Order = order,
-                                Tokens = inspection.Ngram(position, order),
-                                Rows = inspection.Rows(layer, position, order).ToArray(),
-                            }),
-                        }),
-                }),
-                LeaveOneOut = leftOut is null ? null : new { leftOut.Loss, leftOut.Parts },
-            }
-        );
-
-    /// <summary>One row per part, most important first, and one column per token of the next one's loss.</summary>
-    private static void WriteLeftOut(MemoryInspection inspection, LeaveOneOut leftOut)
-    {
-        Terminal.Answer.MarkupLine("[bold]Left out[/]: by how many nats the loss of a token rises without a part of the memory");
-        var table = new Table().AddColumn("token").AddColumn(new TableColumn("loss").RightAligned());
-        foreach (var part in leftOut.Parts)
-            table.AddColumn(new TableColumn(part.Part.Replace(',', '\n')).RightAligned());
-        for (var t = 0; t < leftOut.Loss.Length; t++)
-            table.AddRow([
-                Markup.Escape(VisibleText.Of(inspection.TokenText(t + 1))),
-                $"{leftOut.Loss[t]:F2}",
-                .. leftOut.Parts.Select(part => $"{part.Nats[t]:+0.00;-0.00;0.00}"),
-            ]);
-        table.AddRow([
-            "[bold]mean[/]",
-            $"{leftOut.Loss.Average():F2}",
-            .. leftOut.Parts.Select(part => $"{part.Nats.Average():+0.00;-0.00;0.00}"),
-        ]);
-        Terminal.Answer.Write(table);
-    }
-
-    private static void WriteText(MemoryInspection inspection)
-    {
-        foreach (var layer in inspection.Layers)
-        {
-            Terminal.Answer.MarkupLine(
-                $"[bold]Layer {layer.Layer}[/] (from 0); a token's shade is its gate, the mean of {inspection.Streams} stream(s)"
-            );
-            var line = new Paragraph();
-            foreach (var position in Positions(inspection))
-                line.Append(inspection.TokenText(position), Shade(inspection.MeanGate(layer, position)));
-            Terminal.Answer.Write(line);
-            Terminal.Answer.WriteLine();
-            foreach (var position in Positions(inspection))
-                WritePosition(inspection, layer, position);
-            Terminal.Answer.WriteLine();
-        }
-    }
-
-    private static void WritePosition(MemoryInspection inspection, InspectedLayer layer, int position)
-    {
-        var line = new Paragraph();
-        line.Append($"{position, 4}  ");
-        line.Append(VisibleText.Of(inspection.TokenText(position)), Shade(inspection.MeanGate(layer, position)));
-        line.Append("  gate");
-        foreach (var gate in inspection.Gates(layer, position))
-        {
-            line.Append(" ");
-            line.Append($"{gate:F2}", Shade(gate));
-        }
-        Terminal.Answer.Write(line);
-        Terminal.Answer.WriteLine();
-        foreach (var order in inspection.Orders)
-            Terminal.Answer.WriteLine(
-                $"        {GateReport.Ngram(inspection, position, order)}  rows "
-                    + $"{string.Join(' ', inspection.Rows(layer, position, order).ToArray())}"
-            );
-    }
-
-    /// <summary>From almost black at 0 to orange at 1, readable with white letters on any terminal.</summary>
-    private static Style Shade(double gate)
-    {
-        var g = Math.Clamp(gate, 0, 1);
-        return new Style(Color.White, new Color(Mix(0x26, 0xD5), Mix(0x26, 0x5E), Mix(0x26, 0x00)));
-
-        byte Mix(int from, int to) => (byte)(from + ((to - from) * g));
-    }
-
-    private static IEnumerable<int> Positions(MemoryInspection inspection) => Enumerable.Range(0, inspection.TokenIds.Count);
 }

@@ -1,9 +1,6 @@
-using System.Runtime.InteropServices;
 using Engram.Evaluation.Layers;
 using Engram.Models.Memory;
-using Engram.Torch;
-using Engram.Torch.Taps;
-using static TorchSharp.torch;
+using Engram.Models.Sequences;
 
 namespace Engram.Evaluation.Inspection;
 
@@ -27,7 +24,7 @@ public sealed record GateHistogram(int Layer, int Stream, long[] Counts, double 
     /// <param name="cancellation">Ends it between two texts.</param>
     /// <exception cref="ArgumentException">There is no position with a gate.</exception>
     public static IReadOnlyList<GateHistogram> Measure(
-        LanguageModel model,
+        IInspectedModel model,
         MemoryBank memory,
         IEnumerable<SampledTokens> texts,
         int bins = DefaultBins,
@@ -42,20 +39,14 @@ public sealed record GateHistogram(int Layer, int Stream, long[] Counts, double 
             .. memory.LayerIds.SelectMany(layer => Enumerable.Range(0, streams).Select(stream => (layer, stream, new long[bins]))),
         ];
         var (sums, positions) = (new double[histograms.Count], 0L);
-        using var inference = inference_mode();
-        using var taps = new ForwardTaps { MemoryLayers = memory.LayerIds };
+        var documents = new DocumentRule(model.Configuration);
         foreach (var text in texts)
         {
             cancellation.ThrowIfCancellationRequested();
-            using var scope = NewDisposeScope();
-            var ages = model.Transformer.Documents.Places(text.Ids, text.DocumentStarts, 1).Ages;
-            using var gathered = model.GatherMemory(text.Ids, text.DocumentStarts, 1, memory);
-            model.Transformer.Forward(text.Ids, text.DocumentStarts, 1, gathered, taps: taps);
+            // What a start token says and the marks of prepared data are the same.
+            var ages = documents.Places(text.Ids, documents.Starts(text.Ids), 1).Ages;
             positions += ages.Count(age => age >= 0);
-            foreach (var (layer, index) in memory.LayerIds.Select((layer, index) => (layer, index)))
-            {
-                using var host = taps.Memory(layer).Gate.to(ScalarType.Float32).cpu().contiguous();
-                var gates = MemoryMarshal.Cast<byte, float>(host.bytes);
+            foreach (var (gates, index) in model.Read(text.Ids, memory).Select((seen, index) => (seen.Gate, index)))
                 for (var i = 0; i < gates.Length; i++)
                 {
                     if (ages[i / streams] < 0)
@@ -64,7 +55,6 @@ public sealed record GateHistogram(int Layer, int Stream, long[] Counts, double 
                     histograms[of].Counts[Math.Min(bins - 1, (int)(gates[i] * bins))]++;
                     sums[of] += gates[i];
                 }
-            }
         }
 
         return positions > 0

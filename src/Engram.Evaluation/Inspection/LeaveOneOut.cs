@@ -1,9 +1,6 @@
 using System.Globalization;
-using System.Runtime.InteropServices;
 using Engram.Models.Memory;
-using Engram.Torch;
-using Engram.Torch.Generation;
-using static TorchSharp.torch;
+using Engram.Models.Sequences;
 
 namespace Engram.Evaluation.Inspection;
 
@@ -30,7 +27,7 @@ public sealed record LeaveOneOut(IReadOnlyList<int> TokenIds, float[] Loss, IRea
     /// <param name="cancellation">Ends it between two parts.</param>
     /// <exception cref="ArgumentException">The model has no memory, or the text has no token or does not fit into the context.</exception>
     public static LeaveOneOut Run(
-        LanguageModel model,
+        IInspectedModel model,
         string text,
         MemoryBank memory,
         SuppressedRow replacement = SuppressedRow.Zero,
@@ -41,24 +38,24 @@ public sealed record LeaveOneOut(IReadOnlyList<int> TokenIds, float[] Loss, IRea
         var engram =
             model.Configuration.Engram
             ?? throw new ArgumentException("The model has no memory to leave out: its configuration has no engram_* keys.", nameof(model));
-        int[] ids = [new TextGenerator(model).StartOfText, .. model.Tokenizer.Encode(text)];
+        int[] ids = [new DocumentRule(model.Configuration).StartOfText, .. model.Tokenizer.Encode(text)];
         if (ids.Length < 2 || ids.Length > model.Configuration.MaxPositionEmbeddings)
             throw new ArgumentException(
                 $"The text has {ids.Length - 1} tokens; 1 to {model.Configuration.MaxPositionEmbeddings - 1} can be read.",
                 nameof(text)
             );
-        var whole = Losses(model, ids, memory, closedStream: null);
+        var whole = model.Losses(ids, memory, closedStream: null);
         var parts = new List<LeftOut>();
         foreach (var suppression in Suppressions(memory, Enumerable.Range(engram.MinNgramSize, engram.Orders), engram.NHeads))
         {
             cancellation.ThrowIfCancellationRequested();
             using var without = memory.Suppressed(suppression with { Replacement = replacement }, cancellation);
-            parts.Add(new LeftOut(suppression.ToString(), Rise(Losses(model, ids, without, closedStream: null))));
+            parts.Add(new LeftOut(suppression.ToString(), Rise(model.Losses(ids, without, closedStream: null))));
         }
 
         for (var stream = 0; model.Configuration.FusedStreams > 1 && stream < model.Configuration.FusedStreams; stream++)
             parts.Add(
-                new LeftOut(string.Create(CultureInfo.InvariantCulture, $"stream={stream}"), Rise(Losses(model, ids, memory, stream)))
+                new LeftOut(string.Create(CultureInfo.InvariantCulture, $"stream={stream}"), Rise(model.Losses(ids, memory, stream)))
             );
         return new LeaveOneOut(ids, whole, parts);
 
@@ -79,25 +76,5 @@ public sealed record LeaveOneOut(IReadOnlyList<int> TokenIds, float[] Loss, IRea
             for (var head = 0; heads > 1 && head < heads; head++)
                 yield return new Suppression { Order = order, Head = head };
         }
-    }
-
-    private static float[] Losses(LanguageModel model, int[] ids, MemoryBank memory, int? closedStream)
-    {
-        using var inference = inference_mode();
-        using var scope = NewDisposeScope();
-        var starts = model.Transformer.Documents.Starts(ids);
-        using var gathered = model.GatherMemory(ids, starts, 1, memory)!;
-        gathered.ClosedStream = closedStream;
-        var hidden = model.Transformer.Forward(ids, starts, 1, gathered).Hidden;
-        var next = tensor(ids[1..], ScalarType.Int64, hidden.device).unsqueeze(1);
-        var losses = model
-            .Transformer.Logits(hidden.narrow(0, 0, ids.Length - 1))
-            .to(ScalarType.Float32)
-            .log_softmax(-1)
-            .gather(1, next)
-            .neg()
-            .cpu()
-            .contiguous();
-        return MemoryMarshal.Cast<byte, float>(losses.bytes).ToArray();
     }
 }

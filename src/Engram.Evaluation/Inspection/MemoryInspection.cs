@@ -1,11 +1,9 @@
-using System.Runtime.InteropServices;
+using Engram.Models.Configuration;
 using Engram.Models.Memory;
+using Engram.Models.Sequences;
 using Engram.Storage;
+using Engram.Tokenization;
 using Engram.Torch;
-using Engram.Torch.Generation;
-using Engram.Torch.Memory;
-using Engram.Torch.Taps;
-using static TorchSharp.torch;
 
 namespace Engram.Evaluation.Inspection;
 
@@ -23,11 +21,16 @@ public sealed record InspectedLayer(int Layer, long[] Rows, float[] Memory, floa
 /// <summary>Runs a text through a model and keeps what its memory read, let through and added.</summary>
 public sealed class MemoryInspection
 {
-    private readonly LanguageModel _model;
+    private readonly Tokenizer _tokenizer;
+    private readonly EngramConfiguration _engram;
     private readonly int[] _ages;
 
-    private MemoryInspection(LanguageModel model, int[] tokenIds, int[] canonicalIds, int[] ages, IReadOnlyList<InspectedLayer> layers) =>
-        (_model, TokenIds, CanonicalIds, _ages, Layers) = (model, tokenIds, canonicalIds, ages, layers);
+    private MemoryInspection(IInspectedModel model, int[] tokenIds, int[] canonicalIds, int[] ages, IReadOnlyList<InspectedLayer> layers)
+    {
+        (_tokenizer, _engram, _ages) = (model.Tokenizer, model.Configuration.Engram!, ages);
+        (TokenIds, CanonicalIds, Layers) = (tokenIds, canonicalIds, layers);
+        (Streams, Columns) = (model.Configuration.FusedStreams, model.Memory!.Columns);
+    }
 
     /// <summary>Token ids, [T]; the first is the document start.</summary>
     public IReadOnlyList<int> TokenIds { get; }
@@ -39,16 +42,16 @@ public sealed class MemoryInspection
     public IReadOnlyList<InspectedLayer> Layers { get; }
 
     /// <summary>Streams S that a read is fused with: the model's residual streams, or 1 where it joins something else.</summary>
-    public int Streams => _model.Configuration.FusedStreams;
+    public int Streams { get; }
 
     /// <summary>Rows H that a position reads in one layer.</summary>
-    public int Columns => _model.Memory!.Columns;
+    public int Columns { get; }
 
     /// <summary>Heads per n-gram order.</summary>
-    public int HeadsPerOrder => _model.Configuration.Engram!.NHeads;
+    public int HeadsPerOrder => _engram.NHeads;
 
     /// <summary>The n-gram orders, ascending.</summary>
-    public IEnumerable<int> Orders => Enumerable.Range(_model.Configuration.Engram!.MinNgramSize, _model.Configuration.Engram.Orders);
+    public IEnumerable<int> Orders => Enumerable.Range(_engram.MinNgramSize, _engram.Orders);
 
     /// <summary>
     /// Runs a text behind the token that begins a document. Further such tokens inside the text begin others, as in training.
@@ -58,48 +61,45 @@ public sealed class MemoryInspection
     /// <param name="memory">The memory to read: the model's own or a control.</param>
     /// <exception cref="ArgumentException">The model has no memory, none is read, or the text does not fit into the context.</exception>
     /// <exception cref="InvalidOperationException">The configuration names no start token.</exception>
-    public static MemoryInspection Run(LanguageModel model, string text, MemoryBank? memory)
+    public static MemoryInspection Run(IInspectedModel model, string text, MemoryBank? memory)
     {
         if (model.Memory is null)
             throw new ArgumentException("The model has no memory to inspect: its configuration has no engram_* keys.", nameof(model));
         if (memory is null)
             throw new ArgumentException("A memory that is off leaves nothing to inspect.", nameof(memory));
-        int[] ids = [new TextGenerator(model).StartOfText, .. model.Tokenizer.Encode(text)];
+        var documents = new DocumentRule(model.Configuration);
+        int[] ids = [documents.StartOfText, .. model.Tokenizer.Encode(text)];
         if (ids.Length > model.Configuration.MaxPositionEmbeddings)
             throw new ArgumentException(
                 $"The text has {ids.Length} tokens, but the model's context holds {model.Configuration.MaxPositionEmbeddings}.",
                 nameof(text)
             );
 
-        using var inference = inference_mode();
-        using var scope = NewDisposeScope();
-        using var taps = new ForwardTaps { MemoryLayers = memory.LayerIds };
-        var transformer = model.Transformer;
-        var (starts, rows) = (transformer.Documents.Starts(ids), new MemoryRows());
+        var (starts, rows) = (documents.Starts(ids), new MemoryRows());
         memory.Address(ids, starts, 1, rows);
-        using var gathered = memory.Gather(rows, 0, 1, ids.Length, transformer.Parameters.Device, requiresGradient: false);
-        transformer.Forward(ids, starts, 1, gathered, taps: taps);
-        var layers = memory
-            .LayerIds.Select(
-                (layer, position) =>
-                {
-                    var seen = taps.Memory(layer);
-                    return new InspectedLayer(
-                        layer,
+        var layers = model
+            .Read(ids, memory)
+            .Select(
+                (seen, position) =>
+                    new InspectedLayer(
+                        memory.LayerIds[position],
                         rows.Layer(position).ToArray(),
-                        Values(seen.Memory),
-                        Values(seen.HiddenIn),
-                        Values(seen.Gate),
-                        Values(seen.Output)
-                    );
-                }
+                        seen.Memory,
+                        seen.HiddenIn,
+                        seen.Gate,
+                        seen.Output
+                    )
             )
             .ToList();
-        return new MemoryInspection(model, ids, rows.CanonicalIds.ToArray(), transformer.Documents.Places(ids, starts, 1).Ages, layers);
+        return new MemoryInspection(model, ids, rows.CanonicalIds.ToArray(), documents.Places(ids, starts, 1).Ages, layers);
     }
 
+    /// <inheritdoc cref="Run(IInspectedModel, string, MemoryBank)"/>
+    public static MemoryInspection Run(LanguageModel model, string text, MemoryBank? memory) =>
+        Run(new InspectedTorchModel(model), text, memory);
+
     /// <summary>Text of one token as the tokenizer decodes it alone.</summary>
-    public string TokenText(int position) => _model.Tokenizer.Decode([TokenIds[position]]);
+    public string TokenText(int position) => _tokenizer.Decode([TokenIds[position]]);
 
     /// <summary>
     /// The tokens of the suffix n-gram that ends at a position, oldest first; null before the text, before the document, and at dead
@@ -130,7 +130,7 @@ public sealed class MemoryInspection
     /// <param name="position">From 0.</param>
     /// <param name="order">One of <see cref="Orders"/>.</param>
     public ReadOnlySpan<long> Rows(InspectedLayer layer, int position, int order) =>
-        layer.Rows.AsSpan((position * Columns) + ((order - _model.Configuration.Engram!.MinNgramSize) * HeadsPerOrder), HeadsPerOrder);
+        layer.Rows.AsSpan((position * Columns) + ((order - _engram.MinNgramSize) * HeadsPerOrder), HeadsPerOrder);
 
     /// <summary>
     /// Writes <c>layer.N.{token_ids, canonical_ids, rows, memory, hidden_in, gate, output}</c> for every memory layer N: with the weights
@@ -160,11 +160,5 @@ public sealed class MemoryInspection
         }
 
         writer.Write(path);
-    }
-
-    private static float[] Values(Tensor tensor)
-    {
-        using var host = tensor.to(ScalarType.Float32).cpu().contiguous();
-        return MemoryMarshal.Cast<byte, float>(host.bytes).ToArray();
     }
 }

@@ -23,8 +23,8 @@ internal unsafe interface IStored
         where TLanes : struct, ILanes<TLanes>;
 }
 
-/// <summary>Four bytes a value.</summary>
-internal readonly unsafe struct StoredSingle : IStored
+/// <summary><see cref="ValueFormat.Float32"/>: four bytes a value.</summary>
+internal readonly unsafe struct StoredFloat32 : IStored
 {
     public static int Bits => 32;
 
@@ -37,8 +37,8 @@ internal readonly unsafe struct StoredSingle : IStored
         where TLanes : struct, ILanes<TLanes> => TLanes.Load((float*)row + index);
 }
 
-/// <summary>Two bytes a value.</summary>
-internal readonly unsafe struct StoredHalf : IStored
+/// <summary><see cref="ValueFormat.BFloat16"/>: two bytes a value.</summary>
+internal readonly unsafe struct StoredBFloat16 : IStored
 {
     public static int Bits => 16;
 
@@ -51,8 +51,8 @@ internal readonly unsafe struct StoredHalf : IStored
         where TLanes : struct, ILanes<TLanes> => TLanes.Load((ushort*)row + index);
 }
 
-/// <summary>A byte a value, a scale for each <see cref="Matrix.GroupSize"/>.</summary>
-internal readonly unsafe struct StoredByte : IStored
+/// <summary><see cref="ValueFormat.Int8"/>: a byte a value, a scale for each <see cref="Matrix.GroupSize"/>.</summary>
+internal readonly unsafe struct StoredInt8 : IStored
 {
     public static int Bits => 8;
 
@@ -65,8 +65,8 @@ internal readonly unsafe struct StoredByte : IStored
         where TLanes : struct, ILanes<TLanes> => TLanes.Load((sbyte*)row + index, scale);
 }
 
-/// <summary>Half a byte a value, a scale for each <see cref="Matrix.GroupSize"/>.</summary>
-internal readonly unsafe struct StoredNibble : IStored
+/// <summary><see cref="ValueFormat.Int4"/>: half a byte a value, a scale for each <see cref="Matrix.GroupSize"/>.</summary>
+internal readonly unsafe struct StoredInt4 : IStored
 {
     public static int Bits => 4;
 

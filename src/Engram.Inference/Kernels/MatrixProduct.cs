@@ -56,16 +56,16 @@ internal static unsafe class MatrixProduct
         switch (w.Format)
         {
             case ValueFormat.Float32:
-                Multiply<TLanes, StoredSingle>(w, x, xStride, vectors, y, yStride);
+                Multiply<TLanes, StoredFloat32>(w, x, xStride, vectors, y, yStride);
                 break;
             case ValueFormat.BFloat16:
-                Multiply<TLanes, StoredHalf>(w, x, xStride, vectors, y, yStride);
+                Multiply<TLanes, StoredBFloat16>(w, x, xStride, vectors, y, yStride);
                 break;
             case ValueFormat.Int8:
-                Multiply<TLanes, StoredByte>(w, x, xStride, vectors, y, yStride);
+                Multiply<TLanes, StoredInt8>(w, x, xStride, vectors, y, yStride);
                 break;
-            default:
-                Multiply<TLanes, StoredNibble>(w, x, xStride, vectors, y, yStride);
+            case ValueFormat.Int4:
+                Multiply<TLanes, StoredInt4>(w, x, xStride, vectors, y, yStride);
                 break;
         }
     }

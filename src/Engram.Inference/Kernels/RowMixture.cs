@@ -78,16 +78,16 @@ internal static unsafe class RowMixture
         switch (rows.Format)
         {
             case ValueFormat.Float32:
-                Mix<TLanes, StoredSingle>(rows, stride, 0, width, weights, y, goOn: false);
+                Mix<TLanes, StoredFloat32>(rows, stride, 0, width, weights, y, goOn: false);
                 break;
             case ValueFormat.BFloat16:
-                Mix<TLanes, StoredHalf>(rows, stride, 0, width, weights, y, goOn: false);
+                Mix<TLanes, StoredBFloat16>(rows, stride, 0, width, weights, y, goOn: false);
                 break;
             case ValueFormat.Int8:
-                Mix<TLanes, StoredByte>(rows, stride, 0, width, weights, y, goOn: false);
+                Mix<TLanes, StoredInt8>(rows, stride, 0, width, weights, y, goOn: false);
                 break;
-            default:
-                Mix<TLanes, StoredNibble>(rows, stride, 0, width, weights, y, goOn: false);
+            case ValueFormat.Int4:
+                Mix<TLanes, StoredInt4>(rows, stride, 0, width, weights, y, goOn: false);
                 break;
         }
     }
@@ -112,7 +112,7 @@ internal static unsafe class RowMixture
                     goOn
                 );
             for (; m < mixtures; m++)
-                Mix<TLanes, StoredSingle>(
+                Mix<TLanes, StoredFloat32>(
                     new Matrix((nint)first, count, rows.Columns),
                     stride * sizeof(float),
                     0,
@@ -185,7 +185,7 @@ internal static unsafe class RowMixture
         }
 
         for (var m = 0; m < 4 && i < width; m++)
-            Mix<TLanes, StoredSingle>(
+            Mix<TLanes, StoredFloat32>(
                 new Matrix((nint)rows, count, width),
                 (int)stride * sizeof(float),
                 i,

@@ -1,5 +1,6 @@
 using Engram.Inference.Kernels;
 using Engram.Inference.Sequences;
+using Engram.Inference.Taps;
 using Engram.Inference.Threads;
 using Engram.Models.Memory;
 using Engram.Models.Sequences;
@@ -62,6 +63,9 @@ internal sealed unsafe class ForwardPass
 
     /// <summary>Threads that help with this pass; null where it has its caller's alone.</summary>
     public ThreadTeam<ForwardPass>? Team { get; set; }
+
+    /// <summary>Takes what the memory layers do; null where nobody asks.</summary>
+    public MemoryTap? Tap { get; set; }
 
     /// <summary>Rows that the attention of one sequence reads at once, and where they begin; of the layer that runs.</summary>
     public (int Row, int Rows, int First, int Visible) Run { get; set; }
@@ -198,9 +202,10 @@ internal sealed unsafe class ForwardPass
         }
     }
 
-    /// <summary>Holds no sequence any longer.</summary>
+    /// <summary>Holds no sequence and no tap any longer.</summary>
     public void End()
     {
+        Tap = null;
         Histories.Clear();
         Array.Clear(_sequences);
     }

@@ -77,15 +77,22 @@ internal sealed unsafe class MemoryFusion
                     Add(keyValue + (long)row * _keyValue.Rows, _bias, _keyValue.Rows);
         var channels = _streams * _hidden;
         var gated = pass.Scratch[1].Reserve((long)pass.Rows * channels);
+        var gates = pass.Scratch[3].Reserve((long)pass.Rows * _streams);
         for (var row = 0; row < pass.Rows; row++)
             Gate(
                 streams + (long)row * channels,
                 keyValue + (long)row * _keyValue.Rows,
                 gated + (long)row * channels,
+                gates + (long)row * _streams,
                 pass.Scratch[2].Reserve(_hidden)
             );
         if (_engram.ConvKernel > 0)
             Convolve(pass, gated);
+        if (pass.Tap is not null)
+            Show(pass, streams, gates, gated);
+        for (var row = 0; row < pass.Rows; row++)
+            if (pass.Sequence(row).ClosedStream is { } closed)
+                new Span<float>(gated + (long)row * channels + closed * _hidden, _hidden).Clear();
         // A dead position reads nothing, so that exactly nothing is added there.
         TensorPrimitives.Add(
             new ReadOnlySpan<float>(streams, pass.Rows * channels),
@@ -101,7 +108,24 @@ internal sealed unsafe class MemoryFusion
             new Span<float>(values, count)
         );
 
-    private void Gate(float* streams, float* keyValue, float* gated, float* product)
+    /// <summary>Copies what this layer does for whoever asks.</summary>
+    private void Show(ForwardPass pass, float* streams, float* gates, float* gated)
+    {
+        var (rows, channels) = (pass.Rows, _streams * _hidden);
+        for (var row = 0; row < rows; row++)
+            if (pass.Age(row) < 0)
+                new Span<float>(gates + (long)row * _streams, _streams).Clear();
+        pass.Tap!.Of(_engram.LayerIds[_position])
+            .Add(
+                new ReadOnlySpan<float>(pass.Memory.Pointer, rows * _engram.MemoryWidth),
+                new ReadOnlySpan<float>(streams, rows * channels),
+                new ReadOnlySpan<float>(gates, rows * _streams),
+                new ReadOnlySpan<float>(gated, rows * channels)
+            );
+    }
+
+    /// <summary>One row: its gates α [M] and α·v [M, D].</summary>
+    private void Gate(float* streams, float* keyValue, float* gated, float* gates, float* product)
     {
         var value = new ReadOnlySpan<float>(keyValue + _keyValue.Rows - _hidden, _hidden);
         for (var s = 0; s < _streams; s++)
@@ -109,6 +133,7 @@ internal sealed unsafe class MemoryFusion
             var target = new Span<float>(gated + s * _hidden, _hidden);
             if (_engram.Gate == EngramGate.None)
             {
+                gates[s] = 1;
                 TensorPrimitives.Multiply(value, _scale, target);
                 continue;
             }
@@ -127,7 +152,8 @@ internal sealed unsafe class MemoryFusion
                 * Normalization.InverseRms(query, _hidden, _epsilon)
                 * Normalization.InverseRms(key, _hidden, _epsilon)
                 / MathF.Sqrt(_hidden);
-            TensorPrimitives.Multiply(value, Normalization.Sigmoid(GateFunction.Logit(_engram.Gate, score)), target);
+            gates[s] = Normalization.Sigmoid(GateFunction.Logit(_engram.Gate, score));
+            TensorPrimitives.Multiply(value, gates[s], target);
         }
     }
 

@@ -14,13 +14,15 @@ namespace Engram.Inference.Sequences;
 public sealed unsafe class Sequence
 {
     private readonly int[] _widths;
+    private readonly int _streams;
     private readonly FloatBuffer[] _values;
     private MemoryBank? _memory;
+    private int? _closedStream;
     private int _capacity;
 
-    internal Sequence(object model, MemoryBank? memory, TokenHistory tokens, int[] widths)
+    internal Sequence(object model, MemoryBank? memory, TokenHistory tokens, int[] widths, int streams)
     {
-        (Model, _memory, Tokens, _widths) = (model, memory, tokens, widths);
+        (Model, _memory, Tokens, _widths, _streams) = (model, memory, tokens, widths, streams);
         _values = new FloatBuffer[widths.Length];
         for (var part = 0; part < widths.Length; part++)
             _values[part] = new FloatBuffer();
@@ -57,13 +59,32 @@ public sealed unsafe class Sequence
         }
     }
 
+    /// <summary>
+    /// A residual stream to which the memory adds nothing, from 0; null for none. It may be changed in the middle of a text.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">The memory is fused with fewer streams.</exception>
+    public int? ClosedStream
+    {
+        get => _closedStream;
+        set
+        {
+            if (value is { } stream)
+            {
+                ArgumentOutOfRangeException.ThrowIfNegative(stream, nameof(value));
+                ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(stream, _streams, nameof(value));
+            }
+
+            _closedStream = value;
+        }
+    }
+
     /// <summary>The tokens read.</summary>
     internal TokenHistory Tokens { get; }
 
     /// <summary>An independent sequence after the same tokens, with room for as many.</summary>
     public Sequence Fork()
     {
-        var fork = new Sequence(Model, Memory, Tokens.Fork(), _widths);
+        var fork = new Sequence(Model, Memory, Tokens.Fork(), _widths, _streams) { _closedStream = _closedStream };
         fork.Reserve(_capacity, kept: 0);
         for (var part = 0; part < _widths.Length; part++)
             Span(part, Length).CopyTo(fork.Span(part, Length));

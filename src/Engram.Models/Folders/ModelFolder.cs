@@ -91,7 +91,19 @@ public sealed class ModelFolder
             throw new InvalidDataException(
                 $"{path} was made for {Describe(constants.Spec)}, but {ConfigurationFile} says {Describe(spec)}."
             );
-        return new MemoryBank(engram, map, constants, Tokenizer.Fingerprint, ModelTables.Open(Path, engram, constants, options));
+        var tables = ModelTables.Open(Path, engram, constants, options);
+        try
+        {
+            // A folder without weights has nothing that its tables could differ from.
+            if (File.Exists(Weights))
+                tables.Identify(Weights, ModelIdentity.Read(Weights), Path, options);
+            return new MemoryBank(engram, map, constants, Tokenizer.Fingerprint, tables);
+        }
+        catch
+        {
+            tables.Dispose();
+            throw;
+        }
     }
 
     private static string Describe(AddressingSpec spec) =>

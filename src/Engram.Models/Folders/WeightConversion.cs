@@ -61,6 +61,8 @@ public static unsafe class WeightConversion
     private static void Write(SafetensorsFile weights, string format, string path, CancellationToken cancellation)
     {
         var writer = new SafetensorsWriter();
+        foreach (var (key, value) in weights.Metadata)
+            writer.Metadata[key] = value;
         foreach (var tensor in weights.Tensors.Values)
         {
             var coded = tensor.Shape.Length == 2 && MatrixFormat.IsCoded(tensor.Name);

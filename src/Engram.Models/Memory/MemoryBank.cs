@@ -62,10 +62,16 @@ public sealed class MemoryBank : IDisposable
     /// <param name="seed">Of the tables.</param>
     /// <exception cref="ArgumentException">The configuration has no memory, or a pad token that the tokenizer lacks.</exception>
     public static MemoryBank Create(ModelConfiguration configuration, Tokenizer tokenizer, long seed) =>
-        Create(configuration, tokenizer, seed, trainingFolder: null);
+        Create(configuration, tokenizer, seed, trainingFolder: null, identity: null);
 
     /// <summary>Fresh tables in files of a folder, where they are trained; in memory if it is null.</summary>
-    internal static MemoryBank Create(ModelConfiguration configuration, Tokenizer tokenizer, long seed, string? trainingFolder)
+    internal static MemoryBank Create(
+        ModelConfiguration configuration,
+        Tokenizer tokenizer,
+        long seed,
+        string? trainingFolder,
+        string? identity
+    )
     {
         var engram = configuration.Engram ?? throw new ArgumentException("The configuration has no memory.", nameof(configuration));
         var map = engram.CanonicalMapOf(tokenizer);
@@ -76,7 +82,13 @@ public sealed class MemoryBank : IDisposable
             );
         var spec = (engram with { CompressedVocabularySize = map.CanonicalVocabularySize }).Addressing(map[engram.PadTokenId]);
         var constants = AddressingConstants.Derive(spec);
-        return new MemoryBank(engram, map, constants, tokenizer.Fingerprint, ModelTables.Create(engram, constants, seed, trainingFolder));
+        return new MemoryBank(
+            engram,
+            map,
+            constants,
+            tokenizer.Fingerprint,
+            ModelTables.Create(engram, constants, seed, trainingFolder, identity)
+        );
     }
 
     /// <summary>Rows of B sequences of equal length in all layers. Integers only; safe on another thread than the model's.</summary>

@@ -25,6 +25,9 @@ public sealed record MemoryOptions
     /// <summary>Folder of tables that are trained where they lie; null for those of the model folder.</summary>
     internal string? TrainingFolder { get; init; }
 
+    /// <summary>The identity that a training gives to the model it begins with; null leaves the model its own.</summary>
+    internal string? NewIdentity { get; init; }
+
     /// <summary>
     /// Bytes of the row caches of all tables together, shared equally, at least one row each; for <see cref="TableLocation.Cached"/> only.
     /// </summary>

@@ -94,15 +94,30 @@ public sealed partial class ModelTables
 
     /// <summary>Copies the tables of a model folder to where they are trained in place; the model's own stay as they are.</summary>
     /// <param name="modelFolder">The model folder.</param>
+    /// <param name="weights">Path of its dense weights.</param>
     /// <param name="layers">Its memory layers.</param>
     /// <param name="trainingFolder">A new folder.</param>
+    /// <param name="identity">The identity of the copies; null for that of the model.</param>
+    /// <exception cref="InvalidDataException">A table is damaged, or of another training than the weights beside it.</exception>
     /// <exception cref="IOException">The device is full, or a file cannot be read or written.</exception>
-    internal static void CopyForTraining(string modelFolder, IReadOnlyList<int> layers, string trainingFolder)
+    internal static void CopyForTraining(
+        string modelFolder,
+        string weights,
+        IReadOnlyList<int> layers,
+        string trainingFolder,
+        string? identity
+    )
     {
         var trained = new TrainingTables(trainingFolder);
         DurableFolder.Create(trainingFolder);
         foreach (var layer in layers)
-            File.Copy(Path.Combine(modelFolder, TablePaths.Table(layer)), trained.TableFile(layer), overwrite: true);
+        {
+            var file = Path.Combine(modelFolder, TablePaths.Table(layer));
+            using var table = EngramTable.Map(file, TablePaths.Tensor(layer));
+            ModelIdentity.Require(weights, ModelIdentity.Read(weights), file, table.Identity);
+            table.Identity = identity ?? table.Identity;
+            table.Save(trained.TableFile(layer), TablePaths.Tensor(layer));
+        }
     }
 
     /// <summary>Removes tables that were trained in place, and all that belongs to them.</summary>

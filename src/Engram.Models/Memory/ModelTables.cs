@@ -53,7 +53,14 @@ public sealed partial class ModelTables : IDisposable
     /// <param name="constants">Rows.</param>
     /// <param name="seed">Of the values.</param>
     /// <param name="trainingFolder">Where the tables are made as sparse files, to be trained there; null for memory.</param>
-    internal static ModelTables Create(EngramConfiguration engram, AddressingConstants constants, long seed, string? trainingFolder)
+    /// <param name="identity">Of the training, or null.</param>
+    internal static ModelTables Create(
+        EngramConfiguration engram,
+        AddressingConstants constants,
+        long seed,
+        string? trainingFolder,
+        string? identity
+    )
     {
         var trained = trainingFolder is null ? null : new TrainingTables(trainingFolder);
         return Make(
@@ -62,7 +69,9 @@ public sealed partial class ModelTables : IDisposable
             position =>
             {
                 var (layer, rows) = (engram.LayerIds[position], Rows(engram, constants, position));
-                var table = trained is null ? new EngramTable(rows, engram.HeadDim) : trained.Create(layer, rows, engram.HeadDim);
+                var table = trained is null
+                    ? new EngramTable(rows, engram.HeadDim) { Identity = identity }
+                    : trained.Create(layer, rows, engram.HeadDim, identity);
                 if (engram.TableInitStd > 0)
                     table.FillNormal(StartingSeed.For(seed, $"engram/layer-{layer}"), (float)engram.TableInitStd);
                 return Entry.Of(table);
@@ -108,6 +117,27 @@ public sealed partial class ModelTables : IDisposable
                 return new Entry(new CachedRowStore(table, Math.Max(1, capacity), $"layer {layer}"), table);
             }
         );
+    }
+
+    /// <summary>
+    /// Refuses tables of another training than the weights beside them, and gives them a new identity if they are to have one.
+    /// </summary>
+    /// <param name="weights">Path of the weights.</param>
+    /// <param name="identity">Their identity, or null.</param>
+    /// <param name="folder">The model folder.</param>
+    /// <param name="options">How the tables were opened.</param>
+    /// <exception cref="InvalidDataException">A table is of another training; the message names both files.</exception>
+    internal void Identify(string weights, string? identity, string folder, MemoryOptions options)
+    {
+        // Tables that are trained in place were copied under the new identity.
+        var expected = _trained is null ? identity : options.NewIdentity ?? identity;
+        for (var position = 0; position < Count; position++)
+        {
+            var (table, layer) = (Table(position), _layers[position]);
+            var file = _trained?.TableFile(layer) ?? Path.Combine(folder, TablePaths.Table(layer));
+            ModelIdentity.Require(weights, expected, file, table.Identity);
+            table.Identity = options.NewIdentity ?? identity;
+        }
     }
 
     /// <summary>

@@ -15,10 +15,10 @@ namespace Engram.Models.Memory;
 internal sealed class TrainingTables(string folder)
 {
     /// <summary>Makes the table of a layer, zeros in a sparse file.</summary>
-    public EngramTable Create(int layer, long rows, int width)
+    public EngramTable Create(int layer, long rows, int width, string? identity)
     {
         DurableFolder.Create(folder);
-        EngramTable.CreateFile(TableFile(layer), TablePaths.Tensor(layer), rows, width);
+        EngramTable.CreateFile(TableFile(layer), TablePaths.Tensor(layer), rows, width, identity);
         return Open(layer);
     }
 

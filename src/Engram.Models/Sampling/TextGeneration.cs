@@ -3,6 +3,7 @@ using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using Engram.Models.Configuration;
 using Engram.Models.Memory;
+using Engram.Models.Sequences;
 using Engram.Tokenization;
 
 namespace Engram.Models.Sampling;
@@ -21,12 +22,7 @@ public abstract class TextGeneration(ModelConfiguration configuration, Tokenizer
     /// The token that stands before every document: the configuration's bos_token_id, or eos_token_id where there is none.
     /// </summary>
     /// <exception cref="InvalidOperationException">The configuration names neither.</exception>
-    public int StartOfText =>
-        configuration.StartTokenId
-        ?? throw new InvalidOperationException(
-            "config.json names neither bos_token_id nor eos_token_id, so that no token can stand before a text: name the one that "
-                + "training put before every document."
-        );
+    public int StartOfText => new DocumentRule(configuration).StartOfText;
 
     /// <summary>Tokens of the last prompt, the document start included.</summary>
     public int PromptTokens { get; private set; }

@@ -26,6 +26,15 @@ public sealed class DocumentRule
     /// <summary>The token that begins every document, or null.</summary>
     public int? StartToken { get; }
 
+    /// <summary>The same for whoever reads a text, which stands behind it as every document does.</summary>
+    /// <exception cref="InvalidOperationException">The configuration names neither a start token nor an end token.</exception>
+    public int StartOfText =>
+        StartToken
+        ?? throw new InvalidOperationException(
+            "config.json names neither bos_token_id nor eos_token_id, so that no token can stand before a text: name the one that "
+                + "training put before every document."
+        );
+
     /// <summary>
     /// Whether a document begins at this token: it is the start token, as in prepared data, where every document consists of the start
     /// token and its text. The first token of a sequence begins one, too, whatever it is.

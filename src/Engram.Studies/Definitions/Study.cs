@@ -126,8 +126,8 @@ public sealed record StudyArm
     public double TokenShare { get; init; } = 1;
 
     /// <summary>
-    /// The arm whose finished model it goes on from, with a longer context; null begins with starting values. Base, changes and equalities
-    /// are then that arm's.
+    /// The arm whose finished model it goes on from, with a longer context or as before; null begins with starting values. Base, changes
+    /// and equalities are then that arm's.
     /// </summary>
     public ArmExtension? Extends { get; init; }
 
@@ -151,9 +151,13 @@ public sealed record StudyArm
     public string? EqualTotal { get; init; }
 }
 
-/// <summary>Training further with a longer context, extended by YaRN as the paper does (section 5.1).</summary>
+/// <summary>
+/// Training further: with a longer context, extended by YaRN as the paper does (section 5.1), or, its control, at the old length.
+/// </summary>
 /// <param name="Arm">The arm whose model it begins with; it takes part in the same settings.</param>
-/// <param name="Factor">Tokens of a sequence as a multiple of those before; as many fewer sequences make an update.</param>
+/// <param name="Factor">
+/// Tokens of a sequence as a multiple of those before; as many fewer sequences make an update. 1 leaves the context as it is.
+/// </param>
 /// <param name="TokenShare">Tokens of the extension as a share of the setting's.</param>
 /// <param name="LearningRate">Its rate.</param>
 public sealed record ArmExtension(string Arm, int Factor, double TokenShare, double LearningRate);

@@ -18,8 +18,16 @@ internal static class LongContext
         Texts = 64,
         StridesOfAWindow = 4;
 
-    /// <summary>Whether a context is extended, and long enough for the tasks.</summary>
-    public static bool HoldsRuler(PlannedRun run) => run.Start is not null && run.Options.Length >= ShortestSample;
+    /// <summary>
+    /// The run that says how long the texts are: the study's reference, whose context was extended. Null where a setting has none.
+    /// </summary>
+    public static PlannedRun? Extended(PlannedRun run) => (run.Reference ?? run) is { IsExtended: true } extended ? extended : null;
+
+    /// <summary>Whether a model was extended, or, as its control, trained as much longer.</summary>
+    public static bool WasTrainedFurther(PlannedRun run) => run.Start is not null && Extended(run) is not null;
+
+    /// <summary>Whether the texts are long enough for the tasks as well.</summary>
+    public static bool HoldsRuler(PlannedRun run) => WasTrainedFurther(run) && Extended(run)!.Options.Length >= ShortestSample;
 
     /// <summary>A row for each category of RULER at the extended length, and the mean over the tasks, in percent.</summary>
     public static IEnumerable<(string Measure, double Value)> Ruler(MeasuredRun run, CancellationToken cancellation)
@@ -27,7 +35,7 @@ internal static class LongContext
         var report = RulerEvaluation.Run(
             run.Model,
             run.Model.Memory,
-            new RulerOptions { Length = run.Run.Options.Length, Samples = SamplesOfATask },
+            new RulerOptions { Length = Extended(run.Run)!.Options.Length, Samples = SamplesOfATask },
             cancellation: cancellation
         );
         return
@@ -44,7 +52,7 @@ internal static class LongContext
     /// </summary>
     public static IEnumerable<(string Measure, double Value)> KeyPerplexity(MeasuredRun run, CancellationToken cancellation)
     {
-        var length = run.Run.Start!.Options.Length;
+        var length = Extended(run.Run)!.Start!.Options.Length;
         var window = new KeyWindow(length, length / StridesOfAWindow);
         List<LongText> texts = [];
         foreach (var (text, number) in LongTexts(run).Select((text, number) => (text, number)))
@@ -61,7 +69,7 @@ internal static class LongContext
     // A token stands before each of them, and their first and last characters may be parts of one.
     private static IEnumerable<string> LongTexts(MeasuredRun run)
     {
-        var ids = new int[run.Run.Options.Length - StridesOfAWindow];
+        var ids = new int[Extended(run.Run)!.Options.Length - StridesOfAWindow];
         var (stream, end) = (run.Corpus.Validation, run.Corpus.Summary.EndOfTextId);
         var places = (int)Math.Min(Texts, stream.Count / ids.Length);
         for (var i = 0; i < places; i++)

@@ -19,7 +19,9 @@ internal sealed record Measure(
     /// <summary>Whether the values are times, which no two runs have in common: they lie in a file of their own.</summary>
     public bool Timed { get; init; }
 
-    /// <summary>Whether the model of the study's reference is looked at as well, so that the rows depend on both.</summary>
+    /// <summary>
+    /// Whether the model of the study's reference is looked at as well, or says how long the texts are, so that the rows depend on both.
+    /// </summary>
     public bool Compares { get; init; }
 
     /// <summary>What training measured itself; every study has it.</summary>
@@ -40,8 +42,9 @@ internal sealed record Measure(
         new("curve", LossCurve.Last, run => run.Options.ValidateEvery > 0, LossCurve.Take),
         new("lens", LogitLens.Last, run => run.Configuration.NumHiddenLayers > 1, LogitLens.Take),
         new("alignment", LayerAlignment.Last, run => run.Reference is not null, LayerAlignment.Take) { Compares = true },
-        new("ruler", LongContext.LastOfRuler, LongContext.HoldsRuler, LongContext.Ruler),
-        new("longppl", LongContext.LastOfKeys, run => run.Start is not null, LongContext.KeyPerplexity) { Compares = true },
+        new("ruler", LongContext.LastOfRuler, LongContext.HoldsRuler, LongContext.Ruler) { Compares = true },
+        new("longppl", LongContext.LastOfKeys, LongContext.WasTrainedFurther, LongContext.KeyPerplexity) { Compares = true },
+        new("long_loss", LongLoss.Last, run => LongContext.Extended(run) is not null, LongLoss.Take) { Compares = true },
         new("cost", "training_microseconds_per_token", _ => true, DecodingCost.Take) { Timed = true },
     ];
 

@@ -34,6 +34,9 @@ internal sealed record PlannedRun(
     /// </summary>
     public PlannedRun? Reference { get; init; }
 
+    /// <summary>Whether it goes on with a longer context than that of the run that it begins with.</summary>
+    public bool IsExtended => Start is { } start && Options.Length > start.Options.Length;
+
     /// <summary>The runs whose models must be there before its own is trained and measured.</summary>
     public IEnumerable<PlannedRun> Needs => ((PlannedRun?[])[Start, Reference]).OfType<PlannedRun>();
 

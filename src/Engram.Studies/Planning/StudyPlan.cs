@@ -124,7 +124,10 @@ internal sealed class StudyPlan
             ValidationSequences = Math.Max(1, start.Options.ValidationSequences / extension.Factor),
             LearningRate = extension.LearningRate,
         };
-        var configuration = ContextExtension.Extend(start.Configuration, options.Length, original: start.Options.Length);
+        var configuration =
+            options.Length > start.Options.Length
+                ? ContextExtension.Extend(start.Configuration, options.Length, original: start.Options.Length)
+                : start.Configuration;
         return start with
         {
             Arm = arm,

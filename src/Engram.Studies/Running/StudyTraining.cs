@@ -69,14 +69,15 @@ internal sealed class StudyTraining(StudyFolders folders, StudyCorpora corpora, 
             SharedFile.OpenAlone(held, stop).Dispose();
     }
 
-    /// <summary>How the command is told to begin with another run's model and a longer context.</summary>
+    /// <summary>How the command is told to begin with another run's model, and with which context.</summary>
     private IEnumerable<string> From(PlannedRun run, PlannedRun start)
     {
         (string Option, object Value)[] options =
         [
             ("--init", Path.Combine(folders.Run(Inputs(start)), "model")),
-            ("--extend-context", run.Options.Length),
-            ("--original-context", start.Options.Length),
+            .. run.IsExtended
+                ? ((string, object)[])[("--extend-context", run.Options.Length), ("--original-context", start.Options.Length)]
+                : [],
             ("--length", run.Options.Length),
             ("--sequences", run.Options.Sequences),
             ("--steps", run.Options.Steps),

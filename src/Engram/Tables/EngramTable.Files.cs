@@ -15,7 +15,7 @@ public sealed unsafe partial class EngramTable
     public void Save(string path, string tensorName)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        var writer = TableFile.NewWriter(tensorName, Width, Format);
+        var writer = TableFile.NewWriter(tensorName, Width, Format, Identity);
         TableFile.Add(
             writer,
             tensorName,
@@ -41,7 +41,7 @@ public sealed unsafe partial class EngramTable
     public static EngramTable Load(string path, string tensorName, long? rows = null, int? width = null)
     {
         using var mapped = Map(path, tensorName, rows, width);
-        var table = new EngramTable(mapped.Rows, mapped.Width, mapped.Format) { Name = tensorName };
+        var table = new EngramTable(mapped.Rows, mapped.Width, mapped.Format) { Name = tensorName, Identity = mapped.Identity };
         try
         {
             VirtualMemory.ExpectSequentialReads(mapped._stored.ValuesOf(0), mapped.Rows * mapped._stored.ValueBytes);
@@ -104,11 +104,20 @@ public sealed unsafe partial class EngramTable
     /// <param name="rows">Rows R, at least 1.</param>
     /// <param name="width">Width w, at least 1.</param>
     /// <exception cref="IOException">The file cannot be written.</exception>
-    public static void CreateFile(string path, string tensorName, long rows, int width)
+    public static void CreateFile(string path, string tensorName, long rows, int width) =>
+        CreateFile(path, tensorName, rows, width, identity: null);
+
+    /// <inheritdoc cref="CreateFile(string, string, long, int)"/>
+    /// <param name="path">The file.</param>
+    /// <param name="tensorName">Name of the tensor.</param>
+    /// <param name="rows">Rows R.</param>
+    /// <param name="width">Width w.</param>
+    /// <param name="identity">Which training the rows are of, or null.</param>
+    internal static void CreateFile(string path, string tensorName, long rows, int width, string? identity)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(rows, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(width, 1);
-        var writer = TableFile.NewWriter(tensorName, width, RowFormat.Float32);
+        var writer = TableFile.NewWriter(tensorName, width, RowFormat.Float32, identity);
         TableFile.Add(
             writer,
             tensorName,

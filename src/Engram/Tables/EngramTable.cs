@@ -39,6 +39,7 @@ public sealed unsafe partial class EngramTable : IRowStore
     {
         (Rows, Width, Format) = TableFile.Describe(values, scales, tensorName);
         Name = tensorName;
+        Identity = values.Metadata.GetValueOrDefault(TableFile.IdentityKey);
         _file = values;
         _residencyTold = VirtualMemory.TellsResidency(values.Path);
         _owners = scales is null || ReferenceEquals(values, scales) ? [values] : [values, scales];
@@ -60,6 +61,9 @@ public sealed unsafe partial class EngramTable : IRowStore
 
     /// <summary>What the table is called in metrics: the tensor's name, or "memory" for a new one.</summary>
     public string Name { get; set; } = "memory";
+
+    /// <summary>Which training the rows are of, as the dense weights beside them say it too; null where nobody has said.</summary>
+    internal string? Identity { get; set; }
 
     /// <summary>Bytes of all rows, scales included.</summary>
     public long Bytes => Rows * Format.RowBytes(Width);

@@ -16,6 +16,9 @@ internal static unsafe class TableFile
     private const string GroupSizeSuffix = ".group_size";
     private const string ValuesSuffix = ".weight";
 
+    /// <summary>Key of the metadata that says which training the rows are of.</summary>
+    public const string IdentityKey = "identity";
+
     /// <summary>Name of the tensor of scales that belongs to a tensor of values.</summary>
     public static string ScaleTensor(string valueTensor) =>
         (valueTensor.EndsWith(ValuesSuffix, StringComparison.Ordinal) ? valueTensor[..^ValuesSuffix.Length] : valueTensor) + ".scale";
@@ -65,9 +68,11 @@ internal static unsafe class TableFile
     }
 
     /// <summary>A writer for one table; its tensors are added with <see cref="Add"/>.</summary>
-    public static SafetensorsWriter NewWriter(string tensorName, int width, RowFormat format)
+    public static SafetensorsWriter NewWriter(string tensorName, int width, RowFormat format, string? identity = null)
     {
         var writer = new SafetensorsWriter { KeepOrder = true, DataAlignment = PageSize };
+        if (identity is not null)
+            writer.Metadata[IdentityKey] = identity;
         // Without it, a reader takes the scales of a row to cover equally many values.
         if (format.Groups(width) is > 1 and var groups && groups * (long)format.GroupSize != width)
             writer.Metadata[GroupSizeKey(tensorName)] = format.GroupSize.ToString(CultureInfo.InvariantCulture);

@@ -174,8 +174,8 @@ public sealed class SequenceTests : IDisposable
         foreach (
             var (act, message) in new (Action, string)[]
             {
-                (() => model.Read(sequence, [models.Vocabulary], []), "is not below the vocabulary size"),
-                (() => model.Read(sequence, [-1], []), "is not below the vocabulary size"),
+                (() => model.Read(sequence, [models.Vocabulary], []), "has no text"),
+                (() => model.Read(sequence, [-1], []), "has no text"),
                 (() => model.Read(sequence, [], []), "do not make"),
                 (() => model.Read(sequence, new int[247], []), "do not fit into the context of 256"),
                 (() => model.Read(sequence, [1], new float[3]), "Room for 3 logits"),
@@ -191,6 +191,23 @@ public sealed class SequenceTests : IDisposable
         var logits = new float[models.Vocabulary];
         model.Read(sequence, ids.AsSpan(10, 1), logits);
         Assert.Equal(models.Whole(ids[..11])[(10 * models.Vocabulary)..], logits);
+    }
+
+    /// <summary>A vocabulary may have room beyond the tokenizer's ids, as published ones have.</summary>
+    [Theory]
+    [InlineData("tiny-engram")]
+    [InlineData("tiny-dense")]
+    public void Ids_without_text_are_refused_with_and_without_memory(string name)
+    {
+        using var models = new InferenceModels(InferenceModels.Configurations[name] with { VocabularySize = 1024 });
+        var (model, ids) = (models.Managed, models.Managed.Tokenizer.VocabularySize);
+        Assert.True(ids < 1024);
+        foreach (
+            var act in (Action[])
+                [() => model.Read(model.NewSequence(), [ids - 1, ids], []), () => model.Score([ids], [0]), () => model.Score([0], [ids])]
+        )
+            Assert.Contains($"Token id {ids}", Assert.Throws<ArgumentOutOfRangeException>(act).Message);
+        model.Read(model.NewSequence(), [ids - 1], []);
     }
 
     [Theory]

@@ -15,7 +15,7 @@ public class LeaveOneOutTests
     public void Every_part_is_left_out_once()
     {
         using var model = RandomModel.Create(TinyRun.Configuration);
-        var seen = LeaveOneOut.Run(model, Text, model.Memory!);
+        var seen = LeaveOneOut.Run(new InspectedTorchModel(model), Text, model.Memory!);
         Assert.Equal(
             [
                 "all",
@@ -52,7 +52,9 @@ public class LeaveOneOutTests
         using var model = RandomModel.Create(TinyRun.Configuration);
         using (no_grad())
             model.Transformer.Parameters["model.layers.2.engram.wkv.weight"].Tensor.zero_();
-        var parts = LeaveOneOut.Run(model, Text, model.Memory!).Parts.ToDictionary(part => part.Part, part => part.Nats);
+        var parts = LeaveOneOut
+            .Run(new InspectedTorchModel(model), Text, model.Memory!)
+            .Parts.ToDictionary(part => part.Part, part => part.Nats);
         Assert.All(parts["layer=2"], nats => Assert.Equal(0, nats));
         Assert.Equal(parts["all"], parts["layer=1"]);
     }
@@ -61,8 +63,8 @@ public class LeaveOneOutTests
     public void Texts_that_cannot_be_read_are_refused()
     {
         using var model = RandomModel.Create(TinyRun.Configuration with { MaxPositionEmbeddings = 8 });
-        Assert.Throws<ArgumentException>(() => LeaveOneOut.Run(model, "", model.Memory!));
-        Assert.Throws<ArgumentException>(() => LeaveOneOut.Run(model, Text, model.Memory!));
+        Assert.Throws<ArgumentException>(() => LeaveOneOut.Run(new InspectedTorchModel(model), "", model.Memory!));
+        Assert.Throws<ArgumentException>(() => LeaveOneOut.Run(new InspectedTorchModel(model), Text, model.Memory!));
     }
 
     [Fact]
@@ -70,7 +72,7 @@ public class LeaveOneOutTests
     {
         using var model = RandomModel.Create(TinyRun.Configuration);
         var texts = SampledTokens.Of(model, [MarkedText.Words(Text), MarkedText.Words("No more.")]).ToList();
-        var histograms = GateHistogram.Measure(model, model.Memory!, texts, bins: 4);
+        var histograms = GateHistogram.Measure(new InspectedTorchModel(model), model.Memory!, texts, bins: 4);
         Assert.Equal(
             [(1, 0), (1, 1), (1, 2), (1, 3), (2, 0), (2, 1), (2, 2), (2, 3)],
             histograms.Select(histogram => (histogram.Layer, histogram.Stream))
@@ -98,7 +100,7 @@ public class LeaveOneOutTests
         using var model = RandomModel.Create(TinyRun.WithMemory(memory => memory with { Gate = EngramGate.None, DeadTokenIds = [0] }));
         var text = SampledTokens.Of(model, [MarkedText.Words("No more.")]).Single();
         Assert.All(
-            GateHistogram.Measure(model, model.Memory!, [text]),
+            GateHistogram.Measure(new InspectedTorchModel(model), model.Memory!, [text]),
             histogram => Assert.Equal((text.Ids.Length - 1, 1.0), ((int)histogram.Counts[^1], histogram.Mean))
         );
     }
