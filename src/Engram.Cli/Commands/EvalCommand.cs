@@ -47,6 +47,13 @@ internal sealed class EvalCommand : CliCommand
         Description = "Worked examples before an item [default: what the task says]",
         HelpName = "N",
     };
+    private readonly Option<int?> _maxLength = new("--max-length")
+    {
+        Description =
+            "Most tokens of a text; a longer prompt loses its beginning, for example to stay within the length that a model was trained on "
+            + "[default: the model's max_position_embeddings, as in lm-evaluation-harness]",
+        HelpName = "N",
+    };
     private readonly Option<string> _memory = new("--memory")
     {
         Description =
@@ -108,7 +115,22 @@ internal sealed class EvalCommand : CliCommand
         Add(_models);
         foreach (
             var option in (Option[])
-                [_tasks, _dataRoot, _list, _limit, _shots, _memory, _suppress, _control, _samples, _resume, _batch, _runCode, _python]
+                [
+                    _tasks,
+                    _dataRoot,
+                    _list,
+                    _limit,
+                    _shots,
+                    _maxLength,
+                    _memory,
+                    _suppress,
+                    _control,
+                    _samples,
+                    _resume,
+                    _batch,
+                    _runCode,
+                    _python,
+                ]
         )
             Add(option);
         _open.AddTo(this);
@@ -184,6 +206,7 @@ internal sealed class EvalCommand : CliCommand
             DataRoot = parsed.GetValue(_dataRoot)!,
             Limit = parsed.GetValue(_limit),
             Shots = parsed.GetValue(_shots),
+            MaxLength = parsed.GetValue(_maxLength),
             Control = Enum.Parse<TaskControl>(parsed.GetRequiredValue(_control), ignoreCase: true),
             Samples = samples,
             Sandbox = parsed.GetValue(_runCode) ? OpenSandbox(parsed.GetRequiredValue(_python)) : null,
@@ -193,6 +216,7 @@ internal sealed class EvalCommand : CliCommand
         foreach (var run in runs)
         {
             using var model = _open.Open(parsed, run.Folder);
+            NoteTrainedLength(run.Folder, parsed.GetValue(_maxLength) ?? model.Configuration.MaxPositionEmbeddings);
             foreach (var use in run.Uses)
             {
                 using var memory = ModelInput.Memory(model.Memory, use == NoMemory ? "on" : use);
@@ -228,6 +252,16 @@ internal sealed class EvalCommand : CliCommand
         foreach (var part in parts)
             part.RequireIn(engram);
         return new ModelRun(folder, [.. parsed.GetRequiredValue(_memory).Split(',').Distinct()], parts);
+    }
+
+    /// <summary>Says once of a model that it may meet positions which no text of its training had.</summary>
+    private static void NoteTrainedLength(string folder, int longest)
+    {
+        if (TrainingNote.Read(folder) is { } note && note.Length < longest)
+            Terminal.Note(
+                $"{folder} was trained on texts of {note.Length:N0} tokens and may read {longest:N0} here: of longer prompts it sees positions that "
+                    + $"are new to it. --max-length {note.Length} keeps within."
+            );
     }
 
     /// <summary>Refuses controls that no model has a memory for, and says which models are scored without.</summary>

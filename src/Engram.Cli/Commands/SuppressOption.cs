@@ -25,6 +25,15 @@ internal static class SuppressOption
             },
         };
 
+    /// <summary>One part, of prompts or of answers if wanted.</summary>
+    public static Option<Suppression?> OfQuestions() =>
+        new("--suppress")
+        {
+            Description = $"Silence a part of the memory: {Parts}. Behind it @prompt or @answer: only for those tokens",
+            HelpName = "PART",
+            CustomParser = given => Read(given, given.Tokens[0]),
+        };
+
     /// <summary>Several parts, each for itself, of prompts or of answers if wanted.</summary>
     public static Option<Suppression[]?> OfTasks() =>
         new("--suppress")

@@ -53,15 +53,8 @@ public static class TaskRunner
             new Dictionary<string, IReadOnlyList<TaskResult>>(),
             new Dictionary<string, IReadOnlyDictionary<int, ItemScore>>()
         );
-        using var silenced = options.Suppression is { } part ? Silenced(memory, part, cancellation) : null;
-        var (prompts, answers) = options.Suppression?.Tokens switch
-        {
-            null => (memory, memory),
-            SuppressedTokens.Prompt => (silenced, memory),
-            SuppressedTokens.Answer => (memory, silenced),
-            _ => (silenced, silenced),
-        };
-        var scorer = new Scorer(model, prompts, options.SharePrefixes, options.Together, answers);
+        using var silenced = new SilencedMemory(memory, options.Suppression, cancellation);
+        var scorer = new Scorer(model, silenced.Prompts, options.SharePrefixes, options.Together, silenced.Answers, options.MaxLength);
         var (tokens, read, elapsed) = (0L, 0L, TimeSpan.Zero);
         foreach (var task in leaves)
         {
@@ -73,7 +66,15 @@ public static class TaskRunner
             );
             results[task.Task] =
             [
-                .. TaskAggregation.Of(task, shots[task.Task], samples).Select(result => result with { Data = found[task.Task].Shown }),
+                .. TaskAggregation
+                    .Of(task, shots[task.Task], samples)
+                    .Select(result =>
+                        result with
+                        {
+                            Data = found[task.Task].Shown,
+                            Published = found[task.Task].Data.StandIn ? null : result.Published,
+                        }
+                    ),
             ];
             headlines[task.Task] = TaskAggregation.Headline(task, samples);
         }
@@ -126,10 +127,6 @@ public static class TaskRunner
                 $"task {task.Task}: a group that is part of itself: {string.Join(" > ", [.. above, task.Task])}."
             )
         : task.Tasks.SelectMany(name => Leaves(TaskFiles.Load(name), [.. above, task.Task]));
-
-    private static MemoryBank Silenced(MemoryBank? memory, Suppression part, CancellationToken cancellation) =>
-        memory?.Suppressed(part, cancellation)
-        ?? throw new ArgumentException($"There is no memory of which {part} could be silenced.", nameof(memory));
 
     /// <summary>
     /// A task's examples: those asked for, those that it names, at most the fixed ones; none where it has no place for them.
@@ -313,6 +310,7 @@ public static class TaskRunner
                             options.Suppression,
                             options.Suppression?.Replacement,
                             options.Control,
+                            options.MaxLength,
                             options.Sandbox is not null
                         )
                     )
