@@ -211,7 +211,7 @@ public sealed class StudyPlanTests
                     new StudySetting
                     {
                         Name = "text",
-                        Corpus = "docs",
+                        Corpus = "dotnet-docs",
                         Tokens = 1024,
                         Seeds = [1],
                     },
