@@ -3,7 +3,7 @@ using System.Globalization;
 using Engram.Cli.CommandLine;
 using Engram.Studies.Definitions;
 using Engram.Studies.Processes;
-using Engram.Studies.Rows;
+using Engram.Studies.Results;
 using Engram.Studies.Running;
 using Engram.Studies.StudyReports;
 using Spectre.Console;
