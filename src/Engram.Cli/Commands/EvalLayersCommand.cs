@@ -3,7 +3,7 @@ using System.Globalization;
 using Engram.Cli.CommandLine;
 using Engram.Evaluation.Layers;
 using Engram.Storage;
-using Engram.Studies.Reports;
+using Engram.Studies.Pages;
 using Engram.Torch;
 using Spectre.Console;
 

@@ -6,7 +6,7 @@ using Engram.Models.Configuration;
 using Engram.Models.Folders;
 using Engram.Models.Memory;
 using Engram.Storage;
-using Engram.Studies.Reports;
+using Engram.Studies.Pages;
 using Engram.Tokenization;
 using Spectre.Console;
 

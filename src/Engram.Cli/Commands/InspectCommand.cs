@@ -5,7 +5,7 @@ using Engram.Evaluation.Inspection;
 using Engram.Evaluation.Layers;
 using Engram.Models.Memory;
 using Engram.Storage;
-using Engram.Studies.Reports;
+using Engram.Studies.Pages;
 
 namespace Engram.Cli.Commands;
 

@@ -4,7 +4,7 @@ using Engram.Cli.CommandLine;
 using Engram.Corpora.Files;
 using Engram.Studies.Definitions;
 using Engram.Studies.Processes;
-using Engram.Studies.Rows;
+using Engram.Studies.Results;
 using Engram.Studies.Running;
 using Engram.Studies.StudyReports;
 using Spectre.Console;

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
-using Engram.Checkpoints;
 using Engram.Cli.CommandLine;
+using Engram.PublishedCheckpoints;
 using Engram.Tables;
 using Spectre.Console;
 using static Engram.Cli.CommandLine.Columns;

@@ -5,7 +5,7 @@ using System.Globalization;
 using Engram.Addressing.Statistics;
 using Engram.Cli.CommandLine;
 using Engram.Storage;
-using Engram.Studies.Reports;
+using Engram.Studies.Pages;
 using Engram.Tables.Cache;
 using Engram.Tables.Formats;
 

@@ -1,6 +1,6 @@
 using System.CommandLine;
-using Engram.Checkpoints;
 using Engram.Cli.CommandLine;
+using Engram.PublishedCheckpoints;
 using Engram.Tables;
 
 namespace Engram.Cli.Commands;

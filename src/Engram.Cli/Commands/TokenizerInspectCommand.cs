@@ -1,6 +1,6 @@
 using System.CommandLine;
 using Engram.Cli.CommandLine;
-using Engram.Studies.Reports;
+using Engram.Studies.Pages;
 using Engram.Tokenization;
 using Engram.Vocabulary;
 using Spectre.Console;

@@ -5,7 +5,7 @@ using Engram.Corpora;
 using Engram.Corpora.World;
 using Engram.Studies.Definitions;
 using Engram.Studies.Planning;
-using Engram.Studies.Rows;
+using Engram.Studies.Results;
 using Engram.Tokenization;
 
 namespace Engram.Studies.Running;

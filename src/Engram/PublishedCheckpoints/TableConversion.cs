@@ -3,7 +3,7 @@ using Engram.Storage;
 using Engram.Tables;
 using Engram.Tables.Formats;
 
-namespace Engram.Checkpoints;
+namespace Engram.PublishedCheckpoints;
 
 /// <summary>
 /// Rewrites tables in another row format: row after row through a few MiB of memory, whatever the tables' size. The target appears complete
