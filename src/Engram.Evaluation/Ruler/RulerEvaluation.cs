@@ -56,25 +56,6 @@ public static class RulerEvaluation
         );
     }
 
-    /// <summary>The same samples without the tasks whose shortest texts are longer than the length, counted by a tokenizer.</summary>
-    /// <param name="options">Which samples.</param>
-    /// <param name="tokenizer">Counts the tokens.</param>
-    /// <exception cref="ArgumentException">An option is out of range, or no task fits.</exception>
-    public static RulerOptions Fitting(RulerOptions options, Tokenizer tokenizer)
-    {
-        ArgumentNullException.ThrowIfNull(options);
-        ArgumentNullException.ThrowIfNull(tokenizer);
-        var material = new RulerMaterial(options.Validated().Material, options.Essays, CancellationToken.None);
-        var items = new RulerItems(tokenizer, material, options.Length, options.Seed);
-        string[] fitting = [.. options.Chosen.Where(task => items.Holds(task, options.Samples)).Select(task => task.Name)];
-        return fitting.Length > 0
-            ? options with
-            {
-                Tasks = fitting,
-            }
-            : throw new ArgumentException($"No task fits in {options.Length:N0} tokens with this tokenizer.", nameof(options));
-    }
-
     /// <summary>Asks whoever answers.</summary>
     internal static RulerReport Run(
         Tokenizer tokenizer,

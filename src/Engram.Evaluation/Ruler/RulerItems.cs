@@ -34,15 +34,6 @@ internal sealed class RulerItems(Tokenizer tokenizer, RulerMaterial material, in
         }
     }
 
-    /// <summary>Whether the length has room for so many samples of a task.</summary>
-    public bool Holds(RulerTask task, int samples) =>
-        Enumerable
-            .Range(0, samples)
-            .All(index =>
-                Fit(task, index, 0, WordListText.Setting.Published) is not null
-                || (task.Name == "cwe" && Fit(task, index, 0, WordListText.Setting.Short) is not null)
-            );
-
     private RulerItem? Fit(RulerTask task, int index, int guess, WordListText.Setting setting)
     {
         var drawing = Draw(task, index, setting);

@@ -14,7 +14,7 @@ internal static class LongContext
     public const string LastOfKeys = "longppl_key_tokens";
 
     private const int SamplesOfATask = 8,
-        ShortestSample = 512,
+        ShortestSample = 256,
         Texts = 64,
         StridesOfAWindow = 4;
 
@@ -29,22 +29,18 @@ internal static class LongContext
     /// <summary>Whether the texts are long enough for the tasks as well.</summary>
     public static bool HoldsRuler(PlannedRun run) => WasTrainedFurther(run) && Extended(run)!.Options.Length >= ShortestSample;
 
-    /// <summary>
-    /// A row for each category of RULER at the extended length, how many of the tasks fit into it, and the mean over those, in percent.
-    /// </summary>
+    /// <summary>A row for each category of RULER at the extended length, and the mean over the tasks, in percent.</summary>
     public static IEnumerable<(string Measure, double Value)> Ruler(MeasuredRun run, CancellationToken cancellation)
     {
-        var options = new RulerOptions { Length = Extended(run.Run)!.Options.Length, Samples = SamplesOfATask };
         var report = RulerEvaluation.Run(
             run.Model,
             run.Model.Memory,
-            RulerEvaluation.Fitting(options, run.Model.Tokenizer),
+            new RulerOptions { Length = Extended(run.Run)!.Options.Length, Samples = SamplesOfATask },
             cancellation: cancellation
         );
         return
         [
             .. report.Categories.Select(category => ($"ruler_{category.Category.ToLowerInvariant()}", category.Score)),
-            ("ruler_tasks", report.Tasks.Count),
             (LastOfRuler, report.Average),
         ];
     }
