@@ -29,7 +29,7 @@ internal sealed class TableInfoCommand : CliCommand
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
     {
         var clock = Stopwatch.StartNew();
-        using var source = TableSource.Open(parsed.GetRequiredValue(_path));
+        using var source = TableInput.Open(parsed.GetRequiredValue(_path), cancellation);
         var opened = clock.Elapsed;
         if (parsed.GetValue(_json))
             WriteJson(source, opened);

@@ -28,7 +28,7 @@ internal sealed class TableVerifyCommand : CliCommand
 
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
     {
-        using var source = TableSource.Open(parsed.GetRequiredValue(_path));
+        using var source = TableInput.Open(parsed.GetRequiredValue(_path), cancellation);
         var found = new List<(SourceTable Table, TableVerification Result)>();
         using (var line = TableProgressLine.Show("reading"))
         {

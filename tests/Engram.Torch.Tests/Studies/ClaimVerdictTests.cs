@@ -19,7 +19,7 @@ public sealed class ClaimVerdictTests
                 new StudySetting
                 {
                     Name = "a",
-                    Corpus = "docs",
+                    Corpus = "dotnet-docs",
                     Tokens = 1024,
                     Seeds = [1, 2, 3],
                 },
@@ -345,7 +345,7 @@ public sealed class ClaimVerdictTests
     public void RowsOfAnotherDefinition_AreLeftOut_AndThoseOfTheSameModelInAnotherStudyCount()
     {
         using var folder = new TemporaryFolder();
-        TextIdentities.Write(folder.File("results"), [("nano", "docs", "text/2048")]);
+        TextIdentities.Write(folder.File("results"), [("nano", "dotnet-docs", "text/2048")]);
         var plan = StudyPlan.Of(Allocation, Size);
         string Inputs(string arm) => RunInputs.Of(plan.Runs.First(run => run.Arm.Name == arm && run.Seed == 1), "text/2048");
 

@@ -232,7 +232,7 @@ public sealed class StudyPlanTests
                     new StudySetting
                     {
                         Name = "text",
-                        Corpus = "docs",
+                        Corpus = "dotnet-docs",
                         Tokens = 1024,
                         Seeds = [1],
                     },

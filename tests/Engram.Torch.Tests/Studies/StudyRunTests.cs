@@ -1,9 +1,11 @@
 using System.Text.Json.Nodes;
 using Engram.Studies.Definitions;
+using Engram.Studies.Planning;
 using Engram.Studies.Processes;
 using Engram.Studies.Results;
 using Engram.Studies.Running;
 using Engram.Studies.StudyReports;
+using Engram.Studies.Verdicts;
 using Engram.Tests.Storage;
 using Engram.Torch.Tests.Cli;
 
@@ -258,5 +260,32 @@ public sealed class StudyRunTests : IDisposable
         var known = new Dictionary<(string, long), HashSet<string>> { [("docs/again", 2)] = ["today"], [("docs/failed", 2)] = ["today"] };
 
         Assert.Equal(rows.Skip(1), StudyRunner.WithoutStale(rows, "smoke", known));
+    }
+
+    /// <summary>A model stays when the questions about its world become others; what was answered to the old ones does not count.</summary>
+    [Fact]
+    public void RowsOfEarlierQuestions_AreTakenAnew_OfTheSameModel()
+    {
+        static Measurement Row(string measure, string inputs) => new("main", "smoke", "world/moe", 2, measure, 1, inputs);
+        var study = StudyLibrary.Named("main", "smoke")[0];
+        var plan = StudyPlan.Of(study, StudyLibrary.Size("smoke"));
+        var run = plan.Runs.Single(run => run.Arm.Name == "moe");
+        var model = RunInputs.Of(run, "world");
+        var job = new StudyJob(model, [run], _ => "world");
+        Measurement[] before = [Row("loss", model), Row("cloze_chosen", model), Row("recall_arithmetic", model)];
+        ILookup<(string, string, string, long), Measurement> Rows(params Measurement[] rows) =>
+            rows.ToLookup(row => (row.Study, row.Size, row.Arm, row.Seed));
+
+        Assert.Equal(["world"], job.Missing(Rows(before)).Select(missing => missing.Measure.Name));
+        var anew = Row("recall_arithmetic", RunInputs.OfQuestions(model));
+        Assert.Empty(job.Missing(Rows([.. before, anew])));
+        var known = new Dictionary<(string, long), HashSet<string>> { [("world/moe", 2)] = [model] };
+        Assert.Equal(before, StudyRunner.WithoutStale(before, "smoke", known));
+        Assert.Equal([.. before[..2], anew], StudyRunner.WithoutStale([.. before, anew], "smoke", known));
+
+        // A report counts the new rows alone, whether or not it knows the text.
+        Assert.Equal(1, new StudyData(plan, before).RowsLeftOut);
+        Assert.Empty(new StudyData(plan, before).Seeds("world", "moe", "recall_arithmetic"));
+        Assert.Single(new StudyData(plan, [.. before, anew]).Seeds("world", "moe", "recall_arithmetic"));
     }
 }
