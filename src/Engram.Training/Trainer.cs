@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Engram.Corpora;
 using Engram.Evaluation.Losses;
 using Engram.Models.Configuration;
+using Engram.Models.Folders;
 using Engram.Models.Memory;
 using Engram.Models.Recipes;
 using Engram.Tables;
@@ -326,5 +327,7 @@ public sealed class Trainer : IDisposable
             _folder.Prune(keep: 1);
             _model.Save(_folder.Model);
         }
+        var earlier = _setup.Init is { } model ? TrainingNote.Read(model)?.Length : null;
+        new TrainingNote(Math.Max(_options.Length, earlier ?? 0)).Write(_folder.Model);
     }
 }

@@ -47,6 +47,13 @@ internal sealed class EvalCommand : CliCommand
         Description = "Worked examples before an item [default: what the task says]",
         HelpName = "N",
     };
+    private readonly Option<int?> _maxLength = new("--max-length")
+    {
+        Description =
+            "Most tokens of a text; a longer prompt loses its beginning, for example to stay within the length that a model was trained on "
+            + "[default: the model's max_position_embeddings, as in lm-evaluation-harness]",
+        HelpName = "N",
+    };
     private readonly Option<string> _memory = new("--memory")
     {
         Description =
@@ -74,7 +81,7 @@ internal sealed class EvalCommand : CliCommand
     {
         Description = "Go on with the file of --samples: items in it are not asked again",
     };
-    private readonly Option<int> _batch = new("--batch")
+    private readonly Option<int> _batch = new("--batch-size")
     {
         Description = "Texts that are generated side by side",
         HelpName = "N",
@@ -108,7 +115,22 @@ internal sealed class EvalCommand : CliCommand
         Add(_models);
         foreach (
             var option in (Option[])
-                [_tasks, _dataRoot, _list, _limit, _shots, _memory, _suppress, _control, _samples, _resume, _batch, _runCode, _python]
+                [
+                    _tasks,
+                    _dataRoot,
+                    _list,
+                    _limit,
+                    _shots,
+                    _maxLength,
+                    _memory,
+                    _suppress,
+                    _control,
+                    _samples,
+                    _resume,
+                    _batch,
+                    _runCode,
+                    _python,
+                ]
         )
             Add(option);
         _open.AddTo(this);
@@ -124,6 +146,7 @@ internal sealed class EvalCommand : CliCommand
         foreach (var command in others)
             Add(command);
         CommonOptions.AtLeastOne(_limit);
+        CommonOptions.AtLeastOne(_batch);
         Validators.Add(given =>
         {
             if (given.Children.Any(child => child is CommandResult))
@@ -143,8 +166,6 @@ internal sealed class EvalCommand : CliCommand
                 given.AddError("--python needs --run-code.");
             if (given.GetResult(_shots) is { Tokens: [{ Value: var shots }] } && int.TryParse(shots, out var number) && number < 0)
                 given.AddError("--shots must not be negative.");
-            if (given.GetResult(_batch) is { Tokens: [{ Value: var batch }] } && int.TryParse(batch, out var together) && together < 1)
-                given.AddError("--batch must be at least 1.");
             foreach (var use in given.GetResult(_memory) is { Implicit: false, Tokens: [{ Value: var uses }] } ? uses.Split(',') : [])
                 if (!Uses.Contains(use))
                     given.AddError($"--memory takes {string.Join(", ", Uses)}, not '{use}'.");
@@ -166,12 +187,12 @@ internal sealed class EvalCommand : CliCommand
             );
         if (parsed.GetValue(_list))
         {
-            EvalReport.List(TaskListing.Of(parsed.GetValue(_dataRoot)), parsed.GetValue(_json));
+            EvalReport.List(TaskListing.Of(parsed.GetValue(_dataRoot), cancellation), parsed.GetValue(_json));
             return;
         }
 
         var names = parsed.GetRequiredValue(_tasks)!.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        TaskFile[] tasks = [.. names.Select(TaskFiles.Load)];
+        TaskFile[] tasks = [.. names.Select(name => UsageException.Of(() => TaskFiles.Load(name, cancellation)))];
         var runs = parsed.GetRequiredValue(_models).Select(folder => RunOf(parsed, folder)).ToArray();
         RequireMemory(parsed, runs);
         using var samples = parsed.GetValue(_samples) is { } file ? SampleFile.Open(file, parsed.GetValue(_resume)) : null;
@@ -184,6 +205,7 @@ internal sealed class EvalCommand : CliCommand
             DataRoot = parsed.GetValue(_dataRoot)!,
             Limit = parsed.GetValue(_limit),
             Shots = parsed.GetValue(_shots),
+            MaxLength = parsed.GetValue(_maxLength),
             Control = Enum.Parse<TaskControl>(parsed.GetRequiredValue(_control), ignoreCase: true),
             Samples = samples,
             Sandbox = parsed.GetValue(_runCode) ? OpenSandbox(parsed.GetRequiredValue(_python)) : null,
@@ -193,6 +215,7 @@ internal sealed class EvalCommand : CliCommand
         foreach (var run in runs)
         {
             using var model = _open.Open(parsed, run.Folder);
+            NoteTrainedLength(run.Folder, parsed.GetValue(_maxLength) ?? model.Configuration.MaxPositionEmbeddings);
             foreach (var use in run.Uses)
             {
                 using var memory = ModelInput.Memory(model.Memory, use == NoMemory ? "on" : use);
@@ -226,8 +249,18 @@ internal sealed class EvalCommand : CliCommand
         if (ModelConfiguration.Load(Path.Combine(folder, ModelFolder.ConfigurationFile)).Engram is not { } engram)
             return new ModelRun(folder, [NoMemory], []);
         foreach (var part in parts)
-            part.RequireIn(engram);
+            SuppressOption.Require(part, engram);
         return new ModelRun(folder, [.. parsed.GetRequiredValue(_memory).Split(',').Distinct()], parts);
+    }
+
+    /// <summary>Says once of a model that it may meet positions which no text of its training had.</summary>
+    private static void NoteTrainedLength(string folder, int longest)
+    {
+        if (TrainingNote.Read(folder) is { } note && note.Length < longest)
+            Terminal.Note(
+                $"{folder} was trained on texts of {note.Length:N0} tokens and may read {longest:N0} here: of longer prompts it sees positions that "
+                    + $"are new to it. --max-length {note.Length} keeps within."
+            );
     }
 
     /// <summary>Refuses controls that no model has a memory for, and says which models are scored without.</summary>
@@ -238,7 +271,7 @@ internal sealed class EvalCommand : CliCommand
         if (!controls || without.Length == 0)
             return;
         if (without.Length == runs.Length)
-            throw new ArgumentException(
+            throw new UsageException(
                 $"{string.Join(" and ", without)}: no memory (config.json has no engram_* keys). Leave --memory and --suppress out, or name a model with one."
             );
         foreach (var folder in without)

@@ -3,6 +3,7 @@ using Engram.Cli.CommandLine;
 using Engram.Corpora.World;
 using Engram.Evaluation.Scoring;
 using Engram.Evaluation.World;
+using Engram.Models.Memory;
 using Spectre.Console;
 
 namespace Engram.Cli.Commands;
@@ -23,6 +24,7 @@ internal sealed class EvalWorldCommand : CliCommand
         HelpName = "N",
     };
     private readonly Option<string> _memory = ModelInput.Use();
+    private readonly Option<Suppression?> _suppress = SuppressOption.OfQuestions();
     private readonly Option<bool> _json = CommonOptions.Json();
 
     public EvalWorldCommand()
@@ -30,7 +32,8 @@ internal sealed class EvalWorldCommand : CliCommand
             "world",
             "Ask a model the questions of a synthetic world: facts by how an n-gram can tell them and by their frequency, two-hops, passages, sums.",
             "engram eval world world --model run/model --threads 1",
-            "engram eval world world --model run/model --memory off --kinds contiguous,scattered --json"
+            "engram eval world world --model run/model --memory off --kinds contiguous,scattered --json",
+            "engram eval world world --model run/model --suppress order=3@prompt"
         )
     {
         Add(_world);
@@ -38,10 +41,16 @@ internal sealed class EvalWorldCommand : CliCommand
         Add(_kinds);
         Add(_limit);
         Add(_memory);
+        Add(_suppress);
         _model.AddEngineTo(this);
         _model.AddSettingsTo(this);
         Add(_json);
         CommonOptions.AtLeastOne(_limit);
+        Validators.Add(given =>
+        {
+            if (given.GetResult(_suppress) is not null && given.GetResult(_memory)?.Tokens is [{ Value: "off" }])
+                given.AddError("--suppress needs a memory that is on: one that is off has no part to silence.");
+        });
     }
 
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
@@ -51,14 +60,18 @@ internal sealed class EvalWorldCommand : CliCommand
             throw new InvalidDataException(
                 $"{parsed.GetRequiredValue(_world)}: a world of version {summary.Version}; this program makes version {WorldOptions.Version}. Make the world again."
             );
+        if (summary.QuestionsVersion != WorldQuestions.Version)
+            Terminal.Note(
+                $"The files of {parsed.GetRequiredValue(_world)} hold older questions; those asked here are of version {WorldQuestions.Version}. "
+                    + "engram data world with the same options renews the files."
+            );
         var sets = new WorldQuestions(new SyntheticWorld(summary.Options)).Sets().ToArray();
         var kinds =
             parsed.GetValue(_kinds)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
             ?? [.. sets.Select(set => set.Kind)];
         if (kinds.FirstOrDefault(kind => sets.All(set => set.Kind != kind)) is { } unknown)
-            throw new ArgumentException(
-                $"This world has no questions '{unknown}'; it has {string.Join(", ", sets.Select(set => set.Kind))}.",
-                nameof(kinds)
+            throw new UsageException(
+                $"--kinds: This world has no questions '{unknown}'; it has {string.Join(", ", sets.Select(set => set.Kind))}."
             );
         WorldQuestion[] questions =
         [
@@ -68,6 +81,9 @@ internal sealed class EvalWorldCommand : CliCommand
         using IScoredModel model = _model.IsManaged(parsed)
             ? new ManagedModel(_model.OpenManaged(parsed))
             : new TorchModel(_model.Open(parsed));
+        var part = parsed.GetValue(_suppress);
+        if (part is not null && model.Configuration.Engram is { } engram)
+            part.RequireIn(engram);
         using var memory = ModelInput.Memory(parsed, _memory, model.Memory);
         IReadOnlyList<WorldOutcome> outcomes;
         using (
@@ -76,10 +92,18 @@ internal sealed class EvalWorldCommand : CliCommand
                 + $"tokens/s{TimeLeft.Of(progress.Remaining)}"
             )
         )
-            outcomes = WorldEvaluation.Ask(model, questions, memory.Bank, line, cancellation);
+            outcomes = WorldEvaluation.Ask(model, questions, memory.Bank, part, line, cancellation);
         WorldScore[] scores = [.. outcomes.GroupBy(outcome => outcome.Question.Kind).SelectMany(set => WorldScore.Of(set.Key, [.. set]))];
         if (parsed.GetValue(_json))
-            Terminal.Json(new { Memory = parsed.GetRequiredValue(_memory), Scores = scores });
+            Terminal.Json(
+                new
+                {
+                    Memory = parsed.GetRequiredValue(_memory),
+                    Suppressed = part?.ToString(),
+                    QuestionsVersion = WorldQuestions.Version,
+                    Scores = scores,
+                }
+            );
         else
             Write(scores);
     }
@@ -99,12 +123,15 @@ internal sealed class EvalWorldCommand : CliCommand
                 score.Group == "all" ? score.Kind : "",
                 score.Group,
                 $"{score.Questions:N0}",
-                $"{100 * score.Exact:F1} ± {100 * score.ExactError:F1}",
-                $"{100 * score.Chosen:F1} ± {100 * score.ChosenError:F1}{(score.FollowsText is { } text ? $"; {100 * text:F1} the text's" : "")}",
+                Percent(score.Exact, score.ExactError),
+                $"{Percent(score.Chosen, score.ChosenError)}{(score.FollowsText is { } text ? $"; {100 * text:F1} the text's" : "")}",
                 $"{score.Bits:F2} of {score.PossibleBits:F2}"
             );
         Terminal.Answer.Write(table);
     }
+
+    private static string Percent(double share, double? error) =>
+        error is null ? $"{100 * share:F1}" : $"{100 * share:F1} ± {100 * error:F1}";
 
     private static TableColumn Number(string title) => new TableColumn(title).RightAligned();
 }

@@ -27,9 +27,8 @@ internal sealed class Schedule
             _items.Add((Topic.Fact, i, world.Facts[i].Exposures));
         for (var i = 0; i < world.HomographFacts.Count; i++)
             _items.Add((Topic.Homograph, i, world.HomographFacts[i].Exposures));
-        var trained = world.Compositions.Where(composition => composition.Split == CompositionSplit.Trained).ToArray();
-        for (var i = 0; i < trained.Length; i++)
-            _items.Add((Topic.TwoHop, trained[i].Id, Frequencies.Even(world.Budget.TwoHopSentences, trained.Length, i)));
+        foreach (var (composition, count) in world.TwoHopStatements())
+            _items.Add((Topic.TwoHop, composition.Id, count));
         _items.Add((Topic.Sum, 0, world.Budget.Sums));
         _items.Add((Topic.Passage, 0, world.Budget.Passages));
         for (var item = 0; item < _items.Count; item++)

@@ -81,6 +81,13 @@ public sealed class SyntheticWorld
 
     internal IReadOnlyList<(int A, int B)> SumsInText { get; }
 
+    /// <summary>The two-hops that the text states, and how often.</summary>
+    internal IReadOnlyList<(Composition Composition, long Count)> TwoHopStatements()
+    {
+        Composition[] trained = [.. Compositions.Where(composition => composition.Split == CompositionSplit.Trained)];
+        return [.. trained.Select((composition, i) => (composition, Frequencies.Even(Budget.TwoHopSentences, trained.Length, i)))];
+    }
+
     internal WorldBudget Budget { get; }
 
     /// <summary>Every name.</summary>

@@ -1,7 +1,4 @@
-using System.Security.Cryptography;
 using System.Text;
-using System.Text.Encodings.Web;
-using System.Text.Json;
 using Engram.Corpora.Files;
 
 namespace Engram.Corpora.World;
@@ -14,7 +11,7 @@ namespace Engram.Corpora.World;
 /// <item><term>facts.jsonl</term><description>every fact with how and how often the text states it</description></item>
 /// <item><term>compositions.jsonl</term><description>every two-hop with its two facts, and whether the text states it</description></item>
 /// <item><term>names.txt</term><description>every name, one a line</description></item>
-/// <item><term>questions/KIND.jsonl</term><description>a question a line</description></item>
+/// <item><term>questions/KIND.jsonl</term><description>a question a line; renewed where the program asks others</description></item>
 /// <item><term>tokenizer.json</term><description>a token for each word of the world</description></item>
 /// <item><term>world.json</term><description>options, counts, and the sha256 of the other files</description></item>
 /// </list>
@@ -37,9 +34,6 @@ public static class WorldFolder
     public const double DefaultRatio = 0.5;
 
     private const long BytesPerPart = 64L << 20;
-
-    // Spaces and letters as they are; the files are no web pages.
-    private static readonly JsonWriterOptions Lines = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Writes a world, or finds it written.</summary>
     /// <param name="options">Which.</param>
@@ -68,13 +62,14 @@ public static class WorldFolder
         var asked = new WorldSummary
         {
             Version = WorldOptions.Version,
+            QuestionsVersion = WorldQuestions.Version,
             Options = options.Validated(),
             MixFingerprint = mix?.Fingerprint(cancellation),
             Ratio = mix is null ? 0 : ratio,
         };
         folder = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
         if (Existing(folder, asked) is { } existing)
-            return existing;
+            return existing.QuestionsVersion == WorldQuestions.Version ? existing : WithNewQuestions(folder, existing, cancellation);
 
         var unfinished = $"{folder}.making-{Path.GetRandomFileName()}";
         try
@@ -111,6 +106,22 @@ public static class WorldFolder
             );
     }
 
+    /// <summary>Asks a world that is there what this program asks. Its text stays, and so do models that were trained on it.</summary>
+    private static WorldSummary WithNewQuestions(string folder, WorldSummary existing, CancellationToken cancellation)
+    {
+        var files = new SortedDictionary<string, string>(existing.Files.ToDictionary(), StringComparer.Ordinal);
+        var questions = WriteQuestions(folder, new SyntheticWorld(existing.Options), files, cancellation);
+        // The summary comes last: what is interrupted is done again.
+        var summary = existing with
+        {
+            QuestionsVersion = WorldQuestions.Version,
+            Questions = questions,
+            Files = files,
+        };
+        summary.Write(folder);
+        return summary;
+    }
+
     private static WorldSummary Fill(
         string folder,
         WorldSummary asked,
@@ -124,9 +135,9 @@ public static class WorldFolder
         var text = new WorldText(world);
         var documents = mix is null ? text.Documents() : mix.Into(text.Documents(), cancellation);
         var (count, bytes) = WriteText(folder, documents, files, () => progress?.Report(text.Tokens), cancellation);
-        WriteLines(folder, FactFileName, [.. world.Facts, .. world.HomographFacts], WriteFact, files);
-        WriteLines(folder, "compositions.jsonl", world.Compositions, WriteComposition, files);
-        WriteFile(
+        WorldLines.Write(folder, FactFileName, world.Facts.Concat(world.HomographFacts), WorldLines.Of, files);
+        WorldLines.Write(folder, "compositions.jsonl", world.Compositions, WorldLines.Of, files);
+        WorldLines.WriteFile(
             folder,
             "names.txt",
             stream =>
@@ -136,16 +147,10 @@ public static class WorldFolder
             },
             files
         );
-        var questions = new SortedDictionary<string, int>(StringComparer.Ordinal);
-        foreach (var (kind, set) in new WorldQuestions(world).Sets())
-        {
-            cancellation.ThrowIfCancellationRequested();
-            questions[kind] = WriteLines(folder, $"{QuestionFolder}/{kind}.jsonl", set, WriteQuestion, files);
-        }
-
+        var questions = WriteQuestions(folder, world, files, cancellation);
         var tokenizer = world.Tokenizer();
         tokenizer.Save(Path.Combine(folder, PreparedCorpus.TokenizerFileName));
-        files[PreparedCorpus.TokenizerFileName] = Hash(Path.Combine(folder, PreparedCorpus.TokenizerFileName));
+        files[PreparedCorpus.TokenizerFileName] = WorldLines.Hash(Path.Combine(folder, PreparedCorpus.TokenizerFileName));
         var summary = asked with
         {
             Documents = count,
@@ -166,6 +171,22 @@ public static class WorldFolder
         return summary;
     }
 
+    private static SortedDictionary<string, int> WriteQuestions(
+        string folder,
+        SyntheticWorld world,
+        SortedDictionary<string, string> files,
+        CancellationToken cancellation
+    )
+    {
+        var questions = new SortedDictionary<string, int>(StringComparer.Ordinal);
+        foreach (var (kind, set) in new WorldQuestions(world).Sets())
+        {
+            cancellation.ThrowIfCancellationRequested();
+            questions[kind] = WorldLines.Write(folder, $"{QuestionFolder}/{kind}.jsonl", set, WorldLines.Of, files);
+        }
+        return questions;
+    }
+
     private static (long Documents, long Bytes) WriteText(
         string folder,
         IEnumerable<Document> documents,
@@ -177,7 +198,7 @@ public static class WorldFolder
         using var rest = documents.GetEnumerator();
         var (count, bytes, more) = (0L, 0L, rest.MoveNext());
         for (var part = 0; more; part++)
-            WriteFile(
+            WorldLines.WriteFile(
                 folder,
                 $"{Text}/part-{part:D5}.jsonl",
                 stream =>
@@ -185,7 +206,7 @@ public static class WorldFolder
                     while (more && stream.Position < BytesPerPart)
                     {
                         cancellation.ThrowIfCancellationRequested();
-                        WriteLine(stream, json => json.WriteString("text", rest.Current.Text));
+                        WorldLines.Write(stream, json => json.WriteString("text", rest.Current.Text));
                         bytes += Encoding.UTF8.GetByteCount(rest.Current.Text);
                         if (++count % 1024 == 0)
                             report();
@@ -196,114 +217,4 @@ public static class WorldFolder
             );
         return (count, bytes);
     }
-
-    private static int WriteLines<T>(
-        string folder,
-        string name,
-        IEnumerable<T> things,
-        Action<Utf8JsonWriter, T> write,
-        SortedDictionary<string, string> files
-    )
-    {
-        var count = 0;
-        WriteFile(
-            folder,
-            name,
-            stream =>
-            {
-                foreach (var thing in things)
-                {
-                    WriteLine(stream, json => write(json, thing));
-                    count++;
-                }
-            },
-            files
-        );
-        return count;
-    }
-
-    private static void WriteFile(string folder, string name, Action<Stream> write, SortedDictionary<string, string> files)
-    {
-        var path = Path.Combine(folder, name);
-        using (var file = new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 16))
-        {
-            write(file);
-            file.Flush(flushToDisk: true);
-        }
-        files[name] = Hash(path);
-    }
-
-    private static string Hash(string path)
-    {
-        using var file = File.OpenRead(path);
-        return Convert.ToHexStringLower(SHA256.HashData(file));
-    }
-
-    private static void WriteLine(Stream stream, Action<Utf8JsonWriter> fields)
-    {
-        using (var json = new Utf8JsonWriter(stream, Lines))
-        {
-            json.WriteStartObject();
-            fields(json);
-            json.WriteEndObject();
-        }
-        stream.WriteByte((byte)'\n');
-    }
-
-    private static void WriteFact(Utf8JsonWriter json, Fact fact)
-    {
-        json.WriteNumber("id", fact.Id);
-        json.WriteString("subject", fact.Subject.Name);
-        json.WriteString("subject_kind", Word(fact.Subject.Kind));
-        json.WriteString("relation", fact.Relation.Link);
-        json.WriteString("value", fact.Value);
-        json.WriteString("key", Word(fact.Key));
-        json.WriteBoolean("contiguous", fact.Key == FactKey.Contiguous);
-        json.WriteNumber("exposures", fact.Exposures);
-        json.WriteString("band", Frequencies.Band(fact.Exposures));
-        json.WriteString("region", fact.Region);
-        json.WriteBoolean("out_of_distribution", fact.OutOfDistribution);
-        json.WriteNumber("bits", Math.Round(fact.Bits, 6));
-    }
-
-    private static void WriteComposition(Utf8JsonWriter json, Composition composition)
-    {
-        json.WriteNumber("id", composition.Id);
-        json.WriteNumber("first", composition.First.Id);
-        json.WriteNumber("second", composition.Second.Id);
-        json.WriteString("split", Word(composition.Split));
-    }
-
-    private static void WriteQuestion(Utf8JsonWriter json, WorldQuestion question)
-    {
-        json.WriteString("kind", question.Kind);
-        json.WriteNumber("index", question.Index);
-        json.WriteString("band", Frequencies.Band(question.Exposures));
-        json.WriteNumber("exposures", question.Exposures);
-        json.WriteString("key", question.Key is { } key ? Word(key) : null);
-        if (question.Key is null)
-            json.WriteNull("contiguous");
-        else
-            json.WriteBoolean("contiguous", question.Key == FactKey.Contiguous);
-        json.WriteString("split", question.Split is { } split ? Word(split) : null);
-        json.WriteString("region", question.Region);
-        json.WriteString("passage", question.Passage);
-        json.WriteString("question", question.Question);
-        json.WriteString("prompt", question.Prompt);
-        json.WriteString("answer", question.Answer);
-        json.WriteStartArray("choices");
-        foreach (var choice in question.Choices)
-            json.WriteStringValue(choice);
-        json.WriteEndArray();
-        json.WriteNumber("gold", question.Gold);
-        json.WriteString("trained", question.Trained);
-        json.WriteStartArray("facts");
-        foreach (var fact in question.Facts)
-            json.WriteNumberValue(fact);
-        json.WriteEndArray();
-        json.WriteNumber("bits", Math.Round(question.Bits, 6));
-    }
-
-    private static string Word<T>(T value)
-        where T : struct, Enum => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
 }

@@ -31,6 +31,14 @@ internal sealed class WorldRandom(long seed, string part)
     /// <summary>One of several.</summary>
     public T Of<T>(IReadOnlyList<T> choices) => choices[Below(choices.Count)];
 
+    /// <summary>Several in random order.</summary>
+    public T[] Shuffled<T>(IEnumerable<T> several)
+    {
+        T[] shuffled = [.. several];
+        Shuffle(shuffled);
+        return shuffled;
+    }
+
     /// <summary>Puts a list into random order.</summary>
     public void Shuffle<T>(IList<T> list)
     {

@@ -122,10 +122,11 @@ public sealed class WorldText(SyntheticWorld world)
 
     private string Passage()
     {
-        var passage = NotedPassage.About(world, Unseen(), _random);
+        var strangers = Unseen();
+        var passage = NotedPassage.About(world, strangers, _random);
         Begin(passage.Text);
         Add($"{passage.Recall} {passage.Answer}.");
-        foreach (var stranger in passage.Persons)
+        foreach (var stranger in strangers)
             _lastSpokenOf[stranger.Id] = Tokens;
         return _text.ToString();
     }

@@ -47,7 +47,7 @@ internal static partial class AnswerRows
         throw new InvalidDataException($"{row.Place}: column \"possible_answers\" holds no JSON list. Mend or delete the row.");
     }
 
-    /// <summary>GSM8K: "number" behind "####", and "rationale", the calculation without its annotations on one line.</summary>
+    /// <summary>GSM8K: "number" behind "####", and "rationale", the calculation line by line without its annotations.</summary>
     public static DatasetRow Gsm8k(DatasetRow row)
     {
         var answer = row.Text("answer");
@@ -55,7 +55,9 @@ internal static partial class AnswerRows
         if (number == PhraseAnswers.Invalid)
             throw new InvalidDataException($"{row.Place}: no number behind \"####\" in column \"answer\". Mend or delete the row.");
         var rationale = Annotation().Replace(answer[..answer.IndexOf("####", StringComparison.Ordinal)], "");
-        return row.With(("number", NumberAnswers.Clean(number)), ("rationale", AnswerText.SqueezeSpace(rationale)));
+        // A line is a step; without the breaks one calculation would run into the next.
+        var steps = rationale.Split('\n').Select(AnswerText.SqueezeSpace).Where(step => step.Length > 0);
+        return row.With(("number", NumberAnswers.Clean(number)), ("rationale", string.Join('\n', steps)));
     }
 
     /// <summary>MGSM: "number" from the hub's column or the answer.</summary>

@@ -11,7 +11,10 @@ public static partial class NumberAnswers
     /// <summary>GSM8K strict: the number behind "#### ".</summary>
     public static string Hashes(string text) => PhraseAnswers.Select(HashesExpression(), text, 0, PhraseAnswers.Invalid);
 
-    /// <summary>GSM8K with a chain of thought, strict: the number behind "The answer is". A currency sign before it is allowed.</summary>
+    /// <summary>
+    /// GSM8K with a chain of thought, strict: the number behind "The answer is", as the harness reads it: without a currency sign, and the
+    /// last character of a text is never part of it.
+    /// </summary>
     public static string Sentence(string text) => PhraseAnswers.Select(SentenceExpression(), text, 0, PhraseAnswers.Invalid);
 
     /// <summary>Flexible: the last number.</summary>
@@ -30,7 +33,7 @@ public static partial class NumberAnswers
     [GeneratedRegex(@"#### (\-?[0-9\.\,]+)", RegexOptions.CultureInvariant)]
     private static partial Regex HashesExpression();
 
-    [GeneratedRegex(@"The answer is (\-?\$?\-?[0-9\.\,]+)", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"The answer is (\-?[0-9\.\,]+).", RegexOptions.CultureInvariant)]
     private static partial Regex SentenceExpression();
 
     [GeneratedRegex(@"(-?[$0-9.,]{2,})|(-?[0-9]+)", RegexOptions.CultureInvariant)]

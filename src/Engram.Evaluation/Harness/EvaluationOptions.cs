@@ -27,6 +27,12 @@ public sealed record EvaluationOptions
     /// <summary>Worked examples before an item; null for what each task says.</summary>
     public int? Shots { get; init; }
 
+    /// <summary>
+    /// Most tokens of a text: what is longer loses its beginning. Null for the model's context, as lm-evaluation-harness reads it from
+    /// <c>max_position_embeddings</c>; the length that the model was trained on may be less.
+    /// </summary>
+    public int? MaxLength { get; init; }
+
     /// <summary>A counterfactual control.</summary>
     public TaskControl Control { get; init; }
 

@@ -175,6 +175,12 @@ public sealed record TaskData
     /// <summary>Encoding of a file that is not UTF-8.</summary>
     public string? OtherEncoding { get; init; }
 
+    /// <summary>
+    /// Whether these are other rows than those that scores were published for: another split, a few rows, another data set in the same
+    /// layout. No published score stands beside theirs.
+    /// </summary>
+    public bool StandIn { get; init; }
+
     /// <summary>Names of transformations of the rows, in order.</summary>
     public IReadOnlyList<string> Transforms { get; init; } = [];
 }

@@ -41,7 +41,7 @@ public static class TaskRunner
             throw new ArgumentOutOfRangeException(nameof(options), options.Limit, "--limit must be at least 1.");
         if (options.Shots is < 0)
             throw new ArgumentOutOfRangeException(nameof(options), options.Shots, "--shots must not be negative.");
-        TaskFile[] leaves = [.. tasks.SelectMany(Leaves).DistinctBy(task => task.Task)];
+        TaskFile[] leaves = [.. tasks.SelectMany(task => Leaves(task, cancellation)).DistinctBy(task => task.Task)];
         // What is missing is said before hours are spent.
         var found = leaves.ToDictionary(task => task.Task, task => TaskRows.Require(task.Task, task.Data, options.DataRoot));
         var shots = leaves.ToDictionary(task => task.Task, task => ShotsOf(task, options));
@@ -53,15 +53,8 @@ public static class TaskRunner
             new Dictionary<string, IReadOnlyList<TaskResult>>(),
             new Dictionary<string, IReadOnlyDictionary<int, ItemScore>>()
         );
-        using var silenced = options.Suppression is { } part ? Silenced(memory, part, cancellation) : null;
-        var (prompts, answers) = options.Suppression?.Tokens switch
-        {
-            null => (memory, memory),
-            SuppressedTokens.Prompt => (silenced, memory),
-            SuppressedTokens.Answer => (memory, silenced),
-            _ => (silenced, silenced),
-        };
-        var scorer = new Scorer(model, prompts, options.SharePrefixes, options.Together, answers);
+        using var silenced = new SilencedMemory(memory, options.Suppression, cancellation);
+        var scorer = new Scorer(model, silenced.Prompts, options.SharePrefixes, options.Together, silenced.Answers, options.MaxLength);
         var (tokens, read, elapsed) = (0L, 0L, TimeSpan.Zero);
         foreach (var task in leaves)
         {
@@ -73,7 +66,15 @@ public static class TaskRunner
             );
             results[task.Task] =
             [
-                .. TaskAggregation.Of(task, shots[task.Task], samples).Select(result => result with { Data = found[task.Task].Shown }),
+                .. TaskAggregation
+                    .Of(task, shots[task.Task], samples)
+                    .Select(result =>
+                        result with
+                        {
+                            Data = found[task.Task].Shown,
+                            Published = found[task.Task].Data.StandIn ? null : result.Published,
+                        }
+                    ),
             ];
             headlines[task.Task] = TaskAggregation.Headline(task, samples);
         }
@@ -117,19 +118,15 @@ public static class TaskRunner
 
     /// <summary>The tasks of a group, or the task itself.</summary>
     /// <exception cref="InvalidDataException">A group is part of itself.</exception>
-    internal static IEnumerable<TaskFile> Leaves(TaskFile task) => Leaves(task, []);
+    internal static IEnumerable<TaskFile> Leaves(TaskFile task, CancellationToken cancellation = default) => Leaves(task, [], cancellation);
 
-    private static IEnumerable<TaskFile> Leaves(TaskFile task, string[] above) =>
+    private static IEnumerable<TaskFile> Leaves(TaskFile task, string[] above, CancellationToken cancellation) =>
         task.Kind != TaskKind.Group ? [task]
         : above.Contains(task.Task)
             ? throw new InvalidDataException(
                 $"task {task.Task}: a group that is part of itself: {string.Join(" > ", [.. above, task.Task])}."
             )
-        : task.Tasks.SelectMany(name => Leaves(TaskFiles.Load(name), [.. above, task.Task]));
-
-    private static MemoryBank Silenced(MemoryBank? memory, Suppression part, CancellationToken cancellation) =>
-        memory?.Suppressed(part, cancellation)
-        ?? throw new ArgumentException($"There is no memory of which {part} could be silenced.", nameof(memory));
+        : task.Tasks.SelectMany(name => Leaves(TaskFiles.Load(name, cancellation), [.. above, task.Task], cancellation));
 
     /// <summary>
     /// A task's examples: those asked for, those that it names, at most the fixed ones; none where it has no place for them.
@@ -156,7 +153,7 @@ public static class TaskRunner
     {
         public List<TaskSample> Run(ref long tokens, ref long read, ref TimeSpan elapsed, CancellationToken cancellation)
         {
-            var all = found.Read();
+            var all = found.Read(cancellation);
             if (all.Count == 0)
                 throw new InvalidDataException($"{task.Task}: no rows in {string.Join(", ", found.Files)}.");
             var asked = ControlledRows.Of(task, all, options.Control);
@@ -177,7 +174,7 @@ public static class TaskRunner
                 Shots = 0,
                 Key = key,
             };
-            var questions = new TaskQuestions(task, shots, ShotRows(all));
+            var questions = new TaskQuestions(task, shots, ShotRows(all, cancellation));
             var scoring = new ItemScoring(task, task.Kind == TaskKind.Generate ? new GeneratedAnswers(task, options.Sandbox) : null, blank);
             var (samples, clock, sinceStart, skipped) = (new TaskSample[count], Stopwatch.StartNew(), 0L, 0);
             for (var first = 0; first < count; first += ItemsAtOnce)
@@ -287,7 +284,7 @@ public static class TaskRunner
             return last;
         }
 
-        private IReadOnlyList<Datasets.DatasetRow> ShotRows(IReadOnlyList<Datasets.DatasetRow> tested)
+        private IReadOnlyList<Datasets.DatasetRow> ShotRows(IReadOnlyList<Datasets.DatasetRow> tested, CancellationToken cancellation)
         {
             if (shots == 0 || task.FewShot is not { } source)
                 return [];
@@ -296,7 +293,7 @@ public static class TaskRunner
                 [
                     .. items.Select((values, i) => new Datasets.DatasetRow("few_shot", $"task {task.Task}, few_shot.items[{i}]", values)),
                 ];
-            return source.Data.Count == 0 ? tested : TaskRows.Require(task.Task, source.Data, options.DataRoot).Read();
+            return source.Data.Count == 0 ? tested : TaskRows.Require(task.Task, source.Data, options.DataRoot).Read(cancellation);
         }
 
         /// <summary>What a sample follows from beside its prompt.</summary>
@@ -313,6 +310,7 @@ public static class TaskRunner
                             options.Suppression,
                             options.Suppression?.Replacement,
                             options.Control,
+                            options.MaxLength,
                             options.Sandbox is not null
                         )
                     )

@@ -23,6 +23,25 @@ public readonly record struct Estimate(double Value, double StandardError, int I
     }
 
     /// <summary>
+    /// The mean over items of which several belong together, such as questions about one fact: the standard error takes the groups as
+    /// independent, not the items. With the deviations of a group's items from the mean summed to dᵍ it is √(G/(G − 1)·Σ dᵍ²)/n (Liang and
+    /// Zeger 1986, Biometrika 73; Miller 2024, arXiv 2411.00640, for evaluations); with groups of one it is that of
+    /// <see cref="OfMean(IReadOnlyList{double})"/>.
+    /// </summary>
+    /// <param name="scores">Scores of the items.</param>
+    /// <param name="clusters">For each item the group that it belongs to.</param>
+    /// <exception cref="ArgumentException">There are no items, or not as many groups as items.</exception>
+    public static Estimate OfMean<T>(IReadOnlyList<double> scores, IReadOnlyList<T> clusters)
+    {
+        if (scores.Count == 0 || clusters.Count != scores.Count)
+            throw new ArgumentException($"A mean of {scores.Count} items in {clusters.Count} groups does not exist.", nameof(scores));
+        var mean = scores.Sum() / scores.Count;
+        double[] deviations = [.. scores.Zip(clusters).GroupBy(item => item.Second).Select(group => group.Sum(item => item.First - mean))];
+        var (groups, squares) = ((double)deviations.Length, deviations.Sum(deviation => deviation * deviation));
+        return new(mean, groups < 2 ? double.NaN : Math.Sqrt(groups / (groups - 1) * squares) / scores.Count, scores.Count);
+    }
+
+    /// <summary>
     /// The score of a group from those of its parts. Weighted by size it is the mean over all items (micro); unweighted the mean over parts
     /// (macro).
     /// </summary>

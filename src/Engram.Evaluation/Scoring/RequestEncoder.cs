@@ -39,10 +39,19 @@ internal sealed class RequestEncoder
     private int[] _lastIds = [];
 
     /// <summary>An encoder for a model.</summary>
+    /// <param name="tokenizer">Of the model.</param>
+    /// <param name="configuration">Of the model.</param>
+    /// <param name="maxLength">Most tokens of a text; null for the model's context.</param>
+    /// <exception cref="ArgumentException"><paramref name="maxLength"/> is longer than the context, or less than 2.</exception>
     /// <exception cref="InvalidDataException">The configuration names no start token.</exception>
-    public RequestEncoder(Tokenizer tokenizer, ModelConfiguration configuration)
+    public RequestEncoder(Tokenizer tokenizer, ModelConfiguration configuration, int? maxLength = null)
     {
-        (_tokenizer, _context) = (tokenizer, configuration.MaxPositionEmbeddings);
+        if (maxLength < 2 || maxLength > configuration.MaxPositionEmbeddings)
+            throw new ArgumentException(
+                $"The longest text must have 2 to {configuration.MaxPositionEmbeddings} tokens, the model's context, not {maxLength}.",
+                nameof(maxLength)
+            );
+        (_tokenizer, _context) = (tokenizer, maxLength ?? configuration.MaxPositionEmbeddings);
         Start =
             configuration.StartTokenId
             ?? throw new InvalidDataException(

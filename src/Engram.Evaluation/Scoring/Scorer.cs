@@ -15,18 +15,20 @@ namespace Engram.Evaluation.Scoring;
 /// A control of the memory to read the tokens of continuations, texts and generated answers with; null: prompts and answers are read alike.
 /// The first token of an answer is foreseen by the last of its prompt, so that it depends on the memory of prompts.
 /// </param>
+/// <param name="maxLength">Most tokens of a text, at most the model's context; null for that.</param>
 public sealed class Scorer(
     IScoredModel model,
     MemoryBank? memory,
     bool sharePrefixes = true,
     int together = Scorer.Together,
-    MemoryBank? answers = null
+    MemoryBank? answers = null,
+    int? maxLength = null
 )
 {
     /// <summary>Texts generated side by side unless told.</summary>
     public const int Together = 16;
 
-    private readonly RequestEncoder _encoder = new(model.Tokenizer, model.Configuration);
+    private readonly RequestEncoder _encoder = new(model.Tokenizer, model.Configuration, maxLength);
     private readonly MemoryBank? _answers =
         answers is null ? memory
         : memory is not null ? answers

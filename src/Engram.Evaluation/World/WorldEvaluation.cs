@@ -15,8 +15,10 @@ public static class WorldEvaluation
     /// <param name="model">Stays the caller's.</param>
     /// <param name="questions">Questions of any kinds.</param>
     /// <param name="memory">The memory to read; null adds nothing.</param>
+    /// <param name="suppression">A part of it that is silenced; null for none.</param>
     /// <param name="progress">Hears of answered choices.</param>
     /// <param name="cancellation">Ends between two choices.</param>
+    /// <exception cref="ArgumentException">There is no such part of the memory.</exception>
     /// <exception cref="InvalidDataException">
     /// The configuration names no start token, or the model's logits are not finite.
     /// </exception>
@@ -24,6 +26,7 @@ public static class WorldEvaluation
         IScoredModel model,
         IReadOnlyList<WorldQuestion> questions,
         MemoryBank? memory,
+        Suppression? suppression = null,
         IProgress<ScoringProgress>? progress = null,
         CancellationToken cancellation = default
     )
@@ -34,7 +37,8 @@ public static class WorldEvaluation
         [
             .. questions.SelectMany(question => question.Choices.Select(choice => new LikelihoodRequest(question.Prompt, $" {choice}"))),
         ];
-        var answers = new Scorer(model, memory).Answer(requests, progress, cancellation: cancellation);
+        using var silenced = new SilencedMemory(memory, suppression, cancellation);
+        var answers = new Scorer(model, silenced.Prompts, answers: silenced.Answers).Answer(requests, progress, cancellation: cancellation);
         var outcomes = new WorldOutcome[questions.Count];
         for (var (i, at) = (0, 0); i < outcomes.Length; at += questions[i++].Choices.Count)
             outcomes[i] = Outcome(questions[i], [.. answers.Skip(at).Take(questions[i].Choices.Count)]);

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Engram.Corpora.World;
+using Engram.Evaluation.Metrics;
 
 namespace Engram.Evaluation.World;
 
@@ -10,6 +11,12 @@ namespace Engram.Evaluation.World;
 /// <param name="Nats">Loss of the answer, summed over its tokens.</param>
 public sealed record WorldOutcome(WorldQuestion Question, bool Exact, int Choice, double Nats)
 {
+    /// <summary>
+    /// What questions have in common that are not independent: the fact whose value is asked for, in several sentences; a question without
+    /// one stands alone.
+    /// </summary>
+    internal (int Fact, int Question) Cluster => Question.Facts is [.., var fact] ? (fact, 0) : (-1, Question.Index);
+
     /// <summary>Whether the choice is the answer.</summary>
     public bool Chosen => Choice == Question.Gold;
 
@@ -25,9 +32,9 @@ public sealed record WorldOutcome(WorldQuestion Question, bool Exact, int Choice
 /// <param name="Group">What they have in common: <c>all</c>, a band of frequency, a split of two-hops.</param>
 /// <param name="Questions">How many.</param>
 /// <param name="Exact">Share of answers that would be written.</param>
-/// <param name="ExactError">Standard error of that share.</param>
+/// <param name="ExactError">Standard error of that share over facts, of which several questions may ask; null for one fact.</param>
 /// <param name="Chosen">Share of right choices; chance is one in <see cref="WorldQuestions.Choices"/>.</param>
-/// <param name="ChosenError">Standard error of that share.</param>
+/// <param name="ChosenError">Standard error of that share over facts.</param>
 /// <param name="Bits">Mean <see cref="WorldOutcome.Bits"/>.</param>
 /// <param name="PossibleBits">What it is for a perfect reader.</param>
 /// <param name="FollowsText">Where a passage contradicts the text: share of choices that are the text's value; null elsewhere.</param>
@@ -36,9 +43,9 @@ public sealed record WorldScore(
     string Group,
     int Questions,
     double Exact,
-    double ExactError,
+    double? ExactError,
     double Chosen,
-    double ChosenError,
+    double? ChosenError,
     double Bits,
     double PossibleBits,
     double? FollowsText
@@ -68,7 +75,7 @@ public sealed record WorldScore(
     private static WorldScore Of(string kind, string group, IReadOnlyList<WorldOutcome> outcomes)
     {
         var n = outcomes.Count;
-        var (exact, chosen) = (outcomes.Count(outcome => outcome.Exact) / (double)n, outcomes.Count(outcome => outcome.Chosen) / (double)n);
+        var (exact, chosen) = (Share(outcome => outcome.Exact), Share(outcome => outcome.Chosen));
         double? followsText = outcomes[0].Question.Trained is null
             ? null
             : outcomes.Count(outcome => outcome.Question.Choices[outcome.Choice] == outcome.Question.Trained) / (double)n;
@@ -76,15 +83,21 @@ public sealed record WorldScore(
             kind,
             group,
             n,
-            exact,
-            Error(exact),
-            chosen,
-            Error(chosen),
+            exact.Value,
+            Finite(exact.StandardError),
+            chosen.Value,
+            Finite(chosen.StandardError),
             outcomes.Average(outcome => outcome.Bits),
             outcomes.Average(outcome => outcome.Question.Bits),
             followsText
         );
 
-        double Error(double share) => n < 2 ? 0 : Math.Sqrt(share * (1 - share) / (n - 1));
+        static double? Finite(double error) => double.IsFinite(error) ? error : null;
+
+        Estimate Share(Func<WorldOutcome, bool> holds) =>
+            Estimate.OfMean<(int, int)>(
+                [.. outcomes.Select(outcome => holds(outcome) ? 1.0 : 0.0)],
+                [.. outcomes.Select(outcome => outcome.Cluster)]
+            );
     }
 }

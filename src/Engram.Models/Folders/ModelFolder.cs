@@ -36,6 +36,9 @@ public sealed class ModelFolder
     /// <summary>The dense weights' file.</summary>
     public const string WeightsFile = "model.safetensors";
 
+    /// <summary>What the model was trained on; not every folder has it.</summary>
+    public const string TrainingFile = "training.json";
+
     /// <summary>Reads configuration and tokenizer of a model folder.</summary>
     /// <param name="path">The folder.</param>
     /// <exception cref="FileNotFoundException">A file is missing.</exception>

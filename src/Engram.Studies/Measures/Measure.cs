@@ -57,6 +57,11 @@ internal sealed record Measure(
     public static bool IsDetail(string row) =>
         row.StartsWith(LossCurve.Prefix, StringComparison.Ordinal) || row.StartsWith(LayerAlignment.Prefix, StringComparison.Ordinal);
 
+    /// <summary>The hash in rows of a name that are about one model.</summary>
+    /// <param name="row">The name of a row.</param>
+    /// <param name="model">The hash that names the model.</param>
+    public static string InputsOf(string row, string model) => WorldRecall.Gives(row) ? RunInputs.OfQuestions(model) : model;
+
     /// <summary>The measures that a run is to have.</summary>
     /// <exception cref="InvalidDataException">The study names one that there is not.</exception>
     public static IReadOnlyList<Measure> Of(PlannedRun run) =>

@@ -12,12 +12,16 @@ namespace Engram.Studies.Measures;
 internal static class WorldRecall
 {
     private const int QuestionsOfAKind = 200;
+    private const string Prefix = "recall_";
 
     /// <summary>The row that comes last: sums are in every world, and their set is the last one.</summary>
-    public const string Last = "recall_" + WorldQuestions.Arithmetic;
+    public const string Last = Prefix + WorldQuestions.Arithmetic;
 
     /// <summary>The row that comes last where the memory is replaced by its mean.</summary>
     public const string LastOfMean = Last + "_mean";
+
+    /// <summary>Whether a row of this name comes from the questions.</summary>
+    public static bool Gives(string row) => row.StartsWith(Prefix, StringComparison.Ordinal);
 
     /// <summary>A row for each kind of question, and one with the memory off where there is one.</summary>
     public static IEnumerable<(string Measure, double Value)> Take(MeasuredRun run, CancellationToken cancellation)
@@ -25,8 +29,8 @@ internal static class WorldRecall
         foreach (var (kind, questions) in Questions(run))
         {
             if (run.Scored.Memory is not null)
-                yield return ($"recall_{kind}_off", Share(run, questions, null, cancellation));
-            yield return ($"recall_{kind}", Share(run, questions, run.Scored.Memory, cancellation));
+                yield return ($"{Prefix}{kind}_off", Share(run, questions, null, cancellation));
+            yield return ($"{Prefix}{kind}", Share(run, questions, run.Scored.Memory, cancellation));
         }
     }
 
@@ -39,7 +43,7 @@ internal static class WorldRecall
         using var mean = run.Scored.Memory!.Ablation(MemoryUse.OneRow)!;
         List<(string, double)> rows = [];
         foreach (var (kind, questions) in Questions(run))
-            rows.Add(($"recall_{kind}_mean", Share(run, questions, mean, cancellation)));
+            rows.Add(($"{Prefix}{kind}_mean", Share(run, questions, mean, cancellation)));
         return rows;
     }
 

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Engram.Corpora.World;
 using Engram.Models.Configuration;
 using Engram.Training;
 
@@ -79,6 +80,12 @@ internal static class RunInputs
     /// <param name="data">What the ids of both come from.</param>
     public static string OfPair(PlannedRun run, string data) =>
         Hash(new JsonObject { ["run"] = Of(run, data), ["reference"] = Of(run.Reference!, data) });
+
+    /// <summary>
+    /// The hash in rows of the questions about a synthetic world: other questions are asked anew, of the model that there is.
+    /// </summary>
+    /// <param name="model">The hash that names the run's model.</param>
+    public static string OfQuestions(string model) => Hash(new JsonObject { ["run"] = model, ["questions"] = WorldQuestions.Version });
 
     /// <summary>The hash, 16 hexadecimal digits of SHA-256.</summary>
     public static string Hash(JsonObject described) =>

@@ -1,6 +1,6 @@
 using Engram.Studies.Measures;
 using Engram.Studies.Planning;
-using Engram.Studies.Rows;
+using Engram.Studies.Results;
 
 namespace Engram.Studies.Running;
 
@@ -27,7 +27,7 @@ internal sealed class StudyJob(string inputs, IReadOnlyList<PlannedRun> runs, Fu
 
     /// <summary>The hash in the rows of a measure.</summary>
     public string InputsOf(PlannedRun run, Measure measure) =>
-        measure.Compares && run.Reference is not null ? RunInputs.OfPair(run, data(run)) : inputs;
+        measure.Compares && run.Reference is not null ? RunInputs.OfPair(run, data(run)) : Measure.InputsOf(measure.Last, inputs);
 
     /// <summary>The measures that are still to be taken.</summary>
     /// <param name="rows">What is there, by study, arm and seed.</param>

@@ -7,7 +7,7 @@ using Engram.Studies.Exhibits;
 using Engram.Studies.Measures;
 using Engram.Studies.Planning;
 using Engram.Studies.Processes;
-using Engram.Studies.Rows;
+using Engram.Studies.Results;
 using Engram.Torch.Native;
 using Engram.Training;
 
@@ -221,8 +221,8 @@ public sealed class StudyRunner
             .Where(entry => !File.Exists(entry.Path));
 
     /// <summary>
-    /// All rows of a study but those of runs that have become others since (their arm and seed now have another hash) and were measured
-    /// again: a row goes only when another one takes its place.
+    /// All rows of a study but those of runs that have become others since (their arm and seed now have another hash), or of questions that
+    /// have, and were measured again: a row goes only when another one takes its place.
     /// </summary>
     private IEnumerable<Measurement> WithoutStale(string study, IReadOnlyList<StudyJob> jobs)
     {
@@ -245,9 +245,12 @@ public sealed class StudyRunner
         IReadOnlyDictionary<(string Arm, long Seed), HashSet<string>> known
     )
     {
-        bool IsOfToday(Measurement row) => known.TryGetValue((row.Arm, row.Seed), out var inputs) && inputs.Contains(row.Inputs);
-        var replaced = rows.Where(row => row.Size == size && IsOfToday(row)).Select(row => (row.Arm, row.Seed)).ToHashSet();
-        return rows.Where(row => row.Size != size || IsOfToday(row) || !replaced.Contains((row.Arm, row.Seed)));
+        bool IsOfToday(Measurement row) =>
+            known.TryGetValue((row.Arm, row.Seed), out var models)
+            && models.Any(model => row.Inputs == Measure.InputsOf(row.Measure, model));
+        static (string, long, bool) Place(Measurement row) => (row.Arm, row.Seed, WorldRecall.Gives(row.Measure));
+        var replaced = rows.Where(row => row.Size == size && IsOfToday(row)).Select(Place).ToHashSet();
+        return rows.Where(row => row.Size != size || IsOfToday(row) || !replaced.Contains(Place(row)));
     }
 
     /// <summary>Reports until the timer is disposed.</summary>

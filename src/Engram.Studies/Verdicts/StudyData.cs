@@ -1,7 +1,7 @@
 using Engram.Studies.Definitions;
 using Engram.Studies.Measures;
 using Engram.Studies.Planning;
-using Engram.Studies.Rows;
+using Engram.Studies.Results;
 using Engram.Studies.Statistics;
 
 namespace Engram.Studies.Verdicts;
@@ -30,16 +30,19 @@ internal sealed class StudyData
         {
             var there = own[(run.RowArm, run.Seed)].ToList();
             var hashes = Hashes(run, texts);
-            // Rows that compare two models have a hash of their own.
-            var ambiguous = hashes is null && there.Select(row => row.Inputs).Distinct().Count() > (Compares(run) ? 2 : 1);
-            var taken = there.Where(row => hashes?.Contains(row.Inputs) ?? !ambiguous).ToList();
+            var models = hashes ?? Unambiguous(run, there);
+            var taken = there.Where(IsOfToday).ToList();
             RowsLeftOut += there.Count - taken.Count;
             // The first of equal keys is the study's own.
-            foreach (var row in (hashes is null ? [] : hashes.SelectMany(hash => others[hash])).Concat(taken))
+            foreach (var row in (hashes is null ? [] : hashes.SelectMany(Others).Where(IsOfToday)).Concat(taken))
                 Values(run, row.Measure)[run.Seed] = row.Value;
             if (hashes is not null || taken.Count > 0)
                 _inputs[(run.RowArm, run.Seed)] = hashes?[0] ?? taken.FirstOrDefault(row => row.Measure == "loss", taken[0]).Inputs;
+
+            bool IsOfToday(Measurement row) => models.Any(model => row.Inputs == Measure.InputsOf(row.Measure, model));
         }
+        IEnumerable<Measurement> Others(string model) => others[model].Concat(others[RunInputs.OfQuestions(model)]);
+
         var known = plan.Runs.Select(run => (run.RowArm, run.Seed)).ToHashSet();
         RowsLeftOut += own.Where(group => !known.Contains(group.Key)).Sum(group => group.Count());
     }
@@ -98,6 +101,24 @@ internal sealed class StudyData
             : PairedDifference.Of(arm, [.. common.Select(seed => left[seed])], baseline, [.. common.Select(seed => right[seed])]);
     }
 
+    /// <summary>
+    /// The standard deviation that differences from an arm usually have in a setting: the median over all arms that share at least three
+    /// seeds with it; 0 with fewer than three such arms.
+    /// </summary>
+    public double UsualDeviation(StudySetting setting, string baseline, string measure)
+    {
+        var deviations = Arms(setting, ["*"], measure)
+            .Where(arm => arm.Name != baseline)
+            .Select(arm => Difference(setting.Name, arm.Name, baseline, measure))
+            .OfType<PairedDifference>()
+            .Where(difference => difference.PerSeed.Count >= Noise.LeastSeeds)
+            .Select(difference => difference.StandardDeviation!.Value)
+            .Order()
+            .ToList();
+        var (half, odd) = (deviations.Count / 2, deviations.Count % 2);
+        return deviations.Count < 3 ? 0 : (deviations[half] + deviations[half - 1 + odd]) / 2;
+    }
+
     /// <summary>Where a point lies on a horizontal axis.</summary>
     /// <exception cref="InvalidDataException">There is no such axis.</exception>
     public double Position(StudySetting setting, StudyArm arm, string axis)
@@ -127,6 +148,14 @@ internal sealed class StudyData
         texts?.Of(run.Size, run.Setting.Corpus) is not { } data ? null
         : Compares(run) ? [RunInputs.Of(run, data), RunInputs.OfPair(run, data)]
         : [RunInputs.Of(run, data)];
+
+    /// <summary>The hashes that rows of a run have, where they tell which model they are about; none where they do not.</summary>
+    private static IReadOnlyList<string> Unambiguous(PlannedRun run, IEnumerable<Measurement> rows)
+    {
+        List<string> hashes = [.. rows.Where(row => !WorldRecall.Gives(row.Measure)).Select(row => row.Inputs).Distinct()];
+        // Rows that compare two models have a hash of their own.
+        return hashes.Count > (Compares(run) ? 2 : 1) ? [] : hashes;
+    }
 
     private static bool Compares(PlannedRun run) => run.Reference is not null && Measure.Of(run).Any(measure => measure.Compares);
 }

@@ -42,7 +42,7 @@ public class BenchmarkPromptTests
     [InlineData(
         "gsm8k",
         "Q: Janet|\nA: Let's think step by step.",
-        "Natalia sold 48/2 = 24 clips in May. Natalia sold 48+24 = 72 clips altogether in April and May. The answer is 72."
+        "Natalia sold 48/2 = 24 clips in May.\nNatalia sold 48+24 = 72 clips altogether in April and May. The answer is 72."
     )]
     [InlineData("mgsm_ja", "問題：|\nステップごとの答え：", "ロジャーは最初5個のボールがありました。")]
     [InlineData("mgsm_en", "Question: Janet|\nStep-by-Step Answer:", "Roger started with 5 balls.")]
@@ -75,7 +75,7 @@ public class BenchmarkPromptTests
     }
 
     private static IReadOnlyList<DatasetRow> Rows(string task, IReadOnlyList<TaskData> data) =>
-        TaskRows.Require(task, data, Benchmarks.Root()).Read();
+        TaskRows.Require(task, data, Benchmarks.Root()).Read(TestContext.Current.CancellationToken);
 
     private static string Render(string template, DatasetRow row, params (string, string)[] more) =>
         new Template(template, "test").Render(row.Values, row.Place, more);

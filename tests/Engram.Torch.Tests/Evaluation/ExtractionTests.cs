@@ -9,7 +9,9 @@ public class ExtractionTests
     [Theory]
     [InlineData("gsm8k_strict", "He has 5.\n#### 1,234.", "1,234.")]
     [InlineData("gsm8k_strict", "The answer is 5", "[invalid]")]
-    [InlineData("gsm8k_cot_strict", "5 + 6 = 11. The answer is 11.", "11.")]
+    [InlineData("gsm8k_cot_strict", "5 + 6 = 11. The answer is 11.", "11")]
+    [InlineData("gsm8k_cot_strict", "The answer is $11.", "[invalid]")]
+    [InlineData("gsm8k_cot_strict", "The answer is 18", "1")] // the expression wants a character behind the number
     [InlineData("gsm8k_cot_strict", "so 11.", "[invalid]")]
     [InlineData("gsm8k_cot_strict", "The answer is -3. Q: The answer is 7.", "-3.")]
     [InlineData("number_flexible", "5 + 6 = 11 apples, so she pays $1,250. Done", "$1,250.")]

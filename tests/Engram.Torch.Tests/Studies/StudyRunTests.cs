@@ -1,9 +1,11 @@
 using System.Text.Json.Nodes;
 using Engram.Studies.Definitions;
+using Engram.Studies.Planning;
 using Engram.Studies.Processes;
-using Engram.Studies.Rows;
+using Engram.Studies.Results;
 using Engram.Studies.Running;
 using Engram.Studies.StudyReports;
+using Engram.Studies.Verdicts;
 using Engram.Tests.Storage;
 using Engram.Torch.Tests.Cli;
 
@@ -170,6 +172,42 @@ public sealed class StudyRunTests : IDisposable
         );
     }
 
+    [Fact]
+    public void ExtendedModels_AndThoseThatWereNot_AreReadAtTheNewLength()
+    {
+        static StudyArm Arm(string name, int? factor = null) =>
+            new()
+            {
+                Name = name,
+                Base = "moe",
+                Description = name,
+                Extends = factor is { } by ? new ArmExtension("moe", by, 0.2, 2e-3) : null,
+            };
+        var study = _study with
+        {
+            Arms = [Arm("moe"), Arm("moe-more", 1), Arm("moe-long", 4)],
+            Equal = [],
+            Reference = "moe-long",
+            Measures = ["long_loss"],
+            Sizes = new Dictionary<string, IReadOnlyList<StudySetting>>
+            {
+                ["smoke"] = [_study.Sizes["smoke"][0] with { Tokens = 640, Arms = ["*"] }],
+            },
+        };
+
+        Assert.Equal((3, 0), Counts(Run("extended", study: study)));
+
+        var rows = MeasurementFile.Read(Folders("extended").Rows(study.Name)).ToDictionary(row => (row.Arm, row.Measure), row => row.Value);
+        foreach (var arm in (string[])["text/moe", "text/moe-more"])
+        {
+            Assert.NotEqual(rows[(arm, "long_loss")], rows[(arm, "long_loss_yarn")]);
+            Assert.NotEqual(rows[(arm, "long_loss_beyond")], rows[(arm, "long_loss_yarn_beyond")]);
+        }
+        Assert.Equal(rows[("text/moe-long", "loss")], rows[("text/moe-long", "long_loss")], 1e-5);
+        Assert.False(rows.ContainsKey(("text/moe-long", "long_loss_yarn")));
+        Assert.NotEqual(rows[("text/moe-more", "loss")], rows[("text/moe", "loss")]);
+    }
+
     private static (int, int) Counts(StudyOutcome outcome)
     {
         Assert.Empty(outcome.Failures);
@@ -222,5 +260,32 @@ public sealed class StudyRunTests : IDisposable
         var known = new Dictionary<(string, long), HashSet<string>> { [("docs/again", 2)] = ["today"], [("docs/failed", 2)] = ["today"] };
 
         Assert.Equal(rows.Skip(1), StudyRunner.WithoutStale(rows, "smoke", known));
+    }
+
+    /// <summary>A model stays when the questions about its world become others; what was answered to the old ones does not count.</summary>
+    [Fact]
+    public void RowsOfEarlierQuestions_AreTakenAnew_OfTheSameModel()
+    {
+        static Measurement Row(string measure, string inputs) => new("main", "smoke", "world/moe", 2, measure, 1, inputs);
+        var study = StudyLibrary.Named("main", "smoke")[0];
+        var plan = StudyPlan.Of(study, StudyLibrary.Size("smoke"));
+        var run = plan.Runs.Single(run => run.Arm.Name == "moe");
+        var model = RunInputs.Of(run, "world");
+        var job = new StudyJob(model, [run], _ => "world");
+        Measurement[] before = [Row("loss", model), Row("cloze_chosen", model), Row("recall_arithmetic", model)];
+        ILookup<(string, string, string, long), Measurement> Rows(params Measurement[] rows) =>
+            rows.ToLookup(row => (row.Study, row.Size, row.Arm, row.Seed));
+
+        Assert.Equal(["world"], job.Missing(Rows(before)).Select(missing => missing.Measure.Name));
+        var anew = Row("recall_arithmetic", RunInputs.OfQuestions(model));
+        Assert.Empty(job.Missing(Rows([.. before, anew])));
+        var known = new Dictionary<(string, long), HashSet<string>> { [("world/moe", 2)] = [model] };
+        Assert.Equal(before, StudyRunner.WithoutStale(before, "smoke", known));
+        Assert.Equal([.. before[..2], anew], StudyRunner.WithoutStale([.. before, anew], "smoke", known));
+
+        // A report counts the new rows alone, whether or not it knows the text.
+        Assert.Equal(1, new StudyData(plan, before).RowsLeftOut);
+        Assert.Empty(new StudyData(plan, before).Seeds("world", "moe", "recall_arithmetic"));
+        Assert.Single(new StudyData(plan, [.. before, anew]).Seeds("world", "moe", "recall_arithmetic"));
     }
 }

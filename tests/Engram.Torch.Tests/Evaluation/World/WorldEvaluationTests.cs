@@ -2,6 +2,7 @@ using Engram.Corpora.World;
 using Engram.Evaluation.Scoring;
 using Engram.Evaluation.World;
 using Engram.Inference;
+using Engram.Models.Memory;
 using Engram.Torch.Tests.Inference;
 using Engram.Torch.Tests.Training;
 using static TorchSharp.torch;
@@ -56,6 +57,36 @@ public sealed class WorldEvaluationTests
     }
 
     [Fact]
+    public void SilencedParts_AreThoseOfTheMemory_OfPromptsOrAnswersAlone()
+    {
+        using var models = new InferenceModels(TinyRun.Configuration);
+        using var model = new ManagedModel(EngramModel.Open(models.Folder, threads: 1));
+        var whole = Nats(null);
+        using var silenced = model.Memory!.Suppressed(Suppression.Parse("all"));
+        Assert.Equal(WorldEvaluation.Ask(model, Questions, silenced).Select(outcome => outcome.Nats), Nats(Suppression.Parse("all")));
+        var (prompt, answer) = (Nats(Suppression.Parse("all@prompt")), Nats(Suppression.Parse("all@answer")));
+        Assert.Equal(4, new[] { whole, Nats(Suppression.Parse("all")), prompt, answer }.Select(nats => nats.Sum()).Distinct().Count());
+
+        double[] Nats(Suppression? part) => [.. WorldEvaluation.Ask(model, Questions, model.Memory, part).Select(outcome => outcome.Nats)];
+    }
+
+    [Fact]
+    public void StandardErrors_AreOverFacts_NotOverQuestionsAboutThem()
+    {
+        var question = Questions.First(question => question.Kind == WorldQuestions.Contiguous);
+        // Two facts, asked for twice each and answered alike: as much as two questions tell.
+        WorldOutcome[] outcomes =
+        [
+            .. Enumerable.Range(0, 4).Select(i => new WorldOutcome(question with { Facts = [i % 2] }, i % 2 == 0, question.Gold, 1)),
+        ];
+        var score = WorldScore.Of(WorldQuestions.Contiguous, outcomes).First();
+        Assert.Equal(0.5, score.Exact);
+        Assert.Equal(0.5, score.ExactError!.Value, 1e-12);
+        Assert.Equal(0, score.ChosenError!.Value, 1e-12);
+        Assert.Null(WorldScore.Of(WorldQuestions.Contiguous, outcomes[..1]).First().ExactError);
+    }
+
+    [Fact]
     public void Scores_AreSharesWithTheirErrors_ByBandAndSplit()
     {
         var hops = Questions.Where(question => question.Kind == WorldQuestions.TwoHop).ToArray();
@@ -65,7 +96,7 @@ public sealed class WorldEvaluationTests
         ];
         var scores = WorldScore.Of(WorldQuestions.TwoHop, outcomes).ToArray();
         Assert.Equal(("all", 3, 1 / 3.0, 2 / 3.0), (scores[0].Group, scores[0].Questions, scores[0].Exact, scores[0].Chosen));
-        Assert.Equal(Math.Sqrt(1 / 3.0 * (2 / 3.0) / 2), scores[0].ExactError, 1e-12);
+        Assert.Equal(Math.Sqrt(1 / 3.0 * (2 / 3.0) / 2), scores[0].ExactError!.Value, 1e-12);
         Assert.Equal(["trained", "held_out", "out_of_distribution"], scores[1..4].Select(score => score.Group));
         Assert.Null(scores[0].FollowsText);
 
