@@ -30,7 +30,7 @@ awk 'BEGIN { srand(7); for (d = 0; d < 400; d++) { line = ""; for (i = 0; i < 15
 sed -e 's/"engram_layer_ids": .*/"engram_layer_ids": [1, 2],/' -e 's/"engram_n_heads": .*/"engram_n_heads": 8,/' -e 's/"engram_head_dim": .*/"engram_head_dim": 64,/' \
     -e 's/"engram_slots_per_order": .*/"engram_slots_per_order": [180000, 180000],/' "$root/src/Engram.Models/presets/tiny-engram.json" > "$work/config.json"
 "$engram" data prepare "$work/text" --output "$work/data" --vocabulary-size 512 > /dev/null
-train() { echo train --config "$work/config.json" --data "$work/data" --run "$work/$1" --tables "$1" --steps "$updates" --sequences 16 --length 256 --checkpoint-every 5 --validation-sequences 8 --json; }
+train() { echo train --config "$work/config.json" --data "$work/data" --run "$work/$1" --tables "$1" --steps "$updates" --batch-size 16 --length 256 --checkpoint-every 5 --validation-sequences 8 --json; }
 
 # The most that the working tables take on the disk: they are removed when the run has finished.
 watch() {

@@ -82,6 +82,7 @@ public sealed class CorpusSource
     /// <exception cref="InvalidDataException">
     /// A file is not UTF-8, is damaged, lacks the text field, or a line or row is malformed; the message names file and line.
     /// </exception>
+    /// <exception cref="IOException">A file is a pipe, or cannot be read.</exception>
     public IEnumerable<Document> Read(Action<string>? skipped = null, CancellationToken cancellation = default)
     {
         var documents =
@@ -103,7 +104,7 @@ public sealed class CorpusSource
         foreach (var (path, name) in _files)
         {
             cancellation.ThrowIfCancellationRequested();
-            using var file = File.OpenRead(path);
+            using var file = InputFile.Open(path, cancellation);
             text.Append(name).Append('\n').Append(Convert.ToHexStringLower(SHA256.HashData(file))).Append('\n');
         }
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
@@ -115,7 +116,7 @@ public sealed class CorpusSource
         foreach (var (path, name) in _files)
         {
             cancellation.ThrowIfCancellationRequested();
-            foreach (var document in DocumentFile.Read(path, name, field, bad))
+            foreach (var document in DocumentFile.Read(path, name, field, bad, cancellation))
             {
                 cancellation.ThrowIfCancellationRequested();
                 if (!string.IsNullOrWhiteSpace(document.Text))

@@ -97,7 +97,7 @@ public sealed class PreparedCorpus : IDisposable
             ? blocks
             : throw new InvalidDataException(
                 $"{Folder}: the {part} part holds {stream.Count} tokens, but one sequence of length {length} needs {(long)length + 1}. "
-                    + "Give more text or use shorter sequences."
+                    + "Give more text or use shorter sequences (--length)."
             );
     }
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Engram.Models.Folders;
 using Engram.Models.Memory;
+using Engram.Tables.Training;
 
 namespace Engram.Training;
 
@@ -11,10 +12,17 @@ internal static class RunIdentity
     public static string Of(TrainingSetup setup)
     {
         var (options, data) = (setup.Options, setup.Corpus.Summary);
+        // Where tables live, when a run validates or saves and on how many threads makes no other model of it; nor does it whether Adam
+        // catches up with the rows of a table later.
+        var decisive = new TrainingOptions(options)
+        {
+            Seed = options.Seed,
+            Frozen = options.Frozen,
+            TableOptimizer = options.TableOptimizer == TableOptimizer.DeferredAdam ? TableOptimizer.DenseAdam : options.TableOptimizer,
+        };
         return ModelIdentity.Of(
             setup.Configuration.ToJson(),
-            // Where tables live, when a run validates or saves and on how many threads makes no other model of it.
-            new TrainingOptions(options) { Seed = options.Seed, Frozen = options.Frozen }.ToJson(),
+            decisive.ToJson(),
             data.SourceFingerprint,
             data.TokenizerFingerprint,
             data.ValidationFraction.ToString("R", CultureInfo.InvariantCulture),

@@ -47,7 +47,7 @@ internal static class CommonOptions
     }
 
     /// <summary>Refuses numbers below one. What is no number has been refused before, and has no value to ask for.</summary>
-    public static void AtLeastOne(Option<int?> option) =>
+    public static void AtLeastOne(Option option) =>
         option.Validators.Add(given =>
         {
             if (int.TryParse(given.Tokens.FirstOrDefault()?.Value, out var number) && number < 1)

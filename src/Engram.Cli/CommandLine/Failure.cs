@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Diagnostics;
 using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
@@ -40,23 +41,24 @@ internal static partial class Failure
     public static int Report(ParseResult parsed, Exception error)
     {
         error = Innermost(error);
-        Terminal.Note($"{NameOf(parsed.CommandResult)}: {About(error, parsed.CommandResult.Command)}{Sentence(error)}");
+        var refused = Refused(error, parsed.CommandResult.Command);
+        Terminal.Note($"{NameOf(parsed.CommandResult)}: {(refused is null ? "" : $"{refused}: ")}{Sentence(error)}");
         if (parsed.GetValue(CommonOptions.Debug))
             Terminal.Note(error.ToString());
-        // The libraries judge the values given to them: what they refuse as an argument came from the command line.
-        return error is ArgumentException ? WrongUsage : Failed;
+        return error is UsageException || refused is not null ? WrongUsage : Failed;
     }
 
     private static string Sentence(Exception error) =>
         error switch
         {
-            ArgumentException
+            ArgumentException when IsOurs(error) => Plain(error),
+            UsageException
             or IOException
             or InvalidDataException
             or UnauthorizedAccessException
             or LibTorchException
             or TrainingDivergedException
-            or NotSupportedException => OneLine(Parameter().Replace(error.Message, "")),
+            or NotSupportedException => Plain(error),
             OutOfMemoryException => "Not enough memory: use a smaller model, batch or length.",
             // libtorch appends its own stack trace.
             ExternalException => $"libtorch failed: {error.Message.Split('\n')[0].Trim()}",
@@ -71,13 +73,27 @@ internal static partial class Failure
             _ => error,
         };
 
-    // The libraries say which of the values given to them they refuse; an option of that name is where it came from.
-    private static string About(Exception error, Command command) =>
-        error is ArgumentException { ParamName: { } given }
-        && command.Options.FirstOrDefault(option => option.Name[2..].Replace("-", "").Equals(given, StringComparison.OrdinalIgnoreCase))
-            is { } option
-            ? option.Name + ": "
-            : "";
+    /// <summary>An error's sentence without what the runtime appends to it.</summary>
+    public static string Plain(Exception error) => OneLine(Parameter().Replace(error.Message, ""));
+
+    // The libraries say which of the values given to them they refuse; an option of that name is where it came from. Whatever else is refused
+    // as an argument is an error of the program or of its data.
+    private static string? Refused(Exception error, Command command) =>
+        error is ArgumentException { ParamName: { } given } && IsOurs(error)
+            ? command
+                .Options.FirstOrDefault(option => option.Name[2..].Replace("-", "").Equals(given, StringComparison.OrdinalIgnoreCase))
+                ?.Name
+            : null;
+
+    // What the runtime's strings and collections refuse was not given to them by the user. Its exceptions make checks for whoever asks
+    // (ThrowIfLessThan): who asked stands below them.
+    private static bool IsOurs(Exception error) =>
+        new StackTrace(error)
+            .GetFrames()
+            .Select(frame => frame.GetMethod()?.DeclaringType)
+            .FirstOrDefault(type => type is not null && !type.IsAssignableTo(typeof(ArgumentException)))
+            is { FullName: { } thrower }
+        && thrower.StartsWith("Engram.", StringComparison.Ordinal);
 
     private static string OneLine(string text) => Whitespace().Replace(text, " ").Trim();
 

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Engram.Corpora.Files;
 using Spectre.Console;
 
 namespace Engram.Cli.CommandLine;
@@ -77,7 +78,7 @@ internal static class Terminal
 
     private static string Read(Func<Stream> open, string name, CancellationToken cancellation)
     {
-        return Task.Run(Read, cancellation).WaitAsync(cancellation).GetAwaiter().GetResult();
+        return InputFile.Wait(Read, cancellation);
 
         string Read()
         {

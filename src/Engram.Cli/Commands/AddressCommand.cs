@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Engram.Addressing;
 using Engram.Cli.CommandLine;
+using Engram.Corpora.Files;
 
 namespace Engram.Cli.Commands;
 
@@ -28,7 +29,7 @@ internal sealed class AddressCommand : CliCommand
         var file = parsed.GetRequiredValue(_file);
         if (Directory.Exists(file))
             throw new InvalidDataException($"{file}: is a folder; give a JSON file.");
-        var completed = AddressingCases.Complete(File.ReadAllBytes(file), file);
+        var completed = AddressingCases.Complete(InputFile.ReadAllBytes(file, cancellation), file);
         using var output = Console.OpenStandardOutput();
         output.Write(completed);
         output.WriteByte((byte)'\n');

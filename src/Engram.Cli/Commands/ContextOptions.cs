@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Engram.Cli.CommandLine;
 using Engram.Models.Configuration;
 
 namespace Engram.Cli.Commands;
@@ -45,6 +46,8 @@ internal sealed class ContextOptions
     /// <summary>The model with the context that the command line asks for, or as it is.</summary>
     public ModelConfiguration Apply(ParseResult parsed, ModelConfiguration model) =>
         parsed.GetValue(Length) is { } context
-            ? ContextExtension.Extend(model, context, parsed.GetValue(_original), parsed.GetValue(_factor), parsed.GetValue(_mscale))
+            ? UsageException.Of(() =>
+                ContextExtension.Extend(model, context, parsed.GetValue(_original), parsed.GetValue(_factor), parsed.GetValue(_mscale))
+            )
             : model;
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Engram.Cli.CommandLine;
 using Engram.Corpora;
+using Engram.Corpora.Files;
 
 namespace Engram.Cli.Commands;
 
@@ -80,27 +81,22 @@ internal static class CorpusInput
 
     /// <summary>Opens a corpus: a file, a folder, or dotnet-docs.</summary>
     /// <param name="source">As it was given.</param>
-    /// <param name="field">The value of <see cref="Field"/>, which the command has.</param>
+    /// <param name="field">The value of <see cref="Field"/>; null where the command has no such option.</param>
     /// <param name="cancellation">Heard also while a pipe waits for somebody who writes to it.</param>
     /// <param name="skipBad">Whether what cannot be read is left out.</param>
-    public static CorpusSource Open(string source, string field, CancellationToken cancellation, bool skipBad = false)
+    public static CorpusSource Open(string source, string? field, CancellationToken cancellation, bool skipBad = false)
     {
-        if (File.Exists(source) && !Task.Run(() => IsSeekable(source), cancellation).WaitAsync(cancellation).GetAwaiter().GetResult())
-            throw new IOException($"{source} is a pipe. A corpus is read more than once: write it to a file first.");
+        InputFile.RequireNoPipe(source, cancellation);
         return CorpusSource.Open(
             source,
-            new CorpusOptions
-            {
-                TextField = field,
-                TextFieldRemedy = "Name the text's field with --field.",
-                SkipBad = skipBad,
-            }
+            field is null
+                ? Reading
+                : new CorpusOptions
+                {
+                    TextField = field,
+                    TextFieldRemedy = "Name the text's field with --field.",
+                    SkipBad = skipBad,
+                }
         );
-    }
-
-    private static bool IsSeekable(string file)
-    {
-        using var opened = File.OpenRead(file);
-        return opened.CanSeek;
     }
 }

@@ -78,7 +78,7 @@ internal sealed class DataPrepareCommand : CliCommand
         CorpusInput.Note(source);
         var options = new PreparationOptions
         {
-            Tokenizer = parsed.GetValue(_tokenizer) is { } path ? TokenizerInput.Open(path) : null,
+            Tokenizer = parsed.GetValue(_tokenizer) is { } path ? TokenizerInput.Open(path, cancellation) : null,
             VocabularySize = parsed.GetValue(_vocabularySize),
             EndOfText = parsed.GetRequiredValue(_endOfText),
             ValidationFraction = parsed.GetValue(_validationFraction),

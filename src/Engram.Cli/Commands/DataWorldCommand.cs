@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
 using Engram.Cli.CommandLine;
-using Engram.Corpora;
 using Engram.Corpora.World;
 using Spectre.Console;
 
@@ -119,7 +118,7 @@ internal sealed class DataWorldCommand : CliCommand
             Questions = parsed.GetValue(_questions),
         };
         var folder = parsed.GetRequiredValue(_output);
-        var mix = parsed.GetValue(_mix) is { } source ? CorpusSource.Open(source) : null;
+        var mix = parsed.GetValue(_mix) is { } source ? CorpusInput.Open(source, null, cancellation) : null;
         var start = Stopwatch.GetTimestamp();
         WorldSummary summary;
         using (

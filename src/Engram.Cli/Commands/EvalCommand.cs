@@ -81,7 +81,7 @@ internal sealed class EvalCommand : CliCommand
     {
         Description = "Go on with the file of --samples: items in it are not asked again",
     };
-    private readonly Option<int> _batch = new("--batch")
+    private readonly Option<int> _batch = new("--batch-size")
     {
         Description = "Texts that are generated side by side",
         HelpName = "N",
@@ -146,6 +146,7 @@ internal sealed class EvalCommand : CliCommand
         foreach (var command in others)
             Add(command);
         CommonOptions.AtLeastOne(_limit);
+        CommonOptions.AtLeastOne(_batch);
         Validators.Add(given =>
         {
             if (given.Children.Any(child => child is CommandResult))
@@ -165,8 +166,6 @@ internal sealed class EvalCommand : CliCommand
                 given.AddError("--python needs --run-code.");
             if (given.GetResult(_shots) is { Tokens: [{ Value: var shots }] } && int.TryParse(shots, out var number) && number < 0)
                 given.AddError("--shots must not be negative.");
-            if (given.GetResult(_batch) is { Tokens: [{ Value: var batch }] } && int.TryParse(batch, out var together) && together < 1)
-                given.AddError("--batch must be at least 1.");
             foreach (var use in given.GetResult(_memory) is { Implicit: false, Tokens: [{ Value: var uses }] } ? uses.Split(',') : [])
                 if (!Uses.Contains(use))
                     given.AddError($"--memory takes {string.Join(", ", Uses)}, not '{use}'.");
@@ -188,12 +187,12 @@ internal sealed class EvalCommand : CliCommand
             );
         if (parsed.GetValue(_list))
         {
-            EvalReport.List(TaskListing.Of(parsed.GetValue(_dataRoot)), parsed.GetValue(_json));
+            EvalReport.List(TaskListing.Of(parsed.GetValue(_dataRoot), cancellation), parsed.GetValue(_json));
             return;
         }
 
         var names = parsed.GetRequiredValue(_tasks)!.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        TaskFile[] tasks = [.. names.Select(TaskFiles.Load)];
+        TaskFile[] tasks = [.. names.Select(name => UsageException.Of(() => TaskFiles.Load(name, cancellation)))];
         var runs = parsed.GetRequiredValue(_models).Select(folder => RunOf(parsed, folder)).ToArray();
         RequireMemory(parsed, runs);
         using var samples = parsed.GetValue(_samples) is { } file ? SampleFile.Open(file, parsed.GetValue(_resume)) : null;
@@ -252,7 +251,7 @@ internal sealed class EvalCommand : CliCommand
         if (ModelConfiguration.Load(Path.Combine(folder, ModelFolder.ConfigurationFile)).Engram is not { } engram)
             return new ModelRun(folder, [NoMemory], []);
         foreach (var part in parts)
-            part.RequireIn(engram);
+            SuppressOption.Require(part, engram);
         return new ModelRun(folder, [.. parsed.GetRequiredValue(_memory).Split(',').Distinct()], parts);
     }
 
@@ -274,7 +273,7 @@ internal sealed class EvalCommand : CliCommand
         if (!controls || without.Length == 0)
             return;
         if (without.Length == runs.Length)
-            throw new ArgumentException(
+            throw new UsageException(
                 $"{string.Join(" and ", without)}: no memory (config.json has no engram_* keys). Leave --memory and --suppress out, or name a model with one."
             );
         foreach (var folder in without)

@@ -3,7 +3,7 @@ using System.Globalization;
 using Engram.Cli.CommandLine;
 using Engram.Evaluation.Layers;
 using Engram.Storage;
-using Engram.Studies.Reports;
+using Engram.Studies.Pages;
 using Engram.Torch;
 using Spectre.Console;
 
@@ -73,7 +73,7 @@ internal sealed class EvalLayersCommand : CliCommand
             AtomicFile.RequireWritable(page);
         var folders = parsed.GetRequiredValue(_models);
         using var texts = _texts;
-        texts.Require(parsed);
+        texts.Require(parsed, cancellation);
         using var first = _model.Open(parsed, folders[0]);
         using var second = folders.Length > 1 ? _model.Open(parsed, folders[1]) : null;
         var use = parsed.GetRequiredValue(_memory);
@@ -89,7 +89,7 @@ internal sealed class EvalLayersCommand : CliCommand
             : LayerComparison.Compare(
                 new ReadModel(first, firstMemory.Bank),
                 new ReadModel(second, secondMemory!.Bank),
-                Noted("similarity", texts.Of(parsed, first).Zip(texts.Of(parsed, second))),
+                Noted("similarity", texts.Of(parsed, first, cancellation).Zip(texts.Of(parsed, second, cancellation))),
                 parsed.GetValue(_minibatch),
                 cancellation
             );
@@ -114,7 +114,7 @@ internal sealed class EvalLayersCommand : CliCommand
                 LogitLens.Measure(
                     read.Model,
                     read.Memory,
-                    Noted($"lens of {folder}", texts.Of(parsed, read.Model)),
+                    Noted($"lens of {folder}", texts.Of(parsed, read.Model, cancellation)),
                     parsed.GetValue(_marked),
                     cancellation
                 )

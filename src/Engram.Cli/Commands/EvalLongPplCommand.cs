@@ -111,7 +111,7 @@ internal sealed class EvalLongPplCommand : CliCommand
                 if (readFrom is null && other is not null)
                     text = LongPerplexity.Cut(other.Tokenizer, text, tokens);
                 var found =
-                    readFrom?.Read(measured.Count)
+                    readFrom?.Read(measured.Count, cancellation)
                     ?? LongPerplexity.KeyIntervals(evaluator, text, evaluator.Memory, cancellation: cancellation);
                 writeTo?.Write(measured.Count, found);
                 measured.Add(LongPerplexity.Measure(model, document.Name, text, found, memory.Bank, cancellation));

@@ -1,13 +1,12 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using Engram.Cli.CommandLine;
-using Engram.Corpora;
 using Engram.Evaluation.Losses;
 using Engram.Models.Configuration;
 using Engram.Models.Folders;
 using Engram.Models.Memory;
 using Engram.Storage;
-using Engram.Studies.Reports;
+using Engram.Studies.Pages;
 using Engram.Tokenization;
 using Spectre.Console;
 
@@ -29,7 +28,7 @@ internal sealed class EvalLossCommand : CliCommand
     };
     private readonly Option<string> _memory = ModelInput.Use();
     private readonly Option<Suppression?> _suppress = SuppressOption.OfTexts();
-    private readonly Option<int> _sequences = new("--sequences")
+    private readonly Option<int> _limit = new("--limit")
     {
         Description = "At most this many sequences, evenly spaced",
         HelpName = "N",
@@ -80,11 +79,13 @@ internal sealed class EvalLossCommand : CliCommand
         )
     {
         _model.AddFolderTo(this);
-        foreach (var option in (Option[])[_data, _text, _memory, _suppress, _sequences, _length, _byPosition, _bins, _also, _html, _svg])
+        foreach (var option in (Option[])[_data, _text, _memory, _suppress, _limit, _length, _byPosition, _bins, _also, _html, _svg])
             Add(option);
         _model.AddEngineTo(this);
         _model.AddSettingsTo(this);
         Add(_json);
+        CommonOptions.AtLeastOne(_limit);
+        CommonOptions.AtLeastOne(_length);
         Validators.Add(Check);
     }
 
@@ -113,9 +114,9 @@ internal sealed class EvalLossCommand : CliCommand
 
     private void Whole(ParseResult parsed, CancellationToken cancellation)
     {
-        using var corpus = Prepared(parsed);
+        using var held = Read(parsed, cancellation);
         var use = parsed.GetRequiredValue(_memory);
-        var loss = _model.IsManaged(parsed) ? ByManagedCode(parsed, corpus, cancellation) : ByLibTorch(parsed, corpus, cancellation);
+        var loss = _model.IsManaged(parsed) ? ByManagedCode(parsed, held, cancellation) : ByLibTorch(parsed, held, cancellation);
         RequireFinite(loss.Nats);
         if (parsed.GetValue(_json))
             Terminal.Json(
@@ -135,36 +136,47 @@ internal sealed class EvalLossCommand : CliCommand
             );
     }
 
-    private LossMeasurement ByManagedCode(ParseResult parsed, PreparedCorpus? corpus, CancellationToken cancellation)
+    private LossMeasurement ByManagedCode(ParseResult parsed, HeldOutText held, CancellationToken cancellation)
     {
         using var model = _model.OpenManaged(parsed);
         using var memory = ModelInput.Memory(parsed, _memory, model.Memory, parsed.GetValue(_suppress));
-        return ValidationLoss.Measure(model, Text(parsed, corpus, model.Tokenizer, model.Configuration), memory.Bank, cancellation);
+        return ValidationLoss.Measure(
+            model,
+            Text(parsed, held, model.Tokenizer, model.Configuration, cancellation),
+            memory.Bank,
+            cancellation
+        );
     }
 
-    private LossMeasurement ByLibTorch(ParseResult parsed, PreparedCorpus? corpus, CancellationToken cancellation)
+    private LossMeasurement ByLibTorch(ParseResult parsed, HeldOutText held, CancellationToken cancellation)
     {
         using var model = _model.Open(parsed);
         using var memory = ModelInput.Memory(parsed, _memory, model.Memory, parsed.GetValue(_suppress));
-        return ValidationLoss.Measure(model, Text(parsed, corpus, model.Tokenizer, model.Configuration), memory.Bank, cancellation);
+        return ValidationLoss.Measure(
+            model,
+            Text(parsed, held, model.Tokenizer, model.Configuration, cancellation),
+            memory.Bank,
+            cancellation
+        );
     }
 
     private void ByPosition(ParseResult parsed, CancellationToken cancellation)
     {
-        using var corpus = Prepared(parsed);
+        using var held = Read(parsed, cancellation);
         var (use, curves) = (parsed.GetRequiredValue(_memory), new List<PositionCurve>());
         string[] folders = [_model.FolderOf(parsed), .. parsed.GetValue(_also) ?? []];
         foreach (var output in (string?[])[parsed.GetValue(_html), parsed.GetValue(_svg)])
             if (output is not null)
                 AtomicFile.RequireWritable(output);
         // Before minutes are spent on the first model. What is missing is told when it is opened.
-        foreach (var file in folders.Select(folder => Path.Combine(folder, ModelFolder.ConfigurationFile)).Where(File.Exists))
-            ValidationLoss.RequireContext(ModelConfiguration.Load(file), parsed.GetValue(_length));
+        foreach (var folder in folders)
+            if (Path.Combine(folder, ModelFolder.ConfigurationFile) is var file && File.Exists(file))
+                ValidationLoss.RequireContext(ModelConfiguration.Load(file), parsed.GetValue(_length), folder);
         foreach (var folder in folders)
         {
             using var model = _model.Open(parsed, folder);
             using var memory = ModelInput.Memory(parsed, _memory, model.Memory, parsed.GetValue(_suppress));
-            var text = Text(parsed, corpus, model.Tokenizer, model.Configuration);
+            var text = Text(parsed, held, model.Tokenizer, model.Configuration, cancellation);
             using var line = new ProgressLine<int>(done => $"{folder}: {done:N0} of {text.Sequences:N0} sequences");
             curves.Add(
                 new PositionCurve(folder, LossByPosition.Measure(model, text, parsed.GetValue(_bins), memory.Bank, line, cancellation))
@@ -219,20 +231,16 @@ internal sealed class EvalLossCommand : CliCommand
         Terminal.Answer.Write(table);
     }
 
-    private PreparedCorpus? Prepared(ParseResult parsed) => parsed.GetValue(_data) is { } folder ? PreparedCorpus.Open(folder) : null;
+    private HeldOutText Read(ParseResult parsed, CancellationToken cancellation) =>
+        new(parsed.GetValue(_data), parsed.GetValue(_text), cancellation);
 
-    private EvaluationText Text(ParseResult parsed, PreparedCorpus? corpus, Tokenizer tokenizer, ModelConfiguration configuration)
-    {
-        var (length, sequences) = (parsed.GetValue(_length), parsed.GetValue(_sequences));
-        if (corpus is not null)
-            return EvaluationText.Of(corpus, tokenizer, length, sequences);
-        var start =
-            configuration.StartTokenId
-            ?? throw new InvalidDataException(
-                "config.json of the model has neither bos_token_id nor eos_token_id, so nothing begins a text."
-            );
-        return EvaluationText.Of(CorpusSource.Open(parsed.GetValue(_text)!), tokenizer, start, length, sequences);
-    }
+    private EvaluationText Text(
+        ParseResult parsed,
+        HeldOutText text,
+        Tokenizer tokenizer,
+        ModelConfiguration configuration,
+        CancellationToken cancellation
+    ) => text.For(tokenizer, configuration, parsed.GetValue(_length), parsed.GetValue(_limit), cancellation);
 
     private static void RequireFinite(double nats)
     {

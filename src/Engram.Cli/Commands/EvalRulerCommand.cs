@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
 using Engram.Cli.CommandLine;
-using Engram.Corpora;
 using Engram.Evaluation.Ruler;
 using Spectre.Console;
 
@@ -82,10 +81,9 @@ internal sealed class EvalRulerCommand : CliCommand
         Add(_memory);
         _model.AddSettingsTo(this);
         Add(_json);
+        CommonOptions.AtLeastOne(_limit);
         Validators.Add(given =>
         {
-            if (int.TryParse(given.GetResult(_limit)?.Tokens.FirstOrDefault()?.Value, out var limit) && limit < 1)
-                given.AddError("--limit must be at least 1.");
             if (given.GetResult(_write) is not null && given.GetResult(_samples) is not null)
                 given.AddError("--write asks nothing, so that there are no --samples.");
         });
@@ -103,14 +101,14 @@ internal sealed class EvalRulerCommand : CliCommand
             Seed = parsed.GetValue(_seed),
             Tasks = parsed.GetValue(_tasks)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [],
             Material = parsed.GetValue(_material),
-            Essays = parsed.GetValue(_essays) is { } essays ? CorpusSource.Open(essays) : null,
+            Essays = parsed.GetValue(_essays) is { } essays ? CorpusInput.Open(essays, null, cancellation) : null,
         }.Validated();
         var total = (options.Tasks.Count == 0 ? 13 : options.Tasks.Count) * options.Samples;
         var start = Stopwatch.GetTimestamp();
         using var line = new ProgressLine<int>(done => $"{done:N0} of {total:N0} samples{TimeLeft.Of(start, done, total)}");
         if (parsed.GetValue(_write) is { } folder)
         {
-            RulerFiles.WriteItems(TokenizerInput.Open(_model.FolderOf(parsed)), options, folder, line, cancellation);
+            RulerFiles.WriteItems(TokenizerInput.Open(_model.FolderOf(parsed), cancellation), options, folder, line, cancellation);
             Console.Out.WriteLine($"{total:N0} samples of at most {options.Length:N0} tokens in {folder}.");
             return;
         }

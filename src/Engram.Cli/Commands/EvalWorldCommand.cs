@@ -70,9 +70,8 @@ internal sealed class EvalWorldCommand : CliCommand
             parsed.GetValue(_kinds)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
             ?? [.. sets.Select(set => set.Kind)];
         if (kinds.FirstOrDefault(kind => sets.All(set => set.Kind != kind)) is { } unknown)
-            throw new ArgumentException(
-                $"This world has no questions '{unknown}'; it has {string.Join(", ", sets.Select(set => set.Kind))}.",
-                nameof(kinds)
+            throw new UsageException(
+                $"--kinds: This world has no questions '{unknown}'; it has {string.Join(", ", sets.Select(set => set.Kind))}."
             );
         WorldQuestion[] questions =
         [

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text;
 using Engram.Cli.CommandLine;
+using Engram.Corpora.Files;
 using Engram.Models.Memory;
 using Engram.Models.Sampling;
 using Engram.Tokenization;
@@ -178,7 +179,7 @@ internal sealed class GenerateCommand : CliCommand
         Terminal.RequireInput();
         if (!Console.IsInputRedirected)
             Terminal.Say("> ");
-        return Task.Run(Console.In.ReadLine, cancellation).WaitAsync(cancellation).GetAwaiter().GetResult();
+        return InputFile.Wait(Console.In.ReadLine, cancellation);
     }
 
     private static void One(

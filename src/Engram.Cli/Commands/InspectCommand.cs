@@ -5,7 +5,7 @@ using Engram.Evaluation.Inspection;
 using Engram.Evaluation.Layers;
 using Engram.Models.Memory;
 using Engram.Storage;
-using Engram.Studies.Reports;
+using Engram.Studies.Pages;
 
 namespace Engram.Cli.Commands;
 
@@ -13,13 +13,13 @@ namespace Engram.Cli.Commands;
 internal sealed class InspectCommand : CliCommand
 {
     private readonly ModelInput _model = new();
-    private readonly Option<string?> _text = new("--text") { Description = "The text to run through the model", HelpName = "TEXT" };
+    private readonly Option<string?> _prompt = new("--prompt") { Description = "The text to run through the model", HelpName = "TEXT" };
     private readonly Option<string?> _data = new("--data")
     {
         Description = "Instead of a text, count the gates over the validation part of prepared data",
         HelpName = "FOLDER",
     };
-    private readonly Option<int> _sequences = new("--sequences")
+    private readonly Option<int> _limit = new("--limit")
     {
         Description = "At most this many sequences of --data",
         HelpName = "N",
@@ -56,16 +56,16 @@ internal sealed class InspectCommand : CliCommand
             "inspect",
             "Show what the memory does with a text: for each token and memory layer the n-grams that fired, the table rows they read, and "
                 + "the gate of each residual stream.",
-            "engram inspect --model run/model --text \"Only Alexander the Great could tame the horse Bucephalus.\"",
-            "engram inspect --model run/model --text \"Only Alexander the Great\" --html gates.html --dump trace.safetensors",
-            "engram inspect --model run/model --text \"Only Alexander the Great\" --leave-one-out",
+            "engram inspect --model run/model --prompt \"Only Alexander the Great could tame the horse Bucephalus.\"",
+            "engram inspect --model run/model --prompt \"Only Alexander the Great\" --html gates.html --dump trace.safetensors",
+            "engram inspect --model run/model --prompt \"Only Alexander the Great\" --leave-one-out",
             "engram inspect --model run/model --data data --json"
         )
     {
         _model.AddFolderTo(this);
-        Add(_text);
+        Add(_prompt);
         Add(_data);
-        Add(_sequences);
+        Add(_limit);
         Add(_length);
         Add(_leaveOneOut);
         Add(_replace);
@@ -75,13 +75,15 @@ internal sealed class InspectCommand : CliCommand
         _model.AddEngineTo(this);
         _model.AddSettingsTo(this);
         Add(_json);
+        CommonOptions.AtLeastOne(_limit);
+        CommonOptions.AtLeastOne(_length);
         Validators.Add(given =>
         {
-            if (given.GetResult(_text) is null == given.GetResult(_data) is null)
-                given.AddError("Give either --text or --data.");
+            if (given.GetResult(_prompt) is null == given.GetResult(_data) is null)
+                given.AddError("Give either --prompt or --data.");
             foreach (var option in (Option[])[_html, _dump, _leaveOneOut])
                 if (given.GetResult(_data) is not null && given.GetResult(option) is { Implicit: false })
-                    given.AddError($"{option.Name} needs --text.");
+                    given.AddError($"{option.Name} needs --prompt.");
         });
     }
 
@@ -116,8 +118,8 @@ internal sealed class InspectCommand : CliCommand
         GateHistograms.Write(
             GateHistogram.Measure(
                 model,
-                memory.Bank ?? throw new ArgumentException("The model has no memory to inspect: its configuration has no engram_* keys."),
-                SampledTokens.Of(corpus, parsed.GetValue(_sequences), parsed.GetValue(_length)),
+                memory.Bank ?? throw new UsageException("The model has no memory to inspect: its configuration has no engram_* keys."),
+                SampledTokens.Of(corpus, parsed.GetValue(_limit), parsed.GetValue(_length)),
                 cancellation: cancellation
             ),
             parsed.GetValue(_json)
@@ -126,7 +128,7 @@ internal sealed class InspectCommand : CliCommand
 
     private void InspectText(ParseResult parsed, IInspectedModel model, MemoryBank? memory, CancellationToken cancellation)
     {
-        var (text, json) = (parsed.GetRequiredValue(_text)!, parsed.GetValue(_json));
+        var (text, json) = (parsed.GetRequiredValue(_prompt)!, parsed.GetValue(_json));
         var inspection = MemoryInspection.Run(model, text, memory);
         foreach (var layer in inspection.Layers)
         foreach (var position in InspectionReport.Positions(inspection))

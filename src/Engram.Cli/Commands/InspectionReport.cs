@@ -1,6 +1,6 @@
 using Engram.Cli.CommandLine;
 using Engram.Evaluation.Inspection;
-using Engram.Studies.Reports;
+using Engram.Studies.Pages;
 using Spectre.Console;
 
 namespace Engram.Cli.Commands;

@@ -1,5 +1,7 @@
 using System.CommandLine;
+using Engram.Cli.CommandLine;
 using Engram.Corpora;
+using Engram.Corpora.Files;
 using Engram.Evaluation.Layers;
 using Engram.Torch;
 
@@ -52,21 +54,24 @@ internal sealed class LayerTexts : IDisposable
     {
         foreach (var option in (Option[])[_text, _fewNerd, _world, _data, _limit, _length])
             command.Add(option);
+        CommonOptions.AtLeastOne(_limit);
+        CommonOptions.AtLeastOne(_length);
         command.Validators.Add(given =>
         {
             if (((Option[])[_text, _fewNerd, _world, _data]).Count(option => given.GetResult(option) is not null) != 1)
                 given.AddError($"Give one of {Sources}.");
-            if (int.TryParse(given.GetResult(_limit)?.Tokens.FirstOrDefault()?.Value, out var limit) && limit < 1)
-                given.AddError("--limit must be at least 1.");
         });
     }
 
     /// <summary>Refuses sources that are not there, before a model is loaded.</summary>
-    public void Require(ParseResult parsed)
+    public void Require(ParseResult parsed, CancellationToken cancellation)
     {
         foreach (var option in (Option<string?>[])[_text, _fewNerd])
+        {
             if (parsed.GetValue(option) is { } file && !File.Exists(file))
                 throw new FileNotFoundException($"{file}: there is no such file.", file);
+            InputFile.RequireNoPipe(parsed.GetValue(option), cancellation);
+        }
         if (parsed.GetValue(_world) is { } world)
             _ = Corpora.World.WorldSummary.Read(world);
         if (parsed.GetValue(_data) is { } data)
@@ -78,7 +83,7 @@ internal sealed class LayerTexts : IDisposable
         parsed.GetValue(_text) ?? parsed.GetValue(_fewNerd) ?? parsed.GetValue(_world) ?? parsed.GetValue(_data)!;
 
     /// <summary>The texts in the tokens of a model.</summary>
-    public IEnumerable<SampledTokens> Of(ParseResult parsed, LanguageModel model)
+    public IEnumerable<SampledTokens> Of(ParseResult parsed, LanguageModel model, CancellationToken cancellation)
     {
         var limit = parsed.GetValue(_limit);
         if (_corpus is not null)
@@ -88,7 +93,7 @@ internal sealed class LayerTexts : IDisposable
         }
 
         var texts =
-            parsed.GetValue(_text) is { } file ? Paragraphs(file)
+            parsed.GetValue(_text) is { } file ? Paragraphs(Terminal.ReadFile(file, cancellation))
             : parsed.GetValue(_fewNerd) is { } sentences ? FewNerd.Read(sentences)
             : WorldNames.Read(parsed.GetValue(_world)!);
         return SampledTokens.Of(model, texts.Take(limit));
@@ -98,9 +103,8 @@ internal sealed class LayerTexts : IDisposable
     public void Dispose() => _corpus?.Dispose();
 
     /// <summary>Paragraphs: what empty lines divide.</summary>
-    private static IEnumerable<MarkedText> Paragraphs(string file) =>
-        File.ReadAllText(file)
-            .ReplaceLineEndings("\n")
+    private static IEnumerable<MarkedText> Paragraphs(string text) =>
+        text.ReplaceLineEndings("\n")
             .Split("\n\n", StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
             .Select(MarkedText.Words);
 }

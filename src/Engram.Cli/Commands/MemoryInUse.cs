@@ -1,3 +1,4 @@
+using Engram.Cli.CommandLine;
 using Engram.Models.Memory;
 
 namespace Engram.Cli.Commands;
@@ -13,7 +14,7 @@ internal sealed class MemoryInUse : IDisposable
     public MemoryInUse(MemoryBank? own, MemoryUse use, Suppression? suppression = null)
     {
         if ((use != MemoryUse.On || suppression is not null) && own is null)
-            throw new ArgumentException(
+            throw new UsageException(
                 "The model has no memory (its config.json has no engram_* keys), so that none can be off, exchanged or silenced."
             );
         _control = own?.Ablation(use);
@@ -22,7 +23,9 @@ internal sealed class MemoryInUse : IDisposable
             return;
         try
         {
-            Bank = _silenced = Bank?.Suppressed(suppression) ?? throw new ArgumentException("A memory that is off has no part to silence.");
+            Bank = _silenced =
+                UsageException.Of(() => Bank?.Suppressed(suppression))
+                ?? throw new UsageException("A memory that is off has no part to silence.");
         }
         catch
         {

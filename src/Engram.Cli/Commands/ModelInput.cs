@@ -78,14 +78,14 @@ internal sealed class ModelInput
     /// <param name="own">The model's memory, or null.</param>
     /// <param name="use">The value.</param>
     /// <param name="suppression">A part of it that is silenced; null for none.</param>
-    /// <exception cref="ArgumentException">There is no memory, or no such part of it.</exception>
+    /// <exception cref="UsageException">There is no memory, or no such part of it.</exception>
     public static MemoryInUse Memory(MemoryBank? own, string use, Suppression? suppression = null) => new(own, Uses[use].Use, suppression);
 
     /// <summary>The same as it was given. A model without memory has none to speak of, not even one that is on.</summary>
-    /// <exception cref="ArgumentException">The option was given, and the model has no memory.</exception>
+    /// <exception cref="UsageException">The option was given, and the model has no memory.</exception>
     public static MemoryInUse Memory(ParseResult parsed, Option<string> use, MemoryBank? own, Suppression? suppression = null) =>
         own is null && parsed.GetResult(use) is { Implicit: false }
-            ? throw new ArgumentException("The model has no memory (its config.json has no engram_* keys). Leave the option out.", "memory")
+            ? throw new UsageException("--memory: The model has no memory (its config.json has no engram_* keys). Leave the option out.")
             : Memory(own, parsed.GetRequiredValue(use), suppression);
 
     /// <summary>Adds the model folder to a command.</summary>

@@ -66,13 +66,13 @@ internal sealed class PlanCommand : CliCommand
         if (write is not null && File.Exists(write))
             throw new IOException($"{write} is there already; choose another name with --write, or remove it.");
         var recipe = Presets.Names.Contains(model) ? PresetRecipe.Of(model) : null;
-        var configuration = ModelSource.Load(model);
+        var configuration = ModelSource.Load(model, cancellation);
         if (parsed.GetValue(_data) is { } data)
         {
             using var corpus = PreparedCorpus.Open(data);
             configuration = VocabularyFit.Fit(configuration, corpus);
         }
-        configuration = configuration.With(Changes(parsed.GetValue(_set) ?? []));
+        configuration = UsageException.Of(() => configuration.With(Changes(parsed.GetValue(_set) ?? [])));
         var plan = ModelPlan.Of(configuration, parsed.GetValue(_context));
         if (write is not null)
         {
@@ -99,7 +99,7 @@ internal sealed class PlanCommand : CliCommand
         foreach (var change in given)
         {
             if (change.IndexOf('=') is not (> 0 and var end))
-                throw new ArgumentException($"--set '{change}': write KEY=VALUE, for example --set hidden_size=96.");
+                throw new UsageException($"--set '{change}': write KEY=VALUE, for example --set hidden_size=96.");
             changes[change[..end]] = Value(change[(end + 1)..]);
         }
         return changes;

@@ -1,9 +1,10 @@
 using System.CommandLine;
 using System.Globalization;
 using Engram.Cli.CommandLine;
+using Engram.Corpora.Files;
 using Engram.Studies.Definitions;
 using Engram.Studies.Processes;
-using Engram.Studies.Rows;
+using Engram.Studies.Results;
 using Engram.Studies.Running;
 using Engram.Studies.StudyReports;
 using Spectre.Console;
@@ -59,6 +60,7 @@ internal sealed class QuickstartCommand : CliCommand
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
     {
         var (output, source) = (parsed.GetRequiredValue(_output), parsed.GetRequiredValue(_source));
+        InputFile.RequireNoPipe(source, cancellation);
         if (File.Exists(output))
             throw new IOException($"{output}: is a file. Choose another --output.");
         var folders = Folders(output);
@@ -164,14 +166,14 @@ internal sealed class QuickstartCommand : CliCommand
                 .Select(word =>
                     long.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out var seed)
                         ? seed
-                        : throw new ArgumentException(
+                        : throw new UsageException(
                             $"'{word}' in --seeds {list} is no seed: give whole numbers divided by commas, for example 1,2,3."
                         )
                 ),
         ];
         return seeds.Distinct().Count() == seeds.Length
             ? seeds
-            : throw new ArgumentException($"--seeds {list} names a seed twice: give each once.");
+            : throw new UsageException($"--seeds {list} names a seed twice: give each once.");
     }
 
     /// <summary>Gives a model, whose own name is a hash, a name for people: seed-N/ARM.</summary>
@@ -216,7 +218,7 @@ internal sealed class QuickstartCommand : CliCommand
         var model = Path.Combine(output, $"seed-{setting.Seeds[0]}", "engram", "model");
         Console.Out.WriteLine($"\nReport: {page}");
         Console.Out.WriteLine($"Next:   engram generate --model {model} --prompt \"Returns a new\"");
-        Console.Out.WriteLine($"        engram inspect --model {model} --text \"Returns a new string\"");
+        Console.Out.WriteLine($"        engram inspect --model {model} --prompt \"Returns a new string\"");
         if (setting.Seeds.Count < 3)
             Console.Out.WriteLine(
                 $"One seed is an anecdote. For three: engram quickstart --seeds {string.Join(',', Enumerable.Range(0, 3).Select(i => setting.Seeds[0] + i))}"

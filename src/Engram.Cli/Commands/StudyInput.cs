@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using Engram.Cli.CommandLine;
+using Engram.Corpora.Files;
 using Engram.Studies.Definitions;
 using Engram.Studies.Running;
 
@@ -44,9 +45,14 @@ internal sealed class StudyInput
             HelpName = "PATH",
         };
 
-    public IReadOnlyList<Study> Studies(ParseResult parsed) => StudyLibrary.Named(parsed.GetRequiredValue(Name), SizeOf(parsed).Name);
+    public IReadOnlyList<Study> Studies(ParseResult parsed, CancellationToken cancellation)
+    {
+        var name = parsed.GetRequiredValue(Name);
+        InputFile.RequireNoPipe(name, cancellation);
+        return UsageException.Of(() => StudyLibrary.Named(name, SizeOf(parsed).Name));
+    }
 
-    public StudySize SizeOf(ParseResult parsed) => StudyLibrary.Size(parsed.GetRequiredValue(Size));
+    public StudySize SizeOf(ParseResult parsed) => UsageException.Of(() => StudyLibrary.Size(parsed.GetRequiredValue(Size)));
 
     public StudyFolders Folders(ParseResult parsed)
     {
@@ -54,7 +60,11 @@ internal sealed class StudyInput
         return new StudyFolders(runs, parsed.GetValue(Results) ?? Path.Combine(runs, "results"));
     }
 
-    public StudyCorpora Corpora(ParseResult parsed) => new(Path.Combine(parsed.GetRequiredValue(Runs), "data"), parsed.GetValue(Text));
+    public StudyCorpora Corpora(ParseResult parsed, CancellationToken cancellation)
+    {
+        InputFile.RequireNoPipe(parsed.GetValue(Text), cancellation);
+        return new StudyCorpora(Path.Combine(parsed.GetRequiredValue(Runs), "data"), parsed.GetValue(Text));
+    }
 
     /// <summary>The command that reports what a run of these options has measured.</summary>
     public string ReportCommand(ParseResult parsed)
@@ -62,8 +72,8 @@ internal sealed class StudyInput
         var given = new[] { Size.Name, Runs.Name, Results.Name }
             .Zip([parsed.GetRequiredValue(Size), parsed.GetRequiredValue(Runs), parsed.GetValue(Results)])
             .Where(option => option.Second is not null && parsed.GetResult(option.First) is OptionResult { Implicit: false })
-            .Select(option => $" {option.First} {option.Second}");
-        return $"engram study report {parsed.GetRequiredValue(Name)}{string.Concat(given)}";
+            .Select(option => $" {option.First} {Terminal.Word(option.Second!)}");
+        return $"engram study report {Terminal.Word(parsed.GetRequiredValue(Name))}{string.Concat(given)}";
     }
 
     /// <summary>How far a run is, one line.</summary>

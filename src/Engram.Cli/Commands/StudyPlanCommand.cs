@@ -27,7 +27,7 @@ internal sealed class StudyPlanCommand : CliCommand
 
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
     {
-        var plan = StudyPlanTable.Of(_input.Studies(parsed), _input.SizeOf(parsed));
+        var plan = StudyPlanTable.Of(_input.Studies(parsed, cancellation), _input.SizeOf(parsed));
         if (parsed.GetValue(_json))
             Terminal.Json(plan);
         else

@@ -27,7 +27,7 @@ internal sealed class StudyReportCommand : CliCommand
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
     {
         var folders = _input.Folders(parsed);
-        var reports = StudyReporting.Write(_input.Studies(parsed), _input.SizeOf(parsed), folders);
+        var reports = StudyReporting.Write(_input.Studies(parsed, cancellation), _input.SizeOf(parsed), folders);
         if (parsed.GetValue(_json))
         {
             Terminal.Json(

@@ -43,16 +43,16 @@ internal sealed class StudyRunCommand : CliCommand
 
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
     {
-        using var corpora = _input.Corpora(parsed);
+        using var corpora = _input.Corpora(parsed, cancellation);
         var runner = new StudyRunner(
-            _input.Studies(parsed),
+            _input.Studies(parsed, cancellation),
             _input.SizeOf(parsed),
             _input.Folders(parsed),
             corpora,
             EngramCommand.OfThisProgram()
         )
         {
-            Slice = StudySlice.Parse(parsed.GetRequiredValue(_slice)),
+            Slice = UsageException.Of(() => StudySlice.Parse(parsed.GetRequiredValue(_slice))),
             Processes = parsed.GetValue(_processes),
             Threads = parsed.GetValue(_threads) ?? 1,
         };

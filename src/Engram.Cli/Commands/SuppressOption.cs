@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using Engram.Cli.CommandLine;
+using Engram.Models.Configuration;
 using Engram.Models.Memory;
 
 namespace Engram.Cli.Commands;
@@ -44,6 +46,15 @@ internal static class SuppressOption
             HelpName = "PART",
             CustomParser = given => [.. given.Tokens.Select(token => Read(given, token)).OfType<Suppression>()],
         };
+
+    /// <summary>Refuses a part that a memory does not have.</summary>
+    /// <exception cref="UsageException">It does not.</exception>
+    public static void Require(Suppression part, EngramConfiguration memory) =>
+        _ = UsageException.Of(() =>
+        {
+            part.RequireIn(memory);
+            return part;
+        });
 
     private static Suppression? Read(ArgumentResult given, Token token)
     {

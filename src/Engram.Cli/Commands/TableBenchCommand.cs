@@ -52,11 +52,11 @@ internal sealed class TableBenchCommand : CliCommand
     {
         var threads = parsed.GetValue(_threads) ?? Environment.ProcessorCount;
         if (parsed.GetValue(_size) is not (>= 0.01 and <= 1024) and var size)
-            throw new ArgumentException($"--table-gib {size} must be between 0.01 and 1024.");
+            throw new UsageException($"--table-gib {size} must be between 0.01 and 1024.");
         var bytes = (long)(parsed.GetValue(_size) * Gibibyte);
         var available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
         if (2 * bytes > available)
-            throw new ArgumentException(
+            throw new UsageException(
                 $"Tables of {bytes / Gibibyte:F1} GiB need {2 * bytes / Gibibyte:F1} GiB of memory; there are {available / Gibibyte:F1}: "
                     + "give a smaller --table-gib."
             );

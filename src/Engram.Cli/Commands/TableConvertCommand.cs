@@ -1,6 +1,6 @@
 using System.CommandLine;
-using Engram.Checkpoints;
 using Engram.Cli.CommandLine;
+using Engram.PublishedCheckpoints;
 using Engram.Tables.Formats;
 
 namespace Engram.Cli.Commands;
@@ -55,7 +55,7 @@ internal sealed class TableConvertCommand : CliCommand
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
     {
         var output = parsed.GetRequiredValue(_output);
-        using var source = TableSource.Open(parsed.GetRequiredValue(_source));
+        using var source = TableInput.Open(parsed.GetRequiredValue(_source), cancellation);
         using (var line = TableProgressLine.Show("converting"))
             TableConversion.Convert(source, parsed.GetRequiredValue(_format), output, line, cancellation);
         using var written = TableSource.Open(output);

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
-using Engram.Checkpoints;
 using Engram.Cli.CommandLine;
+using Engram.PublishedCheckpoints;
 using Engram.Tables;
 using Spectre.Console;
 using static Engram.Cli.CommandLine.Columns;
@@ -29,7 +29,7 @@ internal sealed class TableInfoCommand : CliCommand
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
     {
         var clock = Stopwatch.StartNew();
-        using var source = TableSource.Open(parsed.GetRequiredValue(_path));
+        using var source = TableInput.Open(parsed.GetRequiredValue(_path), cancellation);
         var opened = clock.Elapsed;
         if (parsed.GetValue(_json))
             WriteJson(source, opened);

@@ -31,7 +31,7 @@ internal sealed class TableQualityCommand : CliCommand
             }
         },
     };
-    private readonly Option<int> _sequences = new("--sequences")
+    private readonly Option<int> _limit = new("--limit")
     {
         Description = "At most this many sequences, evenly spaced",
         HelpName = "N",
@@ -57,10 +57,12 @@ internal sealed class TableQualityCommand : CliCommand
         _model.AddFolderTo(this);
         Add(_data);
         Add(_formats);
-        Add(_sequences);
+        Add(_limit);
         Add(_length);
         _model.AddSettingsTo(this);
         Add(_json);
+        CommonOptions.AtLeastOne(_limit);
+        CommonOptions.AtLeastOne(_length);
     }
 
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
@@ -76,14 +78,7 @@ internal sealed class TableQualityCommand : CliCommand
         )
         {
             foreach (
-                var quality in TableQuality.Measure(
-                    model,
-                    corpus,
-                    parsed.GetValue(_length),
-                    parsed.GetValue(_sequences),
-                    formats,
-                    cancellation
-                )
+                var quality in TableQuality.Measure(model, corpus, parsed.GetValue(_length), parsed.GetValue(_limit), formats, cancellation)
             )
             {
                 measured.Add(quality);

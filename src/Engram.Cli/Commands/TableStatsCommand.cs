@@ -5,7 +5,7 @@ using System.Globalization;
 using Engram.Addressing.Statistics;
 using Engram.Cli.CommandLine;
 using Engram.Storage;
-using Engram.Studies.Reports;
+using Engram.Studies.Pages;
 using Engram.Tables.Cache;
 using Engram.Tables.Formats;
 
@@ -155,7 +155,7 @@ internal sealed class TableStatsCommand : CliCommand
                     int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out var layer)
                     && layers.IndexOf(layer) is var position and >= 0
                         ? position
-                        : throw new ArgumentException(
+                        : throw new UsageException(
                             $"'{word}' in --layers {list} is no memory layer of this model; it has {string.Join(" and ", layers)}."
                         )
                 ),
@@ -167,13 +167,13 @@ internal sealed class TableStatsCommand : CliCommand
     {
         foreach (var size in rows)
             if (size < 1)
-                throw new ArgumentException($"--cache-rows {size}: a cache holds at least one row.");
+                throw new UsageException($"--cache-rows {size}: a cache holds at least one row.");
         return [.. rows.Concat(bytes.Select(RowsWithin)).Distinct().Order()];
 
         long RowsWithin(long size) =>
             CachedRowStore.RowsWithin(size, RowFormat.Float32, width) is var fit and > 0
                 ? fit
-                : throw new ArgumentException(
+                : throw new UsageException(
                     $"--cache-bytes {size}: not one float32 row of {width} values and what the cache needs to find it fit."
                 );
     }

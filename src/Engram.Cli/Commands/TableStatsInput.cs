@@ -1,4 +1,5 @@
 using Engram.Addressing;
+using Engram.Cli.CommandLine;
 using Engram.Corpora;
 using Engram.Models.Configuration;
 using Engram.Models.Folders;
@@ -29,11 +30,10 @@ internal sealed class TableStatsInput : IDisposable
     /// <param name="cancellation">Heard while a pipe is waited for.</param>
     public TableStatsInput(string model, string corpus, string? tokenizer, string field, CancellationToken cancellation)
     {
-        var configuration = ModelSource.Load(model);
-        var engram =
-            configuration.Engram ?? throw new ArgumentException($"The model '{model}' has no memory, so there are no rows to count.");
+        var configuration = ModelSource.Load(model, cancellation);
+        var engram = configuration.Engram ?? throw new UsageException($"The model '{model}' has no memory, so there are no rows to count.");
         if (engram.OneRow)
-            throw new ArgumentException(
+            throw new UsageException(
                 $"The tables of '{model}' have one row per head, which every n-gram reads: there is nothing to count."
             );
         (Engram, _rule, _model) = (engram, new DocumentRule(configuration), model);
@@ -45,10 +45,10 @@ internal sealed class TableStatsInput : IDisposable
         {
             var ofModel = Path.Combine(model, ModelFolder.TokenizerFile);
             _tokenizer =
-                tokenizer is not null ? TokenizerInput.Open(tokenizer)
+                tokenizer is not null ? TokenizerInput.Open(tokenizer, cancellation)
                 : File.Exists(ofModel) ? Tokenizer.Load(ofModel)
                 : _prepared?.Tokenizer
-                    ?? throw new ArgumentException(
+                    ?? throw new UsageException(
                         $"'{model}' has no tokenizer and the corpus is text: name one with --tokenizer, or give prepared data."
                     );
             _prepared?.RequireTokenizer(_tokenizer);
@@ -96,7 +96,7 @@ internal sealed class TableStatsInput : IDisposable
 
     private int BeforeDocument =>
         _rule.StartToken
-        ?? throw new ArgumentException(
+        ?? throw new UsageException(
             $"The configuration of '{_model}' names neither bos_token_id nor eos_token_id, so that nothing says which token stands before "
                 + "a document: name one, or give prepared data."
         );
@@ -105,12 +105,12 @@ internal sealed class TableStatsInput : IDisposable
     {
         var canonical = _map.CanonicalVocabularySize;
         if (engram.CompressedVocabularySize != 0 && engram.CompressedVocabularySize != canonical)
-            throw new ArgumentException(
+            throw new UsageException(
                 $"engram_compressed_vocab_size of '{model}' is {engram.CompressedVocabularySize}, but the tokenizer compresses to "
                     + $"{canonical} canonical ids: name the model's own tokenizer, or set it to 0 in a config.json."
             );
         if (engram.PadTokenId >= _map.VocabularySize)
-            throw new ArgumentException(
+            throw new UsageException(
                 $"engram_pad_token_id of '{model}' is {engram.PadTokenId}, but the tokenizer defines the ids 0 to "
                     + $"{_map.VocabularySize - 1}."
             );

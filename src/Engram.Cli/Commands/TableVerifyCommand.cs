@@ -1,6 +1,6 @@
 using System.CommandLine;
-using Engram.Checkpoints;
 using Engram.Cli.CommandLine;
+using Engram.PublishedCheckpoints;
 using Engram.Tables;
 
 namespace Engram.Cli.Commands;
@@ -28,7 +28,7 @@ internal sealed class TableVerifyCommand : CliCommand
 
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
     {
-        using var source = TableSource.Open(parsed.GetRequiredValue(_path));
+        using var source = TableInput.Open(parsed.GetRequiredValue(_path), cancellation);
         var found = new List<(SourceTable Table, TableVerification Result)>();
         using (var line = TableProgressLine.Show("reading"))
         {

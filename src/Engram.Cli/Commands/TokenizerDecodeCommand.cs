@@ -27,7 +27,7 @@ internal sealed class TokenizerDecodeCommand : CliCommand
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
     {
         var path = parsed.GetRequiredValue(_tokenizer);
-        var tokenizer = TokenizerInput.Open(path);
+        var tokenizer = TokenizerInput.Open(path, cancellation);
         string[] given = parsed.GetValue(_ids) is { Length: > 0 } arguments ? arguments : [Terminal.ReadInput(cancellation)];
         int[] ids = [.. given.SelectMany(word => word.Split(Separators, StringSplitOptions.RemoveEmptyEntries)).Select(Parse)];
         var text = tokenizer.Decode(ids);
@@ -40,6 +40,6 @@ internal sealed class TokenizerDecodeCommand : CliCommand
         int Parse(string word) =>
             int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out var id) && id < tokenizer.VocabularySize
                 ? id
-                : throw new ArgumentException($"'{word}' is no token id: {path} has the ids 0 to {tokenizer.VocabularySize - 1}.");
+                : throw new UsageException($"'{word}' is no token id: {path} has the ids 0 to {tokenizer.VocabularySize - 1}.");
     }
 }

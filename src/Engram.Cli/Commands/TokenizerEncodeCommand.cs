@@ -27,7 +27,7 @@ internal sealed class TokenizerEncodeCommand : CliCommand
 
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
     {
-        var tokenizer = TokenizerInput.Open(parsed.GetRequiredValue(_tokenizer));
+        var tokenizer = TokenizerInput.Open(parsed.GetRequiredValue(_tokenizer), cancellation);
         var ids = tokenizer.Encode(
             TokenizerInput.Read(parsed, _text, cancellation),
             typedTokens: TokenizerInput.TypedTokensOf(parsed.GetRequiredValue(_typedTokens))

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Engram.Cli.CommandLine;
+using Engram.Corpora.Files;
 using Engram.Tokenization;
 
 namespace Engram.Cli.Commands;
@@ -41,9 +42,11 @@ internal static class TokenizerInput
 
     public static TypedTokens TypedTokensOf(string meaning) => Meanings.Single(entry => entry.Name == meaning).Value;
 
-    public static Tokenizer Open(string path)
+    public static Tokenizer Open(string path, CancellationToken cancellation)
     {
-        var tokenizer = Engram.Tokenization.Tokenizer.Load(Directory.Exists(path) ? Path.Combine(path, "tokenizer.json") : path);
+        var file = Directory.Exists(path) ? Path.Combine(path, "tokenizer.json") : path;
+        InputFile.RequireNoPipe(file, cancellation);
+        var tokenizer = Engram.Tokenization.Tokenizer.Load(file);
         foreach (var section in tokenizer.IgnoredSections)
             Terminal.Note($"{path}: ignored: {section}. Texts are neither cut nor filled up.");
         return tokenizer;

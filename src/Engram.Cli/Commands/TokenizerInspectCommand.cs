@@ -1,6 +1,6 @@
 using System.CommandLine;
 using Engram.Cli.CommandLine;
-using Engram.Studies.Reports;
+using Engram.Studies.Pages;
 using Engram.Tokenization;
 using Engram.Vocabulary;
 using Spectre.Console;
@@ -38,7 +38,7 @@ internal sealed class TokenizerInspectCommand : CliCommand
 
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
     {
-        var tokenizer = TokenizerInput.Open(parsed.GetRequiredValue(_tokenizer));
+        var tokenizer = TokenizerInput.Open(parsed.GetRequiredValue(_tokenizer), cancellation);
         var canonical = CanonicalMap.Build(tokenizer);
         var pieces = parsed.GetValue(_text) is { } text
             ? tokenizer.Pieces(text, TokenizerInput.TypedTokensOf(parsed.GetRequiredValue(_typedTokens)))

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using Engram.Cli.CommandLine;
 using Engram.Corpora;
+using Engram.Corpora.Files;
 using Engram.Models.Configuration;
 using Engram.Models.Folders;
 using Engram.Models.Recipes;
@@ -68,7 +69,7 @@ internal sealed class TrainCommand : CliCommand
             "engram train --preset quickstart-engram --data data --run run --steps 1000 --threads 1",
             "engram train --config config.json --data data --run run --tokens 10000000 --validate-every 200 --checkpoint-every 200",
             "engram train --preset engram-27b --data data --run run",
-            "engram train --init run/model --extend-context 4096 --length 4096 --sequences 1 --data data --run longer --steps 200",
+            "engram train --init run/model --extend-context 4096 --length 4096 --batch-size 1 --data data --run longer --steps 200",
             "engram train --data data --run run --resume"
         )
     {
@@ -110,7 +111,7 @@ internal sealed class TrainCommand : CliCommand
         }
         catch (TrainingOptionException error) when (OptionOf(error.Option) is { } option)
         {
-            throw new ArgumentException(error.MessageFor(option.Name), error);
+            throw new UsageException(error.MessageFor(option.Name), error);
         }
     }
 
@@ -137,7 +138,7 @@ internal sealed class TrainCommand : CliCommand
         ).Validated();
         using var corpus = PreparedCorpus.Open(parsed.GetRequiredValue(_data));
         var init = begun ? null : parsed.GetValue(_init);
-        var configuration = ConfigurationOf(parsed, begun ? Path.Combine(run, "config.json") : null, corpus);
+        var configuration = ConfigurationOf(parsed, begun ? Path.Combine(run, "config.json") : null, corpus, cancellation);
         var device = Devices.Parse(parsed.GetRequiredValue(_device));
         if (before is not null && before != options.Threads && TrainingResult.Read(run) is null)
             Terminal.Note(
@@ -196,14 +197,25 @@ internal sealed class TrainCommand : CliCommand
         return options with { Steps = updates, WarmupSteps = warmup ?? (recorded is null && recipe > updates ? null : recipe) };
     }
 
-    private ModelConfiguration ConfigurationOf(ParseResult parsed, string? recorded, PreparedCorpus corpus) =>
+    private ModelConfiguration ConfigurationOf(
+        ParseResult parsed,
+        string? recorded,
+        PreparedCorpus corpus,
+        CancellationToken cancellation
+    ) =>
         parsed.GetValue(_preset) is { } preset ? VocabularyFit.Fit(Presets.Load(preset), corpus)
-        : parsed.GetValue(_config) is { } file ? ModelConfiguration.Load(Directory.Exists(file) ? Path.Combine(file, "config.json") : file)
+        : parsed.GetValue(_config) is { } file ? FromFile(file, cancellation)
         : parsed.GetValue(_init) is { } model ? _context.Apply(parsed, ModelFolder.Open(model).Configuration)
         : recorded is not null ? ModelConfiguration.Load(recorded)
         : throw NothingToResume(parsed, "--preset, --config or --init");
 
-    private ArgumentException NothingToResume(ParseResult parsed, string missing) =>
+    private static ModelConfiguration FromFile(string given, CancellationToken cancellation)
+    {
+        InputFile.RequireNoPipe(given, cancellation);
+        return ModelConfiguration.Load(Directory.Exists(given) ? Path.Combine(given, "config.json") : given);
+    }
+
+    private UsageException NothingToResume(ParseResult parsed, string missing) =>
         new($"{parsed.GetValue(_run)} holds no run to resume: give {missing} to begin one, or check --run.");
 
     private void CheckAlternatives(CommandResult given)

@@ -45,7 +45,7 @@ internal static class TrainSettings
     public static IReadOnlyList<TrainSetting> All() =>
         [
             TrainSetting.Number(
-                "--sequences",
+                "--batch-size",
                 nameof(TrainingOptions.Sequences),
                 "Sequences of one micro-batch",
                 options => options.Sequences,

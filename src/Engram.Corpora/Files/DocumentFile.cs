@@ -52,9 +52,16 @@ internal static class DocumentFile
     /// <param name="name">What messages call it. A name that says nothing is that of plain text.</param>
     /// <param name="field">Field or column of the text, where the file has such.</param>
     /// <param name="bad">Told what cannot be read.</param>
-    public static IEnumerable<Document> Read(string path, string name, TextField field, BadInputs bad)
+    /// <param name="cancellation">Ends the wait for a pipe, which is refused.</param>
+    public static IEnumerable<Document> Read(
+        string path,
+        string name,
+        TextField field,
+        BadInputs bad,
+        CancellationToken cancellation = default
+    )
     {
-        using var file = File.OpenRead(path);
+        using var file = InputFile.Open(path, cancellation);
         var (kind, compression) = Compression.KindOf(name);
         using var documents = Open(file, kind, compression, name, field, bad).GetEnumerator();
         while (true)

@@ -33,15 +33,21 @@ public static class DatasetReader
     /// <param name="path">Where it lies.</param>
     /// <param name="name">What messages call it.</param>
     /// <param name="format">How its rows are found.</param>
+    /// <param name="cancellation">Heard while a pipe is waited for.</param>
     /// <exception cref="InvalidDataException">
     /// The file or a row cannot be read; the message is one line that names file, row and remedy.
     /// </exception>
-    public static IEnumerable<DatasetRow> Read(string path, string name, DatasetFormat? format = null)
+    public static IEnumerable<DatasetRow> Read(
+        string path,
+        string name,
+        DatasetFormat? format = null,
+        CancellationToken cancellation = default
+    )
     {
         var (kind, compression) = Compression.KindOf(name);
         if (!Readers.TryGetValue(kind, out var reader))
             throw new InvalidDataException($"{name}: rows are not read from \"{kind}\" files, but from {Kinds}.");
-        var content = Content(path, name, compression);
+        var content = Content(path, name, compression, cancellation);
         RefuseWhatIsNoData(content, name, kind);
         var stem = StemOf(name);
         foreach (var row in reader(content, name, format ?? new DatasetFormat()))
@@ -85,17 +91,20 @@ public static class DatasetReader
         }
     }
 
-    private static byte[] Content(string path, string name, string? compression)
+    private static byte[] Content(string path, string name, string? compression, CancellationToken cancellation)
     {
+        var bytes = InputFile.ReadAllBytes(path, cancellation);
+        if (compression is null)
+            return bytes;
         try
         {
-            using var file = File.OpenRead(path);
+            using var file = new MemoryStream(bytes);
             using var content = Compression.Open(file, compression);
             using var held = new MemoryStream();
             content.CopyTo(held);
             return held.ToArray();
         }
-        catch (Exception error) when (compression is not null && (Compression.IsDamage(error) || error is InvalidDataException))
+        catch (Exception error) when (Compression.IsDamage(error) || error is InvalidDataException)
         {
             throw new InvalidDataException($"{name}: damaged {compression} data: {error.Message} Fetch the file again.", error);
         }

@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Text.Json;
+using Engram.Corpora.Files;
 
 namespace Engram.Evaluation.Harness;
 
@@ -20,10 +21,12 @@ public static class TaskFiles
     ];
 
     /// <summary>A task by its name, or by the path of a file.</summary>
+    /// <param name="nameOrPath">Name or path.</param>
+    /// <param name="cancellation">Heard while a file that is a pipe is waited for.</param>
     /// <exception cref="ArgumentException">There is no such task; the message lists those there are.</exception>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">The file is no task; the message names file, line and key.</exception>
-    public static TaskFile Load(string nameOrPath)
+    public static TaskFile Load(string nameOrPath, CancellationToken cancellation = default)
     {
         if (Names.Contains(nameOrPath))
         {
@@ -38,8 +41,7 @@ public static class TaskFiles
             );
         if (!File.Exists(nameOrPath))
             throw new FileNotFoundException($"No task file at '{nameOrPath}'.", nameOrPath);
-        using var file = File.OpenRead(nameOrPath);
-        return Parse(file, nameOrPath);
+        return Parse(new MemoryStream(InputFile.ReadAllBytes(nameOrPath, cancellation)), nameOrPath);
     }
 
     private static TaskFile Parse(Stream utf8, string source)

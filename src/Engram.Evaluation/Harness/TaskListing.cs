@@ -10,13 +10,15 @@ public sealed record TaskListing(string Task, bool Found, string? Path, int Rows
 {
     /// <summary>What the tasks of the program find below a folder.</summary>
     /// <param name="root">The data root; null where none was given.</param>
-    public static IReadOnlyList<TaskListing> Of(string? root) => [.. TaskFiles.Names.Select(TaskFiles.Load).Select(task => Of(task, root))];
+    /// <param name="cancellation">Heard between files, and while one that is a pipe is waited for.</param>
+    public static IReadOnlyList<TaskListing> Of(string? root, CancellationToken cancellation = default) =>
+        [.. TaskFiles.Names.Select(name => Of(TaskFiles.Load(name, cancellation), root, cancellation))];
 
-    private static TaskListing Of(TaskFile task, string? root)
+    private static TaskListing Of(TaskFile task, string? root, CancellationToken cancellation)
     {
         if (task.Kind == TaskKind.Group)
         {
-            TaskListing[] parts = [.. TaskRunner.Leaves(task).Select(leaf => Of(leaf, root))];
+            TaskListing[] parts = [.. TaskRunner.Leaves(task, cancellation).Select(leaf => Of(leaf, root, cancellation))];
             TaskListing[] absent = [.. parts.Where(part => !part.Found)];
             return new(
                 task.Task,
@@ -32,12 +34,12 @@ public sealed record TaskListing(string Task, bool Found, string? Path, int Rows
         var path = found.Shown;
         try
         {
-            var rows = found.Read().Count;
+            var rows = found.Read(cancellation).Count;
             if (task.FewShot is not { Data.Count: > 0 } shots)
                 return new(task.Task, rows > 0, path, rows, rows > 0 ? null : "rows");
             if (TaskRows.Find(shots.Data, root) is not { } examples)
                 return new(task.Task, false, path, rows, $"worked examples: {TaskRows.Expected(shots.Data)}");
-            examples.Read();
+            examples.Read(cancellation);
             return new(task.Task, rows > 0, path, rows, rows > 0 ? null : "rows");
         }
         catch (Exception error) when (error is InvalidDataException or IOException or UnauthorizedAccessException)

@@ -12,8 +12,9 @@ internal sealed record FoundData(TaskData Data, IReadOnlyList<string> Files, str
     public string Shown => Path.GetRelativePath(Root, Files[0]) + (Files.Count > 1 ? $" and {Files.Count - 1} more" : "");
 
     /// <summary>The rows, transformed.</summary>
+    /// <param name="cancellation">Heard while a file that is a pipe is waited for.</param>
     /// <exception cref="InvalidDataException">A file or row cannot be read; the message names both and the remedy.</exception>
-    public IReadOnlyList<DatasetRow> Read()
+    public IReadOnlyList<DatasetRow> Read(CancellationToken cancellation)
     {
         var format = new DatasetFormat
         {
@@ -21,7 +22,7 @@ internal sealed record FoundData(TaskData Data, IReadOnlyList<string> Files, str
             Columns = Data.Columns,
             OtherEncoding = Data.OtherEncoding,
         };
-        var rows = Files.SelectMany(file => DatasetReader.Read(file, Path.GetRelativePath(Root, file), format));
+        var rows = Files.SelectMany(file => DatasetReader.Read(file, Path.GetRelativePath(Root, file), format, cancellation));
         foreach (var name in Data.Transforms)
             rows = DatasetTransform.Find(name)(rows);
         return [.. rows];

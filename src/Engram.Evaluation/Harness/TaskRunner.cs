@@ -41,7 +41,7 @@ public static class TaskRunner
             throw new ArgumentOutOfRangeException(nameof(options), options.Limit, "--limit must be at least 1.");
         if (options.Shots is < 0)
             throw new ArgumentOutOfRangeException(nameof(options), options.Shots, "--shots must not be negative.");
-        TaskFile[] leaves = [.. tasks.SelectMany(Leaves).DistinctBy(task => task.Task)];
+        TaskFile[] leaves = [.. tasks.SelectMany(task => Leaves(task, cancellation)).DistinctBy(task => task.Task)];
         // What is missing is said before hours are spent.
         var found = leaves.ToDictionary(task => task.Task, task => TaskRows.Require(task.Task, task.Data, options.DataRoot));
         var shots = leaves.ToDictionary(task => task.Task, task => ShotsOf(task, options));
@@ -126,15 +126,15 @@ public static class TaskRunner
 
     /// <summary>The tasks of a group, or the task itself.</summary>
     /// <exception cref="InvalidDataException">A group is part of itself.</exception>
-    internal static IEnumerable<TaskFile> Leaves(TaskFile task) => Leaves(task, []);
+    internal static IEnumerable<TaskFile> Leaves(TaskFile task, CancellationToken cancellation = default) => Leaves(task, [], cancellation);
 
-    private static IEnumerable<TaskFile> Leaves(TaskFile task, string[] above) =>
+    private static IEnumerable<TaskFile> Leaves(TaskFile task, string[] above, CancellationToken cancellation) =>
         task.Kind != TaskKind.Group ? [task]
         : above.Contains(task.Task)
             ? throw new InvalidDataException(
                 $"task {task.Task}: a group that is part of itself: {string.Join(" > ", [.. above, task.Task])}."
             )
-        : task.Tasks.SelectMany(name => Leaves(TaskFiles.Load(name), [.. above, task.Task]));
+        : task.Tasks.SelectMany(name => Leaves(TaskFiles.Load(name, cancellation), [.. above, task.Task], cancellation));
 
     /// <summary>
     /// A task's examples: those asked for, those that it names, at most the fixed ones; none where it has no place for them.
@@ -161,7 +161,7 @@ public static class TaskRunner
     {
         public List<TaskSample> Run(ref long tokens, ref long read, ref int longest, ref TimeSpan elapsed, CancellationToken cancellation)
         {
-            var all = found.Read();
+            var all = found.Read(cancellation);
             if (all.Count == 0)
                 throw new InvalidDataException($"{task.Task}: no rows in {string.Join(", ", found.Files)}.");
             var asked = ControlledRows.Of(task, all, options.Control);
@@ -182,7 +182,7 @@ public static class TaskRunner
                 Shots = 0,
                 Key = key,
             };
-            var questions = new TaskQuestions(task, shots, ShotRows(all));
+            var questions = new TaskQuestions(task, shots, ShotRows(all, cancellation));
             var scoring = new ItemScoring(task, task.Kind == TaskKind.Generate ? new GeneratedAnswers(task, options.Sandbox) : null, blank);
             var (samples, clock, sinceStart, skipped) = (new TaskSample[count], Stopwatch.StartNew(), 0L, 0);
             for (var first = 0; first < count; first += ItemsAtOnce)
@@ -293,7 +293,7 @@ public static class TaskRunner
             return last;
         }
 
-        private IReadOnlyList<Datasets.DatasetRow> ShotRows(IReadOnlyList<Datasets.DatasetRow> tested)
+        private IReadOnlyList<Datasets.DatasetRow> ShotRows(IReadOnlyList<Datasets.DatasetRow> tested, CancellationToken cancellation)
         {
             if (shots == 0 || task.FewShot is not { } source)
                 return [];
@@ -302,7 +302,7 @@ public static class TaskRunner
                 [
                     .. items.Select((values, i) => new Datasets.DatasetRow("few_shot", $"task {task.Task}, few_shot.items[{i}]", values)),
                 ];
-            return source.Data.Count == 0 ? tested : TaskRows.Require(task.Task, source.Data, options.DataRoot).Read();
+            return source.Data.Count == 0 ? tested : TaskRows.Require(task.Task, source.Data, options.DataRoot).Read(cancellation);
         }
 
         /// <summary>What a sample follows from beside its prompt.</summary>

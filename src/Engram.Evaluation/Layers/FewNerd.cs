@@ -37,7 +37,7 @@ public static class FewNerd
     {
         var words = new List<(string, string)>();
         var number = 0;
-        foreach (var line in File.ReadLines(path, TextFile.StrictUtf8))
+        foreach (var line in Lines(path))
         {
             number++;
             if (string.IsNullOrWhiteSpace(line))
@@ -57,10 +57,22 @@ public static class FewNerd
             yield return words;
     }
 
+    private static string[] Lines(string path)
+    {
+        try
+        {
+            return File.ReadAllLines(path, TextFile.StrictUtf8);
+        }
+        catch (DecoderFallbackException error)
+        {
+            throw new InvalidDataException($"{path}: not UTF-8 text. Convert it to UTF-8, for example with iconv.", error);
+        }
+    }
+
     private static IEnumerable<List<(string Word, string Label)>> JsonSentences(string path)
     {
         var number = 0;
-        foreach (var line in File.ReadLines(path, TextFile.StrictUtf8))
+        foreach (var line in Lines(path))
         {
             number++;
             if (!string.IsNullOrWhiteSpace(line))

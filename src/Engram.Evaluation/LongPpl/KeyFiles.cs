@@ -1,3 +1,4 @@
+using Engram.Corpora.Files;
 using Engram.Storage;
 
 namespace Engram.Evaluation.LongPpl;
@@ -10,14 +11,16 @@ namespace Engram.Evaluation.LongPpl;
 public sealed class KeyFiles(string folder)
 {
     /// <summary>The intervals of a text.</summary>
+    /// <param name="index">The number of the text.</param>
+    /// <param name="cancellation">Heard while a file that is a pipe is waited for.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">It holds something else.</exception>
-    public IReadOnlyList<TextInterval> Read(int index)
+    public IReadOnlyList<TextInterval> Read(int index, CancellationToken cancellation = default)
     {
         var path = Path(index);
         if (!File.Exists(path))
             throw new FileNotFoundException($"{path}: there are no key intervals for text {index}. Let an evaluator find them.", path);
-        return TextInterval.Parse(File.ReadAllText(path), path);
+        return TextInterval.Parse(InputFile.ReadAllText(path, cancellation), path);
     }
 
     /// <summary>Writes the intervals of a text.</summary>

@@ -37,11 +37,19 @@ public sealed class EvaluationText
     /// <param name="startToken">Stands before every document.</param>
     /// <param name="length">Tokens per sequence.</param>
     /// <param name="most">Sequences wanted; all there are, if they are fewer.</param>
+    /// <param name="cancellation">Ends the reading.</param>
     /// <exception cref="InvalidDataException">A file cannot be read, or the text is shorter than one sequence.</exception>
-    public static EvaluationText Of(CorpusSource source, Tokenizer tokenizer, int startToken, int length, int most)
+    public static EvaluationText Of(
+        CorpusSource source,
+        Tokenizer tokenizer,
+        int startToken,
+        int length,
+        int most,
+        CancellationToken cancellation = default
+    )
     {
         var (ids, starts, bytes) = (new List<int>(), new List<bool>(), PreparedCorpus.BytesOf(tokenizer));
-        foreach (var piece in CorpusTokens.Read(source, tokenizer, startToken))
+        foreach (var piece in CorpusTokens.Read(source, tokenizer, startToken, cancellation))
         {
             ids.AddRange(piece.Ids.Span);
             starts.AddRange(piece.DocumentStarts.Span);
@@ -50,7 +58,7 @@ public sealed class EvaluationText
         if (blocks == 0)
             throw new InvalidDataException(
                 $"{source.Spec} holds {ids.Count} tokens, but one sequence of length {length} needs {(long)length + 1}. Give more text or "
-                    + "use shorter sequences."
+                    + "use shorter sequences (--length)."
             );
         var sequences = Math.Min(most, blocks);
         return new EvaluationText(length, sequences, Batches);

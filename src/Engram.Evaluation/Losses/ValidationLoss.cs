@@ -118,12 +118,15 @@ public static class ValidationLoss
 
     /// <summary>Refuses sequences that a model has no positions for.</summary>
     /// <exception cref="ArgumentException">They are longer than its context.</exception>
-    public static void RequireContext(ModelConfiguration model, int length)
+    /// <param name="model">Of the model.</param>
+    /// <param name="length">Tokens of a sequence.</param>
+    /// <param name="name">What the message calls the model.</param>
+    public static void RequireContext(ModelConfiguration model, int length, string name = "the model")
     {
         if (length > model.MaxPositionEmbeddings)
             throw new ArgumentException(
-                $"max_position_embeddings of the model is {model.MaxPositionEmbeddings}: shorter sequences, or engram train --init with "
-                    + "--extend-context.",
+                $"Sequences of {length} tokens are longer than the context of {name}, {model.MaxPositionEmbeddings} tokens (max_position_embeddings): "
+                    + "take shorter ones, or extend the context with engram train --init MODEL --extend-context.",
                 nameof(length)
             );
     }

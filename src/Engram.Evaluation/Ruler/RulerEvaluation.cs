@@ -68,7 +68,7 @@ public static class RulerEvaluation
     )
     {
         var earlier = (known ?? []).ToDictionary(entry => (entry.Task, entry.Index));
-        var material = new RulerMaterial(options.Validated().Material, options.Essays);
+        var material = new RulerMaterial(options.Validated().Material, options.Essays, cancellation);
         var items = new RulerItems(tokenizer, material, options.Length, options.Seed);
         // What does not fit is told before hours are spent on what does.
         foreach (var task in options.Chosen)

@@ -36,7 +36,7 @@ public static class RulerFiles
         ArgumentException.ThrowIfNullOrEmpty(folder);
         var items = new RulerItems(
             tokenizer,
-            new RulerMaterial(options.Validated().Material, options.Essays),
+            new RulerMaterial(options.Validated().Material, options.Essays, cancellation),
             options.Length,
             options.Seed
         );

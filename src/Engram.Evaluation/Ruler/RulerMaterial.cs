@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Engram.Corpora;
+using Engram.Corpora.Files;
 using Engram.Corpora.World;
 
 namespace Engram.Evaluation.Ruler;
@@ -38,8 +39,9 @@ internal sealed partial class RulerMaterial
 
     /// <param name="folder">The user's; null for none.</param>
     /// <param name="essays">A corpus in place of the folder's essays; null for those.</param>
+    /// <param name="cancellation">Ends the reading, and the wait for a file that is a pipe.</param>
     /// <exception cref="DirectoryNotFoundException">The folder does not exist.</exception>
-    public RulerMaterial(string? folder = null, CorpusSource? essays = null)
+    public RulerMaterial(string? folder = null, CorpusSource? essays = null, CancellationToken cancellation = default)
     {
         if (folder is not null && !Directory.Exists(folder))
             throw new DirectoryNotFoundException(
@@ -47,17 +49,21 @@ internal sealed partial class RulerMaterial
             );
         _folder = folder;
         var given = essays ?? (Under("essays") is { } path ? CorpusSource.Open(path) : null);
-        var words = Under("wonderwords") is { } lists ? ReadWords(lists) : null;
+        var words = Under("wonderwords") is { } lists ? ReadWords(lists, cancellation) : null;
         Words = words ?? RulerWords.Own;
         _essays = new(() =>
             Sentences(
                 given is null
                     ? [.. new WorldText(_world.Value).Documents().Select(document => document.Text)]
-                    : given.Read().Select(document => document.Text)
+                    : given.Read(cancellation: cancellation).Select(document => document.Text)
             )
         );
-        _single = new(() => Under("squad") is { } squad ? RulerQuestionFiles.Squad(squad) : OwnQuestions.Single(_world.Value));
-        _multi = new(() => Under("hotpotqa") is { } hotpot ? RulerQuestionFiles.HotpotQa(hotpot) : OwnQuestions.TwoHop(_world.Value));
+        _single = new(() =>
+            Under("squad") is { } squad ? RulerQuestionFiles.Squad(squad, cancellation) : OwnQuestions.Single(_world.Value)
+        );
+        _multi = new(() =>
+            Under("hotpotqa") is { } hotpot ? RulerQuestionFiles.HotpotQa(hotpot, cancellation) : OwnQuestions.TwoHop(_world.Value)
+        );
         (HasEssays, HasWords, HasSquad, HasHotpot) = (
             given is not null,
             words is not null,
@@ -100,7 +106,7 @@ internal sealed partial class RulerMaterial
     private string? Under(string name) =>
         _folder is not null && Directory.Exists(Path.Combine(_folder, name)) ? Path.Combine(_folder, name) : null;
 
-    private static RulerWords ReadWords(string folder)
+    private static RulerWords ReadWords(string folder, CancellationToken cancellation)
     {
         return new RulerWords(Lines("adjectivelist.txt"), Lines("nounlist.txt"));
 
@@ -110,7 +116,9 @@ internal sealed partial class RulerMaterial
             string[] lines = File.Exists(path)
                 ?
                 [
-                    .. File.ReadLines(path)
+                    .. InputFile
+                        .ReadAllText(path, cancellation)
+                        .Split('\n')
                         .Select(line => line.Trim())
                         .Where(line => line.Length > 0)
                         .Distinct(StringComparer.OrdinalIgnoreCase),

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Engram.Corpora.Files;
 
 namespace Engram.Evaluation.Ruler;
 
@@ -7,7 +8,7 @@ internal static class RulerQuestionFiles
 {
     /// <summary>SQuAD 1.1 or 2.0: questions that can be answered, and every paragraph.</summary>
     /// <exception cref="InvalidDataException">A file is not of this kind, or none holds a question.</exception>
-    public static RulerQuestions Squad(string folder) =>
+    public static RulerQuestions Squad(string folder, CancellationToken cancellation) =>
         Read(
             folder,
             "SQuAD",
@@ -34,12 +35,13 @@ internal static class RulerQuestionFiles
                             questions.Add(new RulerQuestion(question.GetProperty("question").GetString()!.Trim(), answers, [document]));
                     }
                 }
-            }
+            },
+            cancellation
         );
 
     /// <summary>HotpotQA with distractors: all paragraphs that come with a question belong to it.</summary>
     /// <exception cref="InvalidDataException">A file is not of this kind, or none holds a question.</exception>
-    public static RulerQuestions HotpotQa(string folder) =>
+    public static RulerQuestions HotpotQa(string folder, CancellationToken cancellation) =>
         Read(
             folder,
             "HotpotQA",
@@ -66,16 +68,22 @@ internal static class RulerQuestionFiles
                         )
                     );
                 }
-            }
+            },
+            cancellation
         );
 
-    private static RulerQuestions Read(string folder, string kind, Action<JsonElement, DocumentList, List<RulerQuestion>> read)
+    private static RulerQuestions Read(
+        string folder,
+        string kind,
+        Action<JsonElement, DocumentList, List<RulerQuestion>> read,
+        CancellationToken cancellation
+    )
     {
         var (documents, questions) = (new DocumentList(), new List<RulerQuestion>());
         foreach (var path in Directory.GetFiles(folder, "*.json").Order(StringComparer.Ordinal))
             try
             {
-                using var json = JsonDocument.Parse(File.ReadAllBytes(path));
+                using var json = JsonDocument.Parse(InputFile.ReadAllBytes(path, cancellation));
                 read(json.RootElement, documents, questions);
             }
             catch (Exception error)

@@ -89,7 +89,10 @@ internal sealed record RulerTask(string Name, string Category, Haystack Haystack
         [
             .. names.Select(name =>
                 All.FirstOrDefault(task => task.Name == name)
-                ?? throw new ArgumentException($"RULER has no task '{name}'; it has {string.Join(", ", All.Select(task => task.Name))}.")
+                ?? throw new ArgumentException(
+                    $"RULER has no task '{name}'; it has {string.Join(", ", All.Select(task => task.Name))}.",
+                    nameof(RulerOptions.Tasks)
+                )
             ),
         ];
 }

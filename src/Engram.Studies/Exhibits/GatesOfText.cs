@@ -1,6 +1,6 @@
 using Engram.Evaluation.Inspection;
 using Engram.Studies.Measures;
-using Engram.Studies.Reports;
+using Engram.Studies.Pages;
 
 namespace Engram.Studies.Exhibits;
 

@@ -26,7 +26,7 @@ internal static class SampleText
         cancellation.ThrowIfCancellationRequested();
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"<pre><span class=\"prompt\">{Reports.Html.Escape(prompt)}</span>{Reports.Html.Escape(text)}</pre>\n<p class=\"note\">Temperature {Sampling.Temperature}, top-p {Sampling.TopP}.</p>\n"
+            $"<pre><span class=\"prompt\">{Pages.Html.Escape(prompt)}</span>{Pages.Html.Escape(text)}</pre>\n<p class=\"note\">Temperature {Sampling.Temperature}, top-p {Sampling.TopP}.</p>\n"
         );
     }
 }

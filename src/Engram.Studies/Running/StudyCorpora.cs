@@ -5,7 +5,7 @@ using Engram.Corpora;
 using Engram.Corpora.World;
 using Engram.Studies.Definitions;
 using Engram.Studies.Planning;
-using Engram.Studies.Rows;
+using Engram.Studies.Results;
 using Engram.Tokenization;
 
 namespace Engram.Studies.Running;
@@ -112,6 +112,7 @@ public sealed class StudyCorpora(string root, string? text) : IDisposable
     private string Named() =>
         text
         ?? throw new ArgumentException(
-            "The study reads natural English: name a folder of it with --text, for example the 100 novels of github.com/computationalstylistics/100_english_novels."
+            "The study reads natural English: name a folder of it with --text, for example the 100 novels of github.com/computationalstylistics/100_english_novels.",
+            nameof(text)
         );
 }

@@ -1,6 +1,6 @@
 using Engram.Studies.Measures;
 using Engram.Studies.Planning;
-using Engram.Studies.Rows;
+using Engram.Studies.Results;
 
 namespace Engram.Studies.Running;
 

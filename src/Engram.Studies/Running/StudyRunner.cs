@@ -7,7 +7,7 @@ using Engram.Studies.Exhibits;
 using Engram.Studies.Measures;
 using Engram.Studies.Planning;
 using Engram.Studies.Processes;
-using Engram.Studies.Rows;
+using Engram.Studies.Results;
 using Engram.Torch.Native;
 using Engram.Training;
 

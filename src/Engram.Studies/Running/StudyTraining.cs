@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using Engram.Studies.Planning;
 using Engram.Studies.Processes;
-using Engram.Studies.Rows;
+using Engram.Studies.Results;
 using Engram.Training;
 
 namespace Engram.Studies.Running;
@@ -79,7 +79,7 @@ internal sealed class StudyTraining(StudyFolders folders, StudyCorpora corpora, 
                 ? ((string, object)[])[("--extend-context", run.Options.Length), ("--original-context", start.Options.Length)]
                 : [],
             ("--length", run.Options.Length),
-            ("--sequences", run.Options.Sequences),
+            ("--batch-size", run.Options.Sequences),
             ("--steps", run.Options.Steps),
             ("--learning-rate", run.Options.LearningRate),
             ("--seed", run.Options.Seed),

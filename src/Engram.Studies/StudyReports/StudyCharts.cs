@@ -1,7 +1,7 @@
 using System.Globalization;
 using Engram.Studies.Definitions;
 using Engram.Studies.Measures;
-using Engram.Studies.Reports;
+using Engram.Studies.Pages;
 using Engram.Studies.Statistics;
 using Engram.Studies.Verdicts;
 
@@ -293,7 +293,7 @@ internal sealed class StudyCharts(StudyData data)
         {
             "lens_kl" => "KL(final ‖ layer), nats",
             "aligned" => "layer of the experts' model",
-            _ when measure.StartsWith("loss", StringComparison.Ordinal) => $"{measure.Replace('_', ' ')}, nats per token",
-            _ => measure.Replace('_', ' '),
+            _ when measure.Contains("loss", StringComparison.Ordinal) => $"{MeasureWords.Of(measure)}, nats per token",
+            _ => MeasureWords.Of(measure),
         };
 }

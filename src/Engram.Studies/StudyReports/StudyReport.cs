@@ -3,11 +3,9 @@ using System.Text;
 using Engram.Storage;
 using Engram.Studies.Definitions;
 using Engram.Studies.Exhibits;
-using Engram.Studies.Measures;
+using Engram.Studies.Pages;
 using Engram.Studies.Planning;
-using Engram.Studies.Reports;
 using Engram.Studies.Running;
-using Engram.Studies.Statistics;
 using Engram.Studies.Verdicts;
 
 namespace Engram.Studies.StudyReports;
@@ -18,9 +16,11 @@ public sealed class StudyReport
     private readonly StudyData _data;
     private readonly IReadOnlyList<Verdict> _verdicts;
     private readonly StudyFolders _folders;
+    private readonly StudyTables _tables;
 
     /// <summary>Judges what was measured.</summary>
-    internal StudyReport(StudyData data, StudyFolders folders) => (_data, _verdicts, _folders) = (data, ClaimVerdicts.Of(data), folders);
+    internal StudyReport(StudyData data, StudyFolders folders) =>
+        (_data, _verdicts, _folders, _tables) = (data, ClaimVerdicts.Of(data), folders, new StudyTables(data));
 
     /// <summary>What became of each claim.</summary>
     public IReadOnlyList<Verdict> Verdicts => _verdicts;
@@ -63,7 +63,12 @@ public sealed class StudyReport
     /// <summary>The differences of a setting, paired by seed: what is compared, mean and spread.</summary>
     /// <param name="setting">The setting.</param>
     public IReadOnlyList<(string Difference, string Value)> Differences(StudySetting setting) =>
-        [.. Paired(setting).Select(entry => (Words(entry.Pair), ClaimVerdicts.Describe(entry.Difference)))];
+        [.. _tables.Differences(setting).Select(row => (row[0], row[1]))];
+
+    /// <summary>The arms of a setting with their parameters and what was measured of them, as words.</summary>
+    /// <param name="setting">The setting.</param>
+    public (IReadOnlyList<string> Header, IReadOnlyList<IReadOnlyList<string>> Rows) ArmTable(StudySetting setting) =>
+        _tables.Of(setting)[0];
 
     private string Page(string? index) => Html.Page($"{Study.Title} ({_data.Plan.Size.Name})", Body(index));
 
@@ -76,14 +81,16 @@ public sealed class StudyReport
             text.Append($"| {verdict.Claim.Text} | {verdict.Setting} | **{verdict.Words}** | {verdict.Sentence} |\n");
         foreach (var setting in _data.Settings)
         {
-            var (header, rows) = ArmTable(setting);
-            text.Append(
-                $"\n{SettingLine(setting)}\n\n| {string.Join(" | ", header)} |\n|---|{string.Concat(Enumerable.Repeat("---:|", header.Count - 1))}\n"
-            );
-            foreach (var row in rows)
-                text.Append($"| {string.Join(" | ", row)} |\n");
+            text.Append($"\n{SettingLine(setting)}\n");
+            foreach (var (header, rows) in _tables.Of(setting))
+            {
+                text.Append($"\n| {string.Join(" | ", header)} |\n|---|{string.Concat(Enumerable.Repeat("---:|", header.Count - 1))}\n");
+                foreach (var row in rows)
+                    text.Append($"| {string.Join(" | ", row)} |\n");
+            }
         }
-        text.Append("\nHeld equal:\n\n");
+        if (_data.Plan.Equalities.Count > 0)
+            text.Append("\nHeld equal:\n\n");
         foreach (var check in _data.Plan.Equalities)
             text.Append($"- {check.Describe()}\n");
         return text.ToString();
@@ -103,18 +110,15 @@ public sealed class StudyReport
         var charts = new StudyCharts(_data);
         Section("Charts", string.Concat(Study.Charts.Select(charts.Figure)));
         foreach (var setting in _data.Settings)
-        {
-            var (header, rows) = ArmTable(setting);
-            Section(
-                SettingLine(setting),
-                Html.Table([.. header.Select(Html.Escape)], rows.Select(row => (IReadOnlyList<string>)[.. row.Select(Html.Escape)]))
-                    + DifferenceTable(setting)
-            );
-        }
+            Section(SettingLine(setting), string.Concat(_tables.Of(setting).Append(DifferenceTable(setting)).Select(Escaped)));
         foreach (var exhibit in Exhibit.Of(Study))
             if (Shown(exhibit) is { Length: > 0 } shown)
                 Section(exhibit.Title, shown);
-        Section("What is held equal", string.Concat(_data.Plan.Equalities.Select(check => $"<p>{Html.Escape(check.Describe())}</p>\n")));
+        if (_data.Plan.Equalities.Count > 0)
+            Section(
+                "What is held equal",
+                string.Concat(_data.Plan.Equalities.Select(check => $"<p>{Html.Escape(check.Describe())}</p>\n"))
+            );
         if (Study.Cautions.Count > 0)
             Section(
                 "Read this before believing it",
@@ -158,70 +162,16 @@ public sealed class StudyReport
         );
     }
 
-    /// <summary>The arms of a setting with their parameters and everything measured of them, as words.</summary>
-    /// <param name="setting">The setting.</param>
-    public (IReadOnlyList<string> Header, IReadOnlyList<IReadOnlyList<string>> Rows) ArmTable(StudySetting setting)
-    {
-        var measures = _data
-            .Measures.Where(measure => !Measure.IsDetail(measure) && _data.Arms(setting, ["*"], measure).Count > 0)
-            .OrderByDescending(measure => measure == "loss")
-            .ToList();
-        var arms = Study.Arms.Where(arm => setting.Arms.Matches(arm.Name)).ToList();
-        return (
-            ["arm", "total", "active", "table", .. measures.Select(measure => measure.Replace('_', ' '))],
-            [
-                .. arms.Select(arm =>
-                {
-                    var plan = _data.Plan.Runs.First(run => run.Setting == setting && run.Arm == arm).Plan;
-                    return (IReadOnlyList<string>)
-                        [
-                            arm.Name,
-                            $"{plan.TotalWithoutVocabulary:N0}",
-                            $"{plan.ActiveParameters:N0}",
-                            $"{plan.MemoryParameters:N0}",
-                            .. measures.Select(measure => Cell(setting, arm, measure)),
-                        ];
-                }),
-            ]
-        );
-    }
+    private (IReadOnlyList<string> Header, IReadOnlyList<IReadOnlyList<string>> Rows) DifferenceTable(StudySetting setting) =>
+        (["difference, paired by seed", "mean ± deviation", "each seed"], _tables.Differences(setting));
 
-    /// <summary>Mean and deviation, and where not every seed was measured, how many were.</summary>
-    private string Cell(StudySetting setting, StudyArm arm, string measure)
-    {
-        if (_data.Statistics(setting.Name, arm.Name, measure) is not { } values)
-            return "–";
-        var seeds = _data.Seeds(setting.Name, arm.Name, measure).Count;
-        return ClaimVerdicts.Number(values.Mean)
-            + (values.StandardDeviation is { } deviation ? $" ± {ClaimVerdicts.Number(deviation)}" : "")
-            + (seeds < setting.Seeds.Count ? $" ({seeds} of {setting.Seeds.Count} seeds)" : "");
-    }
-
-    private static string Words(Difference pair) => $"{pair.Arm} − {pair.Baseline}, {pair.Measure.Replace('_', ' ')}";
-
-    private IEnumerable<(Difference Pair, PairedDifference Difference)> Paired(StudySetting setting) =>
-        Study
-            .Differences.Select(pair => (pair, Difference: _data.Difference(setting.Name, pair.Arm, pair.Baseline, pair.Measure)))
-            .Where(entry => entry.Difference is not null)
-            .Select(entry => (entry.pair, entry.Difference!));
-
-    private string DifferenceTable(StudySetting setting)
-    {
-        var rows = Paired(setting).ToList();
-        return rows.Count == 0
+    private static string Escaped((IReadOnlyList<string> Header, IReadOnlyList<IReadOnlyList<string>> Rows) table) =>
+        table.Rows.Count == 0
             ? ""
             : Html.Table(
-                ["difference, paired by seed", "mean ± deviation", "each seed"],
-                rows.Select(entry =>
-                    (IReadOnlyList<string>)
-                        [
-                            Html.Escape(Words(entry.Pair)),
-                            Html.Escape(ClaimVerdicts.Describe(entry.Difference)),
-                            string.Join(", ", entry.Difference.PerSeed.Select(ClaimVerdicts.Signed)),
-                        ]
-                )
+                [.. table.Header.Select(Html.Escape)],
+                table.Rows.Select(row => (IReadOnlyList<string>)[.. row.Select(Html.Escape)])
             );
-    }
 
     /// <summary>What an exhibit shows of the models of each setting's first seed, as far as its files are there.</summary>
     private string Shown(Exhibit exhibit) =>

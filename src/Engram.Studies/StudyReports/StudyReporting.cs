@@ -2,9 +2,9 @@ using System.Text;
 using Engram.Storage;
 using Engram.Studies.Definitions;
 using Engram.Studies.Measures;
+using Engram.Studies.Pages;
 using Engram.Studies.Planning;
-using Engram.Studies.Reports;
-using Engram.Studies.Rows;
+using Engram.Studies.Results;
 using Engram.Studies.Running;
 using Engram.Studies.Verdicts;
 

@@ -80,7 +80,7 @@ internal sealed class AllocationCurve
             Enumerable.Range(0, x.Length).Sum(i => Math.Pow(values[i] - means[i] - (values.Average() - grand), 2))
         );
         var noise = free > 0 ? Math.Sqrt(squares / free) : 0;
-        var minima = bySeed.Select(values => PolynomialFit.Of(x, values, degree: 2).Minimum()?.X).ToList();
+        var minima = bySeed.Select(values => PolynomialFit.Of(x, values, degree: 2).Minimum()).ToList();
         var fits = bySeed.Count >= Noise.LeastSeeds && misfit <= 2 * noise && minima.All(minimum => minimum is not null);
         return new AllocationCurve(
             x[candidates[0]],

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Engram.Studies.Definitions;
+using Engram.Studies.Measures;
 using Engram.Studies.Statistics;
 
 namespace Engram.Studies.Verdicts;
@@ -42,12 +43,19 @@ internal static class ClaimVerdicts
         if (data.Difference(setting.Name, claim.Arm, claim.Baseline, claim.Measure) is not { } difference)
             return null;
         var margin = ((claim.Above ? 1 : -1) * difference.Mean) - claim.AtLeast;
+        var usual = data.UsualDeviation(setting, claim.Baseline, claim.Measure);
+        var outcome = Noise.Judge(margin, difference.PerSeed, usual);
         return new Verdict(
             claim,
             setting.Name,
-            Noise.Judge(margin, difference.PerSeed),
-            $"{claim.Arm} less {claim.Baseline}: {Describe(difference)}"
-                + (claim.AtLeast > 0 ? $"; at least {Number(claim.AtLeast)} was asked for." : ".")
+            outcome,
+            $"{claim.Arm} less {claim.Baseline}{(claim.Measure == "loss" ? "" : ", " + MeasureWords.Of(claim.Measure))}: {Describe(difference)}"
+                + (claim.AtLeast > 0 ? $"; {Signed(claim.Above ? claim.AtLeast : -claim.AtLeast)} or more was claimed" : "")
+                + (
+                    outcome != Noise.Judge(margin, difference.PerSeed)
+                        ? $"; differences from {claim.Baseline} usually spread by {Number(usual)}."
+                        : "."
+                )
         );
     }
 
@@ -153,7 +161,9 @@ internal static class ClaimVerdicts
         var others = arms.Where(arm => arm.Name != claim.Best)
             .Select(arm => data.Difference(setting.Name, claim.Best, arm.Name, claim.Measure))
             .OfType<PairedDifference>()
-            .Select(difference => Noise.Judge(-difference.Mean, difference.PerSeed));
+            .Select(difference =>
+                Noise.Judge(-difference.Mean, difference.PerSeed, data.UsualDeviation(setting, difference.Baseline, claim.Measure))
+            );
         return new Verdict(
             claim,
             setting.Name,
@@ -172,7 +182,17 @@ internal static class ClaimVerdicts
             .ToList();
         return values.Count == 0
             ? null
-            : AgainstLevel(claim, setting, claim.Arm, values, claim.Above, claim.Below, claim.PercentOf is null ? "" : " %");
+            : AgainstLevel(
+                claim,
+                setting,
+                claim.PercentOf is { } whole
+                    ? $"{claim.Arm}, {MeasureWords.Of(claim.Measure)}, in percent of {MeasureWords.Of(whole)}"
+                    : $"{claim.Arm}, {MeasureWords.Of(claim.Measure)}",
+                values,
+                claim.Above,
+                claim.Below,
+                claim.PercentOf is null ? "" : " %"
+            );
     }
 
     private static Verdict? Share(StudyData data, StudySetting setting, ShareClaim claim)
@@ -188,7 +208,7 @@ internal static class ClaimVerdicts
             : AgainstLevel(
                 claim,
                 setting,
-                $"{claim.Arm}, of what {claim.Whole} gains over {claim.None}",
+                $"{claim.Arm} keeps, of what {claim.Whole} gains over {claim.None}",
                 values,
                 claim.Above,
                 claim.Below,
@@ -207,12 +227,13 @@ internal static class ClaimVerdicts
     )
     {
         var statistics = SeedStatistics.Of(values);
+        string Value(double value) => unit.Length > 0 ? Invariant($"{value:0.0}") : Number(value);
         var (level, sign) = least is { } above ? (above, 1) : (most ?? 0, -1);
         return new Verdict(
             claim,
             setting.Name,
             Noise.Judge(sign * (statistics.Mean - level), values),
-            $"{what}: {Number(statistics.Mean)}{unit}{(statistics.StandardDeviation is { } spread ? $" ± {Number(spread)}" : "")}, {Count(values.Count)}; claimed {(sign > 0 ? "above" : "below")} {Number(level)}{unit}."
+            $"{what}: {Value(statistics.Mean)}{(statistics.StandardDeviation is { } spread ? $" ± {Value(spread)}" : "")}{unit} ({Count(values.Count)}); {(sign > 0 ? "more" : "less")} than {level.ToString("0.###", CultureInfo.InvariantCulture)}{unit} is claimed."
         );
     }
 

@@ -1,7 +1,7 @@
 using Engram.Studies.Definitions;
 using Engram.Studies.Measures;
 using Engram.Studies.Planning;
-using Engram.Studies.Rows;
+using Engram.Studies.Results;
 using Engram.Studies.Statistics;
 
 namespace Engram.Studies.Verdicts;
@@ -99,6 +99,24 @@ internal sealed class StudyData
         return common.Count == 0
             ? null
             : PairedDifference.Of(arm, [.. common.Select(seed => left[seed])], baseline, [.. common.Select(seed => right[seed])]);
+    }
+
+    /// <summary>
+    /// The standard deviation that differences from an arm usually have in a setting: the median over all arms that share at least three
+    /// seeds with it; 0 with fewer than three such arms.
+    /// </summary>
+    public double UsualDeviation(StudySetting setting, string baseline, string measure)
+    {
+        var deviations = Arms(setting, ["*"], measure)
+            .Where(arm => arm.Name != baseline)
+            .Select(arm => Difference(setting.Name, arm.Name, baseline, measure))
+            .OfType<PairedDifference>()
+            .Where(difference => difference.PerSeed.Count >= Noise.LeastSeeds)
+            .Select(difference => difference.StandardDeviation!.Value)
+            .Order()
+            .ToList();
+        var (half, odd) = (deviations.Count / 2, deviations.Count % 2);
+        return deviations.Count < 3 ? 0 : (deviations[half] + deviations[half - 1 + odd]) / 2;
     }
 
     /// <summary>Where a point lies on a horizontal axis.</summary>

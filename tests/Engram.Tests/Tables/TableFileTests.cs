@@ -1,5 +1,5 @@
 using CsCheck;
-using Engram.Checkpoints;
+using Engram.PublishedCheckpoints;
 using Engram.Storage;
 using Engram.Tables;
 using Engram.Tables.Formats;

@@ -284,7 +284,7 @@ public sealed class EvalTests(TrainedRun trained)
     /// <summary>Not even a memory that is on can be asked for where there is none.</summary>
     [Theory]
     [InlineData("generate", "--prompt", "The")]
-    [InlineData("inspect", "--text", "The")]
+    [InlineData("inspect", "--prompt", "The")]
     public async Task Memory_OfAModelWithoutOne_IsRefused(string command, string option, string text)
     {
         string[] arguments = [command, "--model", Untrained("tiny-dense", 256), option, text, "--threads", "1"];
@@ -357,20 +357,7 @@ public sealed class EvalTests(TrainedRun trained)
     [Fact]
     public async Task Loss_WithoutAPart_IsAnother()
     {
-        string[] arguments =
-        [
-            "eval",
-            "loss",
-            "--model",
-            trained.Model,
-            "--data",
-            trained.Data,
-            "--sequences",
-            "2",
-            "--length",
-            "32",
-            "--json",
-        ];
+        string[] arguments = ["eval", "loss", "--model", trained.Model, "--data", trained.Data, "--limit", "2", "--length", "32", "--json"];
         var whole = (await CliProcess.Run(arguments)).Ok().Json;
         var silenced = (await CliProcess.Run([.. arguments, "--suppress", "order=3"])).Ok().Json;
         Assert.Equal("order=3", silenced.GetProperty("suppressed").GetString());
@@ -522,7 +509,7 @@ public sealed class EvalTests(TrainedRun trained)
     public async Task Inspection_SaysWhatEachPartCarried_AndHowFarGatesOpen()
     {
         string[] arguments = ["inspect", "--model", trained.Model, "--threads", "1", "--json"];
-        var json = (await CliProcess.Run([.. arguments, "--text", "the mare tamed a horse", "--leave-one-out"])).Ok().Json;
+        var json = (await CliProcess.Run([.. arguments, "--prompt", "the mare tamed a horse", "--leave-one-out"])).Ok().Json;
         var leftOut = json.GetProperty("leave_one_out");
         var loss = leftOut.GetProperty("loss").GetArrayLength();
         Assert.Equal(json.GetProperty("tokens").GetArrayLength() - 1, loss);
@@ -546,7 +533,7 @@ public sealed class EvalTests(TrainedRun trained)
         );
         Assert.All(leftOut.GetProperty("parts").EnumerateArray(), part => Assert.Equal(loss, part.GetProperty("nats").GetArrayLength()));
 
-        var gates = (await CliProcess.Run([.. arguments, "--data", trained.Data, "--sequences", "2", "--length", "32"]))
+        var gates = (await CliProcess.Run([.. arguments, "--data", trained.Data, "--limit", "2", "--length", "32"]))
             .Ok()
             .Json.GetProperty("gates")
             .EnumerateArray()

@@ -1,3 +1,6 @@
+using System.Text.Json;
+using Engram.Cli;
+using Engram.Cli.CommandLine;
 using Engram.Tests.Storage;
 
 namespace Engram.Torch.Tests.Cli;
@@ -49,4 +52,26 @@ public sealed class FailureTests
         Assert.Contains(named, result.ErrorLine);
         Assert.Contains("--help", result.ErrorLine);
     }
+
+    /// <summary>Exit code 2 is for the parser, for refused options, and for what a command refuses by name.</summary>
+    [Theory]
+    [MemberData(nameof(Thrown))]
+    public void ExitCode_SaysWhoIsAtFault(int code, Action work)
+    {
+        var parsed = CommandTree.Create().Parse("eval loss --model m --data d");
+        Assert.Equal(code, Failure.Report(parsed, Assert.ThrowsAny<Exception>(work)));
+    }
+
+    public static TheoryData<int, Action> Thrown() =>
+        new()
+        {
+            { 2, () => throw new UsageException("--length 0 is none.") },
+            { 2, () => throw new ArgumentException("Too long.", "length") },
+            { 2, () => ArgumentOutOfRangeException.ThrowIfLessThan(0, 1, "length") },
+            { 1, () => throw new ArgumentException("The texts hold fewer than 4 places to compare.", "texts") },
+            { 1, () => new Dictionary<string, int> { ["acc"] = 1 }.Add("acc", 2) },
+            { 1, () => JsonSerializer.Serialize(double.NaN) },
+            { 1, () => "text".AsSpan().ToString().Substring(0, "longer".Length) }, // the runtime's "length"
+            { 1, () => throw new InvalidDataException("A file is damaged.") },
+        };
 }

@@ -73,27 +73,6 @@ public sealed class ModelTests(TrainedRun trained)
         );
     }
 
-    /// <summary>A pipe that nobody writes to, as a shell makes of <c>&lt;(command)</c>, does not keep the first signal waiting.</summary>
-    [Fact]
-    public async Task Generate_WaitingForAPipe_HearsTheFirstSignal()
-    {
-        var cancellation = TestContext.Current.CancellationToken;
-        var pipe = trained["pipe"];
-        await Shell("mkfifo", pipe);
-        using var process = CliProcess.Start("generate", "--model", trained.Model, "--file", pipe, "--threads", "1");
-        // A pipe opens for writing once the program has opened it for reading.
-        await using var writer = await Task.Run(() => new FileStream(pipe, FileMode.Open, FileAccess.Write), cancellation);
-        await Shell("kill", "-INT", $"{process.Id}");
-        Assert.Equal(130, (await CliProcess.Finish(process, cancellation)).ExitCode);
-
-        async Task Shell(string command, params string[] arguments)
-        {
-            using var run = System.Diagnostics.Process.Start(command, arguments);
-            await run.WaitForExitAsync(cancellation);
-            Assert.Equal(0, run.ExitCode);
-        }
-    }
-
     [Fact]
     public async Task UsesOfTheMemory_AreNamedByWhatRefusesAnother()
     {
@@ -124,7 +103,7 @@ public sealed class ModelTests(TrainedRun trained)
             target,
             "--data",
             trained.Data,
-            "--sequences",
+            "--limit",
             "4",
             "--length",
             "32",
@@ -145,7 +124,7 @@ public sealed class ModelTests(TrainedRun trained)
 
     [Theory]
     [InlineData("generate", "--prompt")]
-    [InlineData("inspect", "--text")]
+    [InlineData("inspect", "--prompt")]
     public async Task MappedTables_WithoutNumbers_AreFound(string command, string input)
     {
         var damaged = trained["nan-" + command];
@@ -245,7 +224,7 @@ public sealed class ModelTests(TrainedRun trained)
                 trained.Model,
                 "--data",
                 trained.Data,
-                "--sequences",
+                "--limit",
                 "4",
                 "--length",
                 "32",
@@ -281,7 +260,7 @@ public sealed class ModelTests(TrainedRun trained)
                 trained.Model,
                 "--data",
                 trained.Data,
-                "--sequences",
+                "--limit",
                 "2",
                 "--length",
                 "16",
@@ -306,7 +285,7 @@ public sealed class ModelTests(TrainedRun trained)
                 "inspect",
                 "--model",
                 trained.Model,
-                "--text",
+                "--prompt",
                 Text,
                 "--html",
                 page,
@@ -376,7 +355,7 @@ public sealed class ModelTests(TrainedRun trained)
     [Fact]
     public async Task Inspect_AsText_ShowsNgramsAndGates()
     {
-        var text = (await CliProcess.Run("inspect", "--model", trained.Model, "--text", Text, "--threads", "1")).Ok().Output;
+        var text = (await CliProcess.Run("inspect", "--model", trained.Model, "--prompt", Text, "--threads", "1")).Ok().Output;
         Assert.Contains("∅·<|endoftext|>  rows ", text);
         Assert.Matches(@"\n +1  \S+  gate( \d\.\d\d)+ *\n", text);
         Assert.DoesNotContain("\e[", text);
@@ -391,7 +370,7 @@ public sealed class ModelTests(TrainedRun trained)
                 trained.Model,
                 "--data",
                 trained.Data,
-                "--sequences",
+                "--limit",
                 "4",
                 "--length",
                 "32",

@@ -90,7 +90,7 @@ public sealed class TrainTests(TrainedRun trained)
                 run,
                 "--steps",
                 "1",
-                "--sequences",
+                "--batch-size",
                 "1",
                 "--length",
                 "32",
@@ -226,7 +226,7 @@ public sealed class TrainTests(TrainedRun trained)
                 run,
                 "--steps",
                 "60",
-                "--sequences",
+                "--batch-size",
                 "4",
                 "--length",
                 "32",
@@ -254,7 +254,7 @@ public sealed class TrainTests(TrainedRun trained)
                 trained["dense"],
                 "--tokens",
                 "300",
-                "--sequences",
+                "--batch-size",
                 "4",
                 "--length",
                 "32",
@@ -269,7 +269,7 @@ public sealed class TrainTests(TrainedRun trained)
         var model = trained[Path.Combine("dense", "model")];
         Assert.Contains(model, result.Output);
 
-        var inspected = await CliProcess.Run("inspect", "--model", model, "--text", "The mare");
+        var inspected = await CliProcess.Run("inspect", "--model", model, "--prompt", "The mare");
         Assert.Equal(2, inspected.ExitCode);
         Assert.Contains("no memory", inspected.ErrorLine);
     }
@@ -297,7 +297,7 @@ public sealed class TrainTests(TrainedRun trained)
                 "41000",
                 "--clip",
                 "2",
-                "--sequences",
+                "--batch-size",
                 "4",
                 "--accumulation",
                 "320",
@@ -369,7 +369,7 @@ public sealed class TrainTests(TrainedRun trained)
             run,
             "--steps",
             "2",
-            "--sequences",
+            "--batch-size",
             "1",
             "--length",
             "300",
@@ -411,19 +411,7 @@ public sealed class TrainTests(TrainedRun trained)
         Assert.Contains("3 updates, 900 tokens", further.Output);
 
         var page = trained["positions.html"];
-        string[] eval =
-        [
-            "eval",
-            "loss",
-            "--model",
-            Path.Combine(run, "model"),
-            "--data",
-            trained.Data,
-            "--sequences",
-            "2",
-            "--length",
-            "300",
-        ];
+        string[] eval = ["eval", "loss", "--model", Path.Combine(run, "model"), "--data", trained.Data, "--limit", "2", "--length", "300"];
         var positions = (
             await CliProcess.Run([.. eval, "--by-position", "--bins", "3", "--html", page, "--svg", trained["positions.svg"], "--json"])
         )

@@ -31,7 +31,7 @@ public sealed class TrainedRun : IAsyncLifetime, ICollectionFixture<TrainedRun>
             Data,
             "--run",
             run,
-            "--sequences",
+            "--batch-size",
             "4",
             "--length",
             "32",

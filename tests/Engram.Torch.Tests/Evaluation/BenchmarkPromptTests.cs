@@ -75,7 +75,7 @@ public class BenchmarkPromptTests
     }
 
     private static IReadOnlyList<DatasetRow> Rows(string task, IReadOnlyList<TaskData> data) =>
-        TaskRows.Require(task, data, Benchmarks.Root()).Read();
+        TaskRows.Require(task, data, Benchmarks.Root()).Read(TestContext.Current.CancellationToken);
 
     private static string Render(string template, DatasetRow row, params (string, string)[] more) =>
         new Template(template, "test").Render(row.Values, row.Place, more);

@@ -1,6 +1,6 @@
 using Engram.Corpora;
 using Engram.Evaluation.Losses;
-using Engram.Studies.Reports;
+using Engram.Studies.Pages;
 using Engram.Tests.Storage;
 using Engram.Torch.Tests.Memory;
 using Engram.Torch.Tests.Training;

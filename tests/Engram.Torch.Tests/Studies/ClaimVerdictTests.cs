@@ -1,6 +1,6 @@
 using Engram.Studies.Definitions;
 using Engram.Studies.Planning;
-using Engram.Studies.Rows;
+using Engram.Studies.Results;
 using Engram.Studies.Verdicts;
 using Engram.Tests.Storage;
 
@@ -19,7 +19,7 @@ public sealed class ClaimVerdictTests
                 new StudySetting
                 {
                     Name = "a",
-                    Corpus = "docs",
+                    Corpus = "dotnet-docs",
                     Tokens = 1024,
                     Seeds = [1, 2, 3],
                 },
@@ -62,6 +62,32 @@ public sealed class ClaimVerdictTests
                 ("rho-100", [3.95, 3.951, 3.949])
             ).Outcome
         );
+
+    [Theory]
+    [InlineData(0.010, Outcome.WithinNoise)]
+    [InlineData(0.050, Outcome.Reproduced)]
+    public void Difference_WhoseSeedsAgreeByLuck_IsAsNoisyAsOthersOfItsSetting(double margin, Outcome expected)
+    {
+        double[] Noisy(double value) => [value - 0.02, value, value + 0.02];
+
+        var verdict = Judge(
+            new DifferenceClaim
+            {
+                Text = "",
+                Arm = "rho-25",
+                Baseline = "rho-0",
+            },
+            ("rho-0", [4, 4, 4]),
+            ("rho-25", [4 - margin, 3.999 - margin, 4.001 - margin]),
+            ("rho-50", Noisy(4.1)),
+            ("rho-75", Noisy(4.2)),
+            ("rho-100", Noisy(4.3))
+        );
+
+        Assert.Equal(expected, verdict.Outcome);
+        // Said where it decides.
+        Assert.Equal(expected == Outcome.WithinNoise, verdict.Sentence.EndsWith("; differences from rho-0 usually spread by 0.020."));
+    }
 
     [Fact]
     public void OneSeed_DecidesNothing()
@@ -319,7 +345,7 @@ public sealed class ClaimVerdictTests
     public void RowsOfAnotherDefinition_AreLeftOut_AndThoseOfTheSameModelInAnotherStudyCount()
     {
         using var folder = new TemporaryFolder();
-        TextIdentities.Write(folder.File("results"), [("nano", "docs", "text/2048")]);
+        TextIdentities.Write(folder.File("results"), [("nano", "dotnet-docs", "text/2048")]);
         var plan = StudyPlan.Of(Allocation, Size);
         string Inputs(string arm) => RunInputs.Of(plan.Runs.First(run => run.Arm.Name == arm && run.Seed == 1), "text/2048");
 
@@ -360,7 +386,7 @@ public sealed class ClaimVerdictTests
         );
 
         Assert.Equal(expected, verdict.Outcome);
-        Assert.Contains(loss == 4.25 ? "75.000 %" : "10.000 %", verdict.Sentence);
+        Assert.Contains(loss == 4.25 ? "75.0 ± 0.0 %" : "10.0 ± 0.0 %", verdict.Sentence);
     }
 
     private static Verdict Judge(StudyClaim claim, params (string Arm, double[] Losses)[] arms)

@@ -1,5 +1,5 @@
 using System.Xml.Linq;
-using Engram.Studies.Reports;
+using Engram.Studies.Pages;
 
 namespace Engram.Torch.Tests.Studies;
 
@@ -126,6 +126,38 @@ public sealed class LineChartTests
             svg.Descendants().Attributes(),
             attribute => attribute.Name.LocalName is "fill" or "stroke" && attribute.Value is "black" or "white" or "#000000" or "#FFFFFF"
         );
+    }
+
+    [Fact]
+    public void Svg_BreaksLongNamesOfCategories_SoThatNoneReachesItsNeighbour()
+    {
+        string[] names = [.. Enumerable.Range(0, 12).Select(i => $"without-the-part-{i}")];
+        var chart = new LineChart(
+            "arms",
+            "",
+            "loss",
+            [new ChartLine("docs", "#D55E00", [.. names.Select((_, i) => (double)i)], new double[12])]
+        )
+        {
+            Categories = names,
+        };
+        var svg = XElement.Parse(chart.Svg());
+        var pieces = svg.Descendants()
+            .Where(element =>
+                element.Name.LocalName == "text" && (string?)element.Attribute("text-anchor") == "middle" && element.Value != "loss"
+            )
+            .ToList();
+        const double character = 7.4;
+
+        Assert.Equal(string.Concat(names).Replace(" ", ""), string.Concat(pieces.Select(piece => piece.Value)));
+        foreach (var line in pieces.GroupBy(piece => (double)piece.Attribute("y")!))
+        {
+            var ends = line.Select(piece => (X: (double)piece.Attribute("x")!, Half: piece.Value.Length * character / 2))
+                .OrderBy(piece => piece.X)
+                .ToList();
+            Assert.All(ends.Zip(ends.Skip(1)), pair => Assert.True(pair.First.X + pair.First.Half <= pair.Second.X - pair.Second.Half));
+            Assert.True(line.Key < double.Parse(svg.Attribute("viewBox")!.Value.Split(' ')[3]));
+        }
     }
 
     [Fact]

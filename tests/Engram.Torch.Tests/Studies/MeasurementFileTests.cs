@@ -1,4 +1,4 @@
-using Engram.Studies.Rows;
+using Engram.Studies.Results;
 using Engram.Tests.Storage;
 
 namespace Engram.Torch.Tests.Studies;

@@ -1,5 +1,5 @@
 using Engram.Studies.Definitions;
-using Engram.Studies.Rows;
+using Engram.Studies.Results;
 using Engram.Torch.Tests.Architecture;
 
 namespace Engram.Torch.Tests.Studies;

@@ -70,7 +70,7 @@ public sealed class QuickstartCommandTests
         var page = File.ReadAllText(Path.Combine(output, "report.html"));
         Assert.StartsWith("<!DOCTYPE html>", page);
         foreach (
-            var expected in (string[])["Layer 1, counted from 0", "Temperature 0.8", "Validation loss during training", "loss memory mean"]
+            var expected in (string[])["Layer 1, counted from 0", "Temperature 0.8", "Validation loss during training", "loss, mean row"]
         )
             Assert.Contains(expected, page);
         Assert.DoesNotContain("index.html", page);

@@ -3,6 +3,7 @@ using Engram.Models.Configuration;
 using Engram.Models.Memory;
 using Engram.Models.Recipes;
 using Engram.Studies.Definitions;
+using Engram.Studies.Measures;
 using Engram.Studies.Planning;
 using Engram.Training;
 
@@ -76,6 +77,27 @@ public sealed class StudyPlanTests
             plan.Runs.Where(run => run.Arm.Name == "engram"),
             run => Assert.Equal(("moe", run.Seed, run.Setting), (run.Reference!.Arm.Name, run.Reference.Seed, run.Reference.Setting))
         );
+    }
+
+    [Fact]
+    public void ControlOfAnExtension_IsTrainedAsMuchLonger_WithItsContextAsItWas()
+    {
+        var plan = StudyPlan.Of(StudyLibrary.Named("long-context", "nano")[0], StudyLibrary.Size("nano"));
+        PlannedRun Of(string arm) => plan.Runs.First(run => run.RowArm == $"text/{arm}");
+        var (before, more, longer) = (Of("moe"), Of("moe-more"), Of("moe-long"));
+
+        Assert.Equal((before.RowArm, before.RowArm), (more.Start!.RowArm, longer.Start!.RowArm));
+        Assert.Equal(longer.Tokens, more.Tokens);
+        Assert.Equal((128, 512), (more.Options.Length, longer.Options.Length));
+        Assert.Equal((false, true), (more.IsExtended, longer.IsExtended));
+        Assert.Equal(before.Configuration.ToJson(), more.Configuration.ToJson());
+        Assert.Equal(
+            (128, 512),
+            (longer.Configuration.RopeScaling!.OriginalMaxPositionEmbeddings, longer.Configuration.MaxPositionEmbeddings)
+        );
+        // All are read at the length of the reference.
+        Assert.All([before, more], run => Assert.Equal(512, LongContext.Extended(run)!.Options.Length));
+        Assert.Null(LongContext.Extended(plan.Runs.First(run => run.Setting.Selection)));
     }
 
     [Fact]
@@ -211,7 +233,7 @@ public sealed class StudyPlanTests
                     new StudySetting
                     {
                         Name = "text",
-                        Corpus = "docs",
+                        Corpus = "dotnet-docs",
                         Tokens = 1024,
                         Seeds = [1],
                     },

@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 using Engram.Studies.Definitions;
 using Engram.Studies.Planning;
 using Engram.Studies.Processes;
-using Engram.Studies.Rows;
+using Engram.Studies.Results;
 using Engram.Studies.Running;
 using Engram.Studies.StudyReports;
 using Engram.Studies.Verdicts;
@@ -170,6 +170,42 @@ public sealed class StudyRunTests : IDisposable
             "rows of other seeds, definitions or texts left out",
             File.ReadAllText(Path.Combine(Folders("shown").Study(study.Name), "report-smoke.html"))
         );
+    }
+
+    [Fact]
+    public void ExtendedModels_AndThoseThatWereNot_AreReadAtTheNewLength()
+    {
+        static StudyArm Arm(string name, int? factor = null) =>
+            new()
+            {
+                Name = name,
+                Base = "moe",
+                Description = name,
+                Extends = factor is { } by ? new ArmExtension("moe", by, 0.2, 2e-3) : null,
+            };
+        var study = _study with
+        {
+            Arms = [Arm("moe"), Arm("moe-more", 1), Arm("moe-long", 4)],
+            Equal = [],
+            Reference = "moe-long",
+            Measures = ["long_loss"],
+            Sizes = new Dictionary<string, IReadOnlyList<StudySetting>>
+            {
+                ["smoke"] = [_study.Sizes["smoke"][0] with { Tokens = 640, Arms = ["*"] }],
+            },
+        };
+
+        Assert.Equal((3, 0), Counts(Run("extended", study: study)));
+
+        var rows = MeasurementFile.Read(Folders("extended").Rows(study.Name)).ToDictionary(row => (row.Arm, row.Measure), row => row.Value);
+        foreach (var arm in (string[])["text/moe", "text/moe-more"])
+        {
+            Assert.NotEqual(rows[(arm, "long_loss")], rows[(arm, "long_loss_yarn")]);
+            Assert.NotEqual(rows[(arm, "long_loss_beyond")], rows[(arm, "long_loss_yarn_beyond")]);
+        }
+        Assert.Equal(rows[("text/moe-long", "loss")], rows[("text/moe-long", "long_loss")], 1e-5);
+        Assert.False(rows.ContainsKey(("text/moe-long", "long_loss_yarn")));
+        Assert.NotEqual(rows[("text/moe-more", "loss")], rows[("text/moe", "loss")]);
     }
 
     private static (int, int) Counts(StudyOutcome outcome)

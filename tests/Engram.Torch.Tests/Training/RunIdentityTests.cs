@@ -151,8 +151,8 @@ public sealed class RunIdentityTests(RunIdentityTests.TwoRuns runs) : IClassFixt
             table.Save(Path.Combine(weights, TablePaths.Table(1)), TablePaths.Tensor(1));
         Assert.Equal(Identities(runs.One), Identities(weights));
         Managed(weights, TableLocation.Memory);
-        using (var source = Engram.Checkpoints.TableSource.Open(runs.One))
-            Engram.Checkpoints.TableConversion.Convert(source, RowFormat.BFloat16, tables);
+        using (var source = Engram.PublishedCheckpoints.TableSource.Open(runs.One))
+            Engram.PublishedCheckpoints.TableConversion.Convert(source, RowFormat.BFloat16, tables);
         Assert.Equal(Identities(runs.One), Identities(tables));
     }
 

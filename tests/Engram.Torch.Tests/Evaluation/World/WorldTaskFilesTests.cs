@@ -67,7 +67,7 @@ public sealed class WorldTaskFilesTests : IDisposable
             },
             root
         );
-        foreach (var task in TaskFiles.Load("world").Tasks.Select(TaskFiles.Load))
+        foreach (var task in TaskFiles.Load("world").Tasks.Select(name => TaskFiles.Load(name)))
         {
             var path = Assert.Single(DatasetFiles.Find(root, Assert.Single(Assert.Single(task.Data).Files)));
             var rows = DatasetReader.Read(path, path).ToArray();

@@ -1,6 +1,6 @@
 using System.Net;
 
-namespace Engram.Studies.Reports;
+namespace Engram.Studies.Pages;
 
 /// <summary>The page that every report shares: one file, its style inside, nothing fetched.</summary>
 internal static class Html
@@ -30,6 +30,11 @@ internal static class Html
         a { color: light-dark(#0b5cad, #7db8f0); }
         .note { color: var(--quiet); font-size: .92rem; } .swatch { display: inline-block; width: .8em; height: .8em; margin-right: .5em; }
         .prompt { color: var(--prompt); } .verdict { font-weight: 600; } .words th, .words td { text-align: left; white-space: normal; min-width: 6rem; }
+        /* On a narrow screen sentences stand below each other instead of side by side. */
+        @media (max-width: 40rem) {
+          .words thead { display: none; } .words tr, .words td { display: block; } .words td { border: 0; padding: .1rem 0; } .words td:empty { display: none; }
+          .words tr { border-bottom: 1px solid var(--rule); padding: .5rem 0; } .words td:first-child { white-space: normal; font-weight: 600; }
+        }
         """;
 
     /// <summary>Text as it may stand between tags and in quoted attributes.</summary>

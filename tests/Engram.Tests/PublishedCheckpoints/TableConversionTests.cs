@@ -1,12 +1,12 @@
 using Engram.Addressing;
-using Engram.Checkpoints;
+using Engram.PublishedCheckpoints;
 using Engram.Storage;
 using Engram.Tables;
 using Engram.Tables.Formats;
 using Engram.Tests.Storage;
 using Engram.Vocabulary;
 
-namespace Engram.Tests.Checkpoints;
+namespace Engram.Tests.PublishedCheckpoints;
 
 public sealed class TableConversionTests : IDisposable
 {

@@ -4,7 +4,7 @@ using Engram.Storage;
 using ScottPlot;
 using SkiaSharp;
 
-namespace Engram.Studies.Reports;
+namespace Engram.Studies.Pages;
 
 /// <summary>One line of a chart.</summary>
 /// <param name="Name">For the legend.</param>
@@ -41,15 +41,16 @@ public sealed record ChartLine(
 internal sealed partial class LineChart(string title, string xTitle, string yTitle, IReadOnlyList<ChartLine> lines)
 {
     private const int Width = 820,
-        Height = 420;
+        PlotHeight = 420;
     private const int Left = 64,
         Right = 16,
-        Bottom = 52,
+        Below = 52,
         Top = 36;
     private const int LegendLine = 20,
         LegendKey = 34,
         LegendGap = 22;
     private const double CharacterWidth = 7.4; // of 13 px sans-serif text, on the safe side
+    private const int LineHeight = 17;
 
     // Drawn in these colours, and then given to the page, whose theme decides.
     private static readonly (Color Drawn, string Class)[] Themed = [(Color.FromHex("#010203"), "axis"), (Color.FromHex("#020304"), "grid")];
@@ -229,9 +230,32 @@ internal sealed partial class LineChart(string title, string xTitle, string yTit
         return new[] { 1, 2, 5, 10 }.Select(factor => factor * power).First(interval => range / interval <= MaxTicks);
     }
 
+    private double Slot => (Width - Left - Right) / (double)Categories!.Count;
+
+    [GeneratedRegex("(?<=[- ])")]
+    private static partial Regex Breaks();
+
+    /// <summary>A name of a category, broken behind hyphens and spaces where it is wider than its place.</summary>
+    private List<string> Lines(string category)
+    {
+        List<string> broken = [];
+        foreach (var part in Breaks().Split(category))
+            if (broken.Count > 0 && (broken[^1].Length + part.Length) * CharacterWidth <= Slot)
+                broken[^1] += part;
+            else
+                broken.Add(part);
+        return broken;
+    }
+
+    private int MoreLines => Categories is null ? 0 : LineHeight * (Categories.Max(category => Lines(category).Count) - 1);
+
+    private int Height => PlotHeight + MoreLines;
+
+    private int Bottom => Below + MoreLines;
+
     private bool HasLegend => Legend ?? Categories is null;
 
-    private static string Scalable(string svg, int height) =>
+    private string Scalable(string svg, int height) =>
         svg.Replace($"width=\"{Width}\" height=\"{Height}\">", $"viewBox=\"0 0 {Width} {height}\" role=\"img\">");
 
     /// <summary>
@@ -305,7 +329,8 @@ internal sealed partial class LineChart(string title, string xTitle, string yTit
         foreach (
             var tick in plot.Axes.Bottom.TickGenerator.Ticks.Where(tick => tick.IsMajor && plot.Axes.Bottom.Range.Contains(tick.Position))
         )
-            Text(plot.Axes.Bottom.GetPixel(tick.Position, data), Height - Bottom + 20, "middle", tick.Label);
+        foreach (var (number, line) in (Categories is null ? [tick.Label] : Lines(tick.Label)).Index())
+            Text(plot.Axes.Bottom.GetPixel(tick.Position, data), Height - Bottom + 20 + (number * LineHeight), "middle", line);
         foreach (var tick in plot.Axes.Left.TickGenerator.Ticks.Where(tick => tick.IsMajor && plot.Axes.Left.Range.Contains(tick.Position)))
             Text(Left - 8, plot.Axes.Left.GetPixel(tick.Position, data) + 4, "end", tick.Label);
         Text(Left, Top - 14, "start", title, "font-weight=\"600\"");

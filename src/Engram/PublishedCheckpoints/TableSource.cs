@@ -3,7 +3,7 @@ using Engram.Addressing;
 using Engram.Storage;
 using Engram.Tables;
 
-namespace Engram.Checkpoints;
+namespace Engram.PublishedCheckpoints;
 
 /// <summary>What a path with tables is.</summary>
 public enum TableSourceKind

@@ -3,7 +3,7 @@ using Engram.Storage;
 using Engram.Tables;
 using Engram.Tables.Formats;
 
-namespace Engram.Checkpoints;
+namespace Engram.PublishedCheckpoints;
 
 /// <summary>
 /// Rewrites tables in another row format: row after row through a few MiB of memory, whatever the tables' size. The target appears complete
@@ -16,48 +16,48 @@ public static class TableConversion
     /// </summary>
     /// <param name="source">A file or a model folder.</param>
     /// <param name="format">Format of the new rows.</param>
-    /// <param name="target">
+    /// <param name="output">
     /// The new file, which replaces one of that name, or the new folder, which does not exist or is empty; its parent exists. Never the
     /// source.
     /// </param>
     /// <param name="progress">Told the rows of all tables.</param>
     /// <param name="cancellation">Ends the conversion; nothing is left behind.</param>
     /// <exception cref="ArgumentException">
-    /// The target is the source or lies in it, the source is a checkpoint, or the format cannot store rows of this width.
+    /// The output is the source or lies in it, the source is a checkpoint, or the format cannot store rows of this width.
     /// </exception>
     /// <exception cref="InvalidDataException">A value of the source is not finite; the message names its row.</exception>
-    /// <exception cref="IOException">The target cannot be written, or is a folder that holds something.</exception>
+    /// <exception cref="IOException">The output cannot be written, or is a folder that holds something.</exception>
     public static void Convert(
         TableSource source,
         RowFormat format,
-        string target,
+        string output,
         IProgress<TableProgress>? progress = null,
         CancellationToken cancellation = default
     )
     {
         ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(format);
-        ArgumentException.ThrowIfNullOrEmpty(target);
+        ArgumentException.ThrowIfNullOrEmpty(output);
         foreach (var table in source.Tables)
             RequireWidth(table, format);
-        target = Path.TrimEndingDirectorySeparator(Path.GetFullPath(target));
+        output = Path.TrimEndingDirectorySeparator(Path.GetFullPath(output));
         switch (source.Kind)
         {
             case TableSourceKind.File:
-                if (FileIdentity.AreSame(source.Path, target))
-                    throw new ArgumentException($"{target} is the source itself; give another output.", nameof(target));
-                if (Directory.Exists(target))
-                    throw new IOException($"{target} is a folder; the table of a file is written to a file.");
+                if (FileIdentity.AreSame(source.Path, output))
+                    throw new ArgumentException($"{output} is the source itself; give another output.", nameof(output));
+                if (Directory.Exists(output))
+                    throw new IOException($"{output} is a folder; the table of a file is written to a file.");
                 ConvertFile(
                     source.Tables[0],
                     format,
-                    target,
+                    output,
                     done => progress?.Report(new TableProgress(done, source.Tables[0].Table.Rows)),
                     cancellation
                 );
                 break;
             case TableSourceKind.ModelFolder:
-                ConvertFolder(source, format, target, progress, cancellation);
+                ConvertFolder(source, format, output, progress, cancellation);
                 break;
             default:
                 throw new ArgumentException(
@@ -71,21 +71,21 @@ public static class TableConversion
     private static void ConvertFolder(
         TableSource source,
         RowFormat format,
-        string target,
+        string output,
         IProgress<TableProgress>? progress,
         CancellationToken cancellation
     )
     {
         var folder = Path.TrimEndingDirectorySeparator(Path.GetFullPath(source.Path));
         if (
-            target == folder
-            || target.StartsWith(folder + Path.DirectorySeparatorChar, StringComparison.Ordinal)
-            || Directory.Exists(target) && FileIdentity.AreSame(folder, target)
+            output == folder
+            || output.StartsWith(folder + Path.DirectorySeparatorChar, StringComparison.Ordinal)
+            || Directory.Exists(output) && FileIdentity.AreSame(folder, output)
         )
-            throw new ArgumentException($"{target} is the source itself or lies in it; give another output.", nameof(target));
-        if (File.Exists(target) || Directory.Exists(target) && Directory.EnumerateFileSystemEntries(target).Any())
-            throw new IOException($"{target} exists and is no empty folder; give another output.");
-        var temporary = $"{target}.{Environment.ProcessId}-{Guid.NewGuid():N}.tmp";
+            throw new ArgumentException($"{output} is the source itself or lies in it; give another output.", nameof(output));
+        if (File.Exists(output) || Directory.Exists(output) && Directory.EnumerateFileSystemEntries(output).Any())
+            throw new IOException($"{output} exists and is no empty folder; give another output.");
+        var temporary = $"{output}.{Environment.ProcessId}-{Guid.NewGuid():N}.tmp";
         try
         {
             var tables = source.Tables.ToDictionary(
@@ -105,9 +105,9 @@ public static class TableConversion
                 ConvertFile(table, format, Create(file), done => progress?.Report(new TableProgress(before + done, total)), cancellation);
                 before += table.Table.Rows;
             }
-            if (Directory.Exists(target))
-                Directory.Delete(target); // empty: anything in it would stop this
-            Directory.Move(temporary, target);
+            if (Directory.Exists(output))
+                Directory.Delete(output); // empty: anything in it would stop this
+            Directory.Move(temporary, output);
         }
         catch
         {
@@ -137,7 +137,7 @@ public static class TableConversion
     private static unsafe void ConvertFile(
         SourceTable source,
         RowFormat format,
-        string target,
+        string output,
         Action<long> rowsDone,
         CancellationToken cancellation
     )
@@ -187,7 +187,7 @@ public static class TableConversion
         );
         using var rest = SafetensorsFile.Open(source.File);
         CopyRest(rest, source, writer, cancellation);
-        writer.Write(target);
+        writer.Write(output);
 
         static void Reserve(ref byte[] buffer, int bytes)
         {

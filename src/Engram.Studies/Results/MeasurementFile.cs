@@ -3,7 +3,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using Engram.Storage;
 
-namespace Engram.Studies.Rows;
+namespace Engram.Studies.Results;
 
 /// <summary>
 /// Measured rows as JSON Lines. Rows are appended while a study runs and sorted when it ends, so that a finished file is the same however

@@ -1,6 +1,6 @@
 using Engram.Evaluation.Losses;
 
-namespace Engram.Studies.Reports;
+namespace Engram.Studies.Pages;
 
 /// <summary>The losses of one model by position, for a picture.</summary>
 /// <param name="Name">Of the model.</param>

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using Engram.Storage;
 
-namespace Engram.Studies.Rows;
+namespace Engram.Studies.Results;
 
 /// <summary>
 /// Which texts the rows of a folder come from: a file <c>texts.json</c> beside them, the identity of each text by size and corpus. With it

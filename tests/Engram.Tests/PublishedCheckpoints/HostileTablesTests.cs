@@ -1,13 +1,13 @@
 using System.Globalization;
 using System.Text;
 using CsCheck;
-using Engram.Checkpoints;
+using Engram.PublishedCheckpoints;
 using Engram.Storage;
 using Engram.Tables;
 using Engram.Tables.Formats;
 using Engram.Tests.Storage;
 
-namespace Engram.Tests.Checkpoints;
+namespace Engram.Tests.PublishedCheckpoints;
 
 /// <summary>
 /// Whatever is done to a file with tables, to the index or the configuration of a checkpoint: it opens and all of its rows can be read, or

@@ -1,13 +1,14 @@
 using System.Globalization;
 using System.Text;
 
-namespace Engram.Studies.Reports;
+namespace Engram.Studies.Pages;
 
 /// <summary>Similarities of the layers of two models as a picture.</summary>
 internal static class HeatMap
 {
     private const int Cell = 22,
-        Margin = 46;
+        Margin = 46,
+        CharacterWidth = 7;
 
     /// <summary>Similarities as squares, the first model's layers upwards, the second's to the right.</summary>
     /// <param name="similarity">From 0 to 1, [rows, columns].</param>
@@ -40,10 +41,17 @@ internal static class HeatMap
         for (var j = 0; j < n; j++)
             svg.Append($"<text x=\"{Margin + (j * Cell) + (Cell / 2)}\" y=\"{(m * Cell) + 18}\" text-anchor=\"middle\">{j + first}</text>");
         var middle = 4 + (m * Cell / 2);
-        svg.Append($"<text x=\"12\" y=\"{middle}\" text-anchor=\"middle\" transform=\"rotate(-90 12 {middle})\">first</text>");
-        svg.Append($"<text x=\"{Margin + (n * Cell / 2)}\" y=\"{(m * Cell) + 36}\" text-anchor=\"middle\">second</text></svg>");
+        svg.Append(
+            $"<text x=\"12\" y=\"{middle}\" text-anchor=\"middle\" transform=\"rotate(-90 12 {middle})\">{Html.Escape(Axis(rows, m, "first"))}</text>"
+        );
+        svg.Append(
+            $"<text x=\"{Margin + (n * Cell / 2)}\" y=\"{(m * Cell) + 36}\" text-anchor=\"middle\">{Html.Escape(Axis(columns, n, "second"))}</text></svg>"
+        );
         return $"<figure><div class=\"wide\">{svg}</div><figcaption>{Html.Escape(caption)}Linear CKA, from 0 (ground) to 1: first {Html.Escape(rows)}, second {Html.Escape(columns)}; the fuller a square, the more the two layers resemble each other.</figcaption></figure>\n";
     }
+
+    /// <summary>A model's name beside its axis, or which of the two it is where the name is longer than the axis.</summary>
+    private static string Axis(string name, int layers, string which) => name.Length * CharacterWidth <= layers * Cell ? name : which;
 
     private static string Short(double value) => double.IsFinite(value) ? value.ToString("F2", CultureInfo.InvariantCulture) : "";
 }

@@ -1,6 +1,6 @@
 using System.Text.Json.Serialization;
 
-namespace Engram.Studies.Rows;
+namespace Engram.Studies.Results;
 
 /// <summary>One measured number, one line of <c>measurements.jsonl</c>.</summary>
 /// <param name="Study">The study.</param>

@@ -1,4 +1,4 @@
-namespace Engram.Studies.Rows;
+namespace Engram.Studies.Results;
 
 /// <summary>Opens files that processes side by side write in turns, each waiting until the others have closed them.</summary>
 internal static class SharedFile

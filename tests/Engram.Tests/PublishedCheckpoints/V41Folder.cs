@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 using Engram.Addressing;
 using Engram.Storage;
 
-namespace Engram.Tests.Checkpoints;
+namespace Engram.Tests.PublishedCheckpoints;
 
 /// <summary>Writes folders laid out like a DeepSeek-V4.1 checkpoint: a shard of other weights, then one shard per table.</summary>
 internal sealed class V41Folder

@@ -1,13 +1,13 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Engram.Addressing;
-using Engram.Checkpoints;
+using Engram.PublishedCheckpoints;
 using Engram.Storage;
 using Engram.Tables;
 using Engram.Tables.Formats;
 using Engram.Tests.Storage;
 
-namespace Engram.Tests.Checkpoints;
+namespace Engram.Tests.PublishedCheckpoints;
 
 public sealed class V41CheckpointTests : IDisposable
 {

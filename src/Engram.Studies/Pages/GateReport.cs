@@ -1,7 +1,7 @@
 using System.Text;
 using Engram.Evaluation.Inspection;
 
-namespace Engram.Studies.Reports;
+namespace Engram.Studies.Pages;
 
 /// <summary>Shows in HTML what the memory of a model did with a text: each token shaded by its gate, with its n-grams and rows.</summary>
 public static class GateReport

@@ -5,7 +5,7 @@ using Engram.Tables;
 using Engram.Tables.Formats;
 using Engram.Vocabulary;
 
-namespace Engram.Checkpoints;
+namespace Engram.PublishedCheckpoints;
 
 /// <summary>
 /// The memory of a DeepSeek-V4.1 checkpoint, opened where it lies: <c>config.json</c>, and in (sharded) safetensors files one table per

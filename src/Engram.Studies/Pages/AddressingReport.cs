@@ -1,7 +1,7 @@
 using System.Text;
 using Engram.Addressing.Statistics;
 
-namespace Engram.Studies.Reports;
+namespace Engram.Studies.Pages;
 
 /// <summary>Shows in HTML what the n-grams of a corpus do to the rows of a memory: traffic by rank, caches, collisions.</summary>
 public static class AddressingReport

@@ -1,4 +1,4 @@
-namespace Engram.Studies.Reports;
+namespace Engram.Studies.Pages;
 
 /// <summary>Text whose white space can be seen, for tables of tokens.</summary>
 public static class VisibleText

@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 using System.Text.Json;
 using Engram.Addressing;
 
-namespace Engram.Checkpoints;
+namespace Engram.PublishedCheckpoints;
 
 /// <summary>
 /// What the <c>config.json</c> of a DeepSeek-V4.1 checkpoint says about its memory: the fields <c>engram_…</c>, at the top or inside
