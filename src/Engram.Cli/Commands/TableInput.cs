@@ -1,6 +1,6 @@
 using System.CommandLine;
-using Engram.Checkpoints;
 using Engram.Corpora.Files;
+using Engram.PublishedCheckpoints;
 
 namespace Engram.Cli.Commands;
 
