@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Engram.Checkpoints;
+using Engram.PublishedCheckpoints;
 using Engram.Corpora.Files;
 
 namespace Engram.Cli.Commands;
