@@ -215,14 +215,16 @@ internal sealed class EvalCommand : CliCommand
         foreach (var run in runs)
         {
             using var model = _open.Open(parsed, run.Folder);
-            NoteTrainedLength(run.Folder, parsed.GetValue(_maxLength) ?? model.Configuration.MaxPositionEmbeddings);
+            var longest = 0;
             foreach (var use in run.Uses)
             {
                 using var memory = ModelInput.Memory(model.Memory, use == NoMemory ? "on" : use);
                 var whole = Score(model, memory.Bank, run.Folder, use, null);
                 foreach (var part in use == "off" ? [] : run.Parts)
                     retained.AddRange(TaskRetention.Of(tasks, whole, Score(model, memory.Bank, run.Folder, use, part)));
+                longest = Math.Max(longest, whole.Longest);
             }
+            NoteTrainedLength(run.Folder, longest);
         }
 
         EvalReport.Write(arms, retained, parsed.GetValue(_json));
@@ -253,13 +255,13 @@ internal sealed class EvalCommand : CliCommand
         return new ModelRun(folder, [.. parsed.GetRequiredValue(_memory).Split(',').Distinct()], parts);
     }
 
-    /// <summary>Says once of a model that it may meet positions which no text of its training had.</summary>
+    /// <summary>Says once of a model that it has read texts longer than any that it was trained on.</summary>
     private static void NoteTrainedLength(string folder, int longest)
     {
         if (TrainingNote.Read(folder) is { } note && note.Length < longest)
             Terminal.Note(
-                $"{folder} was trained on texts of {note.Length:N0} tokens and may read {longest:N0} here: of longer prompts it sees positions that "
-                    + $"are new to it. --max-length {note.Length} keeps within."
+                $"{folder} was trained on texts of {note.Length:N0} tokens and has read up to {longest:N0} here: positions that were new to it. "
+                    + $"--max-length {note.Length} cuts prompts to what it knows."
             );
     }
 

@@ -1,6 +1,6 @@
 using System.CommandLine;
-using Engram.PublishedCheckpoints;
 using Engram.Corpora.Files;
+using Engram.PublishedCheckpoints;
 
 namespace Engram.Cli.Commands;
 

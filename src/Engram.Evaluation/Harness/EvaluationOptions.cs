@@ -62,12 +62,14 @@ public readonly record struct EvaluationProgress(string Task, int Items, int OfI
 /// <param name="Headlines">For each task (groups and scored texts left out) what its headline metric says of each item, by index.</param>
 /// <param name="Tokens">Tokens of all requests, as if each had been read alone.</param>
 /// <param name="TokensRead">Tokens that the model has read for them.</param>
+/// <param name="Longest">Tokens of the longest text that the model has read.</param>
 /// <param name="Elapsed">Time that the scorer took.</param>
 public sealed record EvaluationResult(
     IReadOnlyList<TaskResult> Results,
     IReadOnlyDictionary<string, IReadOnlyDictionary<int, ItemScore>> Headlines,
     long Tokens,
     long TokensRead,
+    int Longest,
     TimeSpan Elapsed
 );
 

@@ -49,6 +49,7 @@ internal sealed class ItemScoring(TaskFile task, GeneratedAnswers? answers, Task
             Shots = item.Shots,
             Lost = Largest(given),
             Subtask = task.Subtask is { } column ? item.Row.Values[column]?.ToString() : null,
+            Cluster = task.Cluster is { } cluster ? Last(item.Row.Values[cluster])?.ToString() : null,
         };
         return task.Kind switch
         {
@@ -57,6 +58,8 @@ internal sealed class ItemScoring(TaskFile task, GeneratedAnswers? answers, Task
             _ => Chosen(sample, item, given),
         };
     }
+
+    private static JsonNode? Last(JsonNode? value) => value is JsonArray list ? list.LastOrDefault() : value;
 
     /// <summary>Quantities of a scored text, of which perplexities are made: nats, tokens, bytes, words.</summary>
     private static Dictionary<string, double> TextValues(string text, ScoringAnswer answer) =>

@@ -29,18 +29,11 @@ internal static class TaskAggregation
             // A program that was not run leaves no value.
             TaskSample[] scored = [.. samples.Where(sample => sample.Values.ContainsKey(metric))];
             results.Add(
-                Result(
-                    task,
-                    metric,
-                    scored.Length == 0 ? null : Estimate.OfMean(Values(scored, metric)),
-                    samples,
-                    shotsAsked,
-                    results.Count == 0
-                )
+                Result(task, metric, scored.Length == 0 ? null : Mean(task, scored, metric), samples, shotsAsked, results.Count == 0)
             );
             if (task.Subtask is null || scored.Length == 0)
                 continue;
-            Estimate[] parts = [.. scored.GroupBy(sample => sample.Subtask).Select(part => Estimate.OfMean(Values(part, metric)))];
+            Estimate[] parts = [.. scored.GroupBy(sample => sample.Subtask).Select(part => Mean(task, [.. part], metric))];
             results.Add(
                 Result(task, $"{metric},macro", Estimate.OfGroup(parts, weightBySize: false), samples, shotsAsked, headline: false)
             );
@@ -91,7 +84,13 @@ internal static class TaskAggregation
             ? (sample.Gold is JsonArray golds ? golds.Count : 1.0) / options.Count
             : 0;
 
-    private static double[] Values(IEnumerable<TaskSample> samples, string metric) => [.. samples.Select(sample => sample.Values[metric])];
+    private static Estimate Mean(TaskFile task, IReadOnlyList<TaskSample> samples, string metric)
+    {
+        double[] values = [.. samples.Select(sample => sample.Values[metric])];
+        return task.Cluster is null
+            ? Estimate.OfMean(values)
+            : Estimate.OfMean(values, [.. samples.Select(sample => (sample.Cluster, sample.Cluster is null ? sample.Index : 0))]);
+    }
 
     private static TaskResult Result(
         TaskFile task,

@@ -64,6 +64,18 @@ public sealed record TaskFile
     /// </summary>
     public string? Subtask { get; init; }
 
+    /// <summary>
+    /// Whether options may be empty, as some published rows have them: they are scored as the delimiter alone, which is what
+    /// lm-evaluation-harness does. Elsewhere a row with an empty option is refused.
+    /// </summary>
+    public bool EmptyOptions { get; init; }
+
+    /// <summary>
+    /// A column whose value (of a list, the last one) items have in common that are not independent, such as questions about one fact:
+    /// standard errors are then over these values. An empty list leaves an item alone. Null: items are independent.
+    /// </summary>
+    public string? Cluster { get; init; }
+
     /// <summary>Examples before a question; null for none.</summary>
     public FewShot? FewShot { get; init; }
 

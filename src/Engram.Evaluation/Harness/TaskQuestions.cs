@@ -134,7 +134,7 @@ internal sealed class TaskQuestions
             .ToArray();
         if (options.Length == 0)
             throw new InvalidDataException($"{row.Place}: no options. Mend or delete the row.");
-        return Array.IndexOf(options, "") is var empty and >= 0
+        return !_task.EmptyOptions && Array.IndexOf(options, "") is var empty and >= 0
             ? throw new InvalidDataException($"{row.Place}: option {empty} (counted from 0) is empty. Mend or delete the row.")
             : options;
     }

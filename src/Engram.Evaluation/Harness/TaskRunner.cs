@@ -55,12 +55,13 @@ public static class TaskRunner
         );
         using var silenced = new SilencedMemory(memory, options.Suppression, cancellation);
         var scorer = new Scorer(model, silenced.Prompts, options.SharePrefixes, options.Together, silenced.Answers, options.MaxLength);
-        var (tokens, read, elapsed) = (0L, 0L, TimeSpan.Zero);
+        var (tokens, read, longest, elapsed) = (0L, 0L, 0, TimeSpan.Zero);
         foreach (var task in leaves)
         {
             var samples = new TaskRun(task, shots[task.Task], found[task.Task], options, scorer, progress).Run(
                 ref tokens,
                 ref read,
+                ref longest,
                 ref elapsed,
                 cancellation
             );
@@ -79,7 +80,14 @@ public static class TaskRunner
             headlines[task.Task] = TaskAggregation.Headline(task, samples);
         }
 
-        return new EvaluationResult([.. tasks.SelectMany(task => Collect(task, results)).Distinct()], headlines, tokens, read, elapsed);
+        return new EvaluationResult(
+            [.. tasks.SelectMany(task => Collect(task, results)).Distinct()],
+            headlines,
+            tokens,
+            read,
+            longest,
+            elapsed
+        );
     }
 
     /// <summary>Compares two models on the items that both have scored, task by task.</summary>
@@ -151,7 +159,7 @@ public static class TaskRunner
         IProgress<EvaluationProgress>? progress
     )
     {
-        public List<TaskSample> Run(ref long tokens, ref long read, ref TimeSpan elapsed, CancellationToken cancellation)
+        public List<TaskSample> Run(ref long tokens, ref long read, ref int longest, ref TimeSpan elapsed, CancellationToken cancellation)
         {
             var all = found.Read(cancellation);
             if (all.Count == 0)
@@ -199,6 +207,7 @@ public static class TaskRunner
                 var last = Ask(open, requests, samples, scoring, count, skipped, sinceStart, clock, cancellation);
                 tokens += last.Tokens;
                 read += last.TokensRead;
+                longest = Math.Max(longest, last.Longest);
                 sinceStart += last.Tokens;
             }
             elapsed += clock.Elapsed;

@@ -53,6 +53,9 @@ public sealed record TaskSample
     /// <summary>Its subtask, or null.</summary>
     public string? Subtask { get; init; }
 
+    /// <summary>What it has in common with items that it is not independent of; null where it stands alone.</summary>
+    public string? Cluster { get; init; }
+
     /// <summary>File and row.</summary>
     public required string Place { get; init; }
 

@@ -8,6 +8,9 @@ namespace Engram.Evaluation.Scoring;
 /// <param name="Elapsed">Time since the beginning.</param>
 public readonly record struct ScoringProgress(int Requests, int OfRequests, long Tokens, long TokensRead, TimeSpan Elapsed)
 {
+    /// <summary>Tokens of the longest text that was read.</summary>
+    public int Longest { get; init; }
+
     /// <summary>Tokens of requests per second.</summary>
     public double TokensPerSecond => Elapsed > TimeSpan.Zero ? Tokens / Elapsed.TotalSeconds : 0;
 

@@ -36,6 +36,7 @@ internal sealed class ScoringRun(
     private int _done;
     private long _tokens;
     private long _read;
+    private int _longest;
 
     /// <summary>The answers, in the order of the requests.</summary>
     /// <param name="together">Texts generated side by side.</param>
@@ -91,6 +92,7 @@ internal sealed class ScoringRun(
             var before = reader.TokensRead;
             var answer = reader.Score(encoded, cancellation) with { Lost = encoded.Lost };
             _tokens += encoded.TokenIds.Length - 1;
+            _longest = Math.Max(_longest, encoded.TokenIds.Length - 1);
             _read += reader.TokensRead - before;
             _given[request] = _given[request] is { } sum
                 ? new(
@@ -127,6 +129,7 @@ internal sealed class ScoringRun(
                 foreach (var text in texts)
                 {
                     _tokens += text.ContextLength + text.Count;
+                    _longest = Math.Max(_longest, text.ContextLength + text.Count);
                     Finish(text.Request, new ScoringAnswer(0, text.Count, true, text.Answer, _lost[text.Request]));
                 }
             }
@@ -176,6 +179,6 @@ internal sealed class ScoringRun(
     {
         _given[request] = answer;
         answered?.Invoke(request, answer);
-        progress?.Report(new ScoringProgress(++_done, requests.Count, _tokens, _read, _clock.Elapsed));
+        progress?.Report(new ScoringProgress(++_done, requests.Count, _tokens, _read, _clock.Elapsed) { Longest = _longest });
     }
 }

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using Engram.Corpora;
 using Engram.Models.Configuration;
+using Engram.Models.Folders;
 
 namespace Engram.Torch.Tests.Cli;
 
@@ -206,6 +207,25 @@ public sealed class EvalTests(TrainedRun trained)
                     .OrderBy(line => line.GetProperty("index").GetInt32())
                     .SelectMany(line => line.GetProperty("scores").EnumerateArray().Select(score => score.GetDouble())),
             ];
+    }
+
+    [Fact]
+    public async Task TextsLongerThanThoseOfTraining_AreToldOnce_AndCutIfWanted()
+    {
+        Assert.NotNull(TrainingNote.Read(trained.Model));
+        var model = Untrained("tiny-dense", 250);
+        new TrainingNote(8).Write(model);
+        string[] arguments = ["eval", model, "--tasks", Path.Combine(Root(), "pick.json"), "--data-root", Root(), "--json"];
+
+        var whole = (await CliProcess.Run(arguments)).Ok();
+        Assert.Contains("trained on texts of 8 tokens", whole.Errors);
+        Assert.Equal(0, Truncated(whole));
+        var cut = (await CliProcess.Run([.. arguments, "--max-length", "8"])).Ok();
+        Assert.DoesNotContain("trained on texts", cut.Errors);
+        Assert.Equal(Items, Truncated(cut));
+        Assert.Contains("2 to 250 tokens", (await CliProcess.Run([.. arguments, "--max-length", "251"])).ErrorLine);
+
+        static int Truncated(CliResult result) => result.Json.GetProperty("results")[0].GetProperty("truncated").GetInt32();
     }
 
     [Fact]

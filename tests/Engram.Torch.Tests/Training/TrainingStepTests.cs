@@ -18,9 +18,17 @@ public sealed class TrainingStepTests : IDisposable
     public void Updates_give_the_weights_of_a_run(int accumulation)
     {
         var options = TinyRun.Options with { Steps = 3, AccumulationSteps = accumulation };
-        var result = TinyRun.Train(TinyRun.Setup(_folder.File("run"), options))!;
+        var setup = TinyRun.Setup(_folder.File("run"), options);
+        var result = TinyRun.Train(setup)!;
 
-        using var model = LanguageModel.Create(TinyRun.Configuration, TinyCorpus.Shared.Tokenizer, options.Seed);
+        using var model = LanguageModel.Create(
+            TinyRun.Configuration,
+            TinyCorpus.Shared.Tokenizer,
+            options.Seed,
+            device: null,
+            trainingFolder: null,
+            RunIdentity.Of(setup)
+        );
         using (var step = new TrainingStep(model, options))
         {
             var batch = new StepBatch(options.Sequences * accumulation, options.Length);
