@@ -1,6 +1,6 @@
 using System.CommandLine;
-using Engram.Corpora.Files;
 using Engram.PublishedCheckpoints;
+using Engram.Corpora.Files;
 
 namespace Engram.Cli.Commands;
 

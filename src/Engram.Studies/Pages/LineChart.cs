@@ -42,7 +42,7 @@ internal sealed partial class LineChart(string title, string xTitle, string yTit
 {
     private const int Width = 820,
         PlotHeight = 420;
-    private const int Left = 64,
+    private const int Left = 76,
         Right = 16,
         Below = 52,
         Top = 36;

@@ -159,6 +159,7 @@ internal sealed class StudyCharts(StudyData data)
         return new LineChart(chart.Title, AxisTitle(chart.Axis), MeasureTitle(chart.Measure), lines)
         {
             LogX = Logarithmic(chart),
+            WholeX = chart.Axis == "layer",
             FromZero = false,
             Values = Around(WithBars(lines)),
         };
@@ -242,6 +243,7 @@ internal sealed class StudyCharts(StudyData data)
             : chart.Measure == LossCurve.Prefix ? new LineChart(chart.Title, "updates", "validation loss, nats per token", lines)
             : new LineChart(chart.Title, "layer, counted from 1", MeasureTitle(chart.Measure.TrimEnd('_')), lines)
             {
+                WholeX = true,
                 FromZero = false,
                 Values = Around(WithBars(lines)),
             };

@@ -143,7 +143,7 @@ public sealed class StudyReport
                     ]
             )
         )
-        + "<p class=\"note\">Noise is twice the standard deviation over the seeds of what is compared, of which there are at least three; fewer decide nothing. Differences are paired by seed, whose runs see the same data in the same order.</p>\n";
+        + "<p class=\"note\">Noise is twice the standard deviation over the seeds of what is compared, of which there are at least three; fewer decide nothing; of a difference it is no less than twice the median deviation of all differences from the same arm. Differences are paired by seed, whose runs see the same data in the same order; n counts the seeds where some are missing.</p>\n";
 
     private string SettingLine(StudySetting setting)
     {

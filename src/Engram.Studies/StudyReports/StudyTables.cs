@@ -89,6 +89,6 @@ internal sealed class StudyTables(StudyData data)
         var seeds = data.Seeds(setting.Name, arm.Name, measure).Count;
         return ClaimVerdicts.Number(values.Mean)
             + (values.StandardDeviation is { } deviation ? $" ± {ClaimVerdicts.Number(deviation)}" : "")
-            + (seeds < setting.Seeds.Count ? $" ({seeds} of {setting.Seeds.Count} seeds)" : "");
+            + (seeds < setting.Seeds.Count ? $" (n = {seeds})" : "");
     }
 }

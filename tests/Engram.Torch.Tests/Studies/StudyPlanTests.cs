@@ -97,7 +97,6 @@ public sealed class StudyPlanTests
         );
         // All are read at the length of the reference.
         Assert.All([before, more], run => Assert.Equal(512, LongContext.Extended(run)!.Options.Length));
-        Assert.Null(LongContext.Extended(plan.Runs.First(run => run.Setting.Selection)));
     }
 
     [Fact]
