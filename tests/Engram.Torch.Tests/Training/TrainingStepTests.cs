@@ -1,4 +1,5 @@
 using Engram.Corpora;
+using Engram.Models.Folders;
 using Engram.Models.Memory;
 using Engram.Tests.Storage;
 using Engram.Training;
@@ -49,6 +50,7 @@ public sealed class TrainingStepTests : IDisposable
         }
 
         model.Save(_folder.File("model"));
+        new TrainingNote(options.Length).Write(_folder.File("model"));
         TinyRun.AssertSameFiles(result.ModelFolder, _folder.File("model"));
     }
 
