@@ -1,3 +1,4 @@
+using Engram.Cli.CommandLine;
 using Engram.Corpora.Files;
 using Engram.Models.Configuration;
 
@@ -19,6 +20,6 @@ internal static class ModelSource
         // What looks like a path is reported as a missing file, anything else as an unknown name.
         return File.Exists(given) || Path.GetFileName(given) != given || Path.HasExtension(given)
             ? ModelConfiguration.Load(given)
-            : Presets.Load(given);
+            : UsageException.Of(() => Presets.Load(given));
     }
 }

@@ -91,7 +91,9 @@ internal sealed class TableStatsCommand : CliCommand
         var layers = LayerPositions(parsed.GetValue(_layers), input.Constants.Spec.Layers);
         var width = input.Engram.HeadDim;
         var sizes = CacheSizes(parsed.GetValue(_cacheRows) ?? [], parsed.GetValue(_cacheBytes) ?? [], width);
-        using var census = new AddressingCensus(input.Constants, parsed.GetValue(_memory) ?? AddressingCensus.DefaultMemory);
+        using var census = UsageException.Of(() =>
+            new AddressingCensus(input.Constants, parsed.GetValue(_memory) ?? AddressingCensus.DefaultMemory)
+        );
         using var simulated = new TableStatsCaches(input.Constants, layers, sizes);
         var statistics = Count(census, simulated, input, layers, cancellation);
         var caches = statistics.Layers.Select((layer, i) => simulated.Of(i, layer.Traffic, width)).ToList();

@@ -181,7 +181,7 @@ internal sealed class TrainCommand : CliCommand
             throw NothingToResume(parsed, "--steps or --tokens");
         var options =
             recorded is not null ? TrainingOptions.FromJson(File.ReadAllText(recorded), recorded)
-            : preset is not null ? new TrainingOptions(PresetRecipe.Of(preset).Recipe)
+            : preset is not null ? new TrainingOptions(UsageException.Of(() => PresetRecipe.Of(preset)).Recipe)
             : TrainSetting.Defaults;
         if (recorded is null && parsed.GetValue(_init) is not null)
             options = options with { LearningRate = LastRate };

@@ -125,8 +125,8 @@ public static class ValidationLoss
     {
         if (length > model.MaxPositionEmbeddings)
             throw new ArgumentException(
-                $"Sequences of {length} tokens are longer than the context of {name}, {model.MaxPositionEmbeddings} tokens (max_position_embeddings): "
-                    + "take shorter ones, or extend the context with engram train --init MODEL --extend-context.",
+                $"max_position_embeddings of {name} is {model.MaxPositionEmbeddings}, too little for sequences of {length}: take shorter ones, or "
+                    + "extend the context with engram train --init MODEL --extend-context N.",
                 nameof(length)
             );
     }

@@ -425,7 +425,7 @@ public sealed class TrainTests(TrainedRun trained)
         Assert.Contains("<svg", File.ReadAllText(trained["positions.svg"]));
         var beyond = await CliProcess.Run([.. eval, "--by-position", "--also", trained.Model]);
         Assert.Equal(2, beyond.ExitCode);
-        Assert.Contains("--length: max_position_embeddings of the model is 256", beyond.ErrorLine);
+        Assert.Contains($"--length: max_position_embeddings of {trained.Model} is 256", beyond.ErrorLine);
         var neither = await CliProcess.Run("eval", "loss", "--model", trained.Model);
         Assert.Equal((2, true), (neither.ExitCode, neither.ErrorLine.Contains("Give --data or --text")));
     }
