@@ -94,6 +94,9 @@ public sealed record LevelClaim : StudyClaim
     /// <summary>A second measure that the first is divided by, in percent; null takes the measure as it is.</summary>
     public string? PercentOf { get; init; }
 
+    /// <summary>The least mean of <see cref="PercentOf"/> of which a share says something.</summary>
+    public double LeastWhole { get; init; }
+
     /// <summary>Claimed to be above this.</summary>
     public double? Above { get; init; }
 

@@ -74,7 +74,7 @@ public static class StudyReporting
     private static string Index(StudyFolders folders, IReadOnlyList<Measurement> rows, TextIdentities texts)
     {
         var body = new StringBuilder(
-            "<h1>Studies</h1>\n<p>Experiments of the Engram paper on this software. A verdict is computed from the numbers; “within noise” means that three seeds or more do not decide, “undecided” that there are fewer.</p>\n"
+            "<h1>Studies</h1>\n<p>Experiments of the Engram paper on this software. A verdict is computed from the numbers; “within noise” means that three seeds or more do not decide, “undecided” that there are fewer, or that what a share is taken of is nearly nothing.</p>\n"
         );
         foreach (var size in StudyLibrary.Sizes)
         {

@@ -180,19 +180,27 @@ internal static class ClaimVerdicts
                 claim.PercentOf is null ? seed.Value : 100 * seed.Value / data.Seeds(setting.Name, claim.Arm, claim.PercentOf)[seed.Key]
             )
             .ToList();
-        return values.Count == 0
-            ? null
-            : AgainstLevel(
-                claim,
-                setting,
-                claim.PercentOf is { } whole
-                    ? $"{claim.Arm}, {MeasureWords.Of(claim.Measure)}, in percent of {MeasureWords.Of(whole)}"
-                    : $"{claim.Arm}, {MeasureWords.Of(claim.Measure)}",
-                values,
-                claim.Above,
-                claim.Below,
-                claim.PercentOf is null ? "" : " %"
-            );
+        if (values.Count == 0)
+            return null;
+        var verdict = AgainstLevel(
+            claim,
+            setting,
+            claim.PercentOf is { } whole
+                ? $"{claim.Arm}, {MeasureWords.Of(claim.Measure)}, in percent of {MeasureWords.Of(whole)}"
+                : $"{claim.Arm}, {MeasureWords.Of(claim.Measure)}",
+            values,
+            claim.Above,
+            claim.Below,
+            claim.PercentOf is null ? "" : " %"
+        );
+        return claim.PercentOf is { } score && data.Statistics(setting.Name, claim.Arm, score) is { } all && all.Mean < claim.LeastWhole
+            ? verdict with
+            {
+                Outcome = Outcome.Undecided,
+                Sentence =
+                    $"{verdict.Sentence[..^1]}; of a score of {Number(all.Mean)} a share says nothing ({Number(claim.LeastWhole)} is asked for).",
+            }
+            : verdict;
     }
 
     private static Verdict? Share(StudyData data, StudySetting setting, ShareClaim claim)

@@ -14,7 +14,7 @@ public enum Outcome
     /// <summary>The numbers do not decide.</summary>
     WithinNoise,
 
-    /// <summary>Too few seeds were measured to know the noise.</summary>
+    /// <summary>Too few seeds were measured to know the noise, or a score is too small for a share of it to mean anything.</summary>
     Undecided,
 
     /// <summary>Nothing was measured that could decide.</summary>

@@ -365,6 +365,31 @@ public sealed class ClaimVerdictTests
     }
 
     [Theory]
+    [InlineData(0.2, Outcome.Undecided)]
+    [InlineData(0.0, Outcome.NotReproduced)]
+    public void Level_InPercentOfNearlyNothing_DecidesNothing(double least, Outcome expected)
+    {
+        var claim = new LevelClaim
+        {
+            Text = "",
+            Arm = "rho-0",
+            Measure = "recall_passage_off",
+            PercentOf = "recall_passage",
+            LeastWhole = least,
+            Above = 80,
+        };
+        Measurement Row(string measure, long seed, double value) => new("allocation", "nano", "a/rho-0", seed, measure, value, "");
+        var rows = Enumerable
+            .Range(1, 3)
+            .SelectMany(seed => (Measurement[])[Row("recall_passage", seed, 0.04), Row("recall_passage_off", seed, 0.01 + (1e-4 * seed))]);
+
+        var verdict = Assert.Single(ClaimVerdicts.Of(new StudyData(StudyPlan.Of(Allocation with { Claims = [claim] }, Size), rows)));
+
+        Assert.Equal(expected, verdict.Outcome);
+        Assert.Equal(expected == Outcome.Undecided, verdict.Sentence.Contains("of a score of 0.040 a share says nothing"));
+    }
+
+    [Theory]
     [InlineData(4.25, 50, Outcome.NotReproduced)] // three quarters of the gain kept
     [InlineData(4.90, 50, Outcome.Reproduced)] // a tenth
     public void Share_IsOfTheGainOfOneArmOverAnother(double loss, double below, Outcome expected)
