@@ -76,7 +76,8 @@ internal static partial class Failure
     /// <summary>An error's sentence without what the runtime appends to it.</summary>
     public static string Plain(Exception error) => OneLine(Parameter().Replace(error.Message, ""));
 
-    // The libraries say which of the values given to them they refuse; an option of that name is where it came from. Whatever else is refused
+    // The libraries say which of the values given to them they refuse; an option of that name is where it came from. Whatever else is
+    // refused
     // as an argument is an error of the program or of its data.
     private static string? Refused(Exception error, Command command) =>
         error is ArgumentException { ParamName: { } given } && IsOurs(error)

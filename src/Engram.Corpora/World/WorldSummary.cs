@@ -10,7 +10,9 @@ public sealed record WorldSummary
     /// <summary><see cref="WorldOptions.Version"/> of the program that made it.</summary>
     public required int Version { get; init; }
 
-    /// <summary><see cref="WorldQuestions.Version"/> of its questions; 0 in worlds that say nothing of it, whose questions are older.</summary>
+    /// <summary>
+    /// <see cref="WorldQuestions.Version"/> of its questions; 0 in worlds that say nothing of it, whose questions are older.
+    /// </summary>
     public int QuestionsVersion { get; init; }
 
     /// <summary>What it was made from.</summary>

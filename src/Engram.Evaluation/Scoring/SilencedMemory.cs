@@ -2,7 +2,9 @@ using Engram.Models.Memory;
 
 namespace Engram.Evaluation.Scoring;
 
-/// <summary>The memories that prompts and answers are read with when a part is silenced in one or both; it frees what it has made.</summary>
+/// <summary>
+/// The memories that prompts and answers are read with when a part is silenced in one or both; it frees what it has made.
+/// </summary>
 internal sealed class SilencedMemory : IDisposable
 {
     private readonly MemoryBank? _silenced;

@@ -54,7 +54,8 @@ internal static class CliProcess
                 RedirectStandardOutput = true,
                 RedirectStandardError = true,
                 // Several threads of one operation that spin while they wait for each other stand still on a busy machine; these give the
-                // core away. The runtime waits on a pipe of its own for debuggers, which looks like a program that waits on one of the user's.
+                // core away. The runtime waits on a pipe of its own for debuggers, which looks like a program that waits on one of the
+                // user's.
                 Environment = { ["OMP_WAIT_POLICY"] = "passive", ["DOTNET_EnableDiagnostics"] = "0" },
             }
         )!;

@@ -3,7 +3,8 @@ using System.Diagnostics;
 namespace Engram.Torch.Tests.Cli;
 
 /// <summary>
-/// Commands that are given a pipe which nobody writes to, as a shell makes of <c>&lt;(command)</c>: the first signal ends each of them while
+/// Commands that are given a pipe which nobody writes to, as a shell makes of <c>&lt;(command)</c>: the first signal ends each of them
+/// while
 /// it waits, and a pipe is read where reading once suffices.
 /// </summary>
 [Collection(nameof(TrainedRun))]
