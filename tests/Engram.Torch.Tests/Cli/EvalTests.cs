@@ -550,8 +550,8 @@ public sealed class EvalTests(TrainedRun trained)
             (await CliProcess.Run(["inspect", "--model", trained.Model, "--threads", "1", "--json", "--engine", engine, .. input]))
                 .Ok()
                 .Json;
-        string[] text = ["--text", "the mare tamed a horse", "--leave-one-out"],
-            data = ["--data", trained.Data, "--sequences", "2", "--length", "32"];
+        string[] text = ["--prompt", "the mare tamed a horse", "--leave-one-out"],
+            data = ["--data", trained.Data, "--limit", "2", "--length", "32"];
         var (managed, torch) = (await By("managed", text), await By("torch", text));
         Assert.Equal($"{torch.GetProperty("tokens")}", $"{managed.GetProperty("tokens")}");
         AssertNear(torch.GetProperty("layers"), managed.GetProperty("layers"));

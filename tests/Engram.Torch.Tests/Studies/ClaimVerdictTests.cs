@@ -1,4 +1,5 @@
 using Engram.Studies.Definitions;
+using Engram.Studies.Measures;
 using Engram.Studies.Planning;
 using Engram.Studies.Results;
 using Engram.Studies.Verdicts;
@@ -378,10 +379,14 @@ public sealed class ClaimVerdictTests
             LeastWhole = least,
             Above = 80,
         };
-        Measurement Row(string measure, long seed, double value) => new("allocation", "nano", "a/rho-0", seed, measure, value, "");
+        Measurement Row(string measure, long seed, double value) =>
+            new("allocation", "nano", "a/rho-0", seed, measure, value, Measure.InputsOf(measure, "model"));
         var rows = Enumerable
             .Range(1, 3)
-            .SelectMany(seed => (Measurement[])[Row("recall_passage", seed, 0.04), Row("recall_passage_off", seed, 0.01 + (1e-4 * seed))]);
+            .SelectMany(seed =>
+                (Measurement[])
+                    [Row("loss", seed, 4), Row("recall_passage", seed, 0.04), Row("recall_passage_off", seed, 0.01 + (1e-4 * seed))]
+            );
 
         var verdict = Assert.Single(ClaimVerdicts.Of(new StudyData(StudyPlan.Of(Allocation with { Claims = [claim] }, Size), rows)));
 
