@@ -70,6 +70,13 @@ public sealed class FailureTests
         Assert.Contains("--help", result.ErrorLine);
     }
 
+    [Fact]
+    public void Bounds_AreSaidInPlainWords() =>
+        Assert.Equal(
+            "must be at least 256, not 10.",
+            Failure.Plain(Assert.ThrowsAny<ArgumentException>(() => ArgumentOutOfRangeException.ThrowIfLessThan(10, 256, "length")))
+        );
+
     /// <summary>Exit code 2 is for the parser, for refused options, and for what a command refuses by name.</summary>
     [Theory]
     [MemberData(nameof(Thrown))]
