@@ -13,7 +13,7 @@ internal static class StrictNumbers
     public static void ApplyTo(Command command)
     {
         foreach (var option in command.Options)
-            if (Check(option.ValueType) is { } isNumber)
+            if (option is not Option<long?> { CustomParser: not null } && Check(option.ValueType) is { } isNumber)
                 option.Validators.Add(given =>
                 {
                     foreach (var token in given.Tokens)
@@ -33,6 +33,7 @@ internal static class StrictNumbers
             var number when number == typeof(double) => text =>
                 double.TryParse(text, Fraction, CultureInfo.InvariantCulture, out var value) && double.IsFinite(value),
             var number when number == typeof(int) => text => int.TryParse(text, Whole, CultureInfo.InvariantCulture, out _),
+            var number when number == typeof(long) => text => long.TryParse(text, Whole, CultureInfo.InvariantCulture, out _),
             _ => null,
         };
 }

@@ -88,7 +88,7 @@ public sealed class CorpusSource
         var documents =
             Spec == DotnetDocs
                 ? DotnetDocumentation.Read(_files, cancellation)
-                : ReadFiles(new BadInputs(_options.SkipBad, skipped), cancellation);
+                : ReadFiles(new BadInputs(Directory.Exists(Spec) ? Spec : null, _options.SkipBad, skipped), cancellation);
         return documents.Take(_options.MaxDocuments ?? int.MaxValue);
     }
 

@@ -71,6 +71,8 @@ public static class DataPreparation
             throw new IOException($"{folder}: is a file. Choose another folder for the data.");
         if (!Directory.Exists(folder) || !Directory.EnumerateFileSystemEntries(folder).Any())
             return false;
+        if (PreparedCorpus.IsRun(folder))
+            throw new IOException($"{folder}: is the folder of a training run. Choose another folder for the data.");
         if (!File.Exists(Path.Combine(folder, CorpusSummary.FileName)))
             throw new IOException($"{folder}: is not empty and holds no prepared data. Choose another folder.");
         var summary = CorpusSummary.Read(folder);

@@ -48,7 +48,14 @@ public sealed record PreparationOptions
         if (!(MostLeftOut >= 0 && MostLeftOut <= 1))
             throw new ArgumentOutOfRangeException(nameof(MostLeftOut), MostLeftOut, "MostLeftOut must lie between 0 and 1.");
         if (Tokenizer is null)
-            ArgumentOutOfRangeException.ThrowIfLessThan(VocabularySize, 258, nameof(VocabularySize));
+        {
+            if (VocabularySize < 258)
+                throw new ArgumentOutOfRangeException(
+                    nameof(VocabularySize),
+                    VocabularySize,
+                    $"The vocabulary must be at least 258 (256 bytes and two special tokens), not {VocabularySize}."
+                );
+        }
         else if (Tokenizer.TokenToId(EndOfText) is not { } id || !Tokenizer.IsSpecial(id))
             throw new ArgumentException(
                 $"The tokenizer has no special token '{EndOfText}' to put before documents. Name the one it has (special: "

@@ -56,6 +56,10 @@ public sealed class PreparedCorpus : IDisposable
     public static PreparedCorpus Open(string folder)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
+        if (IsRun(folder))
+            throw new InvalidDataException(
+                $"{folder}: is the folder of a training run, not prepared data. Give the folder that engram data prepare wrote."
+            );
         var summary = CorpusSummary.Read(folder);
         var tokenizer = Tokenizer.Load(Path.Combine(folder, TokenizerFileName));
         if (tokenizer.Fingerprint != summary.TokenizerFingerprint || tokenizer.VocabularySize != summary.VocabularySize)
@@ -71,6 +75,10 @@ public sealed class PreparedCorpus : IDisposable
             throw;
         }
     }
+
+    /// <summary>Whether a folder is that of a training run, which keeps the summary of its data under the name that prepared data have.</summary>
+    internal static bool IsRun(string folder) =>
+        File.Exists(Path.Combine(folder, "train.json")) && !File.Exists(Path.Combine(folder, TokenizerFileName));
 
     /// <summary>Makes sure that a model's tokenizer is the one these ids belong to.</summary>
     /// <exception cref="InvalidDataException">It is another one.</exception>

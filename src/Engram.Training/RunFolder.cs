@@ -36,7 +36,9 @@ internal sealed class RunFolder : IDisposable
 
     private string ConfigurationFile => System.IO.Path.Combine(Path, ModelFolder.ConfigurationFile);
 
-    private string Checkpoints => System.IO.Path.Combine(Path, "checkpoints");
+    private string Checkpoints => CheckpointsOf(Path);
+
+    private static string CheckpointsOf(string run) => System.IO.Path.Combine(run, "checkpoints");
 
     /// <summary>Opens and locks a run folder, creating it if needed.</summary>
     /// <exception cref="IOException">Another process has it locked, or it cannot be written.</exception>
@@ -76,24 +78,29 @@ internal sealed class RunFolder : IDisposable
     /// <summary>
     /// Updates that complete checkpoints exist for, ascending. Folders are renamed into place when complete, so partial ones never count.
     /// </summary>
-    public IReadOnlyList<long> CheckpointSteps() =>
-        !Directory.Exists(Checkpoints)
+    public IReadOnlyList<long> CheckpointSteps() => CheckpointSteps(Path);
+
+    /// <summary>The same of a folder that somebody else may have locked.</summary>
+    public static IReadOnlyList<long> CheckpointSteps(string run) =>
+        !Directory.Exists(CheckpointsOf(run))
             ? []
             :
             [
                 .. Directory
-                    .GetDirectories(Checkpoints)
+                    .GetDirectories(CheckpointsOf(run))
                     .Select(System.IO.Path.GetFileName)
                     .Where(name => name is { Length: >= 8 } && name.All(char.IsAsciiDigit))
                     .Select(name => long.Parse(name!, CultureInfo.InvariantCulture))
                     .Order(),
             ];
 
-    /// <summary>Removes all but the newest checkpoints.</summary>
+    /// <summary>Removes all but the newest checkpoints, and their folder where none is left in it.</summary>
     public void Prune(int keep)
     {
         foreach (var step in CheckpointSteps().SkipLast(keep))
             Directory.Delete(Checkpoint(step), recursive: true);
+        if (keep == 0 && Directory.Exists(Checkpoints) && !Directory.EnumerateFileSystemEntries(Checkpoints).Any())
+            Directory.Delete(Checkpoints);
     }
 
     /// <summary>Records what the run is.</summary>
@@ -137,11 +144,16 @@ internal sealed class RunFolder : IDisposable
     public void RequireSame(ModelConfiguration configuration, TrainingOptions options)
     {
         var before = Options;
+        if (options.Steps < before.Steps)
+            throw new InvalidDataException(
+                $"{Path} is a run of {before.Steps} updates ({OptionsName}) and cannot be shortened to {options.Steps}; give at least "
+                    + $"{before.Steps}."
+            );
         Same(
             OptionsFile,
             "options",
             (before with { Threads = null }).ToJson(),
-            (options with { Threads = null, Steps = options.Steps > before.Steps ? before.Steps : options.Steps }).ToJson()
+            (options with { Threads = null, Steps = before.Steps }).ToJson()
         );
         Same(ConfigurationFile, "configuration", ModelConfiguration.Load(ConfigurationFile).ToJson(), configuration.ToJson());
     }

@@ -70,6 +70,10 @@ public sealed class Trainer : IDisposable
             : null;
     }
 
+    /// <summary>Whether a run can go on from somewhere other than its beginning.</summary>
+    /// <param name="runFolder">The folder of a run.</param>
+    public static bool HasCheckpoint(string runFolder) => RunFolder.CheckpointSteps(runFolder).Count > 0;
+
     /// <summary>Trains to the end, or until cancelled: then a checkpoint is written first.</summary>
     /// <param name="setup">What to do.</param>
     /// <param name="progress">Told after every update.</param>

@@ -74,7 +74,15 @@ internal static partial class Failure
         };
 
     /// <summary>An error's sentence without what the runtime appends to it.</summary>
-    public static string Plain(Exception error) => OneLine(Parameter().Replace(error.Message, ""));
+    public static string Plain(Exception error) =>
+        OneLine(
+            Bound()
+                .Replace(
+                    Parameter().Replace(error.Message, ""),
+                    match =>
+                        $"must be at {(match.Groups[2].Value == "greater" ? "least" : "most")} {match.Groups[3]}, not {match.Groups[1]}."
+                )
+        );
 
     // The libraries say which of the values given to them they refuse; an option of that name is where it came from. Whatever else is
     // refused
@@ -107,6 +115,10 @@ internal static partial class Failure
     // What exceptions of the runtime append to a sentence.
     [GeneratedRegex(@"\s*\(Parameter '\w+'\)|\s*Actual value was .*$")]
     private static partial Regex Parameter();
+
+    // The runtime's words for a bound, after the name of a property that the user has not heard of.
+    [GeneratedRegex(@"^\w+ \('([^']*)'\) must be (greater|less) than or equal to '([^']*)'\.")]
+    private static partial Regex Bound();
 
     [GeneratedRegex(@"\s+")]
     private static partial Regex Whitespace();

@@ -37,12 +37,13 @@ internal static class Terminal
     /// <summary>Reads stdin to its end. Ctrl-C is heard meanwhile, which a read on the first thread would not let happen.</summary>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     /// <exception cref="InvalidDataException">It is not UTF-8.</exception>
-    public static string ReadInput(CancellationToken cancellation) => Read(OpenInput, "stdin", cancellation);
+    public static string ReadInput(CancellationToken cancellation) => InputFile.Wait(() => Decode(OpenInput(), "stdin"), cancellation);
 
     /// <summary>The same for a file, which may be a pipe that nobody writes to yet.</summary>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     /// <exception cref="InvalidDataException">It is not UTF-8.</exception>
-    public static string ReadFile(string path, CancellationToken cancellation) => Read(() => File.OpenRead(path), path, cancellation);
+    public static string ReadFile(string path, CancellationToken cancellation) =>
+        InputFile.Wait(path, file => Decode(File.OpenRead(file), file), cancellation);
 
     /// <summary>Refuses to wait for a stdin that was closed when the program began.</summary>
     /// <exception cref="IOException">It was.</exception>
@@ -76,24 +77,16 @@ internal static class Terminal
         return Console.OpenStandardInput();
     }
 
-    private static string Read(Func<Stream> open, string name, CancellationToken cancellation)
+    private static string Decode(Stream content, string name)
     {
-        return InputFile.Wait(Read, cancellation);
-
-        string Read()
+        using var reader = new StreamReader(content, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true));
+        try
         {
-            using var reader = new StreamReader(
-                open(),
-                new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true)
-            );
-            try
-            {
-                return reader.ReadToEnd();
-            }
-            catch (DecoderFallbackException error)
-            {
-                throw new InvalidDataException($"{name}: not UTF-8 text. Convert it to UTF-8, for example with iconv.", error);
-            }
+            return reader.ReadToEnd();
+        }
+        catch (DecoderFallbackException error)
+        {
+            throw new InvalidDataException($"{name}: not UTF-8 text. Convert it to UTF-8, for example with iconv.", error);
         }
     }
 

@@ -227,7 +227,7 @@ internal sealed class EvalCommand : CliCommand
             NoteTrainedLength(run.Folder, longest);
         }
 
-        EvalReport.Write(arms, retained, parsed.GetValue(_json));
+        EvalReport.Write(arms, retained, parsed.GetValue(_maxLength), parsed.GetValue(_json));
 
         EvaluationResult Score(IScoredModel model, MemoryBank? memory, string folder, string use, Suppression? part)
         {

@@ -28,13 +28,14 @@ internal static class EvalReport
         Terminal.Answer.Write(table);
     }
 
-    public static void Write(IReadOnlyList<EvalArm> arms, IReadOnlyList<TaskRetention> retained, bool json)
+    public static void Write(IReadOnlyList<EvalArm> arms, IReadOnlyList<TaskRetention> retained, int? maxLength, bool json)
     {
         var names = Names(arms);
         TaskComparison[] comparisons =
         [
             .. arms.Skip(1).SelectMany((other, i) => TaskRunner.Compare(names[0], arms[0].Result, names[i + 1], other.Result)),
         ];
+        NoteWhatIsMissing(arms[0].Result.Results, maxLength);
         if (json)
         {
             Terminal.Json(
@@ -81,10 +82,6 @@ internal static class EvalReport
         Terminal.Answer.Write(table);
         if (retained.Count > 0)
             Write(retained);
-        foreach (var cut in first.Where(result => result.Truncated > 0).DistinctBy(result => result.Task))
-            Terminal.Note(
-                $"{cut.Task}: {cut.Truncated:N0} of {cut.Items:N0} prompts lost their beginning, for which the model's context has no room"
-            );
         foreach (var one in comparisons)
             Console.Out.WriteLine(
                 $"{one.Task} {one.Metric}: {one.Model} less {one.Other} {Signed(one.Difference)}, "
@@ -95,6 +92,16 @@ internal static class EvalReport
                 $"{name}: {arm.Result.Tokens:N0} tokens in {arm.Result.Elapsed.TotalSeconds:N1} s, "
                     + $"{Speed(arm.Result):N0} tokens/s; {arm.Result.TokensRead:N0} were read, the rest was shared"
             );
+    }
+
+    /// <summary>Says what the numbers do not: prompts that were cut, and programs that did not run.</summary>
+    private static void NoteWhatIsMissing(IReadOnlyList<TaskResult> results, int? maxLength)
+    {
+        var limit = maxLength is { } length ? $"--max-length {length}" : "the model's context";
+        foreach (var cut in results.Where(result => result.Truncated > 0).DistinctBy(result => result.Task))
+            Terminal.Note($"{cut.Task}: {cut.Truncated:N0} of {cut.Items:N0} prompts lost their beginning, for which {limit} has no room");
+        foreach (var task in results.Where(result => result.Value is null).Select(result => result.Task).Distinct())
+            Terminal.Note($"{task}: the programs of the model were not run, so that there is no score; --run-code runs them");
     }
 
     /// <summary>What tells the columns from each other.</summary>

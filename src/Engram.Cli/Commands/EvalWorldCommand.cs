@@ -46,6 +46,16 @@ internal sealed class EvalWorldCommand : CliCommand
         _model.AddSettingsTo(this);
         Add(_json);
         CommonOptions.AtLeastOne(_limit);
+        _memory.Validators.Insert(
+            0,
+            given =>
+            {
+                if (given.Tokens is [{ Value: var uses }] && uses.Contains(',', StringComparison.Ordinal))
+                    given.AddError(
+                        $"--memory takes one use here; engram eval MODEL --tasks world --data-root WORLD --memory {uses} takes several."
+                    );
+            }
+        );
         Validators.Add(given =>
         {
             if (given.GetResult(_suppress) is not null && given.GetResult(_memory)?.Tokens is [{ Value: "off" }])

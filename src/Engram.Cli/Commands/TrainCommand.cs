@@ -99,8 +99,11 @@ internal sealed class TrainCommand : CliCommand
         var device = parsed.GetValue(_device) is var name and not "cpu" ? $" --device {name}" : "";
         // What a run begins with it records; what it goes on with it does not.
         var threads = parsed.GetValue(_resume) && parsed.GetValue(_threads) is { } count ? $" --threads {count}" : "";
-        return $"Continue with: engram train --data {Terminal.Word(parsed.GetRequiredValue(_data))} --run "
-            + $"{Terminal.Word(parsed.GetRequiredValue(_run))}{device}{threads} --resume";
+        var run = parsed.GetRequiredValue(_run);
+        if (!File.Exists(Path.Combine(run, "train.json")))
+            return "No run has begun: the same command begins it.";
+        return $"{(Trainer.HasCheckpoint(run) ? "Continue with" : "There is no checkpoint yet; begin anew with")}: engram train --data {Terminal.Word(parsed.GetRequiredValue(_data))} --run "
+            + $"{Terminal.Word(run)}{device}{threads} --resume";
     }
 
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
@@ -215,7 +218,7 @@ internal sealed class TrainCommand : CliCommand
         return ModelConfiguration.Load(Directory.Exists(given) ? Path.Combine(given, "config.json") : given);
     }
 
-    private UsageException NothingToResume(ParseResult parsed, string missing) =>
+    private DirectoryNotFoundException NothingToResume(ParseResult parsed, string missing) =>
         new($"{parsed.GetValue(_run)} holds no run to resume: give {missing} to begin one, or check --run.");
 
     private void CheckAlternatives(CommandResult given)
@@ -248,7 +251,7 @@ internal sealed class TrainCommand : CliCommand
             $"vocabulary       {model.VocabularySize:N0} ids; the tokenizer of {corpus.Folder} has {corpus.Tokenizer.VocabularySize:N0}"
         );
         Console.Out.WriteLine(
-            $"trained          {result.Steps:N0} updates, {result.Tokens:N0} tokens in "
+            $"trained          {result.Steps:N0} {(result.Steps == 1 ? "update" : "updates")}, {result.Tokens:N0} tokens in "
                 + $"{TimeLeft.Clock(TimeSpan.FromSeconds(result.Seconds))}"
         );
         Console.Out.WriteLine(

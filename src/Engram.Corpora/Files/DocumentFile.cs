@@ -73,7 +73,7 @@ internal static class DocumentFile
             }
             catch (Exception error) when (Describe(error, compression) is { } reason)
             {
-                bad.Add(
+                bad.End(
                     new InvalidDataException(
                         error is InvalidDataException && error.Message.StartsWith(name, StringComparison.Ordinal)
                             ? error.Message
@@ -104,7 +104,7 @@ internal static class DocumentFile
             DecoderFallbackException => "not UTF-8 text. Convert the file to UTF-8 or leave it out.",
             _ when Compression.IsDamage(error) => compression is null
                 ? $"cut short: {error.Message}"
-                : $"damaged {compression} data: {error.Message}",
+                : $"damaged {compression} data, or cut short. Fetch or pack the file again.",
             InvalidDataException when compression is not null => $"damaged {compression} data: {error.Message}",
             InvalidDataException => error.Message,
             _ => null,

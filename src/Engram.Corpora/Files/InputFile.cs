@@ -12,11 +12,11 @@ public static class InputFile
     /// <exception cref="IOException">There is no such file, or it cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
-    public static byte[] ReadAllBytes(string path, CancellationToken cancellation) => Wait(() => File.ReadAllBytes(path), cancellation);
+    public static byte[] ReadAllBytes(string path, CancellationToken cancellation) => Wait(path, File.ReadAllBytes, cancellation);
 
     /// <summary>The text of a file or a pipe: UTF-8, or what its first bytes say.</summary>
     /// <inheritdoc cref="ReadAllBytes"/>
-    public static string ReadAllText(string path, CancellationToken cancellation) => Wait(() => File.ReadAllText(path), cancellation);
+    public static string ReadAllText(string path, CancellationToken cancellation) => Wait(path, File.ReadAllText, cancellation);
 
     /// <summary>Opens a file that is read more than once.</summary>
     /// <param name="path">The file.</param>
@@ -26,7 +26,7 @@ public static class InputFile
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public static Stream Open(string path, CancellationToken cancellation)
     {
-        var file = Wait(() => File.OpenRead(path), cancellation);
+        var file = Wait(path, File.OpenRead, cancellation);
         if (file.CanSeek)
             return file;
         file.Dispose();
@@ -43,6 +43,24 @@ public static class InputFile
     {
         if (File.Exists(path))
             Open(path, cancellation).Dispose();
+    }
+
+    /// <summary>Waits on another thread for a file that may be a pipe.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="read">Opens it, and perhaps reads it.</param>
+    /// <param name="cancellation">Ends the wait, not the work.</param>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public static T Wait<T>(string path, Func<string, T> read, CancellationToken cancellation)
+    {
+        try
+        {
+            return Wait(() => read(path), cancellation);
+        }
+        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new FileNotFoundException($"There is no file '{path}': check the path.", path, error);
+        }
     }
 
     /// <summary>Waits on another thread for what may not come.</summary>

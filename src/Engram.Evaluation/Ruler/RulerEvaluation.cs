@@ -38,7 +38,8 @@ public static class RulerEvaluation
             throw new ArgumentOutOfRangeException(
                 nameof(RulerOptions.Length),
                 options.Length,
-                $"The model's context is {context:N0} tokens, fewer than {options.Length:N0}. Ask for less, or extend the model's context."
+                $"The model's context is {context:N0} tokens, fewer than {options.Length:N0}. Ask for less, with --tasks for what fits "
+                    + $"there, or train the model on longer texts: engram train --init MODEL --extend-context {options.Length}."
             );
         var generator = new TextGenerator(model);
         return Run(
@@ -70,9 +71,7 @@ public static class RulerEvaluation
         var earlier = (known ?? []).ToDictionary(entry => (entry.Task, entry.Index));
         var material = new RulerMaterial(options.Validated().Material, options.Essays, cancellation);
         var items = new RulerItems(tokenizer, material, options.Length, options.Seed);
-        // What does not fit is told before hours are spent on what does.
-        foreach (var task in options.Chosen)
-            _ = items.Make(task, 1, cancellation).Single();
+        items.RequireRoom(options.Chosen, cancellation);
         var (tasks, done) = (new List<(RulerTask Task, RulerTaskScore Score)>(), 0);
         foreach (var task in options.Chosen)
         {

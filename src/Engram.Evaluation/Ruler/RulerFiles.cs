@@ -40,6 +40,7 @@ public static class RulerFiles
             options.Length,
             options.Seed
         );
+        items.RequireRoom(options.Chosen, cancellation);
         Directory.CreateDirectory(folder);
         var done = 0;
         foreach (var task in options.Chosen)

@@ -20,18 +20,42 @@ internal sealed class RulerItems(Tokenizer tokenizer, RulerMaterial material, in
         for (var index = 0; index < samples; index++)
         {
             cancellation.ThrowIfCancellationRequested();
-            var item = Fit(task, index, units, setting);
-            if (item is null && task.Name == "cwe" && setting == WordListText.Setting.Published)
-                item = Fit(task, index, units, setting = WordListText.Setting.Short);
-            if (item is null)
-                throw new ArgumentException(
-                    $"{task.Name} does not fit in {length:N0} tokens with this tokenizer: the text without any haystack and the answer "
-                        + "are longer. Give a greater length.",
-                    nameof(length)
-                );
+            var item = Fit(task, index, units, ref setting) ?? throw NoRoom([task], []);
             units = item.Units;
             yield return item;
         }
+    }
+
+    /// <summary>Tells of all tasks that the length has no room for, before hours are spent on the others.</summary>
+    /// <exception cref="ArgumentException">There are such tasks; the message names them and those that fit.</exception>
+    public void RequireRoom(IReadOnlyList<RulerTask> tasks, CancellationToken cancellation = default)
+    {
+        var (fitting, without) = (new List<RulerTask>(), new List<RulerTask>());
+        foreach (var task in tasks)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            var setting = WordListText.Setting.Published;
+            (Fit(task, 0, 0, ref setting) is null ? without : fitting).Add(task);
+        }
+        if (without.Count > 0)
+            throw NoRoom(without, fitting);
+    }
+
+    private ArgumentException NoRoom(IReadOnlyList<RulerTask> without, IReadOnlyList<RulerTask> fitting) =>
+        new(
+            $"{string.Join(", ", without.Select(task => task.Name))} {(without.Count == 1 ? "does" : "do")} not fit in {length:N0} tokens "
+                + "with this tokenizer: the text without any haystack and the answer are longer. Give a greater length"
+                + (fitting.Count == 0 ? "." : $", or only what fits: --tasks {string.Join(",", fitting.Select(task => task.Name))}."),
+            nameof(length)
+        );
+
+    /// <summary>A sample; of common words one with fewer repetitions where the published ones have no room.</summary>
+    private RulerItem? Fit(RulerTask task, int index, int guess, ref WordListText.Setting setting)
+    {
+        var item = Fit(task, index, guess, setting);
+        return item is null && task.Name == "cwe" && setting == WordListText.Setting.Published
+            ? Fit(task, index, guess, setting = WordListText.Setting.Short)
+            : item;
     }
 
     private RulerItem? Fit(RulerTask task, int index, int guess, WordListText.Setting setting)

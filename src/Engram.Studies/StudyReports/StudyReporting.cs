@@ -34,10 +34,23 @@ public static class StudyReporting
         }
         if (reports.Count == 0)
             throw new InvalidDataException(
-                $"{folders.Results}: holds no rows of {string.Join(", ", studies.Select(study => study.Name))} at size {size.Name}. Run them first: engram study run {(studies.Count == 1 ? studies[0].Name : "all")} --size {size.Name}"
+                $"{folders.Results}: holds no rows of {string.Join(", ", studies.Select(study => study.Name))} at size {size.Name}. "
+                    + $"Run them first: {RunCommand(studies, size, folders)}"
             );
         AtomicFile.WriteAllText(Path.Combine(folders.Results, "index.html"), Html.Page("Studies", Index(folders, all, texts)));
         return reports;
+    }
+
+    /// <summary>The command that measures the rows into these folders.</summary>
+    private static string RunCommand(IReadOnlyList<Study> studies, StudySize size, StudyFolders folders)
+    {
+        var text = studies
+            .Where(study => study.Sizes.ContainsKey(size.Name))
+            .Any(study => StudyPlan.Of(study, size).Runs.Any(run => run.Corpus.Source == "text"));
+        return $"engram study run {(studies.Count == 1 ? studies[0].Name : "all")} --size {size.Name} --runs {Word(folders.Runs)} "
+            + $"--results {Word(folders.Results)}{(text ? " --text PATH" : "")}";
+
+        static string Word(string path) => path.Any(char.IsWhiteSpace) ? $"'{path}'" : path;
     }
 
     /// <summary>What slices measured becomes one file, the same as that of a single machine.</summary>

@@ -68,6 +68,9 @@ public sealed class DocumentFileTests : IDisposable
         var source = CorpusSource.Open(_folder.File(""), new CorpusOptions { SkipBad = true });
         Assert.Equal("good", source.Read(told.Add).Last().Text);
         Assert.Contains(message, Assert.Single(told));
+        var ended = Assert.Throws<InvalidDataException>(() => CorpusSource.Open(_folder.File("")).Read().ToList());
+        Assert.StartsWith(_folder.File(message), ended.Message);
+        Assert.Contains("--skip-bad", ended.Message);
     }
 
     /// <summary>

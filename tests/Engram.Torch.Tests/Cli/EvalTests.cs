@@ -223,6 +223,7 @@ public sealed class EvalTests(TrainedRun trained)
         var cut = (await CliProcess.Run([.. arguments, "--max-length", "8"])).Ok();
         Assert.DoesNotContain("trained on texts", cut.Errors);
         Assert.Equal(Items, Truncated(cut));
+        Assert.Contains("prompts lost their beginning, for which --max-length 8 has no room", cut.Errors);
         Assert.Contains("2 to 250 tokens", (await CliProcess.Run([.. arguments, "--max-length", "251"])).ErrorLine);
 
         static int Truncated(CliResult result) => result.Json.GetProperty("results")[0].GetProperty("truncated").GetInt32();

@@ -17,6 +17,21 @@ public sealed class FailureTests
         Assert.StartsWith("engram tokenizer encode: ", result.ErrorLine);
     }
 
+    [Theory]
+    [InlineData("address", "nowhere.json")]
+    [InlineData("study", "report", "allocation", "--size", "nano", "--results", "nowhere.json", "--runs", "runs of mine")]
+    public async Task MissingFile_IsNamedWithTheRemedy(params string[] arguments)
+    {
+        var result = await CliProcess.Run(arguments);
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains(
+            arguments[0] == "address"
+                ? "There is no file 'nowhere.json': check the path."
+                : "engram study run allocation --size nano --runs 'runs of mine' --results nowhere.json --text PATH",
+            result.ErrorLine
+        );
+    }
+
     [Fact]
     public async Task DamagedFile_IsOneLine_WithExitCode1()
     {
@@ -43,6 +58,8 @@ public sealed class FailureTests
     [InlineData("'abc'", "table", "bench", "--table-gib", "abc")]
     [InlineData("--threads must be at least 1", "table", "bench", "--threads", "0")]
     [InlineData("'abc'", "eval", "loss", "--model", "m", "--data", "d", "--threads", "abc")]
+    [InlineData("--steps: '0,5' is no whole number", "train", "--preset", "tiny", "--data", "d", "--run", "r", "--steps", "0,5")]
+    [InlineData("--tasks world --data-root WORLD --memory on,off", "eval", "world", "w", "--model", "m", "--memory", "on,off")]
     [InlineData("'--speed'", "tokenizer", "inspect", "--tokenizer", "tokenizer.json", "text", "--speed")]
     public async Task WrongUsage_IsOneLine_WithExitCode2(string named, params string[] arguments)
     {
@@ -52,6 +69,13 @@ public sealed class FailureTests
         Assert.Contains(named, result.ErrorLine);
         Assert.Contains("--help", result.ErrorLine);
     }
+
+    [Fact]
+    public void Bounds_AreSaidInPlainWords() =>
+        Assert.Equal(
+            "must be at least 256, not 10.",
+            Failure.Plain(Assert.ThrowsAny<ArgumentException>(() => ArgumentOutOfRangeException.ThrowIfLessThan(10, 256, "length")))
+        );
 
     /// <summary>Exit code 2 is for the parser, for refused options, and for what a command refuses by name.</summary>
     [Theory]

@@ -159,6 +159,9 @@ public sealed class PreparationTests
         var wrong = await CliProcess.Run("data", "prepare", corpus, "--output", folder.File("other"), "--validation-fraction", "2");
         Assert.Equal(2, wrong.ExitCode);
         Assert.False(Directory.Exists(folder.File("other")));
+        var small = await CliProcess.Run("data", "prepare", corpus, "--output", folder.File("other"), "--vocabulary-size", "10");
+        Assert.Equal(2, small.ExitCode);
+        Assert.Contains("--vocabulary-size: The vocabulary must be at least 258", small.ErrorLine);
     }
 
     [Fact]

@@ -43,7 +43,43 @@ public sealed class TrainTests(TrainedRun trained)
 
         var other = await CliProcess.Run("train", "--data", trained.Data, "--run", trained.Run, "--resume", "--steps", "5");
         Assert.Equal(1, other.ExitCode);
-        Assert.Contains("train.json", other.ErrorLine);
+        Assert.Contains("cannot be shortened to 5; give at least 6", other.ErrorLine);
+        Assert.False(Directory.Exists(Path.Combine(trained.Run, "checkpoints")));
+    }
+
+    [Fact]
+    public async Task WithoutARun_ThereIsNothingToResume()
+    {
+        var run = trained["norun"];
+        var refused = await CliProcess.Run("train", "--data", trained.Data, "--run", run, "--resume");
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains("holds no run to resume", refused.ErrorLine);
+        Assert.False(Directory.Exists(run));
+    }
+
+    [Fact]
+    public async Task RunFolder_IsNoPreparedData()
+    {
+        var read = await CliProcess.Run("eval", "loss", "--model", trained.Model, "--data", trained.Run);
+        Assert.Equal(1, read.ExitCode);
+        Assert.Contains($"{trained.Run}: is the folder of a training run", read.ErrorLine);
+        File.WriteAllText(trained["text.txt"], SampleCorpus.Text());
+        var written = await CliProcess.Run("data", "prepare", trained["text.txt"], "--output", trained.Run);
+        Assert.Equal(1, written.ExitCode);
+        Assert.Contains("is the folder of a training run. Choose another folder for the data.", written.ErrorLine);
+    }
+
+    [Fact]
+    public void Interruption_BeforeACheckpoint_PromisesNone()
+    {
+        var (command, run) = (new TrainCommand(), trained["none"]);
+        var parsed = command.Parse(["--preset", "tiny", "--data", trained.Data, "--run", run]);
+        Assert.Equal("No run has begun: the same command begins it.", command.AfterInterruption(parsed));
+        Directory.CreateDirectory(Path.Combine(run, "checkpoints"));
+        File.WriteAllText(Path.Combine(run, "train.json"), "{}");
+        Assert.StartsWith("There is no checkpoint yet; begin anew with: engram train", command.AfterInterruption(parsed));
+        Directory.CreateDirectory(Path.Combine(run, "checkpoints", "00000002"));
+        Assert.StartsWith("Continue with: engram train", command.AfterInterruption(parsed));
     }
 
     [Fact]
@@ -474,7 +510,6 @@ public sealed class TrainTests(TrainedRun trained)
     [InlineData("'cosine'", "--preset", "tiny", "--steps", "1", "--decay", "cosine")]
     [InlineData("'sgd'", "--preset", "tiny", "--steps", "1", "--matrix-optimizer", "sgd")]
     [InlineData("--device: Device 'tpu'", "--preset", "tiny-engram", "--steps", "1", "--device", "tpu")]
-    [InlineData("holds no run", "--resume")]
     public async Task WrongUsage_IsOneLine_AndWritesNothing(string named, params string[] arguments)
     {
         var run = trained["wrong"];

@@ -167,6 +167,7 @@ public sealed class RulerItemsTests
             )
         );
         Assert.Contains("cwe does not fit in 400 tokens", error.Message, StringComparison.Ordinal);
+        Assert.Contains("--tasks niah_single_1.", error.Message, StringComparison.Ordinal);
         Assert.Equal(0, asked);
     }
 
