@@ -166,7 +166,7 @@ public sealed class InitTests(InitTests.BaseRun begun) : IClassFixture<InitTests
         var run = _folder.File("run");
         Assert.Null(TinyRun.Train(TinyRun.Setup(run), stop: 4));
         Assert.Contains(
-            "steps 9 is now 8",
+            "a run of 9 updates (train.json) and cannot be shortened to 8; give at least 9",
             Assert
                 .Throws<InvalidDataException>(() => TinyRun.Train(TinyRun.Setup(run, TinyRun.Options with { Steps = 8 }, resume: true)))
                 .Message
@@ -183,12 +183,15 @@ public sealed class InitTests(InitTests.BaseRun begun) : IClassFixture<InitTests
         };
 
     private string[] Checkpoints(string run) =>
-        [
-            .. Directory
-                .GetDirectories(_folder.File(run + "/checkpoints"))
-                .Select(folder => Path.GetFileName(folder))
-                .Order(StringComparer.Ordinal),
-        ];
+        !Directory.Exists(_folder.File(run + "/checkpoints"))
+            ? []
+            :
+            [
+                .. Directory
+                    .GetDirectories(_folder.File(run + "/checkpoints"))
+                    .Select(folder => Path.GetFileName(folder))
+                    .Order(StringComparer.Ordinal),
+            ];
 
     /// <summary>Names of the tensors of two model folders whose bytes differ.</summary>
     private static string[] Changed(string before, string after)
