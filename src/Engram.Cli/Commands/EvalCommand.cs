@@ -224,7 +224,7 @@ internal sealed class EvalCommand : CliCommand
                     retained.AddRange(TaskRetention.Of(tasks, whole, Score(model, memory.Bank, run.Folder, use, part)));
                 longest = Math.Max(longest, whole.Longest);
             }
-            NoteTrainedLength(run.Folder, longest);
+            NoteTrainedLength(run, longest);
         }
 
         EvalReport.Write(arms, retained, parsed.GetValue(_maxLength), parsed.GetValue(_json));
@@ -247,20 +247,22 @@ internal sealed class EvalCommand : CliCommand
     private ModelRun RunOf(ParseResult parsed, string folder)
     {
         EvalModels.Require(folder);
+        // Read before the work: a damaged note must not cost what was scored.
+        var note = TrainingNote.Read(folder);
         var parts = parsed.GetValue(_suppress) ?? [];
         if (ModelConfiguration.Load(Path.Combine(folder, ModelFolder.ConfigurationFile)).Engram is not { } engram)
-            return new ModelRun(folder, [NoMemory], []);
+            return new ModelRun(folder, note, [NoMemory], []);
         foreach (var part in parts)
             SuppressOption.Require(part, engram);
-        return new ModelRun(folder, [.. parsed.GetRequiredValue(_memory).Split(',').Distinct()], parts);
+        return new ModelRun(folder, note, [.. parsed.GetRequiredValue(_memory).Split(',').Distinct()], parts);
     }
 
     /// <summary>Says once of a model that it has read texts longer than any that it was trained on.</summary>
-    private static void NoteTrainedLength(string folder, int longest)
+    private static void NoteTrainedLength(ModelRun run, int longest)
     {
-        if (TrainingNote.Read(folder) is { } note && note.Length < longest)
+        if (run.Note is { } note && note.Length < longest)
             Terminal.Note(
-                $"{folder} was trained on texts of {note.Length:N0} tokens and has read up to {longest:N0} here: positions that were new to it. "
+                $"{run.Folder} was trained on texts of {note.Length:N0} tokens and has read up to {longest:N0} here: positions that were new to it. "
                     + $"--max-length {note.Length} cuts prompts to what it knows."
             );
     }
@@ -268,19 +270,24 @@ internal sealed class EvalCommand : CliCommand
     /// <summary>Refuses controls that no model has a memory for, and says which models are scored without.</summary>
     private void RequireMemory(ParseResult parsed, ModelRun[] runs)
     {
-        var controls = parsed.GetResult(_memory) is { Implicit: false } || parsed.GetResult(_suppress) is not null;
+        string[] controls =
+        [
+            .. ((Option[])[_memory, _suppress])
+                .Where(option => parsed.GetResult(option) is { Implicit: false })
+                .Select(option => option.Name),
+        ];
         string[] without = [.. runs.Where(run => run.Uses is [NoMemory]).Select(run => run.Folder)];
-        if (!controls || without.Length == 0)
+        if (controls.Length == 0 || without.Length == 0)
             return;
         if (without.Length == runs.Length)
             throw new UsageException(
-                $"{string.Join(" and ", without)}: no memory (config.json has no engram_* keys). Leave --memory and --suppress out, or name a model with one."
+                $"{string.Join(" and ", without)}: no memory (config.json has no engram_* keys). Leave {string.Join(" and ", controls)} out, or name a model with one."
             );
         foreach (var folder in without)
             Terminal.Note($"{folder} has no memory: it is scored once, as it is.");
     }
 
-    private sealed record ModelRun(string Folder, string[] Uses, Suppression[] Parts);
+    private sealed record ModelRun(string Folder, TrainingNote? Note, string[] Uses, Suppression[] Parts);
 
     private static Sandbox OpenSandbox(string python)
     {

@@ -92,8 +92,8 @@ internal sealed class EvalWorldCommand : CliCommand
             ? new ManagedModel(_model.OpenManaged(parsed))
             : new TorchModel(_model.Open(parsed));
         var part = parsed.GetValue(_suppress);
-        if (part is not null && model.Configuration.Engram is { } engram)
-            part.RequireIn(engram);
+        if (part is not null)
+            SuppressOption.Require(part, model.Configuration.Engram);
         using var memory = ModelInput.Memory(parsed, _memory, model.Memory);
         IReadOnlyList<WorldOutcome> outcomes;
         using (

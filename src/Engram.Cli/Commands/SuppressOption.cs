@@ -48,13 +48,19 @@ internal static class SuppressOption
         };
 
     /// <summary>Refuses a part that a memory does not have.</summary>
-    /// <exception cref="UsageException">It does not.</exception>
-    public static void Require(Suppression part, EngramConfiguration memory) =>
+    /// <param name="part">The part.</param>
+    /// <param name="memory">The configuration of the memory; null of a model without one.</param>
+    /// <exception cref="UsageException">There is no such part, or no memory at all.</exception>
+    public static void Require(Suppression part, EngramConfiguration? memory)
+    {
+        if (memory is null)
+            throw new UsageException("--suppress: The model has no memory (its config.json has no engram_* keys). Leave the option out.");
         _ = UsageException.Of(() =>
         {
             part.RequireIn(memory);
             return part;
         });
+    }
 
     private static Suppression? Read(ArgumentResult given, Token token)
     {

@@ -17,7 +17,8 @@ internal sealed class FactQuestions(SyntheticWorld world)
 
     /// <summary>
     /// Questions about names of two meanings. Their choices are both meanings of two names, so that who knows the name and not the region
-    /// is right half of the time, and who does not know the name a quarter.
+    /// is right half of the time. Who knows neither is right a quarter of the time; who knows how often a value stands behind the
+    /// relation's word in the region, and not the name, more often: docs/synthetic-world.md says how much.
     /// </summary>
     public IReadOnlyList<WorldQuestion> OfHomographs()
     {

@@ -31,9 +31,12 @@ public sealed class StudyReport
     /// <summary>Runs planned, and those that have rows.</summary>
     public (int Planned, int Measured) Runs => (_data.Plan.Runs.Count, _data.MeasuredRuns);
 
+    /// <summary>Rows of the study that count for nothing; both pages say how many.</summary>
+    internal int RowsLeftOut => _data.RowsLeftOut;
+
     private string Measured =>
         $"{Runs.Measured} of {Runs.Planned} runs measured"
-        + (_data.RowsLeftOut > 0 ? $", {_data.RowsLeftOut:N0} rows of other seeds, definitions or texts left out" : "");
+        + (RowsLeftOut > 0 ? $", {RowsLeftOut:N0} rows of other seeds, definitions or texts left out" : "");
 
     /// <summary>The name of its files without extension: the size is part of it, so that sizes lie beside each other.</summary>
     public string FileName => $"report-{_data.Plan.Size.Name}";

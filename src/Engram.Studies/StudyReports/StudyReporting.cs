@@ -67,7 +67,8 @@ public static class StudyReporting
 
     private static List<Measurement> AllRows(StudyFolders folders) => [.. folders.AllRowFiles.SelectMany(MeasurementFile.Read)];
 
-    private static StudyReport Report(
+    /// <summary>The report of one study, from all rows that there are.</summary>
+    internal static StudyReport Report(
         Study study,
         StudySize size,
         StudyFolders folders,

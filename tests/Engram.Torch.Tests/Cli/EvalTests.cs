@@ -229,6 +229,23 @@ public sealed class EvalTests(TrainedRun trained)
         static int Truncated(CliResult result) => result.Json.GetProperty("results")[0].GetProperty("truncated").GetInt32();
     }
 
+    /// <summary>What is read of a folder is read before the work, so that nothing that is scored is lost.</summary>
+    [Fact]
+    public async Task DamagedTrainingNote_IsRefusedBeforeAnythingIsScored()
+    {
+        var (model, samples) = (Untrained("tiny-dense", 252), trained["note-samples.jsonl"]);
+        var note = Path.Combine(model, ModelFolder.TrainingFile);
+        File.WriteAllText(note, "{\"length\":}");
+        string[] arguments = ["eval", model, "--tasks", Path.Combine(Root(), "pick.json"), "--data-root", Root(), "--samples", samples];
+        var refused = await CliProcess.Run(arguments);
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains(note, refused.ErrorLine);
+        Assert.False(File.Exists(samples));
+
+        File.Delete(note);
+        (await CliProcess.Run(arguments)).Ok();
+    }
+
     [Fact]
     public async Task Table_ShowsControlAndKeptShare()
     {
@@ -316,6 +333,8 @@ public sealed class EvalTests(TrainedRun trained)
         var refused = await CliProcess.Run([.. arguments, "--memory", "on,off"]);
         Assert.Equal(2, refused.ExitCode);
         Assert.Contains("no memory", refused.ErrorLine);
+        Assert.Contains("Leave --memory out", refused.ErrorLine);
+        Assert.Contains("Leave --suppress out", (await CliProcess.Run([.. arguments, "--suppress", "order=2"])).ErrorLine);
 
         var both = (await CliProcess.Run([.. arguments, trained.Model, "--memory", "on,off", "--suppress", "all"])).Ok();
         Assert.Contains("has no memory: it is scored once", both.Errors);
@@ -368,26 +387,48 @@ public sealed class EvalTests(TrainedRun trained)
         Assert.Contains("neither prompt nor answer", (await CliProcess.Run([.. arguments, "--suppress", "order=3@prompt"])).ErrorLine);
     }
 
+    [Theory]
+    [InlineData(true, "layers 1, 2", "--suppress", "layer=9")]
+    [InlineData(true, "orders 2, 3", "--suppress", "order=9")]
+    [InlineData(false, "--suppress: The model has no memory", "--suppress", "order=2")]
+    [InlineData(false, "--memory: The model has no memory", "--memory", "on")]
+    public async Task World_RefusesPartsThatThereAreNot_AtOnce(bool withMemory, string message, params string[] arguments)
+    {
+        var model = withMemory ? trained.Model : Untrained("tiny-dense", 256);
+        var result = await CliProcess.Run(["eval", "world", await World(), "--model", model, .. arguments]);
+        Assert.Equal(2, result.ExitCode);
+        Assert.Empty(result.Output);
+        Assert.Contains(message, result.ErrorLine);
+    }
+
+    /// <summary>A small world, made once.</summary>
+    private async Task<string> World()
+    {
+        var world = trained["world"];
+        if (!Directory.Exists(world))
+            (
+                await CliProcess.Run(
+                    "data",
+                    "world",
+                    "--output",
+                    world,
+                    "--facts",
+                    "200",
+                    "--tokens",
+                    "60000",
+                    "--window",
+                    "32",
+                    "--questions",
+                    "4"
+                )
+            ).Ok();
+        return world;
+    }
+
     [Fact]
     public async Task World_IsAsked_InBothEngines()
     {
-        var world = trained["world"];
-        (
-            await CliProcess.Run(
-                "data",
-                "world",
-                "--output",
-                world,
-                "--facts",
-                "200",
-                "--tokens",
-                "60000",
-                "--window",
-                "32",
-                "--questions",
-                "4"
-            )
-        ).Ok();
+        var world = await World();
         string[] arguments =
         [
             "eval",

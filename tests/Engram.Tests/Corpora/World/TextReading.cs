@@ -40,6 +40,9 @@ internal sealed partial class TextReading
     /// <summary>How often (person, relation, second relation, value) is stated.</summary>
     public Dictionary<(string Name, string Link, string Second, string Value), long> TwoHops { get; } = [];
 
+    /// <summary>How often a value stands behind a relation's word in sentences of a form in documents of a region, whoever is meant.</summary>
+    public Dictionary<(string Region, string Form, string Link, string Value), long> Behind { get; } = [];
+
     public HashSet<(int A, int B)> AddedPairs { get; } = [];
 
     public static IEnumerable<string> Sentences(string document) =>
@@ -64,6 +67,16 @@ internal sealed partial class TextReading
         return Value(name, link, region);
     }
 
+    /// <summary>What a question shows beside the names: the region, the form of its sentence and the word of the relation that is asked for.</summary>
+    public static (string Region, string Form, string Link) Form(string question)
+    {
+        var (region, sentence) = (Heading().Match(question).Groups[1].Value, Sentences(question).Last());
+        if (TwoHop().Match(sentence) is { Success: true } hop)
+            return (region, "TwoHop", hop.Groups[3].Value);
+        var (_, link, _, manner) = Statement(sentence);
+        return (region, manner, link);
+    }
+
     private string Value(string name, string link, string region) =>
         _values.TryGetValue((name, link, region), out var value) ? value : _values[(name, link, "")];
 
@@ -82,17 +95,22 @@ internal sealed partial class TextReading
         {
             var key = (hop.Groups[1].Value, hop.Groups[2].Value, hop.Groups[3].Value, WithoutTail(hop.Groups[4].Value));
             TwoHops[key] = TwoHops.GetValueOrDefault(key) + 1;
+            Count(region, "TwoHop", key.Item3, key.Item4);
             return;
         }
 
         var (name, link, value, manner) = Statement(sentence);
         Stated[(name, link, value, manner)] = Stated.GetValueOrDefault((name, link, value, manner)) + 1;
+        Count(region, manner, link, value);
         if (!Regions.TryGetValue((name, link, value), out var regions))
             Regions[(name, link, value)] = regions = [];
         regions.Add(region);
         _values[(name, link, region)] = value;
         _values[(name, link, "")] = value;
     }
+
+    private void Count(string region, string form, string link, string value) =>
+        Behind[(region, form, link, value)] = Behind.GetValueOrDefault((region, form, link, value)) + 1;
 
     private static (string Name, string Link, string Value, string Manner) Statement(string sentence)
     {
