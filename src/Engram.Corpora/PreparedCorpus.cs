@@ -76,7 +76,9 @@ public sealed class PreparedCorpus : IDisposable
         }
     }
 
-    /// <summary>Whether a folder is that of a training run, which keeps the summary of its data under the name that prepared data have.</summary>
+    /// <summary>
+    /// Whether a folder is that of a training run, which keeps the summary of its data under the name that prepared data have.
+    /// </summary>
     internal static bool IsRun(string folder) =>
         File.Exists(Path.Combine(folder, "train.json")) && !File.Exists(Path.Combine(folder, TokenizerFileName));
 

@@ -126,17 +126,7 @@ public sealed class ResumeTests : IDisposable
         var resumed = TinyRun.Train(TinyRun.Setup(cut, options, resume: true))!;
         TinyRun.AssertSameFiles(result.ModelFolder, resumed.ModelFolder);
         Assert.Equal(
-            [
-                "config.json",
-                "data.json",
-                "metrics.jsonl",
-                "model",
-                "notes.tmp",
-                "result.json",
-                "run.lock",
-                "tensorboard",
-                "train.json",
-            ],
+            ["config.json", "data.json", "metrics.jsonl", "model", "notes.tmp", "result.json", "run.lock", "tensorboard", "train.json"],
             Directory.GetFileSystemEntries(cut).Select(Path.GetFileName).Order(StringComparer.Ordinal)
         );
     }

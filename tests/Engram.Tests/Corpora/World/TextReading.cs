@@ -40,7 +40,9 @@ internal sealed partial class TextReading
     /// <summary>How often (person, relation, second relation, value) is stated.</summary>
     public Dictionary<(string Name, string Link, string Second, string Value), long> TwoHops { get; } = [];
 
-    /// <summary>How often a value stands behind a relation's word in sentences of a form in documents of a region, whoever is meant.</summary>
+    /// <summary>
+    /// How often a value stands behind a relation's word in sentences of a form in documents of a region, whoever is meant.
+    /// </summary>
     public Dictionary<(string Region, string Form, string Link, string Value), long> Behind { get; } = [];
 
     public HashSet<(int A, int B)> AddedPairs { get; } = [];
@@ -67,7 +69,9 @@ internal sealed partial class TextReading
         return Value(name, link, region);
     }
 
-    /// <summary>What a question shows beside the names: the region, the form of its sentence and the word of the relation that is asked for.</summary>
+    /// <summary>
+    /// What a question shows beside the names: the region, the form of its sentence and the word of the relation that is asked for.
+    /// </summary>
     public static (string Region, string Form, string Link) Form(string question)
     {
         var (region, sentence) = (Heading().Match(question).Groups[1].Value, Sentences(question).Last());
