@@ -85,8 +85,7 @@ internal static partial class Failure
         );
 
     // The libraries say which of the values given to them they refuse; an option of that name is where it came from. Whatever else is
-    // refused
-    // as an argument is an error of the program or of its data.
+    // refused as an argument is an error of the program or of its data.
     private static string? Refused(Exception error, Command command) =>
         error is ArgumentException { ParamName: { } given } && IsOurs(error)
             ? command

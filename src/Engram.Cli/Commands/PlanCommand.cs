@@ -73,7 +73,7 @@ internal sealed class PlanCommand : CliCommand
             configuration = VocabularyFit.Fit(configuration, corpus);
         }
         configuration = UsageException.Of(() => configuration.With(Changes(parsed.GetValue(_set) ?? [])));
-        var plan = ModelPlan.Of(configuration, parsed.GetValue(_context));
+        var plan = UsageException.Of(() => ModelPlan.Of(configuration, parsed.GetValue(_context)));
         if (write is not null)
         {
             configuration.Save(write);

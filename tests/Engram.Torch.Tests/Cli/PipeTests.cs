@@ -4,8 +4,7 @@ namespace Engram.Torch.Tests.Cli;
 
 /// <summary>
 /// Commands that are given a pipe which nobody writes to, as a shell makes of <c>&lt;(command)</c>: the first signal ends each of them
-/// while
-/// it waits, and a pipe is read where reading once suffices.
+/// while it waits, and a pipe is read where reading once suffices.
 /// </summary>
 [Collection(nameof(TrainedRun))]
 public sealed class PipeTests(TrainedRun trained)
