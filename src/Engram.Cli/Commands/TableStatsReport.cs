@@ -1,5 +1,6 @@
 using Engram.Addressing.Statistics;
 using Engram.Cli.CommandLine;
+using Engram.Studies.Pages;
 using Spectre.Console;
 using static Engram.Cli.CommandLine.Columns;
 
@@ -72,29 +73,9 @@ internal static class TableStatsReport
             $"Layer {layer.Layer} (from 0): {layer.Rows:N0} rows, {traffic.RowsTouched:N0} touched ({layer.TouchedShare:P2}), "
                 + $"{traffic.Lookups:N0} look-ups"
         );
-        var heads = NumbersBehind(
-            "order, head",
-            "rows",
-            "touched",
-            "random hash",
-            "deviations",
-            "n-grams per touched row",
-            "collision rate",
-            "random hash",
-            "of look-ups"
-        );
+        var heads = NumbersBehind(AddressingReport.HeadColumns[0], AddressingReport.HeadColumns.Skip(1));
         foreach (var head in layer.Heads)
-            heads.AddRow(
-                $"{head.Order}, {head.Head}",
-                $"{head.Rows:N0}",
-                $"{head.RowsTouched:N0}",
-                $"{head.ExpectedRowsTouched:N0}",
-                $"{head.DeviationFromUniform:+0.0;-0.0;0.0}",
-                $"{head.NgramsPerTouchedRow:F2}",
-                $"{head.CollisionRate:P2}",
-                $"{head.ExpectedCollisionRate:P2}",
-                $"{head.LookupCollisionRate:P2}"
-            );
+            heads.AddRow([.. AddressingReport.HeadCells(head)]);
         Terminal.Answer.Write(heads);
         foreach (var order in layer.Orders)
             Console.Out.WriteLine(

@@ -11,6 +11,20 @@ public static class AddressingReport
     // Distinct also for readers who see few colours.
     private static readonly string[] Colors = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999"];
 
+    /// <summary>The columns of a table with a row for every head.</summary>
+    public static IReadOnlyList<string> HeadColumns { get; } =
+    [
+        "order, head",
+        "rows",
+        "touched",
+        "random hash",
+        "deviations",
+        "n-grams per touched row",
+        "collision rate",
+        "random hash",
+        "of look-ups",
+    ];
+
     /// <summary>A whole page: one file, nothing fetched.</summary>
     /// <param name="title">Plain text, for example model and corpus.</param>
     /// <param name="statistics">What to show.</param>
@@ -25,22 +39,7 @@ public static class AddressingReport
             page.Append(
                     $"<h2>Layer {layer.Layer}, counted from 0</h2>\n<p>{layer.Rows:N0} rows, {traffic.RowsTouched:N0} of them read ({layer.TouchedShare:P2}).</p>\n"
                 )
-                .Append(
-                    Html.Table(
-                        [
-                            "order, head",
-                            "rows",
-                            "touched",
-                            "random hash",
-                            "deviations",
-                            "n-grams per touched row",
-                            "collision rate",
-                            "random hash",
-                            "of look-ups",
-                        ],
-                        layer.Heads.Select(Cells)
-                    )
-                )
+                .Append(Html.Table(HeadColumns, layer.Heads.Select(HeadCells)))
                 .Append(
                     "<p class=\"note\">Collision rate: share of the distinct n-grams that share their row with another one; of look-ups: the same weighted by traffic. "
                         + $"Deviations: by how many standard deviations n-grams are spread less evenly than by a hash that draws rows at random. {Html.Escape(Equal(layer))}</p>\n"
@@ -81,7 +80,8 @@ public static class AddressingReport
             layer.Orders.Select(order => $"Order {order.Order}: {order.EqualInAllHeads:N0} n-grams share all their rows with one other.")
         );
 
-    private static IReadOnlyList<string> Cells(HeadStatistics head) =>
+    /// <summary>What a table says of a head, below <see cref="HeadColumns"/>.</summary>
+    public static IReadOnlyList<string> HeadCells(HeadStatistics head) =>
         [
             $"{head.Order}, {head.Head}",
             $"{head.Rows:N0}",

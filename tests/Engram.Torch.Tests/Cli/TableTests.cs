@@ -123,8 +123,9 @@ public sealed partial class TableTests : IDisposable
             using var process = CliProcess.Start("table", "convert", source, "--format", "fp8", "--output", target);
             while (!process.HasExited && !_folder.Names().Any(name => name.EndsWith(".tmp", StringComparison.Ordinal)))
                 await Task.Delay(1, limit.Token);
+            // Who has ended meanwhile hears no signal, and has left the target.
             if (!process.HasExited)
-                Assert.Equal(0, Signal(process.Id, Interrupt));
+                _ = Signal(process.Id, Interrupt);
             result = await CliProcess.Finish(process, limit.Token);
         } while (File.Exists(target));
         Assert.Equal(130, result.ExitCode);
