@@ -1,90 +1,108 @@
 namespace Engram.Corpora.World;
 
-/// <summary>Questions about what the text states, once or in two hops.</summary>
+/// <summary>
+/// Questions about what the text states, once or in two hops. Four that look alike but for the name have each other's answers for choices
+/// (<see cref="AskedTogether{T}"/>).
+/// </summary>
 /// <param name="world">What is asked about.</param>
 internal sealed class FactQuestions(SyntheticWorld world)
 {
-    private readonly RankedChoices _choices = new(world);
-
-    /// <summary>Questions about facts of one kind.</summary>
+    /// <summary>Questions about facts that are stated in one manner. None where no relation has four values in this manner.</summary>
     public IReadOnlyList<WorldQuestion> Of(string kind, IReadOnlyList<Fact> facts)
     {
         var random = WorldQuestions.Random(world, kind);
-        Fact[] asked = [.. Frequencies.Evenly(facts, fact => fact.Exposures, world.Options.Questions, random, _choices.IsMostUsual)];
-        var choices = _choices.Of(asked, WorldQuestions.RandomOfChoices(world, kind));
-        return [.. asked.Select((fact, index) => Ask(kind, index, fact, random.Of(Lexicon.Regions), choices[index], random))];
+        var together = new AskedTogether<Fact>(
+            fact => fact.Relation,
+            fact => Frequencies.Band(fact.Exposures),
+            (one, other) => one.Value != other.Value,
+            WorldQuestions.Choices
+        );
+        return
+        [
+            .. Asked(together, facts, WorldQuestions.Most(world, facts.Count), set => [.. set.Select(fact => fact.Value)], random)
+                .Select((asked, index) => Ask(kind, index, asked.Thing, random.Of(Lexicon.Regions), asked.Choices, random)),
+        ];
     }
 
     /// <summary>
-    /// Questions about names of two meanings. Their choices are both meanings of two names, so that who knows the name and not the region
-    /// is right half of the time. Who knows neither is right a quarter of the time; who knows how often a value stands behind the
-    /// relation's word in the region, and not the name, more often: docs/synthetic-world.md says how much.
+    /// Questions about names of two meanings. Two names of one region are asked together, and their choices are both meanings of both: who
+    /// knows the name and not the region is right half of the time, who knows the region and not the name as well, and who knows neither a
+    /// quarter of the time.
     /// </summary>
     public IReadOnlyList<WorldQuestion> OfHomographs()
     {
         var random = WorldQuestions.Random(world, WorldQuestions.Homograph);
-        var ofChoices = WorldQuestions.RandomOfChoices(world, WorldQuestions.Homograph);
-        var meanings = Meanings(ofChoices);
+        var meanings = world.HomographFacts.ToLookup(fact => (fact.Subject, fact.Relation), fact => fact.Value);
+        var together = new AskedTogether<Fact>(
+            fact => (fact.Region, fact.Relation),
+            fact => Frequencies.Band(fact.Exposures),
+            (one, other) => !Meanings(one).Intersect(Meanings(other)).Any(),
+            WorldQuestions.Choices / 2
+        );
         return
         [
-            .. Frequencies
-                .Evenly(world.HomographFacts, fact => fact.Exposures, world.Options.Questions, random)
+            .. Asked(
+                    together,
+                    world.HomographFacts,
+                    WorldQuestions.Most(world, world.HomographFacts.Count),
+                    set => [.. set.SelectMany(Meanings)],
+                    random
+                )
+                .Select((asked, index) => Ask(WorldQuestions.Homograph, index, asked.Thing, asked.Thing.Region!, asked.Choices, random)),
+        ];
+
+        IEnumerable<string> Meanings(Fact fact) => meanings[(fact.Subject, fact.Relation)];
+    }
+
+    /// <summary>Questions about two-hops, of each split about as many.</summary>
+    public IReadOnlyList<WorldQuestion> OfTwoHops()
+    {
+        var random = WorldQuestions.Random(world, WorldQuestions.TwoHop);
+        var together = new AskedTogether<Composition>(
+            hop => hop.Second.Relation,
+            hop => hop.Split,
+            (one, other) => one.Second.Value != other.Second.Value,
+            WorldQuestions.Choices
+        );
+        return
+        [
+            .. Asked(together, world.Compositions, world.Options.Questions, set => [.. set.Select(hop => hop.Second.Value)], random)
                 .Select(
-                    (fact, index) =>
-                        Ask(
-                            WorldQuestions.Homograph,
-                            index,
-                            fact,
-                            fact.Region!,
-                            ofChoices.Shuffled(meanings[(fact.Subject, fact.Relation)]),
-                            random
-                        )
+                    (asked, index) =>
+                        new WorldQuestion
+                        {
+                            Kind = WorldQuestions.TwoHop,
+                            Index = index,
+                            Question =
+                                Phrasing.Heading(random.Of(Lexicon.Regions)) + Phrasing.TwoHop(asked.Thing, random, forQuestion: true),
+                            Answer = asked.Thing.Second.Value,
+                            Choices = asked.Choices,
+                            Gold = Array.IndexOf(asked.Choices, asked.Thing.Second.Value),
+                            Exposures = Math.Min(asked.Thing.First.Exposures, asked.Thing.Second.Exposures),
+                            Key = asked.Thing.First.Key,
+                            Split = asked.Thing.Split,
+                            Facts = [asked.Thing.First.Id, asked.Thing.Second.Id],
+                            Bits = asked.Thing.Second.Bits,
+                        }
                 ),
         ];
     }
 
-    /// <summary>As many questions of each split of the two-hops, whatever the numbers of these.</summary>
-    public IReadOnlyList<WorldQuestion> OfTwoHops()
-    {
-        var random = WorldQuestions.Random(world, WorldQuestions.TwoHop);
-        var (count, groups) = (world.Options.Questions, world.Compositions.GroupBy(composition => composition.Split));
-        var splits = groups
-            .OrderBy(group => group.Key)
-            .Select(group => Frequencies.Evenly(group, Exposures, count, random, hop => _choices.IsMostUsual(hop.Second)).GetEnumerator())
-            .ToArray();
-        var asked = new Composition[count];
-        for (var index = 0; index < count; index++)
-        {
-            var split = splits[index % splits.Length];
-            split.MoveNext();
-            asked[index] = split.Current;
-        }
-
-        var choices = _choices.Of(
-            [.. asked.Select(composition => composition.Second)],
-            WorldQuestions.RandomOfChoices(world, WorldQuestions.TwoHop)
+    /// <summary>What is asked, in random order, each with the choices of its set in an order of its own.</summary>
+    private IEnumerable<(T Thing, string[] Choices)> Asked<T>(
+        AskedTogether<T> together,
+        IReadOnlyList<T> things,
+        int most,
+        Func<T[], string[]> choices,
+        WorldRandom random
+    )
+        where T : notnull =>
+        random.Shuffled(
+            together
+                .Of(things, world.Options.Questions, most, random)
+                .SelectMany(set => set.Select(thing => (thing, random.Shuffled(choices(set)))))
+                .Take(world.Options.Questions)
         );
-        return
-        [
-            .. asked.Select(
-                (composition, index) =>
-                    new WorldQuestion
-                    {
-                        Kind = WorldQuestions.TwoHop,
-                        Index = index,
-                        Question = Phrasing.Heading(random.Of(Lexicon.Regions)) + Phrasing.TwoHop(composition, random, forQuestion: true),
-                        Answer = composition.Second.Value,
-                        Choices = choices[index],
-                        Gold = Array.IndexOf(choices[index], composition.Second.Value),
-                        Exposures = Exposures(composition),
-                        Key = composition.First.Key,
-                        Split = composition.Split,
-                        Facts = [composition.First.Id, composition.Second.Id],
-                        Bits = composition.Second.Bits,
-                    }
-            ),
-        ];
-    }
 
     private static WorldQuestion Ask(string kind, int index, Fact fact, string region, string[] choices, WorldRandom random) =>
         new()
@@ -101,40 +119,4 @@ internal sealed class FactQuestions(SyntheticWorld world)
             Facts = [fact.Id],
             Bits = fact.Bits,
         };
-
-    private static long Exposures(Composition composition) => Math.Min(composition.First.Exposures, composition.Second.Exposures);
-
-    /// <summary>For each name and relation its two values, and those of another name that has two others.</summary>
-    private Dictionary<(Entity Name, Relation Relation), string[]> Meanings(WorldRandom random)
-    {
-        var meanings = new Dictionary<(Entity, Relation), string[]>();
-        foreach (var relation in world.HomographFacts.GroupBy(fact => fact.Relation))
-        {
-            var pairs = relation
-                .GroupBy(fact => fact.Subject)
-                .Select(name => (Name: name.Key, Values: name.Select(fact => fact.Value).ToArray()))
-                .ToList();
-            random.Shuffle(pairs);
-            foreach (var (name, values) in pairs)
-            {
-                if (meanings.ContainsKey((name, relation.Key)))
-                    continue;
-                // Two names have each other's values; one that no free name fits has those of any other that fits, or of none.
-                var fitting = pairs.Where(pair => !pair.Values.Intersect(values).Any()).ToList();
-                var free = fitting.Where(pair => !meanings.ContainsKey((pair.Name, relation.Key))).ToList();
-                string[] set =
-                [
-                    .. values
-                        .Concat((free.Count > 0 ? free : fitting).SelectMany(pair => pair.Values))
-                        .Concat(random.Shuffled(relation.Key.Words))
-                        .Distinct(StringComparer.Ordinal)
-                        .Take(WorldQuestions.Choices),
-                ];
-                meanings[(name, relation.Key)] = set;
-                if (free.Count > 0)
-                    meanings[(free[0].Name, relation.Key)] = set;
-            }
-        }
-        return meanings;
-    }
 }

@@ -89,43 +89,4 @@ public static class Frequencies
             low *= 4;
         return exposures < 1 ? "0" : $"{low}-{low * 4 - 1}";
     }
-
-    /// <summary>
-    /// So many things from each band of frequency in turn, in random order within a band and again from its beginning when it ends.
-    /// </summary>
-    /// <param name="things">From which; at least one.</param>
-    /// <param name="exposures">How often each is stated.</param>
-    /// <param name="count">How many.</param>
-    /// <param name="random">Draws the order.</param>
-    /// <param name="isScarce">
-    /// Of which no more than one in <see cref="WorldQuestions.Choices"/> comes, as long as a band has others; null: all alike.
-    /// </param>
-    internal static IEnumerable<T> Evenly<T>(
-        IEnumerable<T> things,
-        Func<T, long> exposures,
-        int count,
-        WorldRandom random,
-        Func<T, bool>? isScarce = null
-    )
-    {
-        var bands = things
-            .GroupBy(thing => Band(exposures(thing)))
-            .Select(group => group.ToArray())
-            .OrderBy(band => exposures(band[0]))
-            .ToArray();
-        foreach (var band in bands)
-            random.Shuffle(band);
-        var (next, scarce) = (new int[bands.Length], 0);
-        for (var i = 0; i < count; i++)
-        {
-            var band = bands[i % bands.Length];
-            ref var at = ref next[i % bands.Length];
-            if (isScarce is not null && WorldQuestions.Choices * scarce >= i && !band.All(isScarce))
-                while (isScarce(band[at % band.Length]))
-                    at++;
-            var thing = band[at++ % band.Length];
-            scarce += isScarce?.Invoke(thing) == true ? 1 : 0;
-            yield return thing;
-        }
-    }
 }

@@ -22,23 +22,30 @@ internal sealed class PassageQuestions(SyntheticWorld world)
     }
 
     /// <summary>
-    /// Passages about four persons of whom the text tells something else. Where the text tells four different things of them, the passage
-    /// tells of each what the text tells of another: so one of the choices is what the text says, and nothing but the name says which.
+    /// Passages about four persons of whom the text tells four different things by the relation's word: the passage tells of each what the
+    /// text tells of the next. Each of the four is asked for once, so that one of the choices is what the text says, and nothing but the
+    /// name says which.
     /// </summary>
     public IEnumerable<WorldQuestion> OfConflicts()
     {
         var random = WorldQuestions.Random(world, WorldQuestions.Conflict);
+        var together = new AskedTogether<Fact>(
+            fact => fact.Relation,
+            fact => Frequencies.Band(fact.Exposures),
+            (one, other) => one.Value != other.Value,
+            WorldBudget.PassageStatements
+        );
         Fact[] traits = [.. world.Facts.Where(fact => Relation.Traits.Contains(fact.Relation))];
-        var ofRelation = traits.ToLookup(fact => fact.Relation);
-        foreach (var (index, fact) in Frequencies.Evenly(traits, fact => fact.Exposures, world.Options.Questions, random).Index())
+        var asked = together
+            .Of(traits, world.Options.Questions, WorldQuestions.Most(world, traits.Length), random)
+            .SelectMany(set => set.Select((_, first) => (set, first)));
+        foreach (var (index, (set, first)) in random.Shuffled(asked.Take(world.Options.Questions)).Index())
         {
-            var known = new List<(Entity Person, string Value)> { (fact.Subject, fact.Value) };
-            foreach (var other in random.Shuffled(ofRelation[fact.Relation]))
-                if (known.Count < WorldBudget.PassageStatements && known.All(told => told.Value != other.Value))
-                    known.Add((other.Subject, other.Value));
-            AddStrangers(known, fact.Relation, random);
-            var told = known.Select((person, i) => (person.Person, known[(i + 1) % known.Count].Value)).ToList();
-            yield return Ask(WorldQuestions.Conflict, index, told, fact.Relation, fact, random);
+            var told = Enumerable
+                .Range(first, set.Length)
+                .Select(person => (set[person % set.Length].Subject, set[(person + 1) % set.Length].Value))
+                .ToArray();
+            yield return Ask(WorldQuestions.Conflict, index, told, set[first].Relation, set[first], random);
         }
     }
 

@@ -110,6 +110,11 @@ public static class WorldFolder
     private static WorldSummary WithNewQuestions(string folder, WorldSummary existing, CancellationToken cancellation)
     {
         var files = new SortedDictionary<string, string>(existing.Files.ToDictionary(), StringComparer.Ordinal);
+        foreach (var older in files.Keys.Where(file => file.StartsWith($"{QuestionFolder}/", StringComparison.Ordinal)).ToArray())
+        {
+            File.Delete(Path.Combine(folder, older));
+            files.Remove(older);
+        }
         var questions = WriteQuestions(folder, new SyntheticWorld(existing.Options), files, cancellation);
         // The summary comes last: what is interrupted is done again.
         var summary = existing with

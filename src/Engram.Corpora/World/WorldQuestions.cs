@@ -1,9 +1,9 @@
 namespace Engram.Corpora.World;
 
 /// <summary>
-/// Questions about a world. Facts are asked for in sentences whose opening (and insertion, if any) the text never has, evenly over the
-/// bands of their frequency; where there are fewer facts than questions, in several such sentences. Choices are made so that
-/// neither they nor what is known of their frequency tell the answer (<see cref="RankedChoices"/>), or are what a passage tells of four
+/// Questions about a world. Facts are asked for in sentences whose opening (and insertion, if any) the text never has, as evenly over the
+/// bands of their frequency as the facts allow; where there are fewer facts than questions, in several such sentences. The choices of a
+/// question are the answers of others that look like it but for the name (<see cref="AskedTogether{T}"/>), or what a passage tells of four
 /// persons.
 /// </summary>
 /// <param name="world">What is asked about.</param>
@@ -13,7 +13,7 @@ public sealed class WorldQuestions(SyntheticWorld world)
     /// Changes when the same world is asked other questions. The text has a version of its own, <see cref="WorldOptions.Version"/>: models
     /// trained on it stay what they are.
     /// </summary>
-    public const int Version = 2;
+    public const int Version = 3;
 
     /// <summary>Choices of a question.</summary>
     public const int Choices = 4;
@@ -42,17 +42,17 @@ public sealed class WorldQuestions(SyntheticWorld world)
     /// <summary>Sums that the text does not state.</summary>
     public const string Arithmetic = "arithmetic";
 
-    /// <summary>The sets of this world: those whose facts it has.</summary>
-    public IEnumerable<(string Kind, IEnumerable<WorldQuestion> Questions)> Sets()
+    /// <summary>The sets of this world: those that its facts make up.</summary>
+    public IEnumerable<(string Kind, IEnumerable<WorldQuestion> Questions)> Sets() => All().Where(set => set.Questions.Any());
+
+    private IEnumerable<(string Kind, IEnumerable<WorldQuestion> Questions)> All()
     {
         var (facts, passages) = (new FactQuestions(world), new PassageQuestions(world));
         foreach (
             var (kind, key) in new[] { (Contiguous, FactKey.Contiguous), (Separated, FactKey.Separated), (Scattered, FactKey.Scattered) }
         )
-            if (world.Facts.Where(fact => fact.Key == key).ToArray() is { Length: > 0 } ofKey)
-                yield return (kind, facts.Of(kind, ofKey));
-        if (world.HomographFacts.Count > 0)
-            yield return (Homograph, facts.OfHomographs());
+            yield return (kind, facts.Of(kind, [.. world.Facts.Where(fact => fact.Key == key)]));
+        yield return (Homograph, facts.OfHomographs());
         if (world.Options.TwoHopShare > 0)
             yield return (TwoHop, facts.OfTwoHops());
         if (world.Options.PassageShare > 0)
@@ -71,7 +71,7 @@ public sealed class WorldQuestions(SyntheticWorld world)
         [
             .. Enumerable.Range(0, world.Options.Questions).Select(index => world.SumsHeldOut[index % world.SumsHeldOut.Count]),
         ];
-        var choices = SumChoices.Of([.. asked.Select(sum => sum.A + sum.B)], RandomOfChoices(world, Arithmetic));
+        var choices = SumChoices.Of([.. asked.Select(sum => sum.A + sum.B)], new WorldRandom(world.Options.Seed, "choices arithmetic"));
         for (var index = 0; index < asked.Length; index++)
         {
             var (a, b) = asked[index];
@@ -89,7 +89,11 @@ public sealed class WorldQuestions(SyntheticWorld world)
         }
     }
 
-    internal static WorldRandom Random(SyntheticWorld world, string kind) => new(world.Options.Seed, $"questions {kind}");
+    /// <summary>
+    /// How often a fact is asked for at most, as long as others can be: questions about one fact are not independent. Twice the mean leaves
+    /// frequent facts, of which there are few, more questions than rare ones.
+    /// </summary>
+    internal static int Most(SyntheticWorld world, int facts) => Math.Max(4, 2 * world.Options.Questions / Math.Max(1, facts));
 
-    internal static WorldRandom RandomOfChoices(SyntheticWorld world, string kind) => new(world.Options.Seed, $"choices {kind}");
+    internal static WorldRandom Random(SyntheticWorld world, string kind) => new(world.Options.Seed, $"questions {kind}");
 }
