@@ -76,4 +76,5 @@ public sealed record EvaluationResult(
 /// <summary>What a metric says of an item.</summary>
 /// <param name="Value">Its value.</param>
 /// <param name="Chance">Its expectation for a guesser: right options over options; 0 where the answer is written.</param>
-public readonly record struct ItemScore(double Value, double Chance);
+/// <param name="Cluster">What it has in common with items that are not independent of it (<see cref="TaskFile.Cluster"/>).</param>
+public readonly record struct ItemScore(double Value, double Chance, string? Cluster);

@@ -76,7 +76,10 @@ internal static class TaskAggregation
             ? []
             : samples
                 .Where(sample => sample.Values.ContainsKey(metric))
-                .ToDictionary(sample => sample.Index, sample => new ItemScore(sample.Values[metric], Chance(sample, metric)));
+                .ToDictionary(
+                    sample => sample.Index,
+                    sample => new ItemScore(sample.Values[metric], Chance(sample, metric), sample.Cluster)
+                );
     }
 
     private static double Chance(TaskSample sample, string metric) =>

@@ -51,6 +51,6 @@ public sealed record TaskRetention(string Task, string Metric, string Model, str
         [
             .. full.Where(item => less.ContainsKey(item.Key))
                 .OrderBy(item => item.Key)
-                .Select(item => new PairedItem(item.Value.Value, less[item.Key].Value, item.Value.Chance)),
+                .Select(item => new PairedItem(item.Value.Value, less[item.Key].Value, item.Value.Chance, item.Value.Cluster)),
         ];
 }

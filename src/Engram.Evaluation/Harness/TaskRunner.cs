@@ -104,7 +104,8 @@ public static class TaskRunner
             var difference = Bootstrap.Compare(
                 [.. shared.Select(index => values[index].Value)],
                 [.. shared.Select(index => others[index].Value)],
-                ComparisonSeed
+                ComparisonSeed,
+                clusters: [.. shared.Select(index => values[index].Cluster)]
             );
             comparisons.Add(
                 new(

@@ -19,14 +19,24 @@ public static class Bootstrap
     }
 
     /// <summary>
-    /// The difference between two models on the same items, whose pairs are drawn together (paired bootstrap; Koehn 2004).
+    /// The difference between two models on the same items, whose pairs are drawn together (paired bootstrap; Koehn 2004), and with them
+    /// the others of their group.
     /// </summary>
     /// <param name="one">Scores of the first model, an item each.</param>
     /// <param name="other">Scores of the second, the same items in the same order.</param>
     /// <param name="seed">Decides the draws.</param>
     /// <param name="resamples">How many draws; at least 2.</param>
+    /// <param name="clusters">
+    /// For each item what it has in common with others that are not independent of it, or null; null: all are independent.
+    /// </param>
     /// <exception cref="ArgumentException">The lists differ in length or are empty.</exception>
-    public static PairedDifference Compare(IReadOnlyList<double> one, IReadOnlyList<double> other, int seed, int resamples = Resamples)
+    public static PairedDifference Compare(
+        IReadOnlyList<double> one,
+        IReadOnlyList<double> other,
+        int seed,
+        int resamples = Resamples,
+        IReadOnlyList<string?>? clusters = null
+    )
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(resamples, 2);
         if (one.Count != other.Count || one.Count == 0)
@@ -34,8 +44,18 @@ public static class Bootstrap
                 $"Only scores of the same items can be compared; there are {one.Count} and {other.Count}.",
                 nameof(other)
             );
+        if (clusters is not null && clusters.Count != one.Count)
+            throw new ArgumentException($"There are {one.Count} items, and the groups of {clusters.Count}.", nameof(clusters));
         double[] differences = [.. one.Zip(other, (a, b) => a - b)];
-        var drawn = Draw(differences.Length, indices => Mean(differences, indices), seed, resamples);
+        double[][] groups =
+        [
+            .. differences
+                .Select((difference, i) => (Difference: difference, Group: clusters?[i] is { } cluster ? (cluster, 0) : ("", i + 1)))
+                .GroupBy(item => item.Group, item => item.Difference)
+                .Select(group => group.ToArray()),
+        ];
+        var (sums, counts) = (groups.Select(group => group.Sum()).ToArray(), groups.Select(group => group.Length).ToArray());
+        var drawn = Draw(groups.Length, indices => Mean(sums, counts, indices), seed, resamples);
         var standardError = Deviation(drawn);
         var notAbove = drawn.Count(value => value <= 0);
         var notBelow = drawn.Count(value => value >= 0);
@@ -64,12 +84,12 @@ public static class Bootstrap
         return values;
     }
 
-    private static double Mean(double[] values, ReadOnlySpan<int> indices)
+    private static double Mean(double[] sums, int[] counts, ReadOnlySpan<int> indices)
     {
-        var sum = 0.0;
+        var (sum, count) = (0.0, 0L);
         foreach (var index in indices)
-            sum += values[index];
-        return sum / indices.Length;
+            (sum, count) = (sum + sums[index], count + counts[index]);
+        return sum / count;
     }
 
     private static double Deviation(double[] values)

@@ -4,7 +4,10 @@ namespace Engram.Evaluation.Metrics;
 /// <param name="Full">Its score with everything.</param>
 /// <param name="Less">Its score without.</param>
 /// <param name="Chance">What a guesser is expected to score.</param>
-public readonly record struct PairedItem(double Full, double Less, double Chance);
+/// <param name="Cluster">
+/// What it has in common with other items, which are not independent of it, such as the fact that they ask for; null: nothing.
+/// </param>
+public readonly record struct PairedItem(double Full, double Less, double Chance, string? Cluster = null);
 
 /// <summary>
 /// What share of a score survives when something is taken from a model, on the same items: less/full, and corrected for chance
@@ -32,7 +35,8 @@ public sealed record RetainedShare(
     /// <summary>The retained share of a task, or of several together.</summary>
     /// <remarks>
     /// A ratio of means a/b of paired items has, to first order, the variance of the mean of aᵢ − (a/b)·bᵢ over b² (delta method; Cochran,
-    /// Sampling Techniques, 1977, §6.3). Parts are independent strata; each variance is that of a sample (n − 1).
+    /// Sampling Techniques, 1977, §6.3), over groups of items where these belong together. Parts are independent strata; each variance is
+    /// that of a sample (n − 1).
     /// </remarks>
     /// <param name="parts">Items of each task, none of them empty.</param>
     /// <param name="weightBySize">Whether items count alike, or else parts.</param>
@@ -59,9 +63,14 @@ public sealed record RetainedShare(
             var variance = 0.0;
             for (var k = 0; k < parts.Count; k++)
             {
-                if (parts[k].Count < 2)
+                var error = Estimate
+                    .OfMean(
+                        [.. parts[k].Select(item => above(item) - ratio * below(item))],
+                        [.. parts[k].Select((item, i) => (item.Cluster, item.Cluster is null ? i : 0))]
+                    )
+                    .StandardError;
+                if (double.IsNaN(error))
                     return (ratio, null);
-                var error = Estimate.OfMean([.. parts[k].Select(item => above(item) - ratio * below(item))]).StandardError;
                 variance += weights[k] * weights[k] * error * error;
             }
             return (ratio, Math.Sqrt(variance) / whole);

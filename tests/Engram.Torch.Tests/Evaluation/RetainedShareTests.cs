@@ -21,6 +21,19 @@ public sealed class RetainedShareTests
         Assert.Equal(Math.Sqrt(11 / 48.0 / 4) / 0.5, retained.AboveChanceError!.Value, 1e-12);
     }
 
+    /// <summary>By hand: twice the items in twice the groups' size leave shares and errors as they are.</summary>
+    [Fact]
+    public void Items_about_one_fact_count_as_one_for_the_error()
+    {
+        PairedItem[] twice = [.. Four.SelectMany((item, i) => new[] { item with { Cluster = $"{i}" }, item with { Cluster = $"{i}" } })];
+        var (four, eight) = (RetainedShare.Of([Four], weightBySize: true), RetainedShare.Of([twice], weightBySize: true));
+        Assert.Equal((four.Share, 8), (eight.Share, eight.Items));
+        Assert.Equal(four.ShareError!.Value, eight.ShareError!.Value, 1e-12);
+        Assert.Equal(four.AboveChanceError!.Value, eight.AboveChanceError!.Value, 1e-12);
+        PairedItem[] one = [new(1, 1, 0, "a"), new(1, 0, 0, "a")];
+        Assert.Null(RetainedShare.Of([one], weightBySize: true).ShareError);
+    }
+
     [Fact]
     public void Tasks_count_by_size_or_alike()
     {

@@ -107,4 +107,20 @@ public class StatisticsTests
         Assert.Equal(1, Bootstrap.Compare(one, one, seed: 3).PValue);
         Assert.Throws<ArgumentException>(() => Bootstrap.Compare(one, [1], seed: 3));
     }
+
+    /// <summary>A hundred items are ten if those of each ten are alike: the error is that of ten independent ones.</summary>
+    [Fact]
+    public void Paired_bootstrap_draws_groups_as_a_whole()
+    {
+        double[] one = [.. Enumerable.Range(0, 100).Select(i => i / 10 < 5 ? 1.0 : 0)];
+        double[] other = new double[100];
+        string[] clusters = [.. Enumerable.Range(0, 100).Select(i => $"{i / 10}")];
+        var alone = Bootstrap.Compare(one, other, seed: 3);
+        var together = Bootstrap.Compare(one, other, seed: 3, clusters: clusters);
+        Assert.Equal((0.5, 100), (together.Difference, together.Items));
+        Assert.InRange(alone.StandardError, 0.045, 0.055); // √(0.25 / 100)
+        Assert.InRange(together.StandardError, 0.142, 0.174); // √(0.25 / 10)
+        Assert.Equal(alone, Bootstrap.Compare(one, other, seed: 3, clusters: new string?[100]));
+        Assert.Throws<ArgumentException>(() => Bootstrap.Compare(one, other, seed: 3, clusters: ["one"]));
+    }
 }
