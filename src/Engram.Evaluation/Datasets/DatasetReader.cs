@@ -13,6 +13,9 @@ public static class DatasetReader
 {
     private const int HeadBytes = 512;
 
+    /// <summary>Of unpacked text; what is more does not fit into a list of bytes.</summary>
+    private const long MostBytes = 2047L << 20;
+
     private delegate IEnumerable<DatasetRow> Reader(byte[] content, string name, DatasetFormat format);
 
     private static readonly Dictionary<string, Reader> Readers = new(StringComparer.OrdinalIgnoreCase)
@@ -101,7 +104,10 @@ public static class DatasetReader
             using var file = new MemoryStream(bytes);
             using var content = Compression.Open(file, compression);
             using var held = new MemoryStream();
-            content.CopyTo(held);
+            var piece = new byte[1 << 16];
+            for (int read; (read = content.Read(piece)) > 0; held.Write(piece, 0, read))
+                if (held.Length + read > MostBytes)
+                    throw new IOException($"{name}: unpacks to more than {MostBytes >> 20:N0} MiB. Divide it into several files.");
             return held.ToArray();
         }
         catch (Exception error) when (Compression.IsDamage(error) || error is InvalidDataException)
@@ -143,5 +149,9 @@ public static class DatasetReader
 
     /// <summary>The error of a row that is no JSON.</summary>
     internal static InvalidDataException NotJson(string place, JsonException error) =>
-        new($"{place}: not JSON (column {error.BytePositionInLine + 1}). Mend or delete the row, or fetch the file again.", error);
+        new(
+            $"{place}: not JSON ({(error.BytePositionInLine is { } byteInLine ? $"column {byteInLine + 1}" : "a name stands twice in an object")}). "
+                + "Mend or delete the row, or fetch the file again.",
+            error
+        );
 }

@@ -14,7 +14,9 @@ public sealed record DatasetRow(string File, string Place, JsonObject Values)
     public JsonNode Value(string column) =>
         Values[column]
         ?? throw new InvalidDataException(
-            $"{Place}: no column \"{column}\"; the row has {string.Join(", ", Values.Take(12).Select(known => $"\"{known.Key}\""))}. Check the data set's version."
+            Values.ContainsKey(column)
+                ? $"{Place}: column \"{column}\" is null. Mend or delete the row."
+                : $"{Place}: no column \"{column}\"; the row has {string.Join(", ", Values.Take(12).Select(known => $"\"{known.Key}\""))}. Check the data set's version."
         );
 
     /// <summary>The value of the first column that the row has, null values not counted.</summary>

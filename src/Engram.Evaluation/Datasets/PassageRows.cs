@@ -69,8 +69,13 @@ internal static class PassageRows
                 || document[1] is not JsonArray questions
             )
                 throw new InvalidDataException($"{row.Place}: not [lines, questions, id]. Check the data set's version.");
-            foreach (var question in questions.OfType<JsonObject>())
-                yield return C3Question(row, [.. lines.Select(line => row.TextOf(line, "lines"))], question);
+            for (var i = 0; i < questions.Count; i++)
+                yield return C3Question(
+                    row,
+                    [.. lines.Select(line => row.TextOf(line, "lines"))],
+                    questions[i] as JsonObject
+                        ?? throw new InvalidDataException($"{row.Place}: question {i} is no object. Mend or delete the row.")
+                );
         }
     }
 
@@ -134,7 +139,17 @@ internal static class PassageRows
         object? Entry(string key) =>
             problem?.Items.OfType<PythonCollection>().FirstOrDefault(entry => entry.Items is [string name, _] && name == key)?.Items[1];
         return Entry("question") is string question && Entry("answer") is string answer && Entry("options") is PythonCollection options
-            ? RaceQuestion(place, article, question, [.. options.Items.OfType<string>()], answer)
+            ? RaceQuestion(
+                place,
+                article,
+                question,
+                [
+                    .. options.Items.Select(option =>
+                        option as string ?? throw new InvalidDataException($"{place.Place}: an option is no text. Mend or delete the row.")
+                    ),
+                ],
+                answer
+            )
             : throw new InvalidDataException($"{place.Place}: no question, options and answer. Check the data set's version.");
     }
 
@@ -223,7 +238,10 @@ internal static class PassageRows
     private static IEnumerable<JsonObject> ValidatedAnswers(DatasetRow row)
     {
         if (row.Values["validated_answers"] is JsonArray list)
-            return list.OfType<JsonObject>();
+            return list.Select(answer =>
+                answer as JsonObject
+                ?? throw new InvalidDataException($"{row.Place}: a validated answer is no object. Mend or delete the row.")
+            );
         if (row.Values["validated_answers"] is not JsonObject columns || columns["number"] is not JsonArray numbers)
             return [];
         JsonNode? Item(string column, int i) => columns[column] is JsonArray items && i < items.Count ? items[i]?.DeepClone() : null;

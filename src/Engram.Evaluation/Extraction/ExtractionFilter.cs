@@ -20,7 +20,7 @@ public static class ExtractionFilter
         ["gsm8k_strict"] = NumberAnswers.Hashes,
         ["gsm8k_cot_strict"] = NumberAnswers.Sentence,
         ["number_flexible"] = NumberAnswers.Last,
-        ["mgsm_strict"] = NumberAnswers.InAnyLanguage,
+        ["mgsm_phrase"] = NumberAnswers.InAnyLanguage,
         ["bbh"] = PhraseAnswers.Bbh,
         ["mmlu_pro"] = PhraseAnswers.MmluPro,
         ["choice_letter"] = PhraseAnswers.Letter,

@@ -29,11 +29,12 @@ public sealed record TaskListing(string Task, bool Found, string? Path, int Rows
             );
         }
 
-        if (root is null || TaskRows.Find(task.Data, root) is not { } found)
-            return new(task.Task, false, null, 0, TaskRows.Expected(task.Data));
-        var path = found.Shown;
+        string? path = null;
         try
         {
+            if (root is null || TaskRows.Find(task.Data, root) is not { } found)
+                return new(task.Task, false, null, 0, TaskRows.Expected(task.Data));
+            path = found.Shown;
             var rows = found.Read(cancellation).Count;
             if (task.FewShot is not { Data.Count: > 0 } shots)
                 return new(task.Task, rows > 0, path, rows, rows > 0 ? null : "rows");

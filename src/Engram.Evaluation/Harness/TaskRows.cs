@@ -67,7 +67,7 @@ internal static class TaskRows
         var files = new List<string>();
         foreach (var pattern in data.Files)
         {
-            var found = DatasetFiles.Find(root, pattern);
+            var found = DatasetFiles.FindHereOrInCache(root, pattern);
             if (found.Count == 0)
                 return [];
             files.AddRange(found);
