@@ -134,7 +134,7 @@ internal sealed class GeneratedAnswers
             "cruxeval_input" => PythonPrograms.CruxEvalInput(row.Text("code"), answer, row.Text("output")),
             "cruxeval_output" => PythonPrograms.CruxEvalOutput(row.Text("code"), row.Text("output"), answer),
             var other => throw new InvalidDataException(
-                $"task {_task.Task}: no program \"{other}\" checks answers; there are humaneval, mbpp, cruxeval_input and cruxeval_output."
+                $"task {_task.Task}: no program \"{other}\" checks answers; there are {string.Join(", ", PythonPrograms.Names)}."
             ),
         };
         var result = _sandbox.Run(program, cancellation: cancellation);
