@@ -200,7 +200,7 @@ public static class TaskRunner
                     var sha256 = ItemScoring.HashOf(item);
                     if (options.Samples?.Find(key, task.Task, row, sha256) is { } known)
                     {
-                        (samples[i], skipped) = (known, skipped + 1);
+                        (samples[i], skipped) = (known with { Model = options.Model }, skipped + 1);
                         continue;
                     }
                     open.Add((i, item, sha256, requests.Count));
@@ -316,8 +316,7 @@ public static class TaskRunner
                         string.Join(
                             '\n',
                             JsonSerializer.Serialize(task, TaskJson.Default.TaskFile),
-                            options.ModelIdentity,
-                            options.Model,
+                            options.ModelIdentity.Length > 0 ? options.ModelIdentity : options.Model,
                             options.Memory,
                             options.Suppression,
                             options.Suppression?.Replacement,
