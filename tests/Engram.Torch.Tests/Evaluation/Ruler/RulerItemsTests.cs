@@ -79,7 +79,7 @@ public sealed class RulerItemsTests
     }
 
     [Fact]
-    public void Material_OfTheUsersIsComparable_OwnIsNot()
+    public void Material_IsGivenOrOwn_ByPart()
     {
         if (TestData.Find("benchmarks/ruler") is not { } folder)
         {
@@ -88,10 +88,35 @@ public sealed class RulerItemsTests
         }
 
         var material = new RulerMaterial(folder);
-        var comparable = RulerTask.All.Where(material.IsComparable).Select(task => task.Name);
+        string Parts(RulerMaterial material, string task)
+        {
+            var (given, own) = material.Of(RulerTask.Named([task])[0]);
+            return $"{string.Join('+', given)}|{string.Join('+', own)}";
+        }
+
         // The word lists suffice for keys, not for lists; there are no essays.
-        Assert.Equal(["niah_single_1", "niah_multikey_2", "niah_multikey_3", "vt", "fwe", "qa_1", "qa_2"], comparable);
-        Assert.Equal(["niah_multikey_3", "vt", "fwe"], RulerTask.All.Where(Own.IsComparable).Select(task => task.Name));
+        Assert.Equal(
+            [
+                "words|",
+                "words|essays",
+                "words|essays",
+                "words|essays",
+                "words|",
+                "|",
+                "words|essays",
+                "words|essays",
+                "|",
+                "|words",
+                "|",
+                "questions|",
+                "questions|",
+            ],
+            RulerTask.All.Select(task => Parts(material, task.Name))
+        );
+        Assert.Equal(
+            ["|words", "|words+essays", "|", "|words", "|", "|questions"],
+            new[] { "niah_single_1", "niah_single_2", "vt", "cwe", "niah_multikey_3", "qa_2" }.Select(task => Parts(Own, task))
+        );
 
         var questions = material.Questions(RulerTask.Named(["qa_1"])[0]);
         Assert.Equal(501 + 5, questions.Questions.Count);
@@ -105,10 +130,7 @@ public sealed class RulerItemsTests
         );
         foreach (var name in new[] { "qa_1", "qa_2" })
         foreach (var item in new RulerItems(Trained.Value, material, 16_384, 1).Make(RulerTask.Named([name])[0], 2))
-        {
             AssertFits(item, new RulerItems(Trained.Value, material, 16_384, 1), 16_384);
-            Assert.True(item.Comparable);
-        }
     }
 
     [Fact]
@@ -138,37 +160,6 @@ public sealed class RulerItemsTests
         for (var limit = 0; limit < 200; limit += 7)
             Assert.Equal(limit < 20 ? -1 : (limit - 20) / 3, LengthFit.Find(units => 20 + 3 * units, limit, guess).Units);
         Assert.Equal((5, 35), LengthFit.Find(units => 20 + 3 * units, 1000, guess, most: 5));
-    }
-
-    /// <summary>A task that does not fit is told before another is asked.</summary>
-    [Fact]
-    public void NothingIsAsked_WhereATaskDoesNotFit()
-    {
-        var asked = 0;
-        var options = new RulerOptions
-        {
-            Length = 400,
-            Samples = 1,
-            Tasks = ["niah_single_1", "cwe"],
-        };
-        var error = Assert.Throws<ArgumentException>(() =>
-            RulerEvaluation.Run(
-                Trained.Value,
-                options,
-                _ =>
-                {
-                    asked++;
-                    return "";
-                },
-                null,
-                null,
-                null,
-                TestContext.Current.CancellationToken
-            )
-        );
-        Assert.Contains("cwe does not fit in 400 tokens", error.Message, StringComparison.Ordinal);
-        Assert.Contains("--tasks niah_single_1.", error.Message, StringComparison.Ordinal);
-        Assert.Equal(0, asked);
     }
 
     private static void AssertItems(string name, int length, int samples)
