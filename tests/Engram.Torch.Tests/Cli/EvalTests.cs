@@ -367,6 +367,7 @@ public sealed class EvalTests(TrainedRun trained)
                         "shots",
                         "metric",
                         "stand_in",
+                        "published_items",
                         "parts",
                         "parts_found",
                         "description",
