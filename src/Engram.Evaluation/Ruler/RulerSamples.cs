@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Engram.Evaluation.Harness;
+using Engram.Evaluation.Metrics;
 
 namespace Engram.Evaluation.Ruler;
 
@@ -38,7 +39,7 @@ internal static class RulerSamples
     /// <summary>The line of an answer.</summary>
     public static TaskSample Of(RulerItem item, string answer, RulerOptions options, string key)
     {
-        var score = RulerScore.Of(answer, item.Draft.References, item.Task.Metric);
+        var score = RulerMatch.Score(answer, item.Draft.References, item.Task.Metric);
         return new TaskSample
         {
             Task = item.Task.Name,

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Engram.Evaluation.Metrics;
 using Engram.Evaluation.Ruler;
 using Engram.Tests.Tokenization;
 using Engram.Tokenization;
@@ -136,11 +137,11 @@ public sealed class RulerItemsTests
     [Fact]
     public void Scores_AreSharesOfReferences_CaseIgnored()
     {
-        Assert.Equal(0, RulerScore.Of("", ["1", "2"], RulerMetric.All));
-        Assert.Equal(0.5, RulerScore.Of("it is ABC", ["abc", "def"], RulerMetric.All));
-        Assert.Equal(1, RulerScore.Of("abcdef", ["ABC", "def"], RulerMetric.All));
-        Assert.Equal(1, RulerScore.Of("the Def.", ["abc", "def"], RulerMetric.Any));
-        Assert.Equal(0, RulerScore.Of("neither", ["abc", "def"], RulerMetric.Any));
+        Assert.Equal(0, RulerMatch.Score("", ["1", "2"], RulerMetric.All));
+        Assert.Equal(0.5, RulerMatch.Score("it is ABC", ["abc", "def"], RulerMetric.All));
+        Assert.Equal(1, RulerMatch.Score("abcdef", ["ABC", "def"], RulerMetric.All));
+        Assert.Equal(1, RulerMatch.Score("the Def.", ["abc", "def"], RulerMetric.Any));
+        Assert.Equal(0, RulerMatch.Score("neither", ["abc", "def"], RulerMetric.Any));
         Assert.Equal(66.67, RulerScore.OfTask([1, 1, 0]));
     }
 
@@ -185,8 +186,8 @@ public sealed class RulerItemsTests
 
     private static void AssertAnswered(RulerItem item)
     {
-        Assert.Equal(1, RulerScore.Of(SearchingReader.Answer(item.Task.Name, item.Context), item.Draft.References, item.Task.Metric));
-        Assert.Equal(0, RulerScore.Of("", item.Draft.References, item.Task.Metric));
+        Assert.Equal(1, RulerMatch.Score(SearchingReader.Answer(item.Task.Name, item.Context), item.Draft.References, item.Task.Metric));
+        Assert.Equal(0, RulerMatch.Score("", item.Draft.References, item.Task.Metric));
     }
 
     private static RulerItems Items(int length, long seed) => new(Trained.Value, Own, length, seed);
