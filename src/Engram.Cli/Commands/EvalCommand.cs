@@ -7,6 +7,7 @@ using Engram.Evaluation.Scoring;
 using Engram.Models.Configuration;
 using Engram.Models.Folders;
 using Engram.Models.Memory;
+using Engram.Storage;
 
 namespace Engram.Cli.Commands;
 
@@ -15,6 +16,10 @@ internal sealed class EvalCommand : CliCommand
 {
     // What results say of the memory of a model that has none.
     private const string NoMemory = "none";
+
+    private static readonly string[] Controls = ["none", "stem", "context"];
+
+    private static readonly string[] Drawn = ["shuffled", "permuted", "random"];
 
     private static readonly string[] Uses = ["on", "off", "shuffled", "permuted", "random", "one-row"];
 
@@ -64,18 +69,42 @@ internal sealed class EvalCommand : CliCommand
         DefaultValueFactory = _ => "on",
     };
     private readonly Option<Suppression[]?> _suppress = SuppressOption.OfTasks();
-    private readonly Option<string> _control = new Option<string>("--control")
+    private readonly Option<int> _memorySeed = new("--memory-seed")
+    {
+        Description = "What is drawn for --memory shuffled, permuted and random",
+        HelpName = "N",
+        DefaultValueFactory = _ => MemoryBank.ControlSeed,
+    };
+    private readonly Option<string> _control = new("--control")
     {
         Description =
             "Counterfactual: stem or context takes the question or the passage from another item while the right answer stays, "
-            + "so that a score shows what it reads",
-        HelpName = "PART",
+            + "so that a score shows what it reads; none,stem puts the items as they are beside it and compares both",
+        HelpName = "PARTS",
         DefaultValueFactory = _ => "none",
-    }.OneOf("none", "stem", "context");
+    };
     private readonly Option<string?> _samples = new("--samples")
     {
         Description = "Write every item to this file (JSON Lines): prompt hash, options, scores, prediction, gold",
         HelpName = "FILE",
+    };
+    private readonly Option<bool> _prompts = new("--prompts")
+    {
+        Description = "Write into the lines of --samples also the prompt as text, and the choices as they are scored",
+    };
+    private readonly Option<int?> _showPrompts = new("--show-prompts")
+    {
+        Description = "Show the first N prompts of each task as a model would read them, and score nothing; no model is needed",
+        HelpName = "N",
+    };
+    private readonly Option<string?> _output = new("--output")
+    {
+        Description = "Write what --json says to this file, beside the table",
+        HelpName = "FILE",
+    };
+    private readonly Option<bool> _byPart = new("--by-part")
+    {
+        Description = "Show the scores of each subject or set as well, where a task has such parts; JSON always has them",
     };
     private readonly Option<bool> _resume = new("--resume")
     {
@@ -109,6 +138,7 @@ internal sealed class EvalCommand : CliCommand
             "engram eval run/model --tasks arc_easy,piqa --data-root benchmarks --limit 200",
             "engram eval run/model other/model --tasks mmlu --data-root benchmarks --memory on,off --samples mmlu.jsonl",
             "engram eval run/model --tasks piqa,triviaqa --data-root benchmarks --suppress all --suppress order=3@prompt",
+            "engram eval --show-prompts 2 --tasks gsm8k --data-root benchmarks",
             "engram eval --list --data-root benchmarks"
         )
     {
@@ -123,9 +153,14 @@ internal sealed class EvalCommand : CliCommand
                     _shots,
                     _maxLength,
                     _memory,
+                    _memorySeed,
                     _suppress,
                     _control,
+                    _showPrompts,
+                    _byPart,
+                    _output,
                     _samples,
+                    _prompts,
                     _resume,
                     _batch,
                     _runCode,
@@ -147,6 +182,8 @@ internal sealed class EvalCommand : CliCommand
             Add(command);
         CommonOptions.AtLeastOne(_limit);
         CommonOptions.AtLeastOne(_batch);
+        CommonOptions.AtLeastOne(_showPrompts);
+        CommonOptions.NotNegative(_memorySeed);
         Validators.Add(given =>
         {
             if (given.Children.Any(child => child is CommandResult))
@@ -156,12 +193,25 @@ internal sealed class EvalCommand : CliCommand
                 given.AddError("--list says all of all tasks; leave --tasks out.");
             if (!list && given.GetResult(_tasks) is null)
                 given.AddError("Give --tasks, or --list to see them.");
-            if (!list && given.GetResult(_models) is not { Tokens.Count: > 0 })
+            var show = given.GetResult(_showPrompts) is not null;
+            if (list && show)
+                given.AddError("Give --list or --show-prompts, not both.");
+            if (show && given.GetResult(_models) is { Tokens.Count: > 0 })
+                given.AddError("--show-prompts asks no model; leave MODEL out.");
+            foreach (var option in show ? (Option[])[_samples, _output, _suppress, _byPart] : [])
+                if (given.GetResult(option) is not null)
+                    given.AddError($"--show-prompts scores nothing; leave {option.Name} out.");
+            if (!list && !show && given.GetResult(_models) is not { Tokens.Count: > 0 })
                 given.AddError("Give at least one model folder.");
             if (!list && given.GetResult(_dataRoot) is null)
                 given.AddError("--tasks needs --data-root.");
             if (given.GetValue(_resume) && given.GetResult(_samples) is null)
                 given.AddError("--resume needs --samples.");
+            if (given.GetValue(_prompts) && given.GetResult(_samples) is null)
+                given.AddError("--prompts needs --samples; --show-prompts shows prompts without a model.");
+            foreach (var part in given.GetResult(_control) is { Implicit: false, Tokens: [{ Value: var parts }] } ? parts.Split(',') : [])
+                if (!Controls.Contains(part))
+                    given.AddError($"--control takes {string.Join(", ", Controls)}, not '{part}'.");
             if (given.GetResult(_python) is { Implicit: false } && !given.GetValue(_runCode))
                 given.AddError("--python needs --run-code.");
             if (given.GetResult(_shots) is { Tokens: [{ Value: var shots }] } && int.TryParse(shots, out var number) && number < 0)
@@ -193,54 +243,128 @@ internal sealed class EvalCommand : CliCommand
 
         var names = parsed.GetRequiredValue(_tasks)!.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         TaskFile[] tasks = [.. names.Select(name => UsageException.Of(() => TaskFiles.Load(name, cancellation)))];
-        var runs = parsed.GetRequiredValue(_models).Select(folder => RunOf(parsed, folder)).ToArray();
-        RequireMemory(parsed, runs);
-        using var samples = parsed.GetValue(_samples) is { } file ? SampleFile.Open(file, parsed.GetValue(_resume)) : null;
-        if (samples is { Found: > 0 })
-            Terminal.Note(
-                $"{samples.Found:N0} items are taken from {parsed.GetValue(_samples)} where they belong to the same model, task and prompt."
-            );
+        TaskControl[] controls =
+        [
+            .. parsed.GetRequiredValue(_control).Split(',').Distinct().Select(part => Enum.Parse<TaskControl>(part, ignoreCase: true)),
+        ];
         var options = new EvaluationOptions
         {
             DataRoot = parsed.GetValue(_dataRoot)!,
             Limit = parsed.GetValue(_limit),
             Shots = parsed.GetValue(_shots),
             MaxLength = parsed.GetValue(_maxLength),
-            Control = Enum.Parse<TaskControl>(parsed.GetRequiredValue(_control), ignoreCase: true),
+            Together = parsed.GetValue(_batch),
+            Prompts = parsed.GetValue(_prompts),
+        };
+        if (parsed.GetValue(_showPrompts) is { } count)
+        {
+            EvalPrompts.Write(
+                [.. controls.SelectMany(control => TaskPrompt.Of(tasks, options with { Control = control }, count, cancellation))],
+                parsed.GetValue(_json)
+            );
+            return;
+        }
+
+        var runs = parsed.GetRequiredValue(_models).Select(folder => RunOf(parsed, folder)).ToArray();
+        RequireMemory(parsed, runs);
+        if (parsed.GetValue(_output) is { } output)
+            AtomicFile.RequireWritable(output);
+        using var samples = OpenSamples(parsed);
+        options = options with
+        {
             Samples = samples,
             Sandbox = parsed.GetValue(_runCode) ? OpenSandbox(parsed.GetRequiredValue(_python)) : null,
-            Together = parsed.GetValue(_batch),
         };
-        var (arms, retained) = (new List<EvalArm>(), new List<TaskRetention>());
+        var (arms, retained, models) = (new List<EvalArm>(), new List<TaskRetention>(), new List<EvalModelRecord>());
         foreach (var run in runs)
         {
             using var model = _open.Open(parsed, run.Folder);
+            models.Add(EvalModelRecord.Of(run.Folder, _open.EngineOf(parsed, run.Folder), model.Tokenizer.Fingerprint));
             var longest = 0;
             foreach (var use in run.Uses)
             {
-                using var memory = ModelInput.Memory(model.Memory, use == NoMemory ? "on" : use);
-                var whole = Score(model, memory.Bank, run.Folder, use, null);
-                foreach (var part in use == "off" ? [] : run.Parts)
-                    retained.AddRange(TaskRetention.Of(tasks, whole, Score(model, memory.Bank, run.Folder, use, part)));
-                longest = Math.Max(longest, whole.Longest);
+                using var memory = ModelInput.Memory(model.Memory, use == NoMemory ? "on" : use, seed: parsed.GetValue(_memorySeed));
+                foreach (var control in controls)
+                {
+                    var whole = Score(model, memory.Bank, run.Folder, use, control, null);
+                    foreach (var part in use == "off" ? [] : run.Parts)
+                        retained.AddRange(TaskRetention.Of(tasks, whole, Score(model, memory.Bank, run.Folder, use, control, part)));
+                    longest = Math.Max(longest, whole.Longest);
+                }
             }
             NoteTrainedLength(run, longest);
         }
+        if (samples is { Found: > 0 })
+            Terminal.Note($"{samples.Taken:N0} of the {samples.Found:N0} samples in {parsed.GetValue(_samples)} were taken from it.");
+        Report(parsed, tasks, arms, retained, models);
 
-        EvalReport.Write(arms, retained, parsed.GetValue(_maxLength), parsed.GetValue(_json));
-
-        EvaluationResult Score(IScoredModel model, MemoryBank? memory, string folder, string use, Suppression? part)
+        EvaluationResult Score(IScoredModel model, MemoryBank? memory, string folder, string use, TaskControl control, Suppression? part)
         {
-            var arm = options with { Model = folder, ModelIdentity = EvalModels.Identity(folder), Memory = use, Suppression = part };
+            var seed = parsed.GetValue(_memorySeed);
+            var arm = options with
+            {
+                Model = folder,
+                ModelIdentity = EvalModels.Identity(folder),
+                Memory = use,
+                MemorySeed = seed != MemoryBank.ControlSeed && Drawn.Contains(use) ? seed : null,
+                Suppression = part,
+                Control = control,
+            };
             using var line = new ProgressLine<EvaluationProgress>(progress =>
                 $"{folder} (memory {use}{(part is null ? "" : $" without {part}")}): {progress.Task}, "
                 + $"{progress.Items:N0} of {progress.OfItems:N0} items, "
                 + $"{progress.TokensPerSecond:N0} tokens/s{TimeLeft.Of(progress.Remaining)}"
             );
             var result = TaskRunner.Run(model, memory, tasks, arm, line, cancellation);
-            arms.Add(new EvalArm(folder, use, part?.ToString(), result));
+            arms.Add(new EvalArm(folder, use, control.ToString().ToLowerInvariant(), part?.ToString(), result));
             return result;
         }
+    }
+
+    private SampleFile? OpenSamples(ParseResult parsed)
+    {
+        if (parsed.GetValue(_samples) is not { } path)
+            return null;
+        var samples = SampleFile.Open(path, parsed.GetValue(_resume));
+        if (samples.Damaged.Count > 0)
+            Terminal.Note(
+                $"{path}: {(samples.Damaged.Count == 1 ? $"line {samples.Damaged[0]} is no sample and is" : $"{samples.Damaged.Count:N0} lines, the first of them {samples.Damaged[0]}, are no samples and are")} passed over; what stood there is scored again."
+            );
+        return samples;
+    }
+
+    private void Report(
+        ParseResult parsed,
+        TaskFile[] tasks,
+        List<EvalArm> arms,
+        List<TaskRetention> retained,
+        List<EvalModelRecord> models
+    )
+    {
+        EvalReport.NoteWhatIsMissing(arms, parsed.GetValue(_maxLength));
+        var names = EvalReport.Names(arms);
+        var comparisons = EvalComparisons.Of(tasks, arms, names);
+        var record = new EvalRecord
+        {
+            Tasks = [.. tasks.Select(task => task.Task)],
+            DataRoot = parsed.GetValue(_dataRoot)!,
+            Limit = parsed.GetValue(_limit),
+            Shots = parsed.GetValue(_shots),
+            MaxLength = parsed.GetValue(_maxLength),
+            RunCode = parsed.GetValue(_runCode),
+            BatchSize = parsed.GetValue(_batch),
+            Device = _open.DeviceOf(parsed),
+            Threads = _open.ThreadsOf(parsed),
+            Seeds = new EvalSeeds(parsed.GetValue(_memorySeed)),
+            Models = models,
+        };
+        var json = EvalReport.Json(record, arms, comparisons, retained);
+        if (parsed.GetValue(_output) is { } output)
+            AtomicFile.WriteAllText(output, Terminal.JsonText(json) + "\n");
+        if (parsed.GetValue(_json))
+            Terminal.Json(json);
+        else
+            EvalReport.Write(arms, names, comparisons, retained, parsed.GetValue(_byPart));
     }
 
     /// <summary>What is done with a model: uses of its memory and parts that are silenced. One without memory is scored once.</summary>
