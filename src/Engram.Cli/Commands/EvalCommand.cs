@@ -14,9 +14,6 @@ namespace Engram.Cli.Commands;
 /// <summary>Scores models on benchmarks.</summary>
 internal sealed class EvalCommand : CliCommand
 {
-    // What results say of the memory of a model that has none.
-    private const string NoMemory = "none";
-
     private static readonly string[] Controls = ["none", "stem", "context"];
 
     private static readonly string[] Drawn = ["shuffled", "permuted", "random"];
@@ -30,7 +27,9 @@ internal sealed class EvalCommand : CliCommand
     };
     private readonly Option<string?> _tasks = new("--tasks")
     {
-        Description = "Names of tasks or groups, or paths of task files (.json), with commas between; engram eval --list names them",
+        Description =
+            "Names of tasks or groups, or paths of task files (.json), with commas between; * and ? stand for any letters (\"mmlu*\"); "
+            + "engram eval --list names them",
         HelpName = "NAMES",
     };
     private readonly Option<string?> _dataRoot = new("--data-root")
@@ -40,7 +39,8 @@ internal sealed class EvalCommand : CliCommand
     };
     private readonly Option<bool> _list = new("--list")
     {
-        Description = "Say of every task where its files are looked for, what is there and what is missing; no model is needed",
+        Description =
+            "Say of every task, or of those of --tasks, where its files are looked for, what is there and what is missing; no model is needed",
     };
     private readonly Option<int?> _limit = new("--limit")
     {
@@ -139,7 +139,8 @@ internal sealed class EvalCommand : CliCommand
             "engram eval run/model other/model --tasks mmlu --data-root benchmarks --memory on,off --samples mmlu.jsonl",
             "engram eval run/model --tasks piqa,triviaqa --data-root benchmarks --suppress all --suppress order=3@prompt",
             "engram eval --show-prompts 2 --tasks gsm8k --data-root benchmarks",
-            "engram eval --list --data-root benchmarks"
+            "engram eval --list --data-root benchmarks",
+            "engram eval --list --tasks mine/capitals.json --data-root mine"
         )
     {
         Add(_models);
@@ -189,8 +190,6 @@ internal sealed class EvalCommand : CliCommand
             if (given.Children.Any(child => child is CommandResult))
                 return; // a measurement of its own was asked for
             var list = given.GetValue(_list);
-            if (list && given.GetResult(_tasks) is not null)
-                given.AddError("--list says all of all tasks; leave --tasks out.");
             if (!list && given.GetResult(_tasks) is null)
                 given.AddError("Give --tasks, or --list to see them.");
             var show = given.GetResult(_showPrompts) is not null;
@@ -216,6 +215,18 @@ internal sealed class EvalCommand : CliCommand
                 given.AddError("--python needs --run-code.");
             if (given.GetResult(_shots) is { Tokens: [{ Value: var shots }] } && int.TryParse(shots, out var number) && number < 0)
                 given.AddError("--shots must not be negative.");
+            if (given.GetResult(_models) is { } models && Twice(models.Tokens.Select(token => token.Value), ModelKey) is { } model)
+                given.AddError($"MODEL: '{model}' stands there twice; a model is scored once for each use of its memory.");
+            if (
+                given.GetResult(_memory) is { Implicit: false, Tokens: [{ Value: var memory }] }
+                && Twice(memory.Split(','), use => use) is { } again
+            )
+                given.AddError($"--memory names '{again}' twice.");
+            if (
+                given.GetResult(_control) is { Implicit: false, Tokens: [{ Value: var control }] }
+                && Twice(control.Split(','), part => part) is { } twice
+            )
+                given.AddError($"--control names '{twice}' twice.");
             foreach (var use in given.GetResult(_memory) is { Implicit: false, Tokens: [{ Value: var uses }] } ? uses.Split(',') : [])
                 if (!Uses.Contains(use))
                     given.AddError($"--memory takes {string.Join(", ", Uses)}, not '{use}'.");
@@ -237,15 +248,17 @@ internal sealed class EvalCommand : CliCommand
             );
         if (parsed.GetValue(_list))
         {
-            EvalReport.List(TaskListing.Of(parsed.GetValue(_dataRoot), cancellation), parsed.GetValue(_json));
+            EvalListing.Write(
+                TaskListing.Of(Tasks(parsed, cancellation), parsed.GetValue(_dataRoot), cancellation),
+                parsed.GetValue(_json)
+            );
             return;
         }
 
-        var names = parsed.GetRequiredValue(_tasks)!.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        TaskFile[] tasks = [.. names.Select(name => UsageException.Of(() => TaskFiles.Load(name, cancellation)))];
+        var tasks = Tasks(parsed, cancellation);
         TaskControl[] controls =
         [
-            .. parsed.GetRequiredValue(_control).Split(',').Distinct().Select(part => Enum.Parse<TaskControl>(part, ignoreCase: true)),
+            .. parsed.GetRequiredValue(_control).Split(',').Select(part => Enum.Parse<TaskControl>(part, ignoreCase: true)),
         ];
         var options = new EvaluationOptions
         {
@@ -269,7 +282,7 @@ internal sealed class EvalCommand : CliCommand
         RequireMemory(parsed, runs);
         if (parsed.GetValue(_output) is { } output)
             AtomicFile.RequireWritable(output);
-        using var samples = OpenSamples(parsed);
+        using var samples = EvalSamples.Open(parsed.GetValue(_samples), parsed.GetValue(_resume));
         options = options with
         {
             Samples = samples,
@@ -279,63 +292,50 @@ internal sealed class EvalCommand : CliCommand
         foreach (var run in runs)
         {
             using var model = _open.Open(parsed, run.Folder);
-            models.Add(EvalModelRecord.Of(run.Folder, _open.EngineOf(parsed, run.Folder), model.Tokenizer.Fingerprint));
+            models.Add(new EvalModelRecord(run.Folder, _open.EngineOf(parsed, run.Folder), run.Identity, model.Tokenizer.Fingerprint));
             var longest = 0;
             foreach (var use in run.Uses)
             {
-                using var memory = ModelInput.Memory(model.Memory, use == NoMemory ? "on" : use, seed: parsed.GetValue(_memorySeed));
+                using var memory = ModelInput.Memory(model.Memory, use, seed: parsed.GetValue(_memorySeed));
                 foreach (var control in controls)
                 {
-                    var whole = Score(model, memory.Bank, run.Folder, use, control, null);
+                    var whole = Score(model, memory.Bank, run, use, control, null);
                     foreach (var part in use == "off" ? [] : run.Parts)
-                        retained.AddRange(TaskRetention.Of(tasks, whole, Score(model, memory.Bank, run.Folder, use, control, part)));
+                        retained.AddRange(TaskRetention.Of(tasks, whole, Score(model, memory.Bank, run, use, control, part)));
                     longest = Math.Max(longest, whole.Longest);
                 }
             }
             NoteTrainedLength(run, longest);
         }
-        if (samples is { Found: > 0 })
-            Terminal.Note($"{samples.Taken:N0} of the {samples.Found:N0} samples in {parsed.GetValue(_samples)} were taken from it.");
+        EvalSamples.NoteTaken(samples, parsed.GetValue(_samples));
         Report(parsed, tasks, arms, retained, models);
 
-        EvaluationResult Score(IScoredModel model, MemoryBank? memory, string folder, string use, TaskControl control, Suppression? part)
+        EvaluationResult Score(IScoredModel model, MemoryBank? memory, ModelRun run, string use, TaskControl control, Suppression? part)
         {
             var seed = parsed.GetValue(_memorySeed);
             var arm = options with
             {
-                Model = folder,
-                ModelIdentity = EvalModels.Identity(folder),
+                Model = run.Folder,
+                ModelIdentity = run.Identity,
                 Memory = use,
                 MemorySeed = seed != MemoryBank.ControlSeed && Drawn.Contains(use) ? seed : null,
                 Suppression = part,
                 Control = control,
             };
             using var line = new ProgressLine<EvaluationProgress>(progress =>
-                $"{folder} (memory {use}{(part is null ? "" : $" without {part}")}): {progress.Task}, "
+                $"{run.Folder} (memory {use}{(part is null ? "" : $" without {part}")}): {progress.Task}, "
                 + $"{progress.Items:N0} of {progress.OfItems:N0} items, "
                 + $"{progress.TokensPerSecond:N0} tokens/s{TimeLeft.Of(progress.Remaining)}"
             );
             var result = TaskRunner.Run(model, memory, tasks, arm, line, cancellation);
-            arms.Add(new EvalArm(folder, use, control.ToString().ToLowerInvariant(), part?.ToString(), result));
+            arms.Add(new EvalArm(run.Folder, use, control.ToString().ToLowerInvariant(), part?.ToString(), result));
             return result;
         }
     }
 
-    private SampleFile? OpenSamples(ParseResult parsed)
-    {
-        if (parsed.GetValue(_samples) is not { } path)
-            return null;
-        var samples = SampleFile.Open(path, parsed.GetValue(_resume));
-        if (samples.Damaged.Count > 0)
-            Terminal.Note(
-                $"{path}: {(samples.Damaged.Count == 1 ? $"line {samples.Damaged[0]} is no sample and is" : $"{samples.Damaged.Count:N0} lines, the first of them {samples.Damaged[0]}, are no samples and are")} passed over; what stood there is scored again."
-            );
-        return samples;
-    }
-
     private void Report(
         ParseResult parsed,
-        TaskFile[] tasks,
+        IReadOnlyList<TaskFile> tasks,
         List<EvalArm> arms,
         List<TaskRetention> retained,
         List<EvalModelRecord> models
@@ -367,6 +367,22 @@ internal sealed class EvalCommand : CliCommand
             EvalReport.Write(arms, names, comparisons, retained, parsed.GetValue(_byPart));
     }
 
+    /// <summary>The tasks that were asked for, or all.</summary>
+    private IReadOnlyList<TaskFile> Tasks(ParseResult parsed, CancellationToken cancellation)
+    {
+        var names =
+            parsed.GetValue(_tasks)?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? TaskFiles.Names;
+        return names.Count > 0
+            ? UsageException.Of(() => TaskFiles.LoadAll(names, cancellation))
+            : throw new UsageException("--tasks names no task.");
+    }
+
+    /// <summary>What two ways of writing a folder have in common.</summary>
+    private static string ModelKey(string folder) => Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
+
+    private static string? Twice(IEnumerable<string> values, Func<string, string> key) =>
+        values.GroupBy(key).FirstOrDefault(same => same.Count() > 1)?.Last();
+
     /// <summary>What is done with a model: uses of its memory and parts that are silenced. One without memory is scored once.</summary>
     private ModelRun RunOf(ParseResult parsed, string folder)
     {
@@ -375,10 +391,10 @@ internal sealed class EvalCommand : CliCommand
         var note = TrainingNote.Read(folder);
         var parts = parsed.GetValue(_suppress) ?? [];
         if (ModelConfiguration.Load(Path.Combine(folder, ModelFolder.ConfigurationFile)).Engram is not { } engram)
-            return new ModelRun(folder, note, [NoMemory], []);
+            return new ModelRun(folder, EvalModels.Identity(folder), note, [ModelInput.NoMemory], []);
         foreach (var part in parts)
             SuppressOption.Require(part, engram);
-        return new ModelRun(folder, note, [.. parsed.GetRequiredValue(_memory).Split(',').Distinct()], parts);
+        return new ModelRun(folder, EvalModels.Identity(folder), note, [.. parsed.GetRequiredValue(_memory).Split(',')], parts);
     }
 
     /// <summary>Says once of a model that it has read texts longer than any that it was trained on.</summary>
@@ -400,7 +416,7 @@ internal sealed class EvalCommand : CliCommand
                 .Where(option => parsed.GetResult(option) is { Implicit: false })
                 .Select(option => option.Name),
         ];
-        string[] without = [.. runs.Where(run => run.Uses is [NoMemory]).Select(run => run.Folder)];
+        string[] without = [.. runs.Where(run => run.Uses is [ModelInput.NoMemory]).Select(run => run.Folder)];
         if (controls.Length == 0 || without.Length == 0)
             return;
         if (without.Length == runs.Length)
@@ -411,7 +427,7 @@ internal sealed class EvalCommand : CliCommand
             Terminal.Note($"{folder} has no memory: it is scored once, as it is.");
     }
 
-    private sealed record ModelRun(string Folder, TrainingNote? Note, string[] Uses, Suppression[] Parts);
+    private sealed record ModelRun(string Folder, string Identity, TrainingNote? Note, string[] Uses, Suppression[] Parts);
 
     private static Sandbox OpenSandbox(string python)
     {

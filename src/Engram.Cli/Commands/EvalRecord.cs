@@ -1,7 +1,5 @@
 using System.Reflection;
-using System.Security.Cryptography;
 using Engram.Evaluation.Harness;
-using Engram.Models.Folders;
 
 namespace Engram.Cli.Commands;
 
@@ -49,25 +47,6 @@ internal sealed record EvalSeeds(int Memory, int Bootstrap = EvaluationOptions.B
 /// <summary>A model by its content.</summary>
 /// <param name="Model">Its folder, as results call it.</param>
 /// <param name="Engine">managed or torch.</param>
-/// <param name="ConfigSha256">SHA-256 of config.json.</param>
-/// <param name="WeightsSha256">
-/// SHA-256 of model.safetensors. Tables are not read for it: the identity in their metadata, which loading compares, ties them to it.
-/// </param>
+/// <param name="Identity">Of hashes of all its files, by which samples are taken up (<see cref="EvalModels.Identity"/>).</param>
 /// <param name="Tokenizer">Fingerprint of the tokenizer.</param>
-internal sealed record EvalModelRecord(string Model, string Engine, string ConfigSha256, string WeightsSha256, string Tokenizer)
-{
-    public static EvalModelRecord Of(string folder, string engine, string tokenizer) =>
-        new(
-            folder,
-            engine,
-            Sha256(Path.Combine(folder, ModelFolder.ConfigurationFile)),
-            Sha256(Path.Combine(folder, ModelFolder.WeightsFile)),
-            tokenizer
-        );
-
-    private static string Sha256(string path)
-    {
-        using var content = File.OpenRead(path);
-        return Convert.ToHexStringLower(SHA256.HashData(content));
-    }
-}
+internal sealed record EvalModelRecord(string Model, string Engine, string Identity, string Tokenizer);

@@ -20,24 +20,6 @@ internal static class EvalReport
     // Of one item, or of items that all hang together, there is no spread to tell an error from.
     private const string NoError = "–";
 
-    public static void List(IReadOnlyList<TaskListing> tasks, bool json)
-    {
-        if (json)
-        {
-            Terminal.Json(tasks);
-            return;
-        }
-        var table = new Table()
-            .AddColumn("task")
-            .AddColumn("found")
-            .AddColumn(new TableColumn("rows").RightAligned())
-            .AddColumn("where")
-            .AddColumn("missing");
-        foreach (var task in tasks)
-            table.AddRow(Plain(task.Task, task.Found ? "yes" : "no", $"{task.Rows:N0}", task.Path ?? "", task.Missing ?? ""));
-        Terminal.Answer.Write(table);
-    }
-
     /// <summary>The machine output of a run.</summary>
     public static object Json(
         EvalRecord run,

@@ -50,6 +50,7 @@ public static class DatasetReader
         var (kind, compression) = Compression.KindOf(name);
         if (!Readers.TryGetValue(kind, out var reader))
             throw new InvalidDataException($"{name}: rows are not read from \"{kind}\" files, but from {Kinds}.");
+        RequireEffect(name, format ?? new DatasetFormat(), name);
         var content = Content(path, name, compression, cancellation);
         RefuseWhatIsNoData(content, name, kind);
         var stem = StemOf(name);
@@ -58,6 +59,26 @@ public static class DatasetReader
             row.Values["_file"] = stem;
             yield return row;
         }
+    }
+
+    /// <summary>Requires that what a format says has an effect on files of a name.</summary>
+    /// <param name="name">A file's name, perhaps with wildcards.</param>
+    /// <param name="format">How its rows are found.</param>
+    /// <param name="source">Who says so, for messages.</param>
+    /// <exception cref="InvalidDataException">A part of it is for other files.</exception>
+    internal static void RequireEffect(string name, DatasetFormat format, string source)
+    {
+        var kind = Compression.KindOf(name).Kind.ToLowerInvariant();
+        if (!Readers.ContainsKey(kind))
+            return;
+        if (format.Columns is not null && kind is not (".csv" or ".tsv"))
+            throw new InvalidDataException(
+                $"{source}: \"columns\" names the columns of .csv and .tsv files without a header and has no effect on {kind}, whose columns have names. Leave it out."
+            );
+        if (format.Rows is not null && kind is not ".json")
+            throw new InvalidDataException(
+                $"{source}: \"rows\" says where the rows of a .json file stand and has no effect on {kind}. Leave it out."
+            );
     }
 
     /// <summary>A file's name without folders and endings.</summary>

@@ -70,9 +70,7 @@ internal static partial class OptionRows
         {
             var query = row.Text("query");
             if (!query.StartsWith("Question: ", StringComparison.Ordinal) || !query.EndsWith("\nAnswer:", StringComparison.Ordinal))
-                throw new InvalidDataException(
-                    $"{row.Place}: column \"query\" is not \"Question: …\", \"Answer:\". Check the data set's version."
-                );
+                throw new InvalidDataException($"{row.Place}: column \"query\" is not \"Question: …\", \"Answer:\". {row.Remedy}");
             return DatasetTransform.WithChoices(
                 row.With(("question", query["Question: ".Length..^"\nAnswer:".Length])),
                 row.Texts("choices"),

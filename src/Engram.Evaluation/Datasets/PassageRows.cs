@@ -68,7 +68,7 @@ internal static class PassageRows
                 || document[0] is not JsonArray lines
                 || document[1] is not JsonArray questions
             )
-                throw new InvalidDataException($"{row.Place}: not [lines, questions, id]. Check the data set's version.");
+                throw new InvalidDataException($"{row.Place}: not [lines, questions, id]. {row.Remedy}");
             for (var i = 0; i < questions.Count; i++)
                 yield return C3Question(
                     row,
@@ -108,7 +108,7 @@ internal static class PassageRows
         if (row.Values["problems"] is not null)
         {
             if (!PythonLiteral.TryParse(row.Text("problems"), out var problems) || problems is not PythonCollection list)
-                throw new InvalidDataException($"{row.Place}: column \"problems\" holds no Python list. Check the data set's version.");
+                throw new InvalidDataException($"{row.Place}: column \"problems\" holds no Python list. {row.Remedy}");
             return list.Items.Select((problem, i) => RaceProblem(row, article, problem as PythonCollection, i));
         }
         if (row.Values["questions"] is null)
@@ -150,7 +150,7 @@ internal static class PassageRows
                 ],
                 answer
             )
-            : throw new InvalidDataException($"{place.Place}: no question, options and answer. Check the data set's version.");
+            : throw new InvalidDataException($"{place.Place}: no question, options and answer. {row.Remedy}");
     }
 
     private static DatasetRow RaceQuestion(DatasetRow row, string article, string question, IReadOnlyList<string> options, string letter)
@@ -196,11 +196,11 @@ internal static class PassageRows
             .Select(
                 (pair, i) =>
                     DropQuestion(
-                        new DatasetRow(
-                            row.File,
-                            $"{row.Place}.qa_pairs[{i}]",
-                            pair is JsonObject values ? (JsonObject)values.DeepClone() : []
-                        ),
+                        row with
+                        {
+                            Place = $"{row.Place}.qa_pairs[{i}]",
+                            Values = pair is JsonObject values ? (JsonObject)values.DeepClone() : [],
+                        },
                         passage
                     )
             );

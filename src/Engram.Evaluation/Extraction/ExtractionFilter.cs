@@ -44,7 +44,9 @@ public static class ExtractionFilter
     /// <exception cref="InvalidDataException">There is none of that name.</exception>
     public static Func<string, string> Find(string name) =>
         Named.GetValueOrDefault(name)
-        ?? throw new InvalidDataException($"no filter \"{name}\"; there are {string.Join(", ", Names)}, and regular expressions.");
+        ?? throw new InvalidDataException(
+            $"there is no filter \"{name}\".{NearestNames.Ask(name, Names)} There are {string.Join(", ", Names)}, and regular expressions between slashes."
+        );
 
     /// <summary>
     /// What a regular expression captures, as lm-evaluation-harness's <c>RegexFilter</c>: all matches are found, one is selected, of its

@@ -19,7 +19,8 @@ public sealed record EvaluationOptions
     public string Memory { get; init; } = "on";
 
     /// <summary>
-    /// Seed of the control that the memory is exchanged for, where it is not the usual one (<see cref="MemoryBank.ControlSeed"/>); null where
+    /// Seed of the control that the memory is exchanged for, where it is not the usual one (<see cref="MemoryBank.ControlSeed"/>); null
+    /// where
     /// it is, and for memories that nothing is drawn for. It tells samples apart.
     /// </summary>
     public int? MemorySeed { get; init; }

@@ -54,6 +54,7 @@ internal sealed class ItemScoring(TaskFile task, GeneratedAnswers? answers, Task
             ShotsKept = ShotsKept(item, lost),
             Lost = lost,
             Prompt = prompts ? item.Prompt : null,
+            Prompts = prompts ? item.Prompts : null,
             Choices = prompts && item.Options.Count > 0 ? item.Continuations : null,
             Subtask = task.Subtask is { } column ? item.Row.Values[column]?.ToString() : null,
             Cluster = task.Cluster is { } cluster ? Last(item.Row.Values[cluster])?.ToString() : null,

@@ -34,7 +34,8 @@ public sealed class SampleFile : IDisposable
             throw new DirectoryNotFoundException($"{path}: there is no folder '{folder}'. Make it, or name a file in one that is there.");
         if (!resume && File.Exists(path) && new FileInfo(path).Length > 0)
             throw new IOException($"{path} exists already; go on with it by --resume, or name another file.");
-        var file = new SampleFile(new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read));
+        // Nobody else opens it meanwhile: on Unix only this keeps a second writer out.
+        var file = new SampleFile(new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
         try
         {
             file.ReadKnown(path);
@@ -87,10 +88,9 @@ public sealed class SampleFile : IDisposable
             else
                 _damaged.Add(number);
         }
-        if (_known.Count == 0 && _damaged.Count > 0)
-            throw new InvalidDataException(
-                $"{path}:{_damaged[0]}: no sample, nor is any other line. Name another file, or delete this one."
-            );
+        // Whatever it is, it is left alone.
+        if (_known.Count == 0 && (_damaged.Count > 0 || (bytes.Length > 0 && bytes[0] != '{')))
+            throw new InvalidDataException($"{path}: no line is a sample. Name another file, or delete this one.");
         if (lines.Length < bytes.Length)
             _stream.SetLength(lines.Length);
         _stream.Seek(0, SeekOrigin.End);
@@ -105,6 +105,7 @@ public sealed class SampleFile : IDisposable
                 ? sample with
                 {
                     Prompt = null,
+                    Prompts = null,
                     Choices = null,
                 }
                 : null;

@@ -42,7 +42,7 @@ internal static class TaskAggregation
             {
                 Model = samples[0].Model,
                 Suppressed = samples[0].Suppressed,
-                ShotsAsked = source.Shots,
+                ShotsAsked = source.Shots + task.WorkedCount,
                 ShotsKept = samples.Min(sample => sample.ShotsKept ?? sample.Shots),
                 OfItems = ofItems,
                 Truncated = samples.Count(sample => sample.Lost > 0),

@@ -36,6 +36,16 @@ internal sealed record TaskItem(
     public IReadOnlyList<string> Continuations =>
         [.. Requests.Take(Options.Count).OfType<LikelihoodRequest>().Select(request => request.Continuation)];
 
+    /// <summary>The prompts of all options of a prefix task; null for others, which have one prompt.</summary>
+    public IReadOnlyList<string>? Prompts
+    {
+        get
+        {
+            string[] contexts = [.. Requests.Take(Options.Count).OfType<LikelihoodRequest>().Select(request => request.Context)];
+            return contexts.Distinct().Skip(1).Any() ? contexts : null;
+        }
+    }
+
     /// <summary>The right answer as a sample shows it: an index or a text, or a list where there are several.</summary>
     public JsonNode? Gold =>
         Options.Count > 0

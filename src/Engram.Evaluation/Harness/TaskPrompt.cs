@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 
 namespace Engram.Evaluation.Harness;
 
@@ -20,6 +21,10 @@ public sealed record TaskPrompt(
     string Place
 )
 {
+    /// <summary>Of prefix tasks the prompts of all options, which then have one continuation; null elsewhere.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<string>? Prompts { get; init; }
+
     /// <summary>The first items of tasks, without a model.</summary>
     /// <param name="tasks">Tasks and groups, of which each task stands for itself.</param>
     /// <param name="options">How they are asked; only data root, shots and control count.</param>
@@ -53,7 +58,10 @@ public sealed record TaskPrompt(
                     item.Gold,
                     item.Shots,
                     item.Row.Place
-                ));
+                )
+                {
+                    Prompts = item.Prompts,
+                });
         }
     }
 }

@@ -42,7 +42,8 @@ public sealed record TaskResult(
     public int ShotsAsked { get; init; }
 
     /// <summary>
-    /// Whole worked examples that every prompt still had at least where it was read: fewer than <see cref="Shots"/> where prompts lost their
+    /// Whole worked examples that every prompt still had at least where it was read: fewer than <see cref="Shots"/> where prompts lost
+    /// their
     /// beginning.
     /// </summary>
     public int ShotsKept { get; init; }

@@ -64,12 +64,7 @@ internal sealed class TaskRun(TaskSource source, Scorer scorer, IProgress<Evalua
                 var sha256 = ItemScoring.HashOf(item);
                 if (_options.Samples?.Take(key, _task.Task, item.Index, sha256) is { } known)
                 {
-                    samples[i] = known is { ShotsKept: null, Lost: > 0 }
-                        ? known with
-                        {
-                            ShotsKept = scoring.ShotsKept(item, known.Lost),
-                        }
-                        : known;
+                    samples[i] = known with { Model = _options.Model, ShotsKept = known.ShotsKept ?? scoring.ShotsKept(item, known.Lost) };
                     continue;
                 }
                 open.Add((i, item, sha256, requests.Count));
@@ -170,8 +165,7 @@ internal sealed class TaskRun(TaskSource source, Scorer scorer, IProgress<Evalua
         object?[] decisive =
         [
             JsonSerializer.Serialize(_task, TaskJson.Default.TaskFile),
-            _options.ModelIdentity,
-            _options.Model,
+            _options.ModelIdentity.Length > 0 ? _options.ModelIdentity : _options.Model,
             _options.Memory,
             _options.Suppression,
             _options.Suppression?.Replacement,

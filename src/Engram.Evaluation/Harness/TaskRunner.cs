@@ -31,6 +31,7 @@ public static class TaskRunner
             throw new ArgumentOutOfRangeException(nameof(options), options.Limit, "--limit must be at least 1.");
         if (options.Shots is < 0)
             throw new ArgumentOutOfRangeException(nameof(options), options.Shots, "--shots must not be negative.");
+        TaskFiles.RequireNames([.. tasks, .. tasks.SelectMany(task => Leaves(task, cancellation))]);
         // What is missing is said before hours are spent.
         TaskSource[] sources = [.. AllLeaves(tasks, cancellation).Select(task => TaskSource.Find(task, options))];
         var (results, headlines) = (
@@ -83,7 +84,7 @@ public static class TaskRunner
             ? throw new InvalidDataException(
                 $"task {task.Task}: a group that is part of itself: {string.Join(" > ", [.. above, task.Task])}."
             )
-        : task.Tasks.SelectMany(name => Leaves(TaskFiles.Load(name, cancellation), [.. above, task.Task], cancellation));
+        : task.Tasks.SelectMany(name => Leaves(TaskFiles.Member(task, name, cancellation), [.. above, task.Task], cancellation));
 
     private static IEnumerable<TaskResult> Collect(
         TaskFile task,

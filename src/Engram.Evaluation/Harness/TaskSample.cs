@@ -16,11 +16,19 @@ public sealed record TaskSample
     /// <summary>SHA-256 of what the model read before the answer, in UTF-8, lower-case hexadecimal.</summary>
     public required string PromptSha256 { get; init; }
 
-    /// <summary>What the model read before the answer (of prefix tasks the prompts of all options, a line each); null unless asked for.</summary>
+    /// <summary>
+    /// What the model read before the answer (of prefix tasks the prompts of all options, a line each); null unless asked for.
+    /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Prompt { get; init; }
 
-    /// <summary>The continuations that are scored, with the delimiter before them; null unless asked for, and for tasks without options.</summary>
+    /// <summary>Of prefix tasks the prompts of all options one by one; null elsewhere, and unless asked for.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<string>? Prompts { get; init; }
+
+    /// <summary>
+    /// The continuations that are scored, with the delimiter before them; null unless asked for, and for tasks without options.
+    /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<string>? Choices { get; init; }
 
@@ -50,7 +58,8 @@ public sealed record TaskSample
     public IReadOnlyList<double>? Scores { get; init; }
 
     /// <summary>
-    /// Log-likelihood of each option behind the question's neutral context, nats, which acc_uncond takes off; null where nothing asks for it.
+    /// Log-likelihood of each option behind the question's neutral context, nats, which acc_uncond takes off; null where nothing asks for
+    /// it.
     /// </summary>
     public IReadOnlyList<double>? NeutralScores { get; init; }
 

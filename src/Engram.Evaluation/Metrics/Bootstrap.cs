@@ -38,7 +38,9 @@ public static class Bootstrap
         IReadOnlyList<string?>? clusters = null
     ) => Compare([new PairedScores(one, other, clusters)], weightBySize: true, seed, resamples);
 
-    /// <summary>The same for several tasks together: items are drawn within each, and the means weighed as the group's score weighs them.</summary>
+    /// <summary>
+    /// The same for several tasks together: items are drawn within each, and the means weighed as the group's score weighs them.
+    /// </summary>
     /// <param name="parts">Scores of each task.</param>
     /// <param name="weightBySize">Whether items count alike, or else parts.</param>
     /// <param name="seed">Decides the draws.</param>

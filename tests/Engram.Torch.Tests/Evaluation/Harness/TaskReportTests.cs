@@ -223,13 +223,16 @@ public sealed class TaskReportTests : IDisposable
             Assert.Equal(whole.Result.Results, again.Results);
             Assert.Equal(damaged[i], File.ReadAllLines(path, Encoding.Latin1)[3]);
         }
-        File.WriteAllText(path, "a shopping list\n");
-        Assert.Contains(
-            "samples.jsonl:1: no sample",
-            Assert.Throws<InvalidDataException>(() => SampleFile.Open(path, resume: true)).Message,
-            StringComparison.Ordinal
-        );
-        Assert.Equal("a shopping list\n", File.ReadAllText(path));
+        foreach (var other in new[] { "a shopping list\n", "a shopping list" })
+        {
+            File.WriteAllText(path, other);
+            Assert.Contains(
+                "samples.jsonl: no line is a sample",
+                Assert.Throws<InvalidDataException>(() => SampleFile.Open(path, resume: true)).Message,
+                StringComparison.Ordinal
+            );
+            Assert.Equal(other, File.ReadAllText(path));
+        }
         Assert.Contains(
             "there is no folder",
             Assert.Throws<DirectoryNotFoundException>(() => SampleFile.Open(_folder.File("absent/samples.jsonl"), resume: false)).Message,
@@ -255,6 +258,30 @@ public sealed class TaskReportTests : IDisposable
         }
         Assert.Equal("Q: which 1\nA: no\n\nQ: which 2\nA: yes\n\nQ: which 0\nA:", shown[0].Prompt);
         Assert.Equal((9, 9), (Resume(Options with { Prompts = true }).Taken, Resume(Options, "full.jsonl").Taken));
+    }
+
+    [Fact]
+    public void Prompts_that_end_in_an_option_are_shown_one_by_one()
+    {
+        Write("rows.jsonl", ["""{"text": "went home\nlate", "choices": ["she", "he"], "gold": 0}"""]);
+        Write(
+            "ends.json",
+            [
+                """
+                { "task": "ends", "version": 1, "description": "d", "kind": "prefix", "data": [{ "files": ["rows.jsonl"] }],
+                  "prompt": "Who?\n{{ choice }}", "target": "{{ text }}", "metrics": ["acc"] }
+                """,
+            ]
+        );
+        var prompt = Assert.Single(TaskPrompt.Of([Load("ends.json")], Options, 5, TestContext.Current.CancellationToken));
+        Assert.Equal(["Who?\nshe", "Who?\nhe"], prompt.Prompts);
+        Assert.Equal([" went home\nlate", " went home\nlate"], prompt.Choices);
+        using var file = SampleFile.Open(_folder.File("ends.jsonl"), resume: false);
+        Run(Options with { Samples = file, Prompts = true }, Load("ends.json"));
+        file.Dispose();
+        var sample = JsonSerializer.Deserialize(File.ReadAllText(_folder.File("ends.jsonl")), SampleJson.Readable.TaskSample)!;
+        Assert.Equal(prompt.Prompts, sample.Prompts);
+        Assert.Equal(ItemScoring.HashOf(string.Join('\n', sample.Prompts!)), sample.PromptSha256);
     }
 
     [Fact]

@@ -224,6 +224,26 @@ public sealed class TaskRunnerTests : IDisposable
     }
 
     [Fact]
+    public void Two_runs_do_not_write_one_file()
+    {
+        using var first = SampleFile.Open(_folder.File("one.jsonl"), resume: true);
+        Assert.Contains(
+            "one.jsonl",
+            Assert.Throws<IOException>(() => SampleFile.Open(_folder.File("one.jsonl"), resume: true)).Message,
+            StringComparison.Ordinal
+        );
+    }
+
+    [Fact]
+    public void A_model_is_known_by_its_files_and_not_by_its_name()
+    {
+        Samples(Options with { Model = "a", ModelIdentity = "x" });
+        Assert.All(Samples(Options with { Model = "./a", ModelIdentity = "x" }), sample => Assert.Equal("a", sample.Model));
+        Assert.Equal(6, File.ReadAllLines(_folder.File("samples.jsonl")).Length);
+        Assert.Equal(12, Samples(Options with { Model = "a", ModelIdentity = "y" }).Length);
+    }
+
+    [Fact]
     public void Samples_hold_what_the_headline_metric_follows_from()
     {
         var samples = Samples(Options);
@@ -239,7 +259,9 @@ public sealed class TaskRunnerTests : IDisposable
         Assert.All(Samples(Options, file: "acc.jsonl"), sample => Assert.Null(sample.NeutralScores));
     }
 
-    /// <summary>What was generated becomes "[invalid]", which the prompt makes a harmless line; the tests do what generated code may do.</summary>
+    /// <summary>
+    /// What was generated becomes "[invalid]", which the prompt makes a harmless line; the tests do what generated code may do.
+    /// </summary>
     [Fact]
     public void What_became_of_generated_programs_stands_in_the_samples()
     {

@@ -44,9 +44,9 @@ public sealed class WorldTaskFilesTests : IDisposable
         {
             var outcomes = WorldEvaluation.Ask(model, [.. questions], model.Memory, cancellation: cancellation);
             var score = WorldScore.Of(kind, outcomes).First();
-            Assert.Equal((score.Chosen, score.Exact), (Result("acc_tok").Value, Result("greedy").Value));
+            Assert.Equal((score.Chosen, score.Written), (Result("acc_tok").Value, Result("greedy").Value));
             Assert.Equal(score.ChosenError!.Value, Result("acc_tok").StandardError!.Value, 1e-12);
-            Assert.Equal(score.ExactError!.Value, Result("greedy").StandardError!.Value, 1e-12);
+            Assert.Equal(score.WrittenError!.Value, Result("greedy").StandardError!.Value, 1e-12);
 
             TaskResult Result(string metric) =>
                 results.Single(result => result.Task == $"world_{kind.Replace('-', '_')}" && result.Metric == metric);
@@ -72,7 +72,7 @@ public sealed class WorldTaskFilesTests : IDisposable
             var path = Assert.Single(DatasetFiles.Find(root, Assert.Single(Assert.Single(task.Data).Files)));
             var rows = DatasetReader.Read(path, path).ToArray();
             Assert.Equal(20, rows.Length);
-            var prompt = new Template(task.Prompt, task.Task);
+            var prompt = new Template(task.Prompt, task.Task, "prompt");
             Assert.All(rows, row => Assert.Equal(row.Text("prompt"), prompt.Render(row.Values, row.Place)));
             Assert.All(rows, row => Assert.Equal(row.Text("answer"), row.Texts("choices")[(int)row.Value("gold")]));
             Assert.All(
