@@ -43,13 +43,19 @@ internal sealed class TaskQuestions
     {
         var examples = Examples(original);
         var shots = examples.Count + Worked(row);
-        var before =
-            _templates.Instruction.Render(row.Values, row.Place) + string.Concat(examples.Select(text => text + _task.FewShotDelimiter));
+        var before = _templates.Instruction.Render(row.Values, row.Place);
+        var starts = new int[examples.Count + 1];
+        for (var i = 0; i < examples.Count; i++)
+        {
+            starts[i] = before.Length;
+            before += examples[i] + _task.FewShotDelimiter;
+        }
+        starts[^1] = before.Length;
         if (_task.Kind == TaskKind.Rolling)
         {
             var text = _templates.Prompt.Render(row.Values, row.Place);
             return text.Length > 0
-                ? new TaskItem(index, row, text, [], [], [], shots, [new RollingRequest(text)])
+                ? new TaskItem(index, row, text, [], [], [], shots, starts, [new RollingRequest(text)])
                 : throw new InvalidDataException($"{row.Place}: an empty text has no tokens to predict. Delete the row.");
         }
 
@@ -60,7 +66,7 @@ internal sealed class TaskQuestions
             var generations = Enumerable
                 .Range(0, _task.Repeats)
                 .Select(i => new GenerationRequest(prompt, _stop, _task.MaxNewTokens, _task.Temperature, index * _task.Repeats + i));
-            return new TaskItem(index, row, prompt, [], [], references, shots, [.. generations]);
+            return new TaskItem(index, row, prompt, [], [], references, shots, starts, [.. generations]);
         }
 
         var (options, golds) = (Options(row), Golds(row));
@@ -72,7 +78,7 @@ internal sealed class TaskQuestions
                 requests = requests.Concat(
                     options.Select(option => new LikelihoodRequest(_task.NeutralPrompt, _task.TargetDelimiter + option))
                 );
-            return new TaskItem(index, row, prompt, options, golds, [], shots, [.. requests]);
+            return new TaskItem(index, row, prompt, options, golds, [], shots, starts, [.. requests]);
         }
 
         var completion = _task.TargetDelimiter + TargetOf(row, golds);
@@ -81,7 +87,7 @@ internal sealed class TaskQuestions
             .. row.Texts("choices").Select(choice => before + _templates.Prompt.Render(row.Values, row.Place, ("choice", choice))),
         ];
         ScoringRequest[] asked = [.. prompts.Select(prompt => new LikelihoodRequest(prompt, completion))];
-        return new TaskItem(index, row, string.Join('\n', prompts), options, golds, [], shots, asked);
+        return new TaskItem(index, row, string.Join('\n', prompts), options, golds, [], shots, starts, asked);
     }
 
     private List<string> Examples(DatasetRow item)

@@ -443,8 +443,8 @@ public sealed class TaskRunnerTests : IDisposable
             Kind = TaskKind.Group,
             Tasks = ["a", "b"],
         };
-        Assert.Equal(0.875, TaskAggregation.OfGroup(group, parts).Value);
-        Assert.Equal(0.75, TaskAggregation.OfGroup(group with { WeightBySize = false }, parts).Value);
+        Assert.Equal(0.875, TaskAggregation.OfGroup(group, parts, comparable: true).Value);
+        Assert.Equal(0.75, TaskAggregation.OfGroup(group with { WeightBySize = false }, parts, comparable: true).Value);
     }
 
     [Theory]
@@ -590,7 +590,7 @@ public sealed class TaskRunnerTests : IDisposable
     public void Two_models_are_compared_on_the_same_items()
     {
         var one = TaskRunner.Run(_model, _model.Memory, [Load()], Options, cancellation: TestContext.Current.CancellationToken);
-        var comparison = TaskRunner.Compare("a", one, "b", one).Single();
+        var comparison = TaskComparison.Of([Load()], "a", one, "b", one).Single();
         Assert.Equal((0.0, 6, 1.0), (comparison.Difference, comparison.Items, comparison.PValue));
     }
 }
