@@ -173,10 +173,10 @@ internal sealed class EvalLayersCommand : CliCommand
         foreach (var lens in lenses)
         {
             var table = new Table().Title($"{Markup.Escape(lens.Name)}, {lens.Reading.Positions:N0} positions").AddColumn("layer");
-            foreach (var name in (string[])["KL(final ‖ layer)", "KL(layer ‖ final)", "same top token"])
+            foreach (var name in (string[])["KL(final ‖ layer), nats", "KL(layer ‖ final), nats", "same likeliest token"])
                 table.AddColumn(new TableColumn(name).RightAligned());
             if (lens.Reading.MergedByMean is not null)
-                table.AddColumn(new TableColumn("KL(final ‖ layer), streams by their mean").RightAligned());
+                table.AddColumn(new TableColumn("KL(final ‖ layer), nats, streams merged by their mean").RightAligned());
             foreach (var (layer, i) in lens.Reading.Layers.Select((layer, i) => (layer, i)))
                 table.AddRow([
                     $"{layer.Layer}",
@@ -190,26 +190,22 @@ internal sealed class EvalLayersCommand : CliCommand
 
         if (similarity is null)
             return;
+        var (first, second) = (Markup.Escape(lenses[0].Name), Markup.Escape(lenses[1].Name));
+        var (rows, cka) = (Enumerable.Range(0, similarity.Similarity.GetLength(0)), similarity.Similarity);
         var alignment = new Table()
-            .Title(
-                $"Similarity over {similarity.Samples:N0} samples: the layer of {Markup.Escape(lenses[0].Name)} that each layer of "
-                    + $"{Markup.Escape(lenses[1].Name)} resembles"
-            )
-            .AddColumn("layer")
-            .AddColumn(new TableColumn("resembles").RightAligned())
-            .AddColumn(new TableColumn("CKA with each layer").RightAligned());
+            .Title($"Which layers of {first} those of {second} resemble, {similarity.Samples:N0} samples")
+            .AddColumn(new TableColumn($"layer of {second}"))
+            .AddColumn(new TableColumn($"most like layer of {first}").RightAligned())
+            .AddColumn(new TableColumn($"mean of the {SoftAlignment.Nearest} most alike").RightAligned())
+            .AddColumn(new TableColumn($"CKA with layers 0 to {rows.Last()} of {first}").RightAligned());
         for (var j = 0; j < similarity.Aligned.Length; j++)
         {
             var column = j;
             alignment.AddRow(
                 $"{j}",
+                $"{rows.MaxBy(i => cka[i, column])}",
                 Number(similarity.Aligned[j]),
-                string.Join(
-                    ' ',
-                    Enumerable
-                        .Range(0, similarity.Similarity.GetLength(0))
-                        .Select(i => similarity.Similarity[i, column].ToString("F2", CultureInfo.InvariantCulture))
-                )
+                string.Join(' ', rows.Select(i => cka[i, column].ToString("F2", CultureInfo.InvariantCulture)))
             );
         }
 

@@ -33,7 +33,7 @@ internal static class EvalListing
                 new Text($"{task.Shots}"),
                 new Text(task.Metric),
                 new Text(Found(task)),
-                new Text($"{task.Rows:N0}"),
+                new Text(task.Rows < task.PublishedItems ? $"{task.Rows:N0} of {task.PublishedItems:N0}" : $"{task.Rows:N0}"),
                 new Text(Short(task.Found ? task.Path! : $"no {task.Missing}"))
             );
         Terminal.Answer.Write(table);

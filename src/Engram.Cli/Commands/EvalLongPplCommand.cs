@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using Engram.Cli.CommandLine;
 using Engram.Evaluation.LongPpl;
+using Engram.Models.Memory;
 using Engram.Torch;
 using Spectre.Console;
 
@@ -35,10 +36,11 @@ internal sealed class EvalLongPplCommand : CliCommand
     };
     private readonly Option<int?> _length = new("--length")
     {
-        Description = "Texts are cut to so many tokens of the model and of the evaluator [default: the smaller context]",
+        Description = "Most tokens of a text that the model reads, and the evaluator too [default: what fits into the context of each]",
         HelpName = "N",
     };
     private readonly Option<string> _memory = ModelInput.Use();
+    private readonly Option<Suppression?> _suppress = SuppressOption.OfTexts();
     private readonly Option<bool> _json = CommonOptions.Json();
 
     public EvalLongPplCommand()
@@ -58,6 +60,7 @@ internal sealed class EvalLongPplCommand : CliCommand
         Add(_limit);
         Add(_length);
         Add(_memory);
+        Add(_suppress);
         _model.AddSettingsTo(this);
         Add(_json);
         CommonOptions.AtLeastOne(_limit);
@@ -66,6 +69,7 @@ internal sealed class EvalLongPplCommand : CliCommand
         {
             if (given.GetResult(_keys) is not null && (given.GetResult(_evaluator) is not null || given.GetResult(_writeKeys) is not null))
                 given.AddError("--keys takes key intervals as they are, without --evaluator and --write-keys.");
+            ModelInput.RefuseSilenceOfNothing(given, _suppress, _memory);
         });
     }
 
@@ -73,31 +77,28 @@ internal sealed class EvalLongPplCommand : CliCommand
     {
         var source = CorpusInput.Open(parsed, _source, _field, cancellation);
         using var model = _model.Open(parsed);
-        using var memory = ModelInput.Memory(parsed, _memory, model.Memory);
+        using var memory = ModelInput.Memory(parsed, _memory, model.Memory, parsed.GetValue(_suppress));
         using var other = parsed.GetValue(_evaluator) is { } folder
             ? LanguageModel.Load(folder, model.Transformer.Parameters.Device)
             : null;
         var evaluator = other ?? model;
         var readFrom = parsed.GetValue(_keys) is { } keys ? new KeyFiles(keys) : null;
         var writeTo = parsed.GetValue(_writeKeys) is { } written ? new KeyFiles(written) : null;
+        var context = model.Configuration.MaxPositionEmbeddings;
+        var tokens = parsed.GetValue(_length) ?? context;
+        if (tokens > context)
+            throw new UsageException(
+                $"--length: Texts of {tokens:N0} tokens do not fit into the context of the model; at most {context:N0} do."
+            );
         // The evaluator reads one token before the text.
-        var most = Math.Min(
-            model.Configuration.MaxPositionEmbeddings,
-            readFrom is null ? evaluator.Configuration.MaxPositionEmbeddings - 1 : int.MaxValue
-        );
-        var tokens = parsed.GetValue(_length) ?? most;
-        if (tokens > most)
-            throw new ArgumentOutOfRangeException(
-                "length",
-                tokens,
-                $"Texts of {tokens:N0} tokens do not fit into the context; at most {most:N0} do."
-            );
-
-        if (readFrom is null && tokens < KeyWindow.Published.ShortContext)
+        var judged = readFrom is null ? Math.Min(tokens, evaluator.Configuration.MaxPositionEmbeddings - 1) : tokens;
+        if (readFrom is null && judged < KeyWindow.Published.ShortContext)
             Terminal.Note(
-                $"No token of texts of {tokens:N0} tokens can be key: key tokens have more than {KeyWindow.Published.ShortContext:N0} before them."
+                $"No token of texts of {judged:N0} tokens can be key: key tokens have more than {KeyWindow.Published.ShortContext:N0} before them."
             );
-        var measured = new List<LongText>();
+        else if (judged < tokens - 1)
+            Terminal.Note($"Of each text the evaluator finds key tokens among its first {judged:N0}; the model reads up to {tokens:N0}.");
+        var measured = new List<(LongText Text, IntervalPlaces Keys)>();
         var start = Stopwatch.GetTimestamp();
         using (
             var line = new ProgressLine<int>(done =>
@@ -106,24 +107,51 @@ internal sealed class EvalLongPplCommand : CliCommand
         )
             foreach (var document in source.Read(cancellation: cancellation).Take(parsed.GetValue(_limit) ?? int.MaxValue))
             {
-                // Intervals that were found before count characters of the uncut text, whose beginning stays.
+                // What the model reads depends on the model alone: plain perplexity is the same whoever finds the keys. Intervals count
+                // characters of the uncut text, whose beginning stays.
                 var text = LongPerplexity.Cut(model.Tokenizer, document.Text, tokens);
-                if (readFrom is null && other is not null)
-                    text = LongPerplexity.Cut(other.Tokenizer, text, tokens);
                 var found =
                     readFrom?.Read(measured.Count, cancellation)
-                    ?? LongPerplexity.KeyIntervals(evaluator, text, evaluator.Memory, cancellation: cancellation);
+                    ?? LongPerplexity.KeyIntervals(
+                        evaluator,
+                        LongPerplexity.Cut(evaluator.Tokenizer, text, judged),
+                        evaluator.Memory,
+                        cancellation: cancellation
+                    );
                 writeTo?.Write(measured.Count, found);
-                measured.Add(LongPerplexity.Measure(model, document.Name, text, found, memory.Bank, cancellation));
+                measured.Add(
+                    (
+                        LongPerplexity.Measure(model, document.Name, text, found, memory.Bank, cancellation),
+                        IntervalPlaces.Of(found, document.Text, text)
+                    )
+                );
                 line.Report(measured.Count);
             }
         if (measured.Count == 0)
             throw new InvalidDataException($"'{source.Spec}' holds no text.");
+        RequireKeysOfTheseTexts(parsed.GetValue(_keys), [.. measured.Select(entry => entry.Keys)]);
         Write(parsed, measured, readFrom is null ? parsed.GetValue(_evaluator) ?? "the model itself" : parsed.GetValue(_keys)!);
     }
 
-    private void Write(ParseResult parsed, List<LongText> texts, string evaluator)
+    /// <summary>Says which intervals do not count, and refuses those of which none does: they were found in other texts.</summary>
+    private static void RequireKeysOfTheseTexts(string? keys, IntervalPlaces[] places)
     {
+        var (all, inside) = (places.Sum(place => place.Intervals), places.Sum(place => place.Inside));
+        if (keys is null || inside == all)
+            return;
+        var (behind, outside) = (places.Sum(place => place.BehindCut), places.Sum(place => place.OutsideText));
+        var where = $"{outside:N0} reach over the end of their text, {behind:N0} over the end of what the model reads of it";
+        if (inside == 0)
+            throw new InvalidDataException(
+                $"{keys}: none of the {all:N0} key intervals lies in the texts: {where}. Give the texts that they were found in, in the same "
+                    + "order, or more of them (--length)."
+            );
+        Terminal.Note($"{all - inside:N0} of the {all:N0} key intervals of {keys} do not count: {where}.");
+    }
+
+    private void Write(ParseResult parsed, List<(LongText Text, IntervalPlaces Keys)> measured, string evaluator)
+    {
+        LongText[] texts = [.. measured.Select(entry => entry.Text)];
         var (key, all) = (LongPerplexity.OfKeys(texts), LongPerplexity.OfAll(texts));
         var (keyTokens, tokens) = (texts.Sum(text => (long)text.KeyTokens), texts.Sum(text => (long)text.Tokens));
         if (parsed.GetValue(_json))
@@ -138,7 +166,18 @@ internal sealed class EvalLongPplCommand : CliCommand
                     Tokens = tokens,
                     Evaluator = evaluator,
                     Memory = parsed.GetRequiredValue(_memory),
-                    Texts = texts,
+                    Suppressed = parsed.GetValue(_suppress)?.ToString(),
+                    Texts = measured.Select(entry => new
+                    {
+                        entry.Text.Text,
+                        entry.Text.Tokens,
+                        entry.Text.Nats,
+                        entry.Text.KeyTokens,
+                        entry.Text.KeyNats,
+                        KeyIntervals = entry.Keys.Intervals,
+                        IntervalsBehindCut = entry.Keys.BehindCut,
+                        IntervalsOutsideText = entry.Keys.OutsideText,
+                    }),
                 }
             );
             return;

@@ -115,6 +115,7 @@ internal sealed class EvalLossCommand : CliCommand
     private void Whole(ParseResult parsed, CancellationToken cancellation)
     {
         using var held = Read(parsed, cancellation);
+        RequireContext(_model.FolderOf(parsed), parsed.GetValue(_length));
         var use = parsed.GetRequiredValue(_memory);
         var loss = _model.IsManaged(parsed) ? ByManagedCode(parsed, held, cancellation) : ByLibTorch(parsed, held, cancellation);
         RequireFinite(loss.Nats);
@@ -168,10 +169,9 @@ internal sealed class EvalLossCommand : CliCommand
         foreach (var output in (string?[])[parsed.GetValue(_html), parsed.GetValue(_svg)])
             if (output is not null)
                 AtomicFile.RequireWritable(output);
-        // Before minutes are spent on the first model. What is missing is told when it is opened.
+        // Before minutes are spent on the first model.
         foreach (var folder in folders)
-            if (Path.Combine(folder, ModelFolder.ConfigurationFile) is var file && File.Exists(file))
-                ValidationLoss.RequireContext(ModelConfiguration.Load(file), parsed.GetValue(_length), folder);
+            RequireContext(folder, parsed.GetValue(_length));
         foreach (var folder in folders)
         {
             using var model = _model.Open(parsed, folder);
@@ -241,6 +241,17 @@ internal sealed class EvalLossCommand : CliCommand
         ModelConfiguration configuration,
         CancellationToken cancellation
     ) => text.For(tokenizer, configuration, parsed.GetValue(_length), parsed.GetValue(_limit), cancellation);
+
+    /// <summary>Refuses sequences that a model has no positions for. What is missing of the folder is told when it is opened.</summary>
+    private static void RequireContext(string folder, int length)
+    {
+        var file = Path.Combine(folder, ModelFolder.ConfigurationFile);
+        if (File.Exists(file) && ModelConfiguration.Load(file).MaxPositionEmbeddings is var context && context < length)
+            throw new UsageException(
+                $"--length: max_position_embeddings of {folder} is {context}, too little for sequences of {length}: take shorter ones, or "
+                    + "extend the context with engram train --init MODEL --extend-context N."
+            );
+    }
 
     private static void RequireFinite(double nats)
     {

@@ -23,7 +23,7 @@ internal sealed class EvalWorldCommand : CliCommand
         Description = "At most this many questions of each kind, the first",
         HelpName = "N",
     };
-    private readonly Option<string> _memory = ModelInput.Use();
+    private readonly Option<string> _memory = ModelInput.UseList();
     private readonly Option<Suppression?> _suppress = SuppressOption.OfQuestions();
     private readonly Option<bool> _json = CommonOptions.Json();
 
@@ -32,7 +32,7 @@ internal sealed class EvalWorldCommand : CliCommand
             "world",
             "Ask a model the questions of a synthetic world: facts by how an n-gram can tell them and by their frequency, two-hops, passages, sums.",
             "engram eval world world --model run/model --threads 1",
-            "engram eval world world --model run/model --memory off --kinds contiguous,scattered --json",
+            "engram eval world world --model run/model --memory on,off --kinds contiguous,scattered --json",
             "engram eval world world --model run/model --suppress order=3@prompt"
         )
     {
@@ -46,21 +46,7 @@ internal sealed class EvalWorldCommand : CliCommand
         _model.AddSettingsTo(this);
         Add(_json);
         CommonOptions.AtLeastOne(_limit);
-        _memory.Validators.Insert(
-            0,
-            given =>
-            {
-                if (given.Tokens is [{ Value: var uses }] && uses.Contains(',', StringComparison.Ordinal))
-                    given.AddError(
-                        $"--memory takes one use here; engram eval MODEL --tasks world --data-root WORLD --memory {uses} takes several."
-                    );
-            }
-        );
-        Validators.Add(given =>
-        {
-            if (given.GetResult(_suppress) is not null && given.GetResult(_memory)?.Tokens is [{ Value: "off" }])
-                given.AddError("--suppress needs a memory that is on: one that is off has no part to silence.");
-        });
+        Validators.Add(given => ModelInput.RefuseSilenceOfNothing(given, _suppress, _memory));
     }
 
     protected override void Run(ParseResult parsed, CancellationToken cancellation)
@@ -94,49 +80,63 @@ internal sealed class EvalWorldCommand : CliCommand
         var part = parsed.GetValue(_suppress);
         if (part is not null)
             SuppressOption.Require(part, model.Configuration.Engram);
-        using var memory = ModelInput.Memory(parsed, _memory, model.Memory);
-        IReadOnlyList<WorldOutcome> outcomes;
-        using (
-            var line = new ProgressLine<ScoringProgress>(progress =>
-                $"{progress.Requests:N0} of {progress.OfRequests:N0} choices, {progress.TokensPerSecond:N0} "
-                + $"tokens/s{TimeLeft.Of(progress.Remaining)}"
-            )
-        )
-            outcomes = WorldEvaluation.Ask(model, questions, memory.Bank, part, line, cancellation);
-        WorldScore[] scores = [.. outcomes.GroupBy(outcome => outcome.Question.Kind).SelectMany(set => WorldScore.Of(set.Key, [.. set]))];
+        var asked = ModelInput
+            .UsesOf(parsed, _memory, model.Memory)
+            .Select(use => (Memory: use, Scores: Ask(model, questions, use, part, cancellation)))
+            .ToArray();
         if (parsed.GetValue(_json))
             Terminal.Json(
-                new
+                asked.Select(entry => new
                 {
-                    Memory = parsed.GetRequiredValue(_memory),
+                    entry.Memory,
                     Suppressed = part?.ToString(),
                     QuestionsVersion = WorldQuestions.Version,
-                    Scores = scores,
-                }
+                    entry.Scores,
+                })
             );
         else
-            Write(scores);
+            Write(asked);
     }
 
-    private static void Write(WorldScore[] scores)
+    private static WorldScore[] Ask(
+        IScoredModel model,
+        WorldQuestion[] questions,
+        string use,
+        Suppression? part,
+        CancellationToken cancellation
+    )
     {
-        var table = new Table().AddColumns(
-            new TableColumn("kind"),
-            new TableColumn("questions"),
-            Number("number"),
-            Number("written, %"),
-            Number("chosen, % (chance 25)"),
-            Number("bits of possible")
+        using var memory = ModelInput.Memory(model.Memory, use);
+        using var line = new ProgressLine<ScoringProgress>(progress =>
+            $"memory {use}: {progress.Requests:N0} of {progress.OfRequests:N0} choices, {progress.TokensPerSecond:N0} "
+            + $"tokens/s{TimeLeft.Of(progress.Remaining)}"
         );
-        foreach (var score in scores)
-            table.AddRow(
-                score.Group == "all" ? score.Kind : "",
-                score.Group,
-                $"{score.Questions:N0}",
-                Percent(score.Exact, score.ExactError),
-                $"{Percent(score.Chosen, score.ChosenError)}{(score.FollowsText is { } text ? $"; {100 * text:F1} the text's" : "")}",
-                $"{score.Bits:F2} of {score.PossibleBits:F2}"
-            );
+        var outcomes = WorldEvaluation.Ask(model, questions, memory.Bank, part, line, cancellation);
+        return [.. outcomes.GroupBy(outcome => outcome.Question.Kind).SelectMany(set => WorldScore.Of(set.Key, [.. set]))];
+    }
+
+    /// <summary>A row for each group of questions and use of the memory; the groups are the same for all uses.</summary>
+    private static void Write((string Memory, WorldScore[] Scores)[] asked)
+    {
+        var alone = asked.Length == 1;
+        var table = new Table().AddColumns(new TableColumn("kind"), new TableColumn("questions"), Number("number"));
+        if (!alone)
+            table.AddColumn(new TableColumn("memory"));
+        table.AddColumns(Number("written, %"), Number("chosen, % (chance 25)"), Number("bits of possible"));
+        for (var i = 0; i < asked[0].Scores.Length; i++)
+            foreach (var (memory, scores) in asked)
+            {
+                var (score, first) = (scores[i], memory == asked[0].Memory);
+                table.AddRow([
+                    first && score.Group == "all" ? score.Kind : "",
+                    first ? score.Group : "",
+                    first ? $"{score.Questions:N0}" : "",
+                    .. alone ? (string[])[] : [memory],
+                    Percent(score.Written, score.WrittenError),
+                    $"{Percent(score.Chosen, score.ChosenError)}{(score.FollowsText is { } text ? $"; {100 * text:F1} the text's" : "")}",
+                    $"{score.Bits:F2} of {score.PossibleBits:F2}",
+                ]);
+            }
         Terminal.Answer.Write(table);
     }
 

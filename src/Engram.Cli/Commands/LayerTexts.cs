@@ -16,8 +16,8 @@ internal sealed class LayerTexts : IDisposable
 
     private readonly Option<string?> _text = new("--text")
     {
-        Description = "A file of plain text; a sample at the end of every word",
-        HelpName = "FILE",
+        Description = "Text: a file, or a folder of files; a sample at the end of every word",
+        HelpName = "PATH",
     };
     private readonly Option<string?> _fewNerd = new("--few-nerd")
     {
@@ -48,6 +48,7 @@ internal sealed class LayerTexts : IDisposable
     };
 
     private PreparedCorpus? _corpus;
+    private CorpusSource? _source;
 
     /// <summary>Adds the sources to a command, one of which must be given.</summary>
     public void AddTo(Command command)
@@ -66,12 +67,11 @@ internal sealed class LayerTexts : IDisposable
     /// <summary>Refuses sources that are not there, before a model is loaded.</summary>
     public void Require(ParseResult parsed, CancellationToken cancellation)
     {
-        foreach (var option in (Option<string?>[])[_text, _fewNerd])
-        {
-            if (parsed.GetValue(option) is { } file && !File.Exists(file))
-                throw new FileNotFoundException($"{file}: there is no such file.", file);
-            InputFile.RequireNoPipe(parsed.GetValue(option), cancellation);
-        }
+        if (parsed.GetValue(_fewNerd) is { } sentences && !File.Exists(sentences))
+            throw new FileNotFoundException($"{sentences}: there is no such file.", sentences);
+        InputFile.RequireNoPipe(parsed.GetValue(_fewNerd), cancellation);
+        if (parsed.GetValue(_text) is { } text)
+            _source = CorpusInput.Open(text, null, cancellation);
         if (parsed.GetValue(_world) is { } world)
             _ = Corpora.World.WorldSummary.Read(world);
         if (parsed.GetValue(_data) is { } data)
@@ -93,7 +93,7 @@ internal sealed class LayerTexts : IDisposable
         }
 
         var texts =
-            parsed.GetValue(_text) is { } file ? Paragraphs(Terminal.ReadFile(file, cancellation))
+            _source is not null ? _source.Read(cancellation: cancellation).SelectMany(document => Paragraphs(document.Text))
             : parsed.GetValue(_fewNerd) is { } sentences ? FewNerd.Read(sentences)
             : WorldNames.Read(parsed.GetValue(_world)!);
         return SampledTokens.Of(model, texts.Take(limit));

@@ -21,6 +21,9 @@ internal sealed class ModelInput
         ["cached"] = TableLocation.Cached,
     };
 
+    /// <summary>What results say of the memory of a model that has none.</summary>
+    public const string NoMemory = "none";
+
     private const string Managed = "managed";
 
     private static readonly Dictionary<string, (MemoryUse Use, string Meaning)> Uses = new()
@@ -74,12 +77,43 @@ internal sealed class ModelInput
         }.OneOf(uses);
     }
 
-    /// <summary>The memory that a value of <see cref="Use"/> stands for.</summary>
+    /// <summary>The same, of which several stand side by side.</summary>
+    public static Option<string> UseList()
+    {
+        var option = new Option<string>("--memory")
+        {
+            Description =
+                "What the memory does; several with commas between stand side by side: "
+                + string.Join(", ", Uses.Keys.Select(use => use + Uses[use].Meaning)),
+            HelpName = "USES",
+            DefaultValueFactory = _ => "on",
+        };
+        option.Validators.Add(given =>
+        {
+            foreach (var use in given.Tokens is [{ Value: var uses }] ? uses.Split(',') : [])
+                if (!Uses.ContainsKey(use))
+                    given.AddError($"--memory takes {string.Join(", ", Uses.Keys)}, not '{use}'.");
+        });
+        return option;
+    }
+
+    /// <summary>The uses of <see cref="UseList"/>, each once; of a model without memory <see cref="NoMemory"/> alone.</summary>
+    /// <exception cref="UsageException">The option was given, and the model has no memory.</exception>
+    public static string[] UsesOf(ParseResult parsed, Option<string> uses, MemoryBank? own)
+    {
+        if (own is not null)
+            return [.. parsed.GetRequiredValue(uses).Split(',').Distinct()];
+        Memory(parsed, uses, null).Dispose();
+        return [NoMemory];
+    }
+
+    /// <summary>The memory that a value of <see cref="Use"/>, or one of <see cref="UsesOf"/>, stands for.</summary>
     /// <param name="own">The model's memory, or null.</param>
     /// <param name="use">The value.</param>
     /// <param name="suppression">A part of it that is silenced; null for none.</param>
     /// <exception cref="UsageException">There is no memory, or no such part of it.</exception>
-    public static MemoryInUse Memory(MemoryBank? own, string use, Suppression? suppression = null) => new(own, Uses[use].Use, suppression);
+    public static MemoryInUse Memory(MemoryBank? own, string use, Suppression? suppression = null) =>
+        new(own, use == NoMemory ? MemoryUse.On : Uses[use].Use, suppression);
 
     /// <summary>The same as it was given. A model without memory has none to speak of, not even one that is on.</summary>
     /// <exception cref="UsageException">The option was given, and the model has no memory.</exception>
@@ -87,6 +121,17 @@ internal sealed class ModelInput
         own is null && parsed.GetResult(use) is { Implicit: false }
             ? throw new UsageException("--memory: The model has no memory (its config.json has no engram_* keys). Leave the option out.")
             : Memory(own, parsed.GetRequiredValue(use), suppression);
+
+    /// <summary>Refuses a part of a memory that is off.</summary>
+    public static void RefuseSilenceOfNothing(CommandResult given, Option suppress, Option uses)
+    {
+        if (
+            given.GetResult(suppress) is not null
+            && given.GetResult(uses)?.Tokens is [{ Value: var list }]
+            && list.Split(',').Contains("off")
+        )
+            given.AddError("--suppress needs a memory that is on: one that is off has no part to silence.");
+    }
 
     /// <summary>Adds the model folder to a command.</summary>
     public void AddFolderTo(Command command) => command.Add(_folder);

@@ -4,7 +4,6 @@ using Engram.Evaluation.Code;
 using Engram.Evaluation.Datasets;
 using Engram.Evaluation.Extraction;
 using Engram.Evaluation.Metrics;
-using Engram.Evaluation.Ruler;
 using Engram.Evaluation.Text;
 
 namespace Engram.Evaluation.Harness;
@@ -109,8 +108,8 @@ internal sealed class GeneratedAnswers
             "em_squad" => SquadScore.Score(answer, [.. texts]).ExactMatch,
             "math_equal" => texts.Any(text => MathText.AreEqual(answer, text)) ? 1 : 0,
             "cloze_equal" => texts.Any(text => MathText.AreEqualCloze(answer, text)) ? 1 : 0,
-            "ruler_all" => RulerScore.Of(answer, [.. texts], RulerMetric.All),
-            "ruler_any" => RulerScore.Of(answer, [.. texts], RulerMetric.Any),
+            "ruler_all" => RulerMatch.Score(answer, [.. texts], RulerMetric.All),
+            "ruler_any" => RulerMatch.Score(answer, [.. texts], RulerMetric.Any),
             _ when PassOf(metric) is not null => Program(item.Row, answer, ref program, cancellation),
             _ => throw new InvalidDataException($"task {_task.Task}: no metric \"{metric}\" for generated answers."),
         };

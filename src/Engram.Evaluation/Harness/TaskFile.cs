@@ -261,4 +261,11 @@ public sealed record MatchRules
 /// <param name="Metric">What the source calls the measure.</param>
 /// <param name="Shots">Its number of examples; null where it has none.</param>
 /// <param name="Scores">By model.</param>
-public sealed record PublishedScores(string Source, string Metric, int? Shots, IReadOnlyDictionary<string, double> Scores);
+/// <param name="Items">How many items the published set has, of which the data at hand may be a part; null where that is not known.</param>
+public sealed record PublishedScores(
+    string Source,
+    string Metric,
+    int? Shots,
+    IReadOnlyDictionary<string, double> Scores,
+    int? Items = null
+);

@@ -20,6 +20,11 @@ public sealed record TaskListing(string Task, bool Found, string? Path, int Rows
     /// <summary>Whether the rows that were found are others than those of published scores, so that none stands beside theirs.</summary>
     public bool StandIn { get; init; }
 
+    /// <summary>
+    /// How many items the published set has: more than the rows where these are a part of it; null where that is not known.
+    /// </summary>
+    public int? PublishedItems { get; init; }
+
     /// <summary>How many tasks a group has; null of a task.</summary>
     public int? Parts { get; init; }
 
@@ -54,6 +59,7 @@ public sealed record TaskListing(string Task, bool Found, string? Path, int Rows
             Shots = parts.Max(part => part.Shots),
             Metric = metrics.Length == 1 ? metrics[0] : "score",
             StandIn = parts.Any(part => part.StandIn),
+            PublishedItems = group.Published?.Items,
             Parts = parts.Length,
             PartsFound = parts.Length - absent.Length,
             Description = group.Description,
@@ -89,6 +95,7 @@ public sealed record TaskListing(string Task, bool Found, string? Path, int Rows
                 Shots = task.WorkedCount + Math.Min(task.FewShot?.Count ?? 0, task.FewShot?.Items?.Count ?? int.MaxValue),
                 Metric = task.Kind == TaskKind.Generate ? GeneratedAnswers.MetricNames(task)[0] : task.Metrics[0],
                 StandIn = found?.Data.StandIn ?? false,
+                PublishedItems = task.Published?.Items,
                 Description = task.Description,
             };
     }

@@ -27,9 +27,13 @@ public static class LongPerplexity
         return offsets.Ids.Length <= tokens ? text : text[..(tokens == 0 ? 0 : offsets.Units[tokens - 1])];
     }
 
-    /// <summary>The key intervals of a text by an evaluator, which reads the token that begins documents before it.</summary>
-    /// <param name="evaluator">Reads the whole text, and each part of it again after a short context.</param>
-    /// <param name="text">A text that fits into its context.</param>
+    /// <summary>
+    /// The key intervals of a text by an evaluator, which reads the token that begins documents before it. They are those of the part of
+    /// the
+    /// text that its context has room for.
+    /// </summary>
+    /// <param name="evaluator">Reads the text, and each part of it again after a short context.</param>
+    /// <param name="text">A text.</param>
     /// <param name="memory">The memory to read.</param>
     /// <param name="window">What is read again; <see cref="KeyWindow.Published"/> if null.</param>
     /// <param name="cancellation">Ends the reading.</param>
@@ -42,8 +46,9 @@ public static class LongPerplexity
     )
     {
         window ??= KeyWindow.Published;
-        var offsets = TokenOffsets.Of(evaluator.Tokenizer, text);
         int[] start = evaluator.Configuration.StartTokenId is { } id ? [id] : [];
+        var room = evaluator.Configuration.MaxPositionEmbeddings - start.Length;
+        var offsets = TokenOffsets.Of(evaluator.Tokenizer, Cut(evaluator.Tokenizer, text, room));
         int[] ids = [.. start, .. offsets.Ids];
         if (ids.Length <= window.ShortContext)
             return [];

@@ -58,7 +58,7 @@ public sealed class EvaluationText
         if (blocks == 0)
             throw new InvalidDataException(
                 $"{source.Spec} holds {ids.Count} tokens, but one sequence of length {length} needs {(long)length + 1}. Give more text or "
-                    + "use shorter sequences (--length)."
+                    + "use shorter sequences."
             );
         var sequences = Math.Min(most, blocks);
         return new EvaluationText(length, sequences, Batches);

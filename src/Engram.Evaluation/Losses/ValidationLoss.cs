@@ -120,13 +120,12 @@ public static class ValidationLoss
     /// <exception cref="ArgumentException">They are longer than its context.</exception>
     /// <param name="model">Of the model.</param>
     /// <param name="length">Tokens of a sequence.</param>
-    /// <param name="name">What the message calls the model.</param>
-    public static void RequireContext(ModelConfiguration model, int length, string name = "the model")
+    internal static void RequireContext(ModelConfiguration model, int length)
     {
         if (length > model.MaxPositionEmbeddings)
             throw new ArgumentException(
-                $"max_position_embeddings of {name} is {model.MaxPositionEmbeddings}, too little for sequences of {length}: take shorter ones, or "
-                    + "extend the context with engram train --init MODEL --extend-context N.",
+                $"max_position_embeddings of the model is {model.MaxPositionEmbeddings}, too little for sequences of {length}: take shorter ones, or "
+                    + "train the model further on longer texts.",
                 nameof(length)
             );
     }

@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Engram.Storage;
@@ -6,15 +5,13 @@ using Engram.Tokenization;
 
 namespace Engram.Evaluation.Ruler;
 
-/// <summary>Samples and answers as JSON Lines.</summary>
+/// <summary>Samples as JSON Lines, for whoever wants to ask elsewhere.</summary>
 public static class RulerFiles
 {
     private static readonly JsonSerializerOptions Lines = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        RespectNullableAnnotations = true,
-        RespectRequiredConstructorParameters = true,
     };
 
     /// <summary>Writes the samples, a file a task, for whoever wants to ask elsewhere.</summary>
@@ -34,12 +31,8 @@ public static class RulerFiles
         ArgumentNullException.ThrowIfNull(tokenizer);
         ArgumentNullException.ThrowIfNull(options);
         ArgumentException.ThrowIfNullOrEmpty(folder);
-        var items = new RulerItems(
-            tokenizer,
-            new RulerMaterial(options.Validated().Material, options.Essays, cancellation),
-            options.Length,
-            options.Seed
-        );
+        var material = new RulerMaterial(options.Validated().Material, options.Essays, cancellation);
+        var items = new RulerItems(tokenizer, material, options.Length, options.Seed);
         items.RequireRoom(options.Chosen, cancellation);
         Directory.CreateDirectory(folder);
         var done = 0;
@@ -48,6 +41,7 @@ public static class RulerFiles
                 Path.Combine(folder, $"{task.Name}.jsonl"),
                 stream =>
                 {
+                    var (given, own) = material.Of(task);
                     foreach (var item in items.Make(task, options.Samples, cancellation))
                     {
                         WriteLine(
@@ -61,7 +55,8 @@ public static class RulerFiles
                                 options.Seed,
                                 item.Tokens,
                                 task.NewTokens,
-                                item.Comparable,
+                                GivenMaterial = given,
+                                OwnMaterial = own,
                                 item.Draft.Prompt,
                                 item.Draft.AnswerPrefix,
                                 item.Draft.References,
@@ -72,55 +67,6 @@ public static class RulerFiles
                     }
                 }
             );
-    }
-
-    /// <summary>
-    /// Opens a file of answers to be added to, and reads those that it has. A line that an interruption cut short is dropped.
-    /// </summary>
-    /// <param name="path">The file; it need not exist.</param>
-    /// <returns>The stream, which the caller disposes of, and the answers.</returns>
-    /// <exception cref="InvalidDataException">A line is no answer.</exception>
-    public static (FileStream Stream, IReadOnlyList<RulerAnswer> Answers) OpenAnswers(string path)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(path);
-        var stream = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
-        try
-        {
-            using var reader = new StreamReader(stream, Encoding.UTF8, leaveOpen: true);
-            var text = reader.ReadToEnd();
-            var whole = text.LastIndexOf('\n') + 1;
-            stream.SetLength(Encoding.UTF8.GetByteCount(text.AsSpan(0, whole)));
-            stream.Seek(0, SeekOrigin.End);
-            return (
-                stream,
-                [.. text[..whole].Split('\n', StringSplitOptions.RemoveEmptyEntries).Select((line, i) => Parse(line, $"{path}:{i + 1}"))]
-            );
-        }
-        catch
-        {
-            stream.Dispose();
-            throw;
-        }
-    }
-
-    /// <summary>Adds an answer, which is on the device when this returns.</summary>
-    public static void Append(FileStream stream, RulerAnswer answer)
-    {
-        ArgumentNullException.ThrowIfNull(stream);
-        WriteLine(stream, answer);
-        stream.Flush(flushToDisk: true);
-    }
-
-    private static RulerAnswer Parse(string line, string place)
-    {
-        try
-        {
-            return JsonSerializer.Deserialize<RulerAnswer>(line, Lines) ?? throw new JsonException("null");
-        }
-        catch (JsonException error)
-        {
-            throw new InvalidDataException($"{place}: no answer of RULER ({error.Message}). Give a new file.", error);
-        }
     }
 
     private static void WriteLine<T>(Stream stream, T value)

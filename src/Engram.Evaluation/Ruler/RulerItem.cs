@@ -21,11 +21,7 @@ internal sealed record RulerDrawing(Func<int, RulerDraft> Build, int MostUnits =
 /// <param name="Draft">Text, question and references.</param>
 /// <param name="Units">Pieces of haystack in the text: one more would be too long.</param>
 /// <param name="Tokens">What the model reads: prompt, prefix, and the token before them.</param>
-/// <param name="Comparable">
-/// Whether word lists, essays and questions are the user's, so that published scores are about the same material; never exactly the same
-/// wording.
-/// </param>
-internal sealed record RulerItem(RulerTask Task, int Index, RulerDraft Draft, int Units, int Tokens, bool Comparable)
+internal sealed record RulerItem(RulerTask Task, int Index, RulerDraft Draft, int Units, int Tokens)
 {
     /// <summary>All that the model reads.</summary>
     public string Context => Draft.Prompt + Draft.AnswerPrefix;

@@ -45,7 +45,7 @@ internal sealed class RulerItems(Tokenizer tokenizer, RulerMaterial material, in
         new(
             $"{string.Join(", ", without.Select(task => task.Name))} {(without.Count == 1 ? "does" : "do")} not fit in {length:N0} tokens "
                 + "with this tokenizer: the text without any haystack and the answer are longer. Give a greater length"
-                + (fitting.Count == 0 ? "." : $", or only what fits: --tasks {string.Join(",", fitting.Select(task => task.Name))}."),
+                + (fitting.Count == 0 ? "." : $", or ask only what fits: {string.Join(",", fitting.Select(task => task.Name))}."),
             nameof(length)
         );
 
@@ -72,7 +72,7 @@ internal sealed class RulerItems(Tokenizer tokenizer, RulerMaterial material, in
                 $"{task.Name}: {length:N0} tokens need more than {units:N0} words. Give longer word lists or a smaller length.",
                 nameof(length)
             );
-        return units < 0 ? null : new RulerItem(task, index, drawing.Build(units), units, tokens, material.IsComparable(task));
+        return units < 0 ? null : new RulerItem(task, index, drawing.Build(units), units, tokens);
     }
 
     /// <summary>The text of a sample with any number of units.</summary>

@@ -92,16 +92,24 @@ internal sealed partial class RulerMaterial
     /// <summary>The questions of a task.</summary>
     public RulerQuestions Questions(RulerTask task) => task.Name == "qa_1" ? _single.Value : _multi.Value;
 
-    /// <summary>Whether all that a task needs from outside is the user's.</summary>
-    public bool IsComparable(RulerTask task) =>
-        task.Name switch
-        {
-            "qa_1" => HasSquad,
-            "qa_2" => HasHotpot,
-            "vt" or "fwe" => true,
-            "cwe" => HasWords && Words.SufficeForLists,
-            _ => (task.Haystack != Haystack.Essay || HasEssays) && (task.KeyWords != NeedleWords.Words || HasWords),
-        };
+    /// <summary>What a task is made of beside its own wording: what the user gives, and what is replaced.</summary>
+    public (IReadOnlyList<string> Given, IReadOnlyList<string> Own) Of(RulerTask task)
+    {
+        (string Name, bool Needed, bool Given)[] parts =
+        [
+            (
+                "words",
+                task.Name == "cwe" || (task.Haystack != Haystack.Own && task.Name != "vt" && task.KeyWords == NeedleWords.Words),
+                task.Name == "cwe" ? HasWords && Words.SufficeForLists : HasWords
+            ),
+            ("essays", task.Haystack == Haystack.Essay, HasEssays),
+            ("questions", task.Name is "qa_1" or "qa_2", task.Name == "qa_1" ? HasSquad : HasHotpot),
+        ];
+        return (
+            [.. parts.Where(part => part.Needed && part.Given).Select(part => part.Name)],
+            [.. parts.Where(part => part.Needed && !part.Given).Select(part => part.Name)]
+        );
+    }
 
     private string? Under(string name) =>
         _folder is not null && Directory.Exists(Path.Combine(_folder, name)) ? Path.Combine(_folder, name) : null;

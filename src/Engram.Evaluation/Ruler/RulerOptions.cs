@@ -1,4 +1,6 @@
 using Engram.Corpora;
+using Engram.Evaluation.Harness;
+using Engram.Models.Memory;
 
 namespace Engram.Evaluation.Ruler;
 
@@ -27,6 +29,23 @@ public sealed record RulerOptions
 
     /// <summary>Prose for haystacks, in place of the folder's.</summary>
     public CorpusSource? Essays { get; init; }
+
+    /// <summary>A part of the memory that is silenced, for prompts, answers or both; null for none.</summary>
+    public Suppression? Suppression { get; init; }
+
+    /// <summary>What lines of answers call the model.</summary>
+    public string Model { get; init; } = "model";
+
+    /// <summary>Tells this model from others where answers are taken up, for example by hashes of its files.</summary>
+    public string ModelIdentity { get; init; } = "";
+
+    /// <summary>What lines of answers call what the memory does: on, off, shuffled, …</summary>
+    public string Memory { get; init; } = "on";
+
+    /// <summary>
+    /// Where answers are written, and taken from if they belong to the same sample, model, memory and silenced part; null for nowhere.
+    /// </summary>
+    public SampleFile? Answers { get; init; }
 
     /// <summary>Returns this instance, or throws naming the offending value.</summary>
     /// <exception cref="ArgumentException">A value is out of range, or there is no such task.</exception>

@@ -1,22 +1,10 @@
 namespace Engram.Evaluation.Ruler;
 
-/// <summary>An answer to a sample.</summary>
-/// <param name="Task">Name of the task.</param>
-/// <param name="Index">Number of the sample.</param>
-/// <param name="PromptSha256">sha256 of all that the model read, in hex.</param>
-/// <param name="Tokens">Tokens that the model read.</param>
-/// <param name="Prediction">What it wrote.</param>
-/// <param name="Gold">What it was to write.</param>
-/// <param name="Score">The share of that which it wrote, in [0, 1].</param>
-public sealed record RulerAnswer(
-    string Task,
-    int Index,
-    string PromptSha256,
-    int Tokens,
-    string Prediction,
-    IReadOnlyList<string> Gold,
-    double Score
-);
+/// <summary>How far RULER is.</summary>
+/// <param name="Samples">Samples that are answered.</param>
+/// <param name="OfSamples">All samples.</param>
+/// <param name="Remaining">Time that the rest takes; null before there is an answer of this run to judge by.</param>
+public readonly record struct RulerProgress(int Samples, int OfSamples, TimeSpan? Remaining);
 
 /// <summary>The score of a task.</summary>
 /// <param name="Task">Its name.</param>
@@ -24,10 +12,20 @@ public sealed record RulerAnswer(
 /// <param name="Score">In percent, two decimals.</param>
 /// <param name="Samples">Samples.</param>
 /// <param name="MeanTokens">Tokens read, in the mean.</param>
-/// <param name="Comparable">
-/// Whether word lists, essays and questions are the user's; own ones make scores that stand for themselves.
+/// <param name="GivenMaterial">
+/// Which of <c>words</c>, <c>essays</c> and <c>questions</c> the task is made of and the user gives; whether they are the published ones is
+/// not known.
 /// </param>
-public sealed record RulerTaskScore(string Task, string Category, double Score, int Samples, double MeanTokens, bool Comparable);
+/// <param name="OwnMaterial">Which of them this project's replacements stand for.</param>
+public sealed record RulerTaskScore(
+    string Task,
+    string Category,
+    double Score,
+    int Samples,
+    double MeanTokens,
+    IReadOnlyList<string> GivenMaterial,
+    IReadOnlyList<string> OwnMaterial
+);
 
 /// <summary>The mean score of a category's tasks.</summary>
 /// <param name="Category">Its name.</param>

@@ -1,15 +1,8 @@
 namespace Engram.Evaluation.Ruler;
 
-/// <summary>Scores of answers and tasks, in percent with two decimals.</summary>
+/// <summary>Scores of tasks and categories, in percent with two decimals.</summary>
 internal static class RulerScore
 {
-    /// <summary>The share of the references that occur in the answer, or 1 if any does. Case is ignored.</summary>
-    public static double Of(string answer, IReadOnlyList<string> references, RulerMetric metric)
-    {
-        var found = references.Count(reference => answer.Contains(reference, StringComparison.OrdinalIgnoreCase));
-        return metric == RulerMetric.Any ? Math.Min(found, 1) : (double)found / references.Count;
-    }
-
     /// <summary>The score of a task.</summary>
     public static double OfTask(IEnumerable<double> answers) => Math.Round(100 * answers.Average(), 2, MidpointRounding.AwayFromZero);
 

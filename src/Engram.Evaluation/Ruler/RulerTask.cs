@@ -1,3 +1,5 @@
+using Engram.Evaluation.Metrics;
+
 namespace Engram.Evaluation.Ruler;
 
 /// <summary>What the text of a task is made of.</summary>
@@ -27,16 +29,6 @@ internal enum NeedleWords
 
     /// <summary>Random identifiers of version 4.</summary>
     Uuids,
-}
-
-/// <summary>How answers are compared with the references.</summary>
-internal enum RulerMetric
-{
-    /// <summary>The share of references that occur in the answer.</summary>
-    All,
-
-    /// <summary>Whether any of them does.</summary>
-    Any,
 }
 
 /// <summary>

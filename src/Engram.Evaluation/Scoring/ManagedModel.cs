@@ -7,7 +7,7 @@ using Engram.Tokenization;
 namespace Engram.Evaluation.Scoring;
 
 /// <summary>The managed engine as a scored model.</summary>
-/// <param name="model">Becomes this object's own.</param>
+/// <param name="model">Becomes this object's own, which disposes of it: whoever opened it does not.</param>
 public sealed class ManagedModel(EngramModel model) : IScoredModel
 {
     /// <inheritdoc/>

@@ -9,7 +9,7 @@ using static TorchSharp.torch;
 namespace Engram.Evaluation.Scoring;
 
 /// <summary>The engine on libtorch as a scored model.</summary>
-/// <param name="model">Becomes this object's own.</param>
+/// <param name="model">Becomes this object's own, which disposes of it: whoever opened it does not.</param>
 public sealed class TorchModel(LanguageModel model) : IScoredModel
 {
     // A long text is read in pieces, so that activations stay small.

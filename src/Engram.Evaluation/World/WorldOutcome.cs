@@ -6,10 +6,10 @@ namespace Engram.Evaluation.World;
 
 /// <summary>What a model makes of one question.</summary>
 /// <param name="Question">The question.</param>
-/// <param name="Exact">Whether it would write the answer: whether each token of it is the likeliest one.</param>
+/// <param name="Written">Whether it would write the answer: whether each token of it is the likeliest one.</param>
 /// <param name="Choice">The choice with the greatest mean log-likelihood of its tokens; the first of equal ones.</param>
 /// <param name="Nats">Loss of the answer, summed over its tokens.</param>
-public sealed record WorldOutcome(WorldQuestion Question, bool Exact, int Choice, double Nats)
+public sealed record WorldOutcome(WorldQuestion Question, bool Written, int Choice, double Nats)
 {
     /// <summary>
     /// What questions have in common that are not independent: the fact whose value is asked for, in several sentences; a question without
@@ -31,8 +31,8 @@ public sealed record WorldOutcome(WorldQuestion Question, bool Exact, int Choice
 /// <param name="Kind">Of which set.</param>
 /// <param name="Group">What they have in common: <c>all</c>, a band of frequency, a split of two-hops.</param>
 /// <param name="Questions">How many.</param>
-/// <param name="Exact">Share of answers that would be written.</param>
-/// <param name="ExactError">Standard error of that share over facts, of which several questions may ask; null for one fact.</param>
+/// <param name="Written">Share of answers that would be written.</param>
+/// <param name="WrittenError">Standard error of that share over facts, of which several questions may ask; null for one fact.</param>
 /// <param name="Chosen">Share of right choices; chance is one in <see cref="WorldQuestions.Choices"/>.</param>
 /// <param name="ChosenError">Standard error of that share over facts.</param>
 /// <param name="Bits">Mean <see cref="WorldOutcome.Bits"/>.</param>
@@ -42,8 +42,8 @@ public sealed record WorldScore(
     string Kind,
     string Group,
     int Questions,
-    double Exact,
-    double? ExactError,
+    double Written,
+    double? WrittenError,
     double Chosen,
     double? ChosenError,
     double Bits,
@@ -75,7 +75,7 @@ public sealed record WorldScore(
     private static WorldScore Of(string kind, string group, IReadOnlyList<WorldOutcome> outcomes)
     {
         var n = outcomes.Count;
-        var (exact, chosen) = (Share(outcome => outcome.Exact), Share(outcome => outcome.Chosen));
+        var (written, chosen) = (Share(outcome => outcome.Written), Share(outcome => outcome.Chosen));
         double? followsText = outcomes[0].Question.Trained is null
             ? null
             : outcomes.Count(outcome => outcome.Question.Choices[outcome.Choice] == outcome.Question.Trained) / (double)n;
@@ -83,8 +83,8 @@ public sealed record WorldScore(
             kind,
             group,
             n,
-            exact.Value,
-            Finite(exact.StandardError),
+            written.Value,
+            Finite(written.StandardError),
             chosen.Value,
             Finite(chosen.StandardError),
             outcomes.Average(outcome => outcome.Bits),

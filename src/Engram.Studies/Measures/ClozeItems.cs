@@ -24,7 +24,7 @@ internal static partial class ClozeItems
         var outcomes = WorldEvaluation.Ask(run.Scored, Of(run.Corpus), run.Scored.Memory, cancellation: cancellation);
         return
         [
-            ("cloze_written", outcomes.Average(outcome => outcome.Exact ? 1.0 : 0.0)),
+            ("cloze_written", outcomes.Average(outcome => outcome.Written ? 1.0 : 0.0)),
             (Last, outcomes.Average(outcome => outcome.Chosen ? 1.0 : 0.0)),
         ];
     }

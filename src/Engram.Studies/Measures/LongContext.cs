@@ -48,8 +48,8 @@ internal static class LongContext
     public static IEnumerable<(string Measure, double Value)> Ruler(MeasuredRun run, CancellationToken cancellation)
     {
         var report = RulerEvaluation.Run(
-            run.Model,
-            run.Model.Memory,
+            run.Scored,
+            run.Scored.Memory,
             new RulerOptions
             {
                 Length = Extended(run.Run)!.Options.Length,

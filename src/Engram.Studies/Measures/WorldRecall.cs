@@ -61,5 +61,5 @@ internal static class WorldRecall
             );
 
     private static double Share(MeasuredRun run, List<WorldQuestion> questions, MemoryBank? memory, CancellationToken cancellation) =>
-        WorldEvaluation.Ask(run.Scored, questions, memory, cancellation: cancellation).Average(outcome => outcome.Exact ? 1.0 : 0.0);
+        WorldEvaluation.Ask(run.Scored, questions, memory, cancellation: cancellation).Average(outcome => outcome.Written ? 1.0 : 0.0);
 }

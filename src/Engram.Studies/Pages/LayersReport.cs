@@ -60,7 +60,7 @@ public static class LayersReport
 
     private static string DistanceTable(IReadOnlyList<Lens> lenses) =>
         Html.Table(
-            ["model", "layer", "KL(final ‖ layer)", "KL(layer ‖ final)", "same top token"],
+            ["model", "layer", "KL(final ‖ layer), nats", "KL(layer ‖ final), nats", "same likeliest token"],
             lenses.SelectMany(lens =>
                 lens.Reading.Layers.Select(layer =>
                     (IReadOnlyList<string>)

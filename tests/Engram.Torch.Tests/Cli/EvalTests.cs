@@ -367,6 +367,7 @@ public sealed class EvalTests(TrainedRun trained)
                         "shots",
                         "metric",
                         "stand_in",
+                        "published_items",
                         "parts",
                         "parts_found",
                         "description",
@@ -462,9 +463,12 @@ public sealed class EvalTests(TrainedRun trained)
             "3",
             "--json",
         ];
-        var managed = (await CliProcess.Run(arguments)).Ok().Json;
-        var torch = (await CliProcess.Run([.. arguments, "--engine", "torch"])).Ok().Json;
-        Assert.Equal("on", managed.GetProperty("memory").GetString());
+        var uses = (await CliProcess.Run([.. arguments, "--memory", "on,off"])).Ok().Json;
+        var managed = uses[0];
+        var torch = (await CliProcess.Run([.. arguments, "--engine", "torch"])).Ok().Json[0];
+        Assert.Equal(["on", "off"], uses.EnumerateArray().Select(use => use.GetProperty("memory").GetString()));
+        Assert.NotEqual(managed.GetProperty("scores").ToString(), uses[1].GetProperty("scores").ToString());
+        Assert.InRange(managed.GetProperty("scores")[0].GetProperty("written").GetDouble(), 0, 1);
         var scores = managed.GetProperty("scores").EnumerateArray().ToArray();
         Assert.Equal(
             [("contiguous", 3), ("arithmetic", 3)],
@@ -538,14 +542,24 @@ public sealed class EvalTests(TrainedRun trained)
             answers,
             "--json",
         ];
-        var ruler = (await CliProcess.Run(arguments)).Ok().Json;
+        var first = (await CliProcess.Run(arguments)).Ok().Json;
+        var ruler = first[0];
         Assert.Equal(
             ["niah_single_1", "vt"],
             ruler.GetProperty("tasks").EnumerateArray().Select(task => task.GetProperty("task").GetString())
         );
         Assert.Equal((1536, "on"), (ruler.GetProperty("length").GetInt32(), ruler.GetProperty("memory").GetString()));
         Assert.Equal(2, File.ReadAllLines(answers).Length);
-        Assert.Equal(ruler.ToString(), (await CliProcess.Run(arguments)).Ok().Json.ToString());
+        Assert.Equal(
+            ["own_material", "given_material"],
+            ruler.GetProperty("tasks")[0].EnumerateObject().Select(part => part.Name).Reverse().Take(2)
+        );
+        // A file is gone on with only if that is asked for, and holds the answers of every use.
+        Assert.Contains("--resume", (await CliProcess.Run(arguments)).ErrorLine);
+        var both = (await CliProcess.Run([.. arguments, "--resume", "--memory", "on,off"])).Ok().Json;
+        Assert.Equal(ruler.ToString(), both[0].ToString());
+        Assert.Equal("off", both[1].GetProperty("memory").GetString());
+        Assert.Equal(4, File.ReadAllLines(answers).Length);
 
         var keys = trained["keys"];
         Directory.CreateDirectory(keys);
@@ -565,5 +579,59 @@ public sealed class EvalTests(TrainedRun trained)
             1e-6 * longPpl.GetProperty("long_perplexity").GetDouble()
         );
         Assert.Equal(keys, longPpl.GetProperty("evaluator").GetString());
+
+        // Intervals of other texts, or behind what is read, are told; where nothing is left, that is an error.
+        File.WriteAllText(Path.Combine(keys, "slice_0.txt"), "[0, 40];[1900, 1910];[5000, 5010]");
+        string[] some = ["eval", "longppl", source, "--model", trained.Model, "--keys", keys, "--length", "200"];
+        var told = await CliProcess.Run([.. some, "--json"]);
+        text = told.Ok().Json.GetProperty("texts")[0];
+        Assert.Equal(
+            (3, 1, 1),
+            (
+                text.GetProperty("key_intervals").GetInt32(),
+                text.GetProperty("intervals_behind_cut").GetInt32(),
+                text.GetProperty("intervals_outside_text").GetInt32()
+            )
+        );
+        Assert.Contains("2 of the 3 key intervals", told.Errors);
+        File.WriteAllText(Path.Combine(keys, "slice_0.txt"), "[5000, 5010];[6000, 6001]");
+        var none = await CliProcess.Run(some);
+        Assert.Equal((1, ""), (none.ExitCode, none.Output));
+        Assert.Contains("none of the 2 key intervals lies in the texts", none.Errors);
+    }
+
+    /// <summary>What a model makes of a text does not depend on where key intervals come from.</summary>
+    [Fact]
+    public async Task LongPerplexity_ReadFromWrittenKeys_IsTheSame()
+    {
+        var (source, keys) = (trained["key texts.txt"], trained["written keys"]);
+        // Longer than the context.
+        File.WriteAllText(source, SampleCorpus.Text()[..6000]);
+        string[] arguments = ["eval", "longppl", source, "--model", trained.Model, "--json"];
+        var written = (await CliProcess.Run([.. arguments, "--write-keys", keys])).Ok().Json;
+        var read = (await CliProcess.Run([.. arguments, "--keys", keys])).Ok().Json;
+        foreach (var value in new[] { "perplexity", "tokens", "key_tokens", "long_perplexity", "texts" })
+            Assert.Equal(written.GetProperty(value).ToString(), read.GetProperty(value).ToString());
+        Assert.Equal(Context(trained.Model) - 1, read.GetProperty("tokens").GetInt32());
+
+        static int Context(string model) =>
+            System
+                .Text.Json.JsonDocument.Parse(File.ReadAllText(Path.Combine(model, "config.json")))
+                .RootElement.GetProperty("max_position_embeddings")
+                .GetInt32();
+    }
+
+    /// <summary>A folder of texts is read as a text is.</summary>
+    [Fact]
+    public async Task Layers_ReadTheTextsOfAFolder()
+    {
+        var folder = Directory.CreateDirectory(trained["layer texts"]).FullName;
+        File.WriteAllText(Path.Combine(folder, "a.txt"), SampleCorpus.Text()[..400]);
+        File.WriteAllText(Path.Combine(folder, "b.md"), SampleCorpus.Text()[400..900]);
+        long Positions(System.Text.Json.JsonElement json) => json.GetProperty("models")[0].GetProperty("positions").GetInt64();
+        async Task<long> Read(string text) =>
+            Positions((await CliProcess.Run("eval", "layers", trained.Model, "--text", text, "--json")).Ok().Json);
+        Assert.Equal(await Read(Path.Combine(folder, "a.txt")) + await Read(Path.Combine(folder, "b.md")), await Read(folder));
+        Assert.Contains("nowhere", (await CliProcess.Run("eval", "layers", trained.Model, "--text", trained["nowhere"])).ErrorLine);
     }
 }

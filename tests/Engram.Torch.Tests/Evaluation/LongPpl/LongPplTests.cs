@@ -223,4 +223,24 @@ public sealed class LongPplTests
         Assert.Equal((measured.Tokens, measured.Nats), (measured.KeyTokens, measured.KeyNats!.Value));
         Assert.Equal(Math.Log(model.Configuration.VocabularySize), measured.Nats, 1.0);
     }
+
+    [Fact]
+    public void Places_OfIntervals_InTheTextBehindTheCutAndOutside()
+    {
+        // In code points: the text has 6, its beginning 4.
+        IReadOnlyList<TextInterval> keys = [new(0, 2), new(2, 4), new(3, 5), new(4, 6), new(5, 7), new(9, 12)];
+        var places = IntervalPlaces.Of(keys, "ab😀cde", "ab😀c");
+        Assert.Equal((6, 2, 2, 2), (places.Intervals, places.BehindCut, places.OutsideText, places.Inside));
+    }
+
+    /// <summary>An evaluator reads what its own context has room for, its start token included.</summary>
+    [Fact]
+    public void KeyIntervals_OfATextThatIsTooLong_AreThoseOfItsBeginning()
+    {
+        using var model = RandomModel.Create(TinyRun.Configuration with { MaxPositionEmbeddings = 40 });
+        var text = new string('a', 200);
+        // Every token has a start and a short context of which nothing follows.
+        Assert.Empty(LongPerplexity.KeyIntervals(model, text, model.Memory, new KeyWindow(8, 4)));
+        Assert.Equal(39, TokenOffsets.Of(model.Tokenizer, LongPerplexity.Cut(model.Tokenizer, text, 39)).Ids.Length);
+    }
 }

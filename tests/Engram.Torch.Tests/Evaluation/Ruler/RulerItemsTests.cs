@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Engram.Evaluation.Metrics;
 using Engram.Evaluation.Ruler;
 using Engram.Tests.Tokenization;
 using Engram.Tokenization;
@@ -79,7 +80,7 @@ public sealed class RulerItemsTests
     }
 
     [Fact]
-    public void Material_OfTheUsersIsComparable_OwnIsNot()
+    public void Material_IsGivenOrOwn_ByPart()
     {
         if (TestData.Find("benchmarks/ruler") is not { } folder)
         {
@@ -88,10 +89,35 @@ public sealed class RulerItemsTests
         }
 
         var material = new RulerMaterial(folder);
-        var comparable = RulerTask.All.Where(material.IsComparable).Select(task => task.Name);
+        string Parts(RulerMaterial material, string task)
+        {
+            var (given, own) = material.Of(RulerTask.Named([task])[0]);
+            return $"{string.Join('+', given)}|{string.Join('+', own)}";
+        }
+
         // The word lists suffice for keys, not for lists; there are no essays.
-        Assert.Equal(["niah_single_1", "niah_multikey_2", "niah_multikey_3", "vt", "fwe", "qa_1", "qa_2"], comparable);
-        Assert.Equal(["niah_multikey_3", "vt", "fwe"], RulerTask.All.Where(Own.IsComparable).Select(task => task.Name));
+        Assert.Equal(
+            [
+                "words|",
+                "words|essays",
+                "words|essays",
+                "words|essays",
+                "words|",
+                "|",
+                "words|essays",
+                "words|essays",
+                "|",
+                "|words",
+                "|",
+                "questions|",
+                "questions|",
+            ],
+            RulerTask.All.Select(task => Parts(material, task.Name))
+        );
+        Assert.Equal(
+            ["|words", "|words+essays", "|", "|words", "|", "|questions"],
+            new[] { "niah_single_1", "niah_single_2", "vt", "cwe", "niah_multikey_3", "qa_2" }.Select(task => Parts(Own, task))
+        );
 
         var questions = material.Questions(RulerTask.Named(["qa_1"])[0]);
         Assert.Equal(501 + 5, questions.Questions.Count);
@@ -105,20 +131,17 @@ public sealed class RulerItemsTests
         );
         foreach (var name in new[] { "qa_1", "qa_2" })
         foreach (var item in new RulerItems(Trained.Value, material, 16_384, 1).Make(RulerTask.Named([name])[0], 2))
-        {
             AssertFits(item, new RulerItems(Trained.Value, material, 16_384, 1), 16_384);
-            Assert.True(item.Comparable);
-        }
     }
 
     [Fact]
     public void Scores_AreSharesOfReferences_CaseIgnored()
     {
-        Assert.Equal(0, RulerScore.Of("", ["1", "2"], RulerMetric.All));
-        Assert.Equal(0.5, RulerScore.Of("it is ABC", ["abc", "def"], RulerMetric.All));
-        Assert.Equal(1, RulerScore.Of("abcdef", ["ABC", "def"], RulerMetric.All));
-        Assert.Equal(1, RulerScore.Of("the Def.", ["abc", "def"], RulerMetric.Any));
-        Assert.Equal(0, RulerScore.Of("neither", ["abc", "def"], RulerMetric.Any));
+        Assert.Equal(0, RulerMatch.Score("", ["1", "2"], RulerMetric.All));
+        Assert.Equal(0.5, RulerMatch.Score("it is ABC", ["abc", "def"], RulerMetric.All));
+        Assert.Equal(1, RulerMatch.Score("abcdef", ["ABC", "def"], RulerMetric.All));
+        Assert.Equal(1, RulerMatch.Score("the Def.", ["abc", "def"], RulerMetric.Any));
+        Assert.Equal(0, RulerMatch.Score("neither", ["abc", "def"], RulerMetric.Any));
         Assert.Equal(66.67, RulerScore.OfTask([1, 1, 0]));
     }
 
@@ -138,37 +161,6 @@ public sealed class RulerItemsTests
         for (var limit = 0; limit < 200; limit += 7)
             Assert.Equal(limit < 20 ? -1 : (limit - 20) / 3, LengthFit.Find(units => 20 + 3 * units, limit, guess).Units);
         Assert.Equal((5, 35), LengthFit.Find(units => 20 + 3 * units, 1000, guess, most: 5));
-    }
-
-    /// <summary>A task that does not fit is told before another is asked.</summary>
-    [Fact]
-    public void NothingIsAsked_WhereATaskDoesNotFit()
-    {
-        var asked = 0;
-        var options = new RulerOptions
-        {
-            Length = 400,
-            Samples = 1,
-            Tasks = ["niah_single_1", "cwe"],
-        };
-        var error = Assert.Throws<ArgumentException>(() =>
-            RulerEvaluation.Run(
-                Trained.Value,
-                options,
-                _ =>
-                {
-                    asked++;
-                    return "";
-                },
-                null,
-                null,
-                null,
-                TestContext.Current.CancellationToken
-            )
-        );
-        Assert.Contains("cwe does not fit in 400 tokens", error.Message, StringComparison.Ordinal);
-        Assert.Contains("--tasks niah_single_1.", error.Message, StringComparison.Ordinal);
-        Assert.Equal(0, asked);
     }
 
     private static void AssertItems(string name, int length, int samples)
@@ -194,8 +186,8 @@ public sealed class RulerItemsTests
 
     private static void AssertAnswered(RulerItem item)
     {
-        Assert.Equal(1, RulerScore.Of(SearchingReader.Answer(item.Task.Name, item.Context), item.Draft.References, item.Task.Metric));
-        Assert.Equal(0, RulerScore.Of("", item.Draft.References, item.Task.Metric));
+        Assert.Equal(1, RulerMatch.Score(SearchingReader.Answer(item.Task.Name, item.Context), item.Draft.References, item.Task.Metric));
+        Assert.Equal(0, RulerMatch.Score("", item.Draft.References, item.Task.Metric));
     }
 
     private static RulerItems Items(int length, long seed) => new(Trained.Value, Own, length, seed);

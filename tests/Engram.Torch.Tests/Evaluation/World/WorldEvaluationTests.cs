@@ -41,7 +41,7 @@ public sealed class WorldEvaluationTests
             foreach (var (outcome, alone) in outcomes.Zip(expected))
             {
                 Assert.Equal(alone[outcome.Question.Gold].Nats, outcome.Nats, 1e-3);
-                Assert.Equal(alone[outcome.Question.Gold].Likeliest, outcome.Exact);
+                Assert.Equal(alone[outcome.Question.Gold].Likeliest, outcome.Written);
                 Assert.Equal(
                     alone.Min(choice => choice.Nats / choice.Tokens),
                     alone[outcome.Choice].Nats / alone[outcome.Choice].Tokens,
@@ -80,10 +80,10 @@ public sealed class WorldEvaluationTests
             .. Enumerable.Range(0, 4).Select(i => new WorldOutcome(question with { Facts = [i % 2] }, i % 2 == 0, question.Gold, 1)),
         ];
         var score = WorldScore.Of(WorldQuestions.Contiguous, outcomes).First();
-        Assert.Equal(0.5, score.Exact);
-        Assert.Equal(0.5, score.ExactError!.Value, 1e-12);
+        Assert.Equal(0.5, score.Written);
+        Assert.Equal(0.5, score.WrittenError!.Value, 1e-12);
         Assert.Equal(0, score.ChosenError!.Value, 1e-12);
-        Assert.Null(WorldScore.Of(WorldQuestions.Contiguous, outcomes[..1]).First().ExactError);
+        Assert.Null(WorldScore.Of(WorldQuestions.Contiguous, outcomes[..1]).First().WrittenError);
     }
 
     [Fact]
@@ -95,8 +95,8 @@ public sealed class WorldEvaluationTests
             .. hops.Select((question, i) => new WorldOutcome(question, i == 0, i < 2 ? question.Gold : 3 - question.Gold, i)),
         ];
         var scores = WorldScore.Of(WorldQuestions.TwoHop, outcomes).ToArray();
-        Assert.Equal(("all", 3, 1 / 3.0, 2 / 3.0), (scores[0].Group, scores[0].Questions, scores[0].Exact, scores[0].Chosen));
-        Assert.Equal(Math.Sqrt(1 / 3.0 * (2 / 3.0) / 2), scores[0].ExactError!.Value, 1e-12);
+        Assert.Equal(("all", 3, 1 / 3.0, 2 / 3.0), (scores[0].Group, scores[0].Questions, scores[0].Written, scores[0].Chosen));
+        Assert.Equal(Math.Sqrt(1 / 3.0 * (2 / 3.0) / 2), scores[0].WrittenError!.Value, 1e-12);
         Assert.Equal(["trained", "held_out", "out_of_distribution"], scores[1..4].Select(score => score.Group));
         Assert.Null(scores[0].FollowsText);
 

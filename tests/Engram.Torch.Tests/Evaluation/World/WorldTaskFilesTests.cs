@@ -44,9 +44,9 @@ public sealed class WorldTaskFilesTests : IDisposable
         {
             var outcomes = WorldEvaluation.Ask(model, [.. questions], model.Memory, cancellation: cancellation);
             var score = WorldScore.Of(kind, outcomes).First();
-            Assert.Equal((score.Chosen, score.Exact), (Result("acc_tok").Value, Result("greedy").Value));
+            Assert.Equal((score.Chosen, score.Written), (Result("acc_tok").Value, Result("greedy").Value));
             Assert.Equal(score.ChosenError!.Value, Result("acc_tok").StandardError!.Value, 1e-12);
-            Assert.Equal(score.ExactError!.Value, Result("greedy").StandardError!.Value, 1e-12);
+            Assert.Equal(score.WrittenError!.Value, Result("greedy").StandardError!.Value, 1e-12);
 
             TaskResult Result(string metric) =>
                 results.Single(result => result.Task == $"world_{kind.Replace('-', '_')}" && result.Metric == metric);
