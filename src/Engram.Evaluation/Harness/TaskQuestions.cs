@@ -30,7 +30,9 @@ internal sealed class TaskQuestions
         _templates = TaskTemplates.Of(task, $"task {task.Task}");
         _stop = task.Stop.Count > 0 ? [.. task.Stop] : [task.FewShotDelimiter];
         _unconditional = task.Metrics.Contains("acc_uncond");
-        _shotRows = shots > 0 ? [.. shotRows] : [];
+        // Fixed examples stand in the task file, whatever the data are.
+        var remedy = task.FewShot?.Items is null ? null : TaskRows.RemedyOf(task, new TaskData());
+        _shotRows = shots > 0 ? [.. shotRows.Select(row => remedy is null ? row : row with { Remedy = remedy })] : [];
         _shotKeys = [.. _shotRows.Select(KeyOf)];
         _shotTexts = new string?[_shotRows.Length];
     }
@@ -159,7 +161,7 @@ internal sealed class TaskQuestions
             : text is [>= 'A' and <= 'Z' and var letter] ? letter - 'A'
             : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out index) ? index
             : throw new InvalidDataException(
-                $"{row.Place}: column \"{_task.Gold}\" holds \"{text}\", which is no option, no letter and no index. Mend or delete the row."
+                $"{row.Place}: column \"{_task.Gold}\" holds \"{text}\", which is no option of the row, no letter and no index. Mend the row, or name another column as gold."
             );
     }
 

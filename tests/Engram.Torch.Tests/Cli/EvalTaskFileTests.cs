@@ -84,7 +84,11 @@ public sealed partial class EvalTaskFileTests(TrainedRun trained)
         var text = await File.ReadAllTextAsync(At("capitals.json"), TestContext.Current.CancellationToken);
         File.WriteAllText(At("again.json"), text);
         File.WriteAllText(At("metric.json"), text.Replace("acc_norm", "acc_nrm"));
-        File.WriteAllText(At("column.json"), text.Replace("cities", "towns"));
+        File.WriteAllText(At("column.json"), text.Replace("cities", "citis"));
+        File.WriteAllText(
+            At("shot.json"),
+            text.Replace("\"count\": 1", "\"count\": 1, \"items\": [{ \"q\": \"x\", \"cities\": [\"y\"] }]")
+        );
         File.WriteAllText(At("absent.json"), text.Replace("capitals.jsonl", "elsewhere.jsonl"));
         foreach (
             var (code, tasks, said) in new[]
@@ -94,7 +98,12 @@ public sealed partial class EvalTaskFileTests(TrainedRun trained)
                 (2, ",", "--tasks names no task"),
                 (1, At("metric.json"), "Did you mean \"acc_norm\"?"),
                 (1, At("absent.json"), "looked there for elsewhere.jsonl"),
-                (1, At("column.json"), "no column \"towns\"; the row has \"q\", \"cities\", \"right\""),
+                (
+                    1,
+                    At("column.json"),
+                    "no column \"citis\"; the row has \"q\", \"cities\", \"right\", \"_file\". Did you mean \"cities\"?"
+                ),
+                (1, At("shot.json"), "few_shot.items[0]: no column \"right\"; the row has \"q\", \"cities\"."),
             }
         )
         {
