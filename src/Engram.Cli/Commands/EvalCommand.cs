@@ -25,7 +25,9 @@ internal sealed class EvalCommand : CliCommand
     };
     private readonly Option<string?> _tasks = new("--tasks")
     {
-        Description = "Names of tasks or groups, or paths of task files (.json), with commas between; engram eval --list names them",
+        Description =
+            "Names of tasks or groups, or paths of task files (.json), with commas between; * and ? stand for any letters (\"mmlu*\"); "
+            + "engram eval --list names them",
         HelpName = "NAMES",
     };
     private readonly Option<string?> _dataRoot = new("--data-root")
@@ -35,7 +37,8 @@ internal sealed class EvalCommand : CliCommand
     };
     private readonly Option<bool> _list = new("--list")
     {
-        Description = "Say of every task where its files are looked for, what is there and what is missing; no model is needed",
+        Description =
+            "Say of every task, or of those of --tasks, where its files are looked for, what is there and what is missing; no model is needed",
     };
     private readonly Option<int?> _limit = new("--limit")
     {
@@ -109,7 +112,8 @@ internal sealed class EvalCommand : CliCommand
             "engram eval run/model --tasks arc_easy,piqa --data-root benchmarks --limit 200",
             "engram eval run/model other/model --tasks mmlu --data-root benchmarks --memory on,off --samples mmlu.jsonl",
             "engram eval run/model --tasks piqa,triviaqa --data-root benchmarks --suppress all --suppress order=3@prompt",
-            "engram eval --list --data-root benchmarks"
+            "engram eval --list --data-root benchmarks",
+            "engram eval --list --tasks mine/capitals.json --data-root mine"
         )
     {
         Add(_models);
@@ -152,8 +156,6 @@ internal sealed class EvalCommand : CliCommand
             if (given.Children.Any(child => child is CommandResult))
                 return; // a measurement of its own was asked for
             var list = given.GetValue(_list);
-            if (list && given.GetResult(_tasks) is not null)
-                given.AddError("--list says all of all tasks; leave --tasks out.");
             if (!list && given.GetResult(_tasks) is null)
                 given.AddError("Give --tasks, or --list to see them.");
             if (!list && given.GetResult(_models) is not { Tokens.Count: > 0 })
@@ -166,6 +168,13 @@ internal sealed class EvalCommand : CliCommand
                 given.AddError("--python needs --run-code.");
             if (given.GetResult(_shots) is { Tokens: [{ Value: var shots }] } && int.TryParse(shots, out var number) && number < 0)
                 given.AddError("--shots must not be negative.");
+            if (given.GetResult(_models) is { } models && Twice(models.Tokens.Select(token => token.Value), ModelKey) is { } model)
+                given.AddError($"MODEL: '{model}' stands there twice; a model is scored once for each use of its memory.");
+            if (
+                given.GetResult(_memory) is { Implicit: false, Tokens: [{ Value: var memory }] }
+                && Twice(memory.Split(','), use => use) is { } again
+            )
+                given.AddError($"--memory names '{again}' twice.");
             foreach (var use in given.GetResult(_memory) is { Implicit: false, Tokens: [{ Value: var uses }] } ? uses.Split(',') : [])
                 if (!Uses.Contains(use))
                     given.AddError($"--memory takes {string.Join(", ", Uses)}, not '{use}'.");
@@ -187,12 +196,14 @@ internal sealed class EvalCommand : CliCommand
             );
         if (parsed.GetValue(_list))
         {
-            EvalReport.List(TaskListing.Of(parsed.GetValue(_dataRoot), cancellation), parsed.GetValue(_json));
+            EvalListing.Write(
+                TaskListing.Of(Tasks(parsed, cancellation), parsed.GetValue(_dataRoot), cancellation),
+                parsed.GetValue(_json)
+            );
             return;
         }
 
-        var names = parsed.GetRequiredValue(_tasks)!.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        TaskFile[] tasks = [.. names.Select(name => UsageException.Of(() => TaskFiles.Load(name, cancellation)))];
+        var tasks = Tasks(parsed, cancellation);
         var runs = parsed.GetRequiredValue(_models).Select(folder => RunOf(parsed, folder)).ToArray();
         RequireMemory(parsed, runs);
         using var samples = parsed.GetValue(_samples) is { } file ? SampleFile.Open(file, parsed.GetValue(_resume)) : null;
@@ -243,6 +254,22 @@ internal sealed class EvalCommand : CliCommand
         }
     }
 
+    /// <summary>The tasks that were asked for, or all.</summary>
+    private IReadOnlyList<TaskFile> Tasks(ParseResult parsed, CancellationToken cancellation)
+    {
+        var names =
+            parsed.GetValue(_tasks)?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? TaskFiles.Names;
+        return names.Count > 0
+            ? UsageException.Of(() => TaskFiles.LoadAll(names, cancellation))
+            : throw new UsageException("--tasks names no task.");
+    }
+
+    /// <summary>What two ways of writing a folder have in common.</summary>
+    private static string ModelKey(string folder) => Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
+
+    private static string? Twice(IEnumerable<string> values, Func<string, string> key) =>
+        values.GroupBy(key).FirstOrDefault(same => same.Count() > 1)?.Last();
+
     /// <summary>What is done with a model: uses of its memory and parts that are silenced. One without memory is scored once.</summary>
     private ModelRun RunOf(ParseResult parsed, string folder)
     {
@@ -254,7 +281,7 @@ internal sealed class EvalCommand : CliCommand
             return new ModelRun(folder, note, [NoMemory], []);
         foreach (var part in parts)
             SuppressOption.Require(part, engram);
-        return new ModelRun(folder, note, [.. parsed.GetRequiredValue(_memory).Split(',').Distinct()], parts);
+        return new ModelRun(folder, note, [.. parsed.GetRequiredValue(_memory).Split(',')], parts);
     }
 
     /// <summary>Says once of a model that it has read texts longer than any that it was trained on.</summary>

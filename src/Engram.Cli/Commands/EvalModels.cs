@@ -15,6 +15,10 @@ internal sealed class EvalModels
 {
     private const string Managed = "managed";
 
+    // A file of a gibibyte is read in about a second.
+    private const long Whole = 1L << 30;
+    private const int Ends = 16 << 20;
+
     private readonly Option<string?> _engine = new Option<string?>("--engine")
     {
         Description =
@@ -43,15 +47,27 @@ internal sealed class EvalModels
             throw new DirectoryNotFoundException($"There is no model folder '{folder}'; engram train writes one to RUN/model.");
     }
 
-    /// <summary>What tells a model from others, without reading all of it: configuration, and sizes and times of its files.</summary>
+    /// <summary>What tells a model from others, wherever it lies: hashes of its files.</summary>
     public static string Identity(string folder)
     {
         var files = Directory
             .EnumerateFiles(folder, "*", SearchOption.AllDirectories)
             .Order(StringComparer.Ordinal)
-            .Select(path => new FileInfo(path))
-            .Select(file => $"{Path.GetRelativePath(folder, file.FullName)} {file.Length} {file.LastWriteTimeUtc.Ticks}");
+            .Select(path => $"{Path.GetRelativePath(folder, path)} {HashOf(new FileInfo(path))}");
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', files))));
+    }
+
+    /// <summary>The hash of a file; of one that takes long to read, that of its beginning and end with size and time.</summary>
+    private static string HashOf(FileInfo file)
+    {
+        using var stream = file.OpenRead();
+        if (file.Length <= Whole)
+            return Convert.ToHexStringLower(SHA256.HashData(stream));
+        var ends = new byte[2 * Ends];
+        stream.ReadExactly(ends, 0, Ends);
+        stream.Seek(-Ends, SeekOrigin.End);
+        stream.ReadExactly(ends, Ends, Ends);
+        return $"{Convert.ToHexStringLower(SHA256.HashData(ends))} {file.Length} {file.LastWriteTimeUtc.Ticks}";
     }
 
     public IScoredModel Open(ParseResult parsed, string folder)

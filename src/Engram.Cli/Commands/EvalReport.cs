@@ -10,24 +10,6 @@ internal sealed record EvalArm(string Model, string Memory, string? Suppressed, 
 /// <summary>What <c>engram eval</c> answers.</summary>
 internal static class EvalReport
 {
-    public static void List(IReadOnlyList<TaskListing> tasks, bool json)
-    {
-        if (json)
-        {
-            Terminal.Json(tasks);
-            return;
-        }
-        var table = new Table()
-            .AddColumn("task")
-            .AddColumn("found")
-            .AddColumn(new TableColumn("rows").RightAligned())
-            .AddColumn("where")
-            .AddColumn("missing");
-        foreach (var task in tasks)
-            table.AddRow(Plain(task.Task, task.Found ? "yes" : "no", $"{task.Rows:N0}", task.Path ?? "", task.Missing ?? ""));
-        Terminal.Answer.Write(table);
-    }
-
     public static void Write(IReadOnlyList<EvalArm> arms, IReadOnlyList<TaskRetention> retained, int? maxLength, bool json)
     {
         var names = Names(arms);

@@ -6,6 +6,9 @@ namespace Engram.Evaluation.Code;
 /// <summary>The programs by which benchmarks check generated code. Each passes if it runs to its end.</summary>
 public static class PythonPrograms
 {
+    /// <summary>What task files call these programs.</summary>
+    public static IReadOnlyList<string> Names { get; } = ["humaneval", "mbpp", "cruxeval_input", "cruxeval_output"];
+
     /// <summary>HumanEval (openai/human-eval, <c>execution.py</c>): prompt and completion, the tests, a call of "check".</summary>
     public static string HumanEval(string prompt, string completion, string test, string entryPoint) =>
         $"{prompt}{completion}\n{test}\ncheck({entryPoint})\n";

@@ -25,6 +25,8 @@ public sealed class Sandbox
     private const uint FirstUser = 1_900_000_000;
     private const uint Users = 100_000_000;
 
+    private const string RootPrefix = "engram-sandbox-";
+
     private static readonly string[] Tools = ["/bin/sh", "unshare", "mount", "chroot", "env", "timeout", "setpriv", "prlimit"];
 
     // $1 root, $2 the interpreter's folder, $3 bytes of files, $4 bytes of the program; the command follows. The program comes through the
@@ -120,6 +122,7 @@ public sealed class Sandbox
             throw new NotSupportedException(
                 $"Generated code is not run: no Python interpreter \"{python}\" answers. Install Python 3 or name another interpreter."
             );
+        DeleteWhatKilledRunsLeft();
         var sandbox = new Sandbox(executable, prefix);
         var probe = sandbox.Run(Probe, new SandboxLimits { CpuSeconds = 20, WallSeconds = 300 });
         return probe.Passed
@@ -135,7 +138,7 @@ public sealed class Sandbox
     public SandboxResult Run(string program, SandboxLimits? limits = null, CancellationToken cancellation = default)
     {
         limits ??= new SandboxLimits();
-        var root = Directory.CreateTempSubdirectory("engram-sandbox-");
+        var root = Directory.CreateTempSubdirectory(RootPrefix);
         try
         {
             // What only a program that came to its end can have written: nobody else is told.
@@ -162,6 +165,23 @@ public sealed class Sandbox
         }
     }
 
+    /// <summary>
+    /// A process that was killed leaves the empty folder where its program's root was mounted. One of a day ago is nobody's any more.
+    /// </summary>
+    private static void DeleteWhatKilledRunsLeft()
+    {
+        foreach (var root in new DirectoryInfo(Path.GetTempPath()).EnumerateDirectories($"{RootPrefix}*"))
+            if (root.LastWriteTimeUtc < DateTime.UtcNow.AddDays(-1))
+                try
+                {
+                    root.Delete();
+                }
+                catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+                {
+                    // Another user's, or another process deletes it too: it is empty, and nothing depends on it.
+                }
+    }
+
     private ProcessStartInfo StartInfo(string root, int bytes, SandboxLimits limits)
     {
         string[] spaces = ["--mount", "--net", "--pid", "--ipc", "--uts", "--fork", "--kill-child"];
@@ -169,8 +189,12 @@ public sealed class Sandbox
         // Without privileges the program keeps its user, alone in a namespace of users and without any capability.
         string[] identity = _isRoot ? ["--reuid", user, "--regid", user, "--clear-groups"] : [];
         var info = new ProcessStartInfo(
-            Find("unshare")!,
+            Find("setpriv")!,
             [
+                // Whatever ends this process ends the program: the kernel kills it with the thread that waits for it.
+                "--pdeathsig",
+                "KILL",
+                Find("unshare")!,
                 .. _isRoot ? [] : (string[])["--user", "--map-root-user"],
                 .. spaces,
                 "/bin/sh",

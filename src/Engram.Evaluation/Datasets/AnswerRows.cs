@@ -19,7 +19,7 @@ internal static partial class AnswerRows
         {
             Values =
                 row.Value("answer", "Answer") as JsonObject
-                ?? throw new InvalidDataException($"{row.Place}: column \"answer\" holds no object. Check the data set's version."),
+                ?? throw new InvalidDataException($"{row.Place}: column \"answer\" holds no object. {row.Remedy}"),
         };
         var aliases = answer.Values["aliases"] is null ? answer.Texts("Aliases") : answer.Texts("aliases");
         var value = answer.Text("value", "Value");

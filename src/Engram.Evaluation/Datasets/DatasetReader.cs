@@ -13,6 +13,9 @@ public static class DatasetReader
 {
     private const int HeadBytes = 512;
 
+    /// <summary>Of unpacked text; what is more does not fit into a list of bytes.</summary>
+    private const long MostBytes = 2047L << 20;
+
     private delegate IEnumerable<DatasetRow> Reader(byte[] content, string name, DatasetFormat format);
 
     private static readonly Dictionary<string, Reader> Readers = new(StringComparer.OrdinalIgnoreCase)
@@ -47,6 +50,7 @@ public static class DatasetReader
         var (kind, compression) = Compression.KindOf(name);
         if (!Readers.TryGetValue(kind, out var reader))
             throw new InvalidDataException($"{name}: rows are not read from \"{kind}\" files, but from {Kinds}.");
+        RequireEffect(name, format ?? new DatasetFormat(), name);
         var content = Content(path, name, compression, cancellation);
         RefuseWhatIsNoData(content, name, kind);
         var stem = StemOf(name);
@@ -55,6 +59,26 @@ public static class DatasetReader
             row.Values["_file"] = stem;
             yield return row;
         }
+    }
+
+    /// <summary>Requires that what a format says has an effect on files of a name.</summary>
+    /// <param name="name">A file's name, perhaps with wildcards.</param>
+    /// <param name="format">How its rows are found.</param>
+    /// <param name="source">Who says so, for messages.</param>
+    /// <exception cref="InvalidDataException">A part of it is for other files.</exception>
+    internal static void RequireEffect(string name, DatasetFormat format, string source)
+    {
+        var kind = Compression.KindOf(name).Kind.ToLowerInvariant();
+        if (!Readers.ContainsKey(kind))
+            return;
+        if (format.Columns is not null && kind is not (".csv" or ".tsv"))
+            throw new InvalidDataException(
+                $"{source}: \"columns\" names the columns of .csv and .tsv files without a header and has no effect on {kind}, whose columns have names. Leave it out."
+            );
+        if (format.Rows is not null && kind is not ".json")
+            throw new InvalidDataException(
+                $"{source}: \"rows\" says where the rows of a .json file stand and has no effect on {kind}. Leave it out."
+            );
     }
 
     /// <summary>A file's name without folders and endings.</summary>
@@ -101,7 +125,10 @@ public static class DatasetReader
             using var file = new MemoryStream(bytes);
             using var content = Compression.Open(file, compression);
             using var held = new MemoryStream();
-            content.CopyTo(held);
+            var piece = new byte[1 << 16];
+            for (int read; (read = content.Read(piece)) > 0; held.Write(piece, 0, read))
+                if (held.Length + read > MostBytes)
+                    throw new IOException($"{name}: unpacks to more than {MostBytes >> 20:N0} MiB. Divide it into several files.");
             return held.ToArray();
         }
         catch (Exception error) when (Compression.IsDamage(error) || error is InvalidDataException)
@@ -143,5 +170,9 @@ public static class DatasetReader
 
     /// <summary>The error of a row that is no JSON.</summary>
     internal static InvalidDataException NotJson(string place, JsonException error) =>
-        new($"{place}: not JSON (column {error.BytePositionInLine + 1}). Mend or delete the row, or fetch the file again.", error);
+        new(
+            $"{place}: not JSON ({(error.BytePositionInLine is { } byteInLine ? $"column {byteInLine + 1}" : "a name stands twice in an object")}). "
+                + "Mend or delete the row, or fetch the file again.",
+            error
+        );
 }

@@ -9,12 +9,17 @@ namespace Engram.Evaluation.Datasets;
 /// <param name="Values">Its columns.</param>
 public sealed record DatasetRow(string File, string Place, JsonObject Values)
 {
+    /// <summary>What to do where the row has not what is wanted of it, as the end of a message.</summary>
+    public string Remedy { get; init; } = "Check the data set's version.";
+
     /// <summary>The value of a column.</summary>
     /// <exception cref="InvalidDataException">There is no such column, or its value is null.</exception>
     public JsonNode Value(string column) =>
         Values[column]
         ?? throw new InvalidDataException(
-            $"{Place}: no column \"{column}\"; the row has {string.Join(", ", Values.Take(12).Select(known => $"\"{known.Key}\""))}. Check the data set's version."
+            Values.ContainsKey(column)
+                ? $"{Place}: column \"{column}\" is null. Mend or delete the row."
+                : $"{Place}: no column \"{column}\"; the row has {string.Join(", ", Values.Take(12).Select(known => $"\"{known.Key}\""))}. {Remedy}"
         );
 
     /// <summary>The value of the first column that the row has, null values not counted.</summary>
@@ -32,25 +37,19 @@ public sealed record DatasetRow(string File, string Place, JsonObject Values)
     public IReadOnlyList<string> Texts(string column) =>
         Value(column) is JsonArray list
             ? [.. list.Select(item => TextOf(item, column))]
-            : throw new InvalidDataException(
-                $"{Place}: column \"{column}\" holds {Describe(Value(column))}, not a list. Check the data set's version."
-            );
+            : throw new InvalidDataException($"{Place}: column \"{column}\" holds {Describe(Value(column))}, not a list. {Remedy}");
 
     /// <summary>A column's list.</summary>
     /// <exception cref="InvalidDataException">The column holds no list.</exception>
     public JsonArray List(string column) =>
         Value(column) as JsonArray
-        ?? throw new InvalidDataException(
-            $"{Place}: column \"{column}\" holds {Describe(Value(column))}, not a list. Check the data set's version."
-        );
+        ?? throw new InvalidDataException($"{Place}: column \"{column}\" holds {Describe(Value(column))}, not a list. {Remedy}");
 
     /// <summary>A column's object.</summary>
     /// <exception cref="InvalidDataException">The column holds no object.</exception>
     public JsonObject Object(string column) =>
         Value(column) as JsonObject
-        ?? throw new InvalidDataException(
-            $"{Place}: column \"{column}\" holds {Describe(Value(column))}, not an object. Check the data set's version."
-        );
+        ?? throw new InvalidDataException($"{Place}: column \"{column}\" holds {Describe(Value(column))}, not an object. {Remedy}");
 
     /// <summary>The row with further columns, which replace those of the same name.</summary>
     public DatasetRow With(params ReadOnlySpan<(string Name, JsonNode? Value)> columns)
@@ -72,9 +71,7 @@ public sealed record DatasetRow(string File, string Place, JsonObject Values)
             {
                 JsonValue text when text.GetValueKind() == JsonValueKind.String => text.GetValue<string>(),
                 JsonValue number => number.ToJsonString(),
-                _ => throw new InvalidDataException(
-                    $"{Place}: column \"{column}\" holds {Describe(value)}, not text. Check the data set's version."
-                ),
+                _ => throw new InvalidDataException($"{Place}: column \"{column}\" holds {Describe(value)}, not text. {Remedy}"),
             };
         }
         catch (InvalidOperationException error)

@@ -4,9 +4,8 @@ namespace Engram.Evaluation.Datasets;
 
 /// <summary>
 /// What a template cannot do to rows: lists hidden in text, nested questions, right options by letter or by text. A transformation has a
-/// name and turns rows
-/// into rows; those of
-/// multiple choice give the columns "choices" (a list) and "gold" (an index from 0, or a list of such).
+/// name and turns rows into rows; those of multiple choice give the columns "choices" (a list) and "gold" (an index from 0, or a list of
+/// such). docs/task-files.md has a line for each.
 /// </summary>
 public static class DatasetTransform
 {

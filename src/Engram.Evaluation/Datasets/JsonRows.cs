@@ -56,18 +56,20 @@ internal static class JsonRows
                 node is JsonObject known && known[step] is { } next
                     ? next
                     : throw new InvalidDataException(
-                        $"{name}: no \"{step}\" on the way to the rows (\"{rows}\"). Check the data set's version."
+                        $"{name}: no \"{step}\" on the way to the rows (\"{rows}\"). Check \"rows\" in the task file, or the data set's version."
                     );
         }
 
         if (steps is [.., "*"])
             return node is JsonObject entries
                 ? Values(entries, name)
-                : throw new InvalidDataException($"{name}: no JSON object at \"{rows}\". Check the data set's version.");
+                : throw new InvalidDataException(
+                    $"{name}: no JSON object at \"{rows}\". Check \"rows\" in the task file, or the data set's version."
+                );
         return node is JsonArray list
             ? Items(list, name)
             : throw new InvalidDataException(
-                $"{name}: no JSON list{(rows is null ? "" : $" at \"{rows}\"")}. Check the data set's version."
+                $"{name}: no JSON list{(rows is null ? "" : $" at \"{rows}\"")}. Check \"rows\" in the task file, or the data set's version."
             );
     }
 

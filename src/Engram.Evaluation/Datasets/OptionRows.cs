@@ -10,25 +10,23 @@ internal static partial class OptionRows
 {
     /// <summary>
     /// Columns question, A, B, C, D and a letter (MMLU's CSV, C-Eval, CMMLU, whose names begin with capitals), with the subject: a column,
-    /// or the file's name or folder.
+    /// or the file's name or folder. As in lm-evaluation-harness white space around a question is removed, around options it stays.
     /// </summary>
     public static DatasetRow Letters(DatasetRow row)
     {
         var gold = LetterOf(row, row.Text("answer", "Answer"));
         return DatasetTransform.WithChoices(
             row.With(("question", row.Text("question", "Question").Trim()), ("subject", SubjectOf(row))),
-            ((string[])["A", "B", "C", "D"]).Select(letter => row.Text(letter).Trim()),
+            ((string[])["A", "B", "C", "D"]).Select(letter => row.Text(letter)),
             gold
         );
     }
 
-    /// <summary>
-    /// Columns question, choices and an index (MMLU on the hub), white space around texts removed as lm-evaluation-harness does.
-    /// </summary>
+    /// <summary>Columns question, choices and an index (MMLU on the hub), with white space as in <see cref="Letters"/>.</summary>
     public static DatasetRow Choices(DatasetRow row) =>
         DatasetTransform.WithChoices(
             row.With(("question", row.Text("question").Trim()), ("subject", SubjectOf(row))),
-            row.Texts("choices").Select(choice => choice.Trim()),
+            row.Texts("choices"),
             Number(row, "answer")
         );
 
@@ -39,10 +37,7 @@ internal static partial class OptionRows
     {
         foreach (var row in rows)
         {
-            if (
-                row.Values["error_type"] is { } kind
-                && !row.TextOf(kind, "error_type").Trim().Equals("ok", StringComparison.OrdinalIgnoreCase)
-            )
+            if (!row.Text("error_type").Trim().Equals("ok", StringComparison.OrdinalIgnoreCase))
                 continue;
             var choices =
                 row.Value("choices") is JsonArray
@@ -51,7 +46,7 @@ internal static partial class OptionRows
                         ?? throw new InvalidDataException($"{row.Place}: column \"choices\" holds no list. Mend or delete the row.");
             yield return DatasetTransform.WithChoices(
                 row.With(("question", row.Text("question").Trim()), ("subject", SubjectOf(row))),
-                choices.Select(choice => choice.Trim()),
+                choices,
                 Number(row, "answer")
             );
         }
@@ -60,8 +55,8 @@ internal static partial class OptionRows
     /// <summary>MMLU-Pro: up to ten options, the right one by index.</summary>
     public static DatasetRow MmluPro(DatasetRow row) =>
         DatasetTransform.WithChoices(
-            row.With(("question", row.Text("question").Trim())),
-            row.Texts("options").Where(option => option != "N/A").Select(option => option.Trim()),
+            row.With(("question", row.Text("question"))),
+            row.Texts("options").Where(option => option != "N/A"),
             Number(row, "answer_index")
         );
 
@@ -75,9 +70,7 @@ internal static partial class OptionRows
         {
             var query = row.Text("query");
             if (!query.StartsWith("Question: ", StringComparison.Ordinal) || !query.EndsWith("\nAnswer:", StringComparison.Ordinal))
-                throw new InvalidDataException(
-                    $"{row.Place}: column \"query\" is not \"Question: …\", \"Answer:\". Check the data set's version."
-                );
+                throw new InvalidDataException($"{row.Place}: column \"query\" is not \"Question: …\", \"Answer:\". {row.Remedy}");
             return DatasetTransform.WithChoices(
                 row.With(("question", query["Question: ".Length..^"\nAnswer:".Length])),
                 row.Texts("choices"),

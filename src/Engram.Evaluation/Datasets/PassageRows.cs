@@ -68,9 +68,14 @@ internal static class PassageRows
                 || document[0] is not JsonArray lines
                 || document[1] is not JsonArray questions
             )
-                throw new InvalidDataException($"{row.Place}: not [lines, questions, id]. Check the data set's version.");
-            foreach (var question in questions.OfType<JsonObject>())
-                yield return C3Question(row, [.. lines.Select(line => row.TextOf(line, "lines"))], question);
+                throw new InvalidDataException($"{row.Place}: not [lines, questions, id]. {row.Remedy}");
+            for (var i = 0; i < questions.Count; i++)
+                yield return C3Question(
+                    row,
+                    [.. lines.Select(line => row.TextOf(line, "lines"))],
+                    questions[i] as JsonObject
+                        ?? throw new InvalidDataException($"{row.Place}: question {i} is no object. Mend or delete the row.")
+                );
         }
     }
 
@@ -103,7 +108,7 @@ internal static class PassageRows
         if (row.Values["problems"] is not null)
         {
             if (!PythonLiteral.TryParse(row.Text("problems"), out var problems) || problems is not PythonCollection list)
-                throw new InvalidDataException($"{row.Place}: column \"problems\" holds no Python list. Check the data set's version.");
+                throw new InvalidDataException($"{row.Place}: column \"problems\" holds no Python list. {row.Remedy}");
             return list.Items.Select((problem, i) => RaceProblem(row, article, problem as PythonCollection, i));
         }
         if (row.Values["questions"] is null)
@@ -134,8 +139,18 @@ internal static class PassageRows
         object? Entry(string key) =>
             problem?.Items.OfType<PythonCollection>().FirstOrDefault(entry => entry.Items is [string name, _] && name == key)?.Items[1];
         return Entry("question") is string question && Entry("answer") is string answer && Entry("options") is PythonCollection options
-            ? RaceQuestion(place, article, question, [.. options.Items.OfType<string>()], answer)
-            : throw new InvalidDataException($"{place.Place}: no question, options and answer. Check the data set's version.");
+            ? RaceQuestion(
+                place,
+                article,
+                question,
+                [
+                    .. options.Items.Select(option =>
+                        option as string ?? throw new InvalidDataException($"{place.Place}: an option is no text. Mend or delete the row.")
+                    ),
+                ],
+                answer
+            )
+            : throw new InvalidDataException($"{place.Place}: no question, options and answer. {row.Remedy}");
     }
 
     private static DatasetRow RaceQuestion(DatasetRow row, string article, string question, IReadOnlyList<string> options, string letter)
@@ -181,11 +196,11 @@ internal static class PassageRows
             .Select(
                 (pair, i) =>
                     DropQuestion(
-                        new DatasetRow(
-                            row.File,
-                            $"{row.Place}.qa_pairs[{i}]",
-                            pair is JsonObject values ? (JsonObject)values.DeepClone() : []
-                        ),
+                        row with
+                        {
+                            Place = $"{row.Place}.qa_pairs[{i}]",
+                            Values = pair is JsonObject values ? (JsonObject)values.DeepClone() : [],
+                        },
                         passage
                     )
             );
@@ -223,7 +238,10 @@ internal static class PassageRows
     private static IEnumerable<JsonObject> ValidatedAnswers(DatasetRow row)
     {
         if (row.Values["validated_answers"] is JsonArray list)
-            return list.OfType<JsonObject>();
+            return list.Select(answer =>
+                answer as JsonObject
+                ?? throw new InvalidDataException($"{row.Place}: a validated answer is no object. Mend or delete the row.")
+            );
         if (row.Values["validated_answers"] is not JsonObject columns || columns["number"] is not JsonArray numbers)
             return [];
         JsonNode? Item(string column, int i) => columns[column] is JsonArray items && i < items.Count ? items[i]?.DeepClone() : null;

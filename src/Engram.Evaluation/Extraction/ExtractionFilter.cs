@@ -20,7 +20,7 @@ public static class ExtractionFilter
         ["gsm8k_strict"] = NumberAnswers.Hashes,
         ["gsm8k_cot_strict"] = NumberAnswers.Sentence,
         ["number_flexible"] = NumberAnswers.Last,
-        ["mgsm_strict"] = NumberAnswers.InAnyLanguage,
+        ["mgsm_phrase"] = NumberAnswers.InAnyLanguage,
         ["bbh"] = PhraseAnswers.Bbh,
         ["mmlu_pro"] = PhraseAnswers.MmluPro,
         ["choice_letter"] = PhraseAnswers.Letter,
@@ -44,7 +44,9 @@ public static class ExtractionFilter
     /// <exception cref="InvalidDataException">There is none of that name.</exception>
     public static Func<string, string> Find(string name) =>
         Named.GetValueOrDefault(name)
-        ?? throw new InvalidDataException($"no filter \"{name}\"; there are {string.Join(", ", Names)}, and regular expressions.");
+        ?? throw new InvalidDataException(
+            $"there is no filter \"{name}\".{NearestNames.Ask(name, Names)} There are {string.Join(", ", Names)}, and regular expressions between slashes."
+        );
 
     /// <summary>
     /// What a regular expression captures, as lm-evaluation-harness's <c>RegexFilter</c>: all matches are found, one is selected, of its

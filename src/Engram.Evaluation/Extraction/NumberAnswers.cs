@@ -20,7 +20,7 @@ public static partial class NumberAnswers
     /// <summary>Flexible: the last number.</summary>
     public static string Last(string text) => PhraseAnswers.Select(LastExpression(), text, -1, PhraseAnswers.Invalid);
 
-    /// <summary>MGSM strict: the number at the answer phrase of any of its eleven languages.</summary>
+    /// <summary>MGSM: the number at the answer phrase of any of its eleven languages, in any wording of the worked examples.</summary>
     public static string InAnyLanguage(string text) => PhraseAnswers.Select(LanguagesExpression(), text, 0, PhraseAnswers.Invalid);
 
     /// <summary>The number without dollar signs, commas and a final period: "$1,250." is 1250.</summary>

@@ -29,22 +29,29 @@ internal sealed class GeneratedAnswers
             task.Filters.Count == 0 ? [("", [])] : [.. task.Filters.Select(filter => (filter.Name, filter.Steps.Select(Step).ToArray()))];
     }
 
-    /// <summary>Values of all metrics, and the answer that the first filter found.</summary>
+    /// <summary>
+    /// Values of all metrics, the answer that the first filter found, and what became of the program that checks it, in one line; null if
+    /// none was run.
+    /// </summary>
     /// <param name="item">The item.</param>
     /// <param name="generated">What the model wrote.</param>
     /// <param name="cancellation">Ends a program that is running.</param>
-    public (string Prediction, Dictionary<string, double> Values) Score(TaskItem item, string generated, CancellationToken cancellation)
+    public (string Prediction, Dictionary<string, double> Values, string? Program) Score(
+        TaskItem item,
+        string generated,
+        CancellationToken cancellation
+    )
     {
-        var (prediction, values) = ("", new Dictionary<string, double>());
+        var (prediction, values, program) = ("", new Dictionary<string, double>(), (string?)null);
         for (var i = 0; i < _filters.Length; i++)
         {
             var answer = Found(i, item, generated);
             prediction = i == 0 ? answer : prediction;
             foreach (var metric in _task.Metrics)
-                if (Value(metric, item, answer, cancellation) is { } value)
+                if (Value(metric, item, answer, ref program, cancellation) is { } value)
                     values[_filters.Length == 1 ? metric : $"{metric},{_filters[i].Name}"] = value;
         }
-        return (prediction, values);
+        return (prediction, values, program);
     }
 
     /// <summary>k of a metric pass@k; null for other metrics.</summary>
@@ -88,12 +95,12 @@ internal sealed class GeneratedAnswers
         }
     }
 
-    private double? Value(string metric, TaskItem item, string answer, CancellationToken cancellation)
+    private double? Value(string metric, TaskItem item, string answer, ref string? program, CancellationToken cancellation)
     {
         var texts = item.References.Select(reference => reference[0]);
         return metric switch
         {
-            "exact_match" => _task.Code is null ? _match.Score(answer, texts) : Program(item.Row, answer, cancellation),
+            "exact_match" => _task.Code is null ? _match.Score(answer, texts) : Program(item.Row, answer, ref program, cancellation),
             "contains" => Contains.Score(answer, texts),
             "f1_drop" => DropScore.Score([answer], item.References).F1,
             "em_drop" => DropScore.Score([answer], item.References).ExactMatch,
@@ -103,13 +110,13 @@ internal sealed class GeneratedAnswers
             "cloze_equal" => texts.Any(text => MathText.AreEqualCloze(answer, text)) ? 1 : 0,
             "ruler_all" => RulerMatch.Score(answer, [.. texts], RulerMetric.All),
             "ruler_any" => RulerMatch.Score(answer, [.. texts], RulerMetric.Any),
-            _ when PassOf(metric) is not null => Program(item.Row, answer, cancellation),
+            _ when PassOf(metric) is not null => Program(item.Row, answer, ref program, cancellation),
             _ => throw new InvalidDataException($"task {_task.Task}: no metric \"{metric}\" for generated answers."),
         };
     }
 
     /// <summary>Whether a program accepts the answer; null if no program may run and nothing else can tell.</summary>
-    private double? Program(DatasetRow row, string answer, CancellationToken cancellation)
+    private double? Program(DatasetRow row, string answer, ref string? became, CancellationToken cancellation)
     {
         if (_task.Code == "cruxeval_output" && _sandbox is null)
             return PythonPrograms.CruxEvalOutputStatic(row.Text("output"), answer) == true ? 1 : 0;
@@ -126,10 +133,12 @@ internal sealed class GeneratedAnswers
             "cruxeval_input" => PythonPrograms.CruxEvalInput(row.Text("code"), answer, row.Text("output")),
             "cruxeval_output" => PythonPrograms.CruxEvalOutput(row.Text("code"), row.Text("output"), answer),
             var other => throw new InvalidDataException(
-                $"task {_task.Task}: no program \"{other}\" checks answers; there are humaneval, mbpp, cruxeval_input and cruxeval_output."
+                $"task {_task.Task}: no program \"{other}\" checks answers; there are {string.Join(", ", PythonPrograms.Names)}."
             ),
         };
-        return _sandbox.Run(program, cancellation: cancellation).Passed ? 1 : 0;
+        var result = _sandbox.Run(program, cancellation: cancellation);
+        became = result.Message;
+        return result.Passed ? 1 : 0;
     }
 
     private Func<string, string> Step(string step)

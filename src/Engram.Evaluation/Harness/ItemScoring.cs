@@ -91,6 +91,7 @@ internal sealed class ItemScoring(TaskFile task, GeneratedAnswers? answers, Task
             Prediction = JsonValue.Create(scored[0].Prediction),
             Generated = texts[0],
             Generations = texts.Length > 1 ? texts : null,
+            Program = scored[0].Program,
             Values = values,
             Correct = values.TryGetValue(GeneratedAnswers.MetricNames(task)[0], out var headline) ? headline >= 1 : null,
         };
@@ -123,6 +124,7 @@ internal sealed class ItemScoring(TaskFile task, GeneratedAnswers? answers, Task
             Correct = values[task.Metrics[0]] >= 1,
             Options = item.Options,
             Scores = [.. scores.Select(score => score.LogLikelihood)],
+            NeutralScores = given.Length == 2 * count ? [.. given[count..].ToArray().Select(answer => answer.LogLikelihood)] : null,
             Tokens = [.. scores.Select(score => score.Tokens)],
         };
     }

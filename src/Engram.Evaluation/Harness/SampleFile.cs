@@ -25,7 +25,8 @@ public sealed class SampleFile : IDisposable
     {
         if (!resume && File.Exists(path) && new FileInfo(path).Length > 0)
             throw new IOException($"{path} exists already; go on with it by --resume, or name another file.");
-        var file = new SampleFile(new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read));
+        // Nobody else opens it meanwhile: on Unix only this keeps a second writer out.
+        var file = new SampleFile(new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
         try
         {
             file.ReadKnown(path);

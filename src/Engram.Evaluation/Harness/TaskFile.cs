@@ -1,7 +1,5 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
-using System.Text.Json.Serialization.Metadata;
 using Engram.Evaluation.Datasets;
 
 namespace Engram.Evaluation.Harness;
@@ -32,12 +30,19 @@ public enum TaskKind
 }
 
 /// <summary>
-/// A task as data: one JSON file of snake_case keys. Templates are Liquid (Fluid) over the columns of a row; <c>{{ row }}</c> columns stand
-/// by their names.
-/// docs/evaluation.md explains every key by an example.
+/// A task as data: one JSON file of snake_case keys. Templates are Liquid (Fluid) over the columns of a row, which stand by their names.
+/// docs/task-files.md explains every key by an example.
 /// </summary>
 public sealed record TaskFile
 {
+    /// <summary>The path that the task was read from, as it was given; of a task of the program or one made in code null.</summary>
+    [JsonIgnore]
+    public string? File { get; init; }
+
+    /// <summary>Whether the task comes with the program.</summary>
+    [JsonIgnore]
+    public bool BuiltIn { get; init; }
+
     /// <summary>Name, as <c>--tasks</c> takes it.</summary>
     public required string Task { get; init; }
 
@@ -133,6 +138,9 @@ public sealed record TaskFile
     /// <summary>Column of worked examples that a question brings along in its own prompt: a list, or one text; null for none.</summary>
     public string? Worked { get; init; }
 
+    /// <summary>How many of these a question is to bring along: what results call the shots asked for.</summary>
+    public int WorkedCount { get; init; }
+
     /// <summary>
     /// Ways to find the answer in what was generated, each a metric of its own; the first is the headline. Empty: the text itself.
     /// </summary>
@@ -195,6 +203,10 @@ public sealed record TaskData
 
     /// <summary>Names of transformations of the rows, in order.</summary>
     public IReadOnlyList<string> Transforms { get; init; } = [];
+
+    /// <summary>What to do where rows do not fit, as the end of a message; null: that of rows of a published data set.</summary>
+    [JsonIgnore]
+    public string? Remedy { get; init; }
 }
 
 /// <summary>Examples before a question.</summary>
@@ -241,30 +253,11 @@ public sealed record MatchRules
 /// <param name="Metric">What the source calls the measure.</param>
 /// <param name="Shots">Its number of examples; null where it has none.</param>
 /// <param name="Scores">By model.</param>
-public sealed record PublishedScores(string Source, string Metric, int? Shots, IReadOnlyDictionary<string, double> Scores);
-
-/// <summary>
-/// Reading and writing of task files. By reflection: generated code would set every property that a file leaves out to null in place of its
-/// default.
-/// </summary>
-internal sealed class TaskJson
-{
-    private TaskJson()
-    {
-        var options = new JsonSerializerOptions
-        {
-            PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-            UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
-            AllowTrailingCommas = true,
-            ReadCommentHandling = JsonCommentHandling.Skip,
-            WriteIndented = true,
-            RespectNullableAnnotations = true,
-            TypeInfoResolver = new DefaultJsonTypeInfoResolver(),
-        };
-        TaskFile = (JsonTypeInfo<TaskFile>)options.GetTypeInfo(typeof(TaskFile));
-    }
-
-    public static TaskJson Default { get; } = new();
-
-    public JsonTypeInfo<TaskFile> TaskFile { get; }
-}
+/// <param name="Items">How many items the published set has, of which the data at hand may be a part; null where that is not known.</param>
+public sealed record PublishedScores(
+    string Source,
+    string Metric,
+    int? Shots,
+    IReadOnlyDictionary<string, double> Scores,
+    int? Items = null
+);

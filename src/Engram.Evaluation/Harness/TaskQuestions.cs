@@ -6,16 +6,14 @@ namespace Engram.Evaluation.Harness;
 
 /// <summary>
 /// Turns rows into items by lm-evaluation-harness's rules: instruction, worked examples and the question, with the delimiters between them;
-/// the
-/// examples are the first n that are not
-/// the tested item, and of its subtask.
+/// the examples are the first n that are not the tested item, and of its subtask.
 /// </summary>
 internal sealed class TaskQuestions
 {
     private readonly TaskFile _task;
     private readonly int _shots;
     private readonly bool _unconditional;
-    private readonly (Template Instruction, Template Prompt, Template ShotPrompt, Template Choice, Template? Target) _templates;
+    private readonly TaskTemplates _templates;
     private readonly string[] _stop;
     private readonly DatasetRow[] _shotRows;
     private readonly string[] _shotKeys;
@@ -27,12 +25,8 @@ internal sealed class TaskQuestions
     /// <param name="shotRows">Where they come from.</param>
     public TaskQuestions(TaskFile task, int shots, IReadOnlyList<DatasetRow> shotRows)
     {
-        var source = $"task {task.Task}";
         (_task, _shots) = (task, shots);
-        var prompt = new Template(task.Prompt, source);
-        var shotPrompt = task.FewShot?.Prompt is { } other ? new Template(other, source) : prompt;
-        var target = task.Target is { } text ? new Template(text, source) : null;
-        _templates = (new Template(task.Instruction, source), prompt, shotPrompt, new Template(task.Choice, source), target);
+        _templates = TaskTemplates.Of(task, $"task {task.Task}");
         _stop = task.Stop.Count > 0 ? [.. task.Stop] : [task.FewShotDelimiter];
         _unconditional = task.Metrics.Contains("acc_uncond");
         _shotRows = shots > 0 ? [.. shotRows] : [];

@@ -16,13 +16,10 @@ internal sealed record FoundData(TaskData Data, IReadOnlyList<string> Files, str
     /// <exception cref="InvalidDataException">A file or row cannot be read; the message names both and the remedy.</exception>
     public IReadOnlyList<DatasetRow> Read(CancellationToken cancellation)
     {
-        var format = new DatasetFormat
-        {
-            Rows = Data.Rows,
-            Columns = Data.Columns,
-            OtherEncoding = Data.OtherEncoding,
-        };
+        var format = TaskRows.FormatOf(Data);
         var rows = Files.SelectMany(file => DatasetReader.Read(file, Path.GetRelativePath(Root, file), format, cancellation));
+        if (Data.Remedy is { } remedy)
+            rows = rows.Select(row => row with { Remedy = remedy });
         foreach (var name in Data.Transforms)
             rows = DatasetTransform.Find(name)(rows);
         return [.. rows];
@@ -46,8 +43,30 @@ internal static class TaskRows
     public static FoundData Require(string task, IReadOnlyList<TaskData> alternatives, string root) =>
         Find(alternatives, root)
         ?? throw new FileNotFoundException(
-            $"{task}: no data below '{root}'; expected {Expected(alternatives)}. engram eval --list --data-root shows what is there."
+            $"{task}: no data below '{root}'; looked there for {Expected(alternatives)}. The same command with --list in place of the model says of each task what is there and what is missing."
         );
+
+    /// <summary>How the rows of a place are found in its files.</summary>
+    public static DatasetFormat FormatOf(TaskData data) =>
+        new()
+        {
+            Rows = data.Rows,
+            Columns = data.Columns,
+            OtherEncoding = data.OtherEncoding,
+        };
+
+    /// <summary>What to do where rows of a user's own task do not fit.</summary>
+    public static string RemedyOf(TaskFile task, TaskData place) =>
+        place.Transforms.Count > 0
+            ? $"{task.File}: of {string.Join(", ", place.Transforms)}, docs/task-files.md says which columns it wants."
+            : task.Kind switch
+            {
+                TaskKind.Choice or TaskKind.Prefix =>
+                    $"{task.File}: kind {task.Kind.ToString().ToLowerInvariant()} wants the options as the column \"choices\" (a list of texts) and the right one as \"gold\" (its index from 0): call the columns so, or name a transform that makes them (docs/task-files.md).",
+                TaskKind.Generate =>
+                    $"{task.File}: kind generate wants the right answers in the column \"{task.References}\", which the key references names.",
+                _ => "Mend or delete the row.",
+            };
 
     /// <summary>What a task looks for, in words.</summary>
     public static string Expected(IReadOnlyList<TaskData> alternatives) =>
@@ -67,7 +86,7 @@ internal static class TaskRows
         var files = new List<string>();
         foreach (var pattern in data.Files)
         {
-            var found = DatasetFiles.Find(root, pattern);
+            var found = DatasetFiles.FindHereOrInCache(root, pattern);
             if (found.Count == 0)
                 return [];
             files.AddRange(found);

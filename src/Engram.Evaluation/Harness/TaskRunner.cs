@@ -41,7 +41,9 @@ public static class TaskRunner
             throw new ArgumentOutOfRangeException(nameof(options), options.Limit, "--limit must be at least 1.");
         if (options.Shots is < 0)
             throw new ArgumentOutOfRangeException(nameof(options), options.Shots, "--shots must not be negative.");
-        TaskFile[] leaves = [.. tasks.SelectMany(task => Leaves(task, cancellation)).DistinctBy(task => task.Task)];
+        TaskFile[] parts = [.. tasks.SelectMany(task => Leaves(task, cancellation))];
+        TaskFiles.RequireNames([.. tasks, .. parts]);
+        TaskFile[] leaves = [.. parts.DistinctBy(task => task.Task)];
         // What is missing is said before hours are spent.
         var found = leaves.ToDictionary(task => task.Task, task => TaskRows.Require(task.Task, task.Data, options.DataRoot));
         var shots = leaves.ToDictionary(task => task.Task, task => ShotsOf(task, options));
@@ -68,7 +70,7 @@ public static class TaskRunner
             results[task.Task] =
             [
                 .. TaskAggregation
-                    .Of(task, shots[task.Task], samples)
+                    .Of(task, shots[task.Task] + task.WorkedCount, samples)
                     .Select(result =>
                         result with
                         {
@@ -135,7 +137,7 @@ public static class TaskRunner
             ? throw new InvalidDataException(
                 $"task {task.Task}: a group that is part of itself: {string.Join(" > ", [.. above, task.Task])}."
             )
-        : task.Tasks.SelectMany(name => Leaves(TaskFiles.Load(name, cancellation), [.. above, task.Task], cancellation));
+        : task.Tasks.SelectMany(name => Leaves(TaskFiles.Member(task, name, cancellation), [.. above, task.Task], cancellation));
 
     /// <summary>
     /// A task's examples: those asked for, those that it names, at most the fixed ones; none where it has no place for them.
@@ -198,7 +200,7 @@ public static class TaskRunner
                     var sha256 = ItemScoring.HashOf(item);
                     if (options.Samples?.Find(key, task.Task, row, sha256) is { } known)
                     {
-                        (samples[i], skipped) = (known, skipped + 1);
+                        (samples[i], skipped) = (known with { Model = options.Model }, skipped + 1);
                         continue;
                     }
                     open.Add((i, item, sha256, requests.Count));
@@ -314,8 +316,7 @@ public static class TaskRunner
                         string.Join(
                             '\n',
                             JsonSerializer.Serialize(task, TaskJson.Default.TaskFile),
-                            options.ModelIdentity,
-                            options.Model,
+                            options.ModelIdentity.Length > 0 ? options.ModelIdentity : options.Model,
                             options.Memory,
                             options.Suppression,
                             options.Suppression?.Replacement,

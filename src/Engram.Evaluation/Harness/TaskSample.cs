@@ -41,6 +41,11 @@ public sealed record TaskSample
     /// <summary>Log-likelihood of each option, nats.</summary>
     public IReadOnlyList<double>? Scores { get; init; }
 
+    /// <summary>
+    /// Log-likelihood of each option behind the question's neutral context, nats, which acc_uncond takes off; null where nothing asks for it.
+    /// </summary>
+    public IReadOnlyList<double>? NeutralScores { get; init; }
+
     /// <summary>Tokens of each option.</summary>
     public IReadOnlyList<int>? Tokens { get; init; }
 
@@ -49,6 +54,12 @@ public sealed record TaskSample
 
     /// <summary>All answers, where several were generated.</summary>
     public IReadOnlyList<string>? Generations { get; init; }
+
+    /// <summary>
+    /// What became of the program that checks the answer, in one line ("completed", "time limit of 30 s", the last line of an error); of
+    /// several answers, of the first. Null if none was run.
+    /// </summary>
+    public string? Program { get; init; }
 
     /// <summary>Its subtask, or null.</summary>
     public string? Subtask { get; init; }

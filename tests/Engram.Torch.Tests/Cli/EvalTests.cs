@@ -353,7 +353,28 @@ public sealed class EvalTests(TrainedRun trained)
         Directory.CreateDirectory(Path.Combine(root, "pile"));
         File.WriteAllText(Path.Combine(root, "pile", "test.jsonl"), "{\"text\": \"one\"}\n{\"text\": \"two\"}\n");
         var list = (await CliProcess.Run("eval", "--list", "--data-root", root, "--json")).Ok().Json.EnumerateArray().ToArray();
-        Assert.All(list, task => Assert.Equal(["task", "found", "path", "rows", "missing"], Names(task)));
+        Assert.All(
+            list,
+            task =>
+                Assert.Equal(
+                    [
+                        "task",
+                        "found",
+                        "path",
+                        "rows",
+                        "missing",
+                        "kind",
+                        "shots",
+                        "metric",
+                        "stand_in",
+                        "published_items",
+                        "parts",
+                        "parts_found",
+                        "description",
+                    ],
+                    Names(task)
+                )
+        );
         var pile = list.Single(task => task.GetProperty("task").GetString() == "pile");
         Assert.Equal(
             (true, "pile/test.jsonl", 2, null),

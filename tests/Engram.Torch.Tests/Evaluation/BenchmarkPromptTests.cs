@@ -78,5 +78,5 @@ public class BenchmarkPromptTests
         TaskRows.Require(task, data, Benchmarks.Root()).Read(TestContext.Current.CancellationToken);
 
     private static string Render(string template, DatasetRow row, params (string, string)[] more) =>
-        new Template(template, "test").Render(row.Values, row.Place, more);
+        new Template(template, "test", "prompt").Render(row.Values, row.Place, more);
 }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Engram.Evaluation.Datasets;
 using Engram.Evaluation.Extraction;
 using Engram.Evaluation.Harness;
@@ -234,6 +235,17 @@ public class BenchmarkTaskTests
             Assert.Equal(gsm8k.Take(240), Rows($"mgsm_{language}").Select(row => row.Text("number")));
             var numbers = Shots($"mgsm_{language}").Select(row => NumberAnswers.Clean(NumberAnswers.InAnyLanguage(row.Text("rationale"))));
             Assert.Equal(["11", "29", "39", "9", "33", "8", "8", "5"], numbers);
+            // The harness's expression leaves out wordings of the authors' own examples: "Die Antwort ist", a unit behind the number.
+            var strict = new Regex(TaskFiles.Load($"mgsm_{language}").Filters[0].Steps[0].Trim('/'), RegexOptions.CultureInvariant);
+            Assert.Equal(
+                language switch
+                {
+                    "de" => 7,
+                    "ja" => 5,
+                    _ => 8,
+                },
+                Shots($"mgsm_{language}").Count(row => strict.IsMatch(row.Text("rationale")))
+            );
         }
         Assert.Equal(
             ["2", "10", "\\frac{9}{7}", "i", "4"],

@@ -159,14 +159,28 @@ public class DatasetReaderTests
     [InlineData("gsm8k", "{\"answer\": \"5\"}", "no number behind \"####\"")]
     [InlineData("math", "{\"solution\": \"5\"}", "no \\boxed answer")]
     [InlineData("c3", "{\"value\": 3}", "not [lines, questions, id]")]
+    [InlineData("c3", "[[[\"A: x\"], [\"oops\", 5], \"id\"]]", "question 0 is no object")]
     [InlineData("race", "{\"article\": \"a\", \"problems\": \"oops\"}", "no Python list")]
+    [InlineData(
+        "race",
+        "{\"article\": \"a\", \"problems\": \"[{'question': 'q', 'answer': 'A', 'options': ['x', 5]}]\"}",
+        "problems[0]: an option is no text"
+    )]
+    [InlineData("mmlu_redux", "{\"question\": \"q\", \"choices\": [\"a\", \"b\"], \"answer\": 0}", "no column \"error_type\"")]
+    [InlineData("piqa", "{\"goal\": \"g\", \"sol1\": null, \"sol2\": \"b\", \"label\": 0}", "column \"sol1\" is null")]
+    [InlineData(
+        "drop",
+        "{\"passage\": \"p\", \"question\": \"q\", \"answer\": {\"number\": \"1\"}, \"validated_answers\": [5]}",
+        "a validated answer is no object"
+    )]
     [InlineData("agieval", "{\"question\": \"q\", \"options\": [\"(A)x\"], \"label\": \"。\"}", "no right option")]
     public void A_malformed_row_is_named(string transform, string row, string expected)
     {
+        var name = row.StartsWith('[') ? "a.json" : "a.jsonl";
         var error = Assert.Throws<InvalidDataException>(() =>
-            DatasetTransform.Find(transform)(Read("a.jsonl", Encoding.UTF8.GetBytes(row))).ToArray()
+            DatasetTransform.Find(transform)(Read(name, Encoding.UTF8.GetBytes(row))).ToArray()
         );
-        Assert.StartsWith("a.jsonl:1", error.Message, StringComparison.Ordinal);
+        Assert.StartsWith(name == "a.json" ? "a.json[0]" : "a.jsonl:1", error.Message, StringComparison.Ordinal);
         Assert.Contains(expected, error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', error.Message);
     }
@@ -208,6 +222,64 @@ public class DatasetReaderTests
         Assert.Equal(["piqa/validation.jsonl"], Found(DatasetFiles.FindSnapshot(folder.File(""), "baber/piqa", null, "validation")));
         Assert.Empty(DatasetFiles.FindSnapshot(folder.File(""), "baber/piqa", null, "test"));
     }
+
+    [Fact]
+    public void White_space_around_options_stays_and_around_a_question_goes()
+    {
+        var row = DatasetTransform
+            .Find("choices")(Read("a.jsonl", "{\"question\": \" q \", \"choices\": [\" a\", \"b \"], \"answer\": 1}"u8.ToArray()))
+            .Single();
+        Assert.Equal("q", row.Text("question"));
+        Assert.Equal([" a", "b "], row.Texts("choices"));
+    }
+
+    [Fact]
+    public void Of_a_cache_one_revision_counts()
+    {
+        using var folder = new TemporaryFolder();
+        void Write(string path, string content = "")
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(folder.File(path))!);
+            File.WriteAllText(folder.File(path), content);
+        }
+        string[] Found(IReadOnlyList<string> files) => [.. files.Select(file => Path.GetRelativePath(folder.File(""), file))];
+        Write("datasets--o--n/snapshots/aaa/test.tsv");
+        Assert.Equal(["datasets--o--n/snapshots/aaa/test.tsv"], Found(DatasetFiles.FindSnapshot(folder.File(""), "o/n", null, "test")));
+        Assert.Equal(["datasets--o--n/snapshots/aaa/test.tsv"], Found(DatasetFiles.FindHereOrInCache(folder.File(""), "o/n/test.tsv")));
+        Write("datasets--o--n/snapshots/bbb/test.tsv");
+        Assert.Contains(
+            "2 revisions, and no refs/main",
+            Assert.Throws<InvalidDataException>(() => DatasetFiles.FindSnapshot(folder.File(""), "o/n", null, "test")).Message,
+            StringComparison.Ordinal
+        );
+        Write("datasets--o--n/refs/main", "bbb\n");
+        Assert.Equal(["datasets--o--n/snapshots/bbb/test.tsv"], Found(DatasetFiles.FindSnapshot(folder.File(""), "o/n", null, "test")));
+        Write("o/n/test.tsv");
+        Assert.Equal(["o/n/test.tsv"], Found(DatasetFiles.FindHereOrInCache(folder.File(""), "o/n/test.tsv")));
+    }
+
+    [Fact]
+    public void A_part_that_is_missing_is_named()
+    {
+        using var folder = new TemporaryFolder();
+        Directory.CreateDirectory(folder.File("piqa"));
+        File.WriteAllText(folder.File("piqa/test-00000-of-00002.parquet"), "");
+        Assert.Contains(
+            "test-00001-of-00002.parquet: missing",
+            Assert.Throws<InvalidDataException>(() => DatasetFiles.FindSnapshot(folder.File(""), "baber/piqa", null, "test")).Message,
+            StringComparison.Ordinal
+        );
+        File.WriteAllText(folder.File("piqa/test-00001-of-00002.parquet"), "");
+        Assert.Equal(2, DatasetFiles.FindSnapshot(folder.File(""), "baber/piqa", null, "test").Count);
+    }
+
+    [Fact]
+    public void A_name_that_stands_twice_is_said() =>
+        Assert.Contains(
+            "a.jsonl:1: not JSON (a name stands twice in an object)",
+            Assert.Throws<InvalidDataException>(() => Read("a.jsonl", "{\"q\": 1, \"q\": 2}"u8.ToArray())).Message,
+            StringComparison.Ordinal
+        );
 
     private static DatasetRow[] Read(string name, byte[] content, DatasetFormat? format = null)
     {

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Engram.Evaluation.Code;
 using Engram.Evaluation.Harness;
 using Engram.Evaluation.Scoring;
 using Engram.Inference;
@@ -220,6 +221,89 @@ public sealed class TaskRunnerTests : IDisposable
         Assert.Throws<ArgumentException>(() =>
             TaskRunner.Run(_model, null, [Load()], Options with { Suppression = all }, cancellation: TestContext.Current.CancellationToken)
         );
+    }
+
+    [Fact]
+    public void Two_runs_do_not_write_one_file()
+    {
+        using var first = SampleFile.Open(_folder.File("one.jsonl"), resume: true);
+        Assert.Contains(
+            "one.jsonl",
+            Assert.Throws<IOException>(() => SampleFile.Open(_folder.File("one.jsonl"), resume: true)).Message,
+            StringComparison.Ordinal
+        );
+    }
+
+    [Fact]
+    public void A_model_is_known_by_its_files_and_not_by_its_name()
+    {
+        Samples(Options with { Model = "a", ModelIdentity = "x" });
+        Assert.All(Samples(Options with { Model = "./a", ModelIdentity = "x" }), sample => Assert.Equal("a", sample.Model));
+        Assert.Equal(6, File.ReadAllLines(_folder.File("samples.jsonl")).Length);
+        Assert.Equal(12, Samples(Options with { Model = "a", ModelIdentity = "y" }).Length);
+    }
+
+    [Fact]
+    public void Samples_hold_what_the_headline_metric_follows_from()
+    {
+        var samples = Samples(Options);
+        Assert.All(
+            samples,
+            sample =>
+            {
+                var gains = sample.Scores!.Zip(sample.NeutralScores!, (score, neutral) => score - neutral).ToArray();
+                Assert.Equal(Array.IndexOf(gains, gains.Max()), sample.Prediction!.GetValue<int>());
+            }
+        );
+        Write("t.json", [Choice.Replace("\"acc_uncond\", ", "")]);
+        Assert.All(Samples(Options, file: "acc.jsonl"), sample => Assert.Null(sample.NeutralScores));
+    }
+
+    /// <summary>What was generated becomes "[invalid]", which the prompt makes a harmless line; the tests do what generated code may do.</summary>
+    [Fact]
+    public void What_became_of_generated_programs_stands_in_the_samples()
+    {
+        Sandbox sandbox;
+        try
+        {
+            sandbox = Sandbox.Open();
+        }
+        catch (NotSupportedException error)
+        {
+            Assert.Skip(error.Message);
+            return;
+        }
+        Write(
+            "code.json",
+            [
+                """
+                { "task": "code", "version": 1, "description": "d", "kind": "generate", "data": [{ "files": ["code.jsonl"] }], "prompt": "{{ text }}",
+                  "metrics": ["pass@1"], "max_new_tokens": 1, "filters": [{ "name": "none", "steps": ["/\\u0001(never)/"] }], "code": "humaneval" }
+                """,
+            ]
+        );
+        string[] tests = ["pass", "assert 1 == 2", "while True: pass", "open('/etc/passwd')"];
+        Write(
+            "code.jsonl",
+            tests.Select(test =>
+                JsonSerializer.Serialize(
+                    new
+                    {
+                        text = "t",
+                        prompt = "def f(): pass\ninvalid = 0\n",
+                        entry_point = "f",
+                        test = $"def check(candidate):\n    {test}",
+                    }
+                )
+            )
+        );
+        var samples = Samples(Options with { Sandbox = sandbox }, Load("code.json"), "code-samples.jsonl");
+        Assert.Equal([1, 0, 0, 0], samples.Select(sample => sample.Values["pass@1"]));
+        string[] became = ["completed", "AssertionError", "time limit", "FileNotFoundError"];
+        foreach (var (sample, expected) in samples.Zip(became))
+            Assert.Contains(expected, sample.Program!, StringComparison.Ordinal);
+        var none = Samples(Options, Load("code.json"), "not-run.jsonl");
+        Assert.All(none, sample => Assert.Equal((null, 0), (sample.Program, sample.Values.Count)));
     }
 
     [Fact]

@@ -72,7 +72,7 @@ public sealed class WorldTaskFilesTests : IDisposable
             var path = Assert.Single(DatasetFiles.Find(root, Assert.Single(Assert.Single(task.Data).Files)));
             var rows = DatasetReader.Read(path, path).ToArray();
             Assert.Equal(20, rows.Length);
-            var prompt = new Template(task.Prompt, task.Task);
+            var prompt = new Template(task.Prompt, task.Task, "prompt");
             Assert.All(rows, row => Assert.Equal(row.Text("prompt"), prompt.Render(row.Values, row.Place)));
             Assert.All(rows, row => Assert.Equal(row.Text("answer"), row.Texts("choices")[(int)row.Value("gold")]));
             Assert.All(
