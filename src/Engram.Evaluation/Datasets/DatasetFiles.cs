@@ -37,7 +37,9 @@ public static partial class DatasetFiles
     /// <summary>
     /// As <see cref="Find"/>; where nothing lies there, the same below the hub's cache if the pattern begins with OWNER/NAME.
     /// </summary>
-    /// <exception cref="InvalidDataException">The cache has several revisions and does not say which counts, or parts are missing.</exception>
+    /// <exception cref="InvalidDataException">
+    /// The cache has several revisions and does not say which counts, or parts are missing.
+    /// </exception>
     public static IReadOnlyList<string> FindHereOrInCache(string root, string pattern)
     {
         if (Find(root, pattern) is { Count: > 0 } found || pattern.Split('/', 3) is not [var owner, var name, var rest])
@@ -54,7 +56,9 @@ public static partial class DatasetFiles
     /// <param name="dataset">For example "cais/mmlu".</param>
     /// <param name="configuration">For example "all"; "*" for every configuration; null where the data set has none.</param>
     /// <param name="split">For example "test".</param>
-    /// <exception cref="InvalidDataException">The cache has several revisions and does not say which counts, or parts are missing.</exception>
+    /// <exception cref="InvalidDataException">
+    /// The cache has several revisions and does not say which counts, or parts are missing.
+    /// </exception>
     public static IReadOnlyList<string> FindSnapshot(string root, string dataset, string? configuration, string split)
     {
         string[] homes = [Path.Combine(root, dataset), Path.Combine(root, dataset[(dataset.IndexOf('/') + 1)..]), .. Cached(root, dataset)];

@@ -20,7 +20,9 @@ public sealed record TaskListing(string Task, bool Found, string? Path, int Rows
     /// <summary>Whether the rows that were found are others than those of published scores, so that none stands beside theirs.</summary>
     public bool StandIn { get; init; }
 
-    /// <summary>How many items the published set has: more than the rows where these are a part of it; null where that is not known.</summary>
+    /// <summary>
+    /// How many items the published set has: more than the rows where these are a part of it; null where that is not known.
+    /// </summary>
     public int? PublishedItems { get; init; }
 
     /// <summary>How many tasks a group has; null of a task.</summary>

@@ -42,7 +42,8 @@ public sealed record TaskSample
     public IReadOnlyList<double>? Scores { get; init; }
 
     /// <summary>
-    /// Log-likelihood of each option behind the question's neutral context, nats, which acc_uncond takes off; null where nothing asks for it.
+    /// Log-likelihood of each option behind the question's neutral context, nats, which acc_uncond takes off; null where nothing asks for
+    /// it.
     /// </summary>
     public IReadOnlyList<double>? NeutralScores { get; init; }
 

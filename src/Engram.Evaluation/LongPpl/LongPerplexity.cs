@@ -28,7 +28,8 @@ public static class LongPerplexity
     }
 
     /// <summary>
-    /// The key intervals of a text by an evaluator, which reads the token that begins documents before it. They are those of the part of the
+    /// The key intervals of a text by an evaluator, which reads the token that begins documents before it. They are those of the part of
+    /// the
     /// text that its context has room for.
     /// </summary>
     /// <param name="evaluator">Reads the text, and each part of it again after a short context.</param>

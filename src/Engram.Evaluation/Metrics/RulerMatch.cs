@@ -10,7 +10,9 @@ internal enum RulerMetric
     Any,
 }
 
-/// <summary>RULER's comparison (Hsieh et al. 2024, <c>scripts/eval/synthetic/constants.py</c>): references are looked for, case is ignored.</summary>
+/// <summary>
+/// RULER's comparison (Hsieh et al. 2024, <c>scripts/eval/synthetic/constants.py</c>): references are looked for, case is ignored.
+/// </summary>
 internal static class RulerMatch
 {
     /// <summary>The share of the references that occur in the answer, or 1 if any does, else 0.</summary>

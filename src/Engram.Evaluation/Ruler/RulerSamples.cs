@@ -30,7 +30,9 @@ internal static class RulerSamples
             )
         )[..16];
 
-    /// <summary>The hash of all that the score of a sample follows from: what is read, how much may be written, and what is right.</summary>
+    /// <summary>
+    /// The hash of all that the score of a sample follows from: what is read, how much may be written, and what is right.
+    /// </summary>
     public static string HashOf(RulerItem item) =>
         ItemScoring.HashOf(
             string.Join('\u001e', [item.Context, $"{item.Task.NewTokens}", $"{item.Task.Metric}", .. item.Draft.References])

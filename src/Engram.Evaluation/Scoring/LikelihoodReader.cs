@@ -69,7 +69,8 @@ internal sealed class LikelihoodReader(IScoredModel model, MemoryBank? prompts, 
             if (double.IsNaN(logProbability))
                 throw NotFinite.Error(TensorPrimitives.Max(logits));
             sum += logProbability;
-            greedy &= TensorPrimitives.IndexOfMax(logits) == token;
+            // One token that is not the likeliest settles it: the search takes as long as the probability.
+            greedy = greedy && TensorPrimitives.IndexOfMax(logits) == token;
         }
     }
 

@@ -3,7 +3,8 @@ using Engram.Corpora.World;
 namespace Engram.Tests.Corpora.World;
 
 /// <summary>
-/// Readers who leave out what a question asks: neither what the choices look like nor what the text says of others behind a relation's word,
+/// Readers who leave out what a question asks: neither what the choices look like nor what the text says of others behind a relation's
+/// word,
 /// in any form of sentence or region, nor the passage, gives an answer away.
 /// </summary>
 public sealed class WorldShortcutTests
@@ -98,7 +99,8 @@ public sealed class WorldShortcutTests
 
     /// <summary>
     /// Who counts values behind the relation's word, in sentences of the question's form or in its region, and never reads a name, is right
-    /// as often as the size of a set says, by choice, and less often in writing: what is most usual is an answer of few sets. Sets of shared
+    /// as often as the size of a set says, by choice, and less often in writing: what is most usual is an answer of few sets. Sets of
+    /// shared
     /// names are of one region, so that there the quarter of who ignores it holds on the average alone.
     /// </summary>
     [Theory]

@@ -259,7 +259,9 @@ public sealed class TaskRunnerTests : IDisposable
         Assert.All(Samples(Options, file: "acc.jsonl"), sample => Assert.Null(sample.NeutralScores));
     }
 
-    /// <summary>What was generated becomes "[invalid]", which the prompt makes a harmless line; the tests do what generated code may do.</summary>
+    /// <summary>
+    /// What was generated becomes "[invalid]", which the prompt makes a harmless line; the tests do what generated code may do.
+    /// </summary>
     [Fact]
     public void What_became_of_generated_programs_stands_in_the_samples()
     {
