@@ -38,9 +38,9 @@ public static class TaskRunner
     )
     {
         if (options.Limit is < 1)
-            throw new ArgumentOutOfRangeException(nameof(options), options.Limit, "--limit must be at least 1.");
+            throw new ArgumentOutOfRangeException(nameof(options), options.Limit, "Limit must be at least 1.");
         if (options.Shots is < 0)
-            throw new ArgumentOutOfRangeException(nameof(options), options.Shots, "--shots must not be negative.");
+            throw new ArgumentOutOfRangeException(nameof(options), options.Shots, "Shots must not be negative.");
         TaskFile[] parts = [.. tasks.SelectMany(task => Leaves(task, cancellation))];
         TaskFiles.RequireNames([.. tasks, .. parts]);
         TaskFile[] leaves = [.. parts.DistinctBy(task => task.Task)];
