@@ -31,7 +31,7 @@ internal static class ControlledRows
         var columns = control == TaskControl.Stem ? task.Stem : task.Context;
         var part = control == TaskControl.Stem ? "question" : "passage";
         if (columns.Count == 0)
-            throw new ArgumentException($"task {task.Task} has no {part} to exchange; leave it out of --tasks.", nameof(control));
+            throw new ArgumentException($"task {task.Task} has no {part} to exchange; leave it out.", nameof(control));
         string[] keys = [.. rows.Select(row => string.Join('\u001f', columns.Select(column => row.Values[column]?.ToJsonString())))];
         return
         [

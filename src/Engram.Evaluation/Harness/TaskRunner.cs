@@ -28,9 +28,9 @@ public static class TaskRunner
     )
     {
         if (options.Limit is < 1)
-            throw new ArgumentOutOfRangeException(nameof(options), options.Limit, "--limit must be at least 1.");
+            throw new ArgumentOutOfRangeException(nameof(options), options.Limit, "Limit must be at least 1.");
         if (options.Shots is < 0)
-            throw new ArgumentOutOfRangeException(nameof(options), options.Shots, "--shots must not be negative.");
+            throw new ArgumentOutOfRangeException(nameof(options), options.Shots, "Shots must not be negative.");
         TaskFiles.RequireNames([.. tasks, .. tasks.SelectMany(task => Leaves(task, cancellation))]);
         // What is missing is said before hours are spent.
         TaskSource[] sources = [.. AllLeaves(tasks, cancellation).Select(task => TaskSource.Find(task, options))];

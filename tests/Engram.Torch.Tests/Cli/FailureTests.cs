@@ -59,7 +59,9 @@ public sealed class FailureTests
     [InlineData("--threads must be at least 1", "table", "bench", "--threads", "0")]
     [InlineData("'abc'", "eval", "loss", "--model", "m", "--data", "d", "--threads", "abc")]
     [InlineData("--steps: '0,5' is no whole number", "train", "--preset", "tiny", "--data", "d", "--run", "r", "--steps", "0,5")]
-    [InlineData("--tasks world --data-root WORLD --memory on,off", "eval", "world", "w", "--model", "m", "--memory", "on,off")]
+    [InlineData("not 'of'", "eval", "world", "w", "--model", "m", "--memory", "on,of")]
+    [InlineData("is off has no part", "eval", "ruler", "--model", "m", "--memory", "on,off", "--suppress", "all")]
+    [InlineData("--resume needs --samples", "eval", "ruler", "--model", "m", "--resume")]
     [InlineData("'--speed'", "tokenizer", "inspect", "--tokenizer", "tokenizer.json", "text", "--speed")]
     public async Task WrongUsage_IsOneLine_WithExitCode2(string named, params string[] arguments)
     {

@@ -233,6 +233,40 @@ public sealed class LongPplTests
         Assert.Equal((6, 2, 2, 2), (places.Intervals, places.BehindCut, places.OutsideText, places.Inside));
     }
 
+    /// <summary>Keys that an evaluator has written give the numbers of those that it has just found, in a text that is longer than it reads.</summary>
+    [Fact]
+    public void WrittenKeys_GiveTheSameNumbers()
+    {
+        using var model = RandomModel.Create(TinyRun.Configuration with { MaxPositionEmbeddings = 600 });
+        // Sharp predictions: a few tokens are foreseen well with the whole text, and badly with a part of it.
+        using (no_grad())
+            model.Transformer.Parameters.All.Single(parameter => parameter.Name == "lm_head.weight").Tensor.mul_(40);
+        var random = new Random(5);
+        var text = string.Concat(Enumerable.Range(0, 2000).Select(_ => (char)random.Next('a', 'z')));
+        var read = LongPerplexity.Cut(model.Tokenizer, text, 600);
+        Assert.True(read.Length < text.Length);
+        var found = LongPerplexity.KeyIntervals(model, read, model.Memory, new KeyWindow(8, 4));
+        Assert.NotEmpty(found);
+
+        var folder = Directory.CreateTempSubdirectory("engram-");
+        try
+        {
+            var files = new KeyFiles(folder.FullName);
+            files.Write(0, found);
+            var measured = LongPerplexity.Measure(model, "t", read, found, model.Memory);
+            Assert.InRange(measured.KeyTokens, 1, measured.Tokens / 2);
+            Assert.Equal(measured, LongPerplexity.Measure(model, "t", read, files.Read(0), model.Memory));
+            Assert.Equal(new IntervalPlaces(found.Count, 0, 0), IntervalPlaces.Of(files.Read(0), text, read));
+            // Plain perplexity depends on no keys.
+            var without = LongPerplexity.Measure(model, "t", read, [], model.Memory);
+            Assert.Equal((measured.Tokens, measured.Nats), (without.Tokens, without.Nats));
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
     /// <summary>An evaluator reads what its own context has room for, its start token included.</summary>
     [Fact]
     public void KeyIntervals_OfATextThatIsTooLong_AreThoseOfItsBeginning()
