@@ -233,7 +233,9 @@ public sealed class LongPplTests
         Assert.Equal((6, 2, 2, 2), (places.Intervals, places.BehindCut, places.OutsideText, places.Inside));
     }
 
-    /// <summary>Keys that an evaluator has written give the numbers of those that it has just found, in a text that is longer than it reads.</summary>
+    /// <summary>
+    /// Keys that an evaluator has written give the numbers of those that it has just found, in a text that is longer than it reads.
+    /// </summary>
     [Fact]
     public void WrittenKeys_GiveTheSameNumbers()
     {
