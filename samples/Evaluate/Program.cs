@@ -34,7 +34,7 @@ try
     {
         var control = TaskRunner.Run(model, shuffled, tasks, options with { Memory = "shuffled" }, cancellation: stopped.Token);
         Print(control);
-        foreach (var difference in TaskRunner.Compare("on", own, "shuffled", control))
+        foreach (var difference in TaskComparison.Of(tasks, "on", own, "shuffled", control))
             Console.WriteLine(
                 $"{difference.Task}, {difference.Metric}: on − shuffled {difference.Difference:+0.0000;−0.0000} ± {difference.StandardError:0.0000}"
             );

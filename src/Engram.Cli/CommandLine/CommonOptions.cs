@@ -54,6 +54,14 @@ internal static class CommonOptions
                 given.AddError($"{option.Name} must be at least 1.");
         });
 
+    /// <summary>Refuses numbers below zero.</summary>
+    public static void NotNegative(Option option) =>
+        option.Validators.Add(given =>
+        {
+            if (int.TryParse(given.Tokens.FirstOrDefault()?.Value, out var number) && number < 0)
+                given.AddError($"{option.Name} must not be negative.");
+        });
+
     /// <summary>Takes these names alone.</summary>
     public static Option<T> OneOf<T>(this Option<T> option, params string[] names)
     {

@@ -32,7 +32,10 @@ internal static class Terminal
     public static IAnsiConsole Answer => LazyAnswer.Value;
 
     /// <summary>Writes the machine output of a command with <c>--json</c>: one line of snake_case, the only thing on stdout.</summary>
-    public static void Json<T>(T value) => Console.Out.WriteLine(JsonSerializer.Serialize(value, Machine));
+    public static void Json<T>(T value) => Console.Out.WriteLine(JsonText(value));
+
+    /// <summary>The same as text, for a file.</summary>
+    public static string JsonText<T>(T value) => JsonSerializer.Serialize(value, Machine);
 
     /// <summary>Reads stdin to its end. Ctrl-C is heard meanwhile, which a read on the first thread would not let happen.</summary>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>

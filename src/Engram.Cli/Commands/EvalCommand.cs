@@ -7,14 +7,16 @@ using Engram.Evaluation.Scoring;
 using Engram.Models.Configuration;
 using Engram.Models.Folders;
 using Engram.Models.Memory;
+using Engram.Storage;
 
 namespace Engram.Cli.Commands;
 
 /// <summary>Scores models on benchmarks.</summary>
 internal sealed class EvalCommand : CliCommand
 {
-    // What results say of the memory of a model that has none.
-    private const string NoMemory = "none";
+    private static readonly string[] Controls = ["none", "stem", "context"];
+
+    private static readonly string[] Drawn = ["shuffled", "permuted", "random"];
 
     private static readonly string[] Uses = ["on", "off", "shuffled", "permuted", "random", "one-row"];
 
@@ -67,18 +69,42 @@ internal sealed class EvalCommand : CliCommand
         DefaultValueFactory = _ => "on",
     };
     private readonly Option<Suppression[]?> _suppress = SuppressOption.OfTasks();
-    private readonly Option<string> _control = new Option<string>("--control")
+    private readonly Option<int> _memorySeed = new("--memory-seed")
+    {
+        Description = "What is drawn for --memory shuffled, permuted and random",
+        HelpName = "N",
+        DefaultValueFactory = _ => MemoryBank.ControlSeed,
+    };
+    private readonly Option<string> _control = new("--control")
     {
         Description =
             "Counterfactual: stem or context takes the question or the passage from another item while the right answer stays, "
-            + "so that a score shows what it reads",
-        HelpName = "PART",
+            + "so that a score shows what it reads; none,stem puts the items as they are beside it and compares both",
+        HelpName = "PARTS",
         DefaultValueFactory = _ => "none",
-    }.OneOf("none", "stem", "context");
+    };
     private readonly Option<string?> _samples = new("--samples")
     {
         Description = "Write every item to this file (JSON Lines): prompt hash, options, scores, prediction, gold",
         HelpName = "FILE",
+    };
+    private readonly Option<bool> _prompts = new("--prompts")
+    {
+        Description = "Write into the lines of --samples also the prompt as text, and the choices as they are scored",
+    };
+    private readonly Option<int?> _showPrompts = new("--show-prompts")
+    {
+        Description = "Show the first N prompts of each task as a model would read them, and score nothing; no model is needed",
+        HelpName = "N",
+    };
+    private readonly Option<string?> _output = new("--output")
+    {
+        Description = "Write what --json says to this file, beside the table",
+        HelpName = "FILE",
+    };
+    private readonly Option<bool> _byPart = new("--by-part")
+    {
+        Description = "Show the scores of each subject or set as well, where a task has such parts; JSON always has them",
     };
     private readonly Option<bool> _resume = new("--resume")
     {
@@ -112,6 +138,7 @@ internal sealed class EvalCommand : CliCommand
             "engram eval run/model --tasks arc_easy,piqa --data-root benchmarks --limit 200",
             "engram eval run/model other/model --tasks mmlu --data-root benchmarks --memory on,off --samples mmlu.jsonl",
             "engram eval run/model --tasks piqa,triviaqa --data-root benchmarks --suppress all --suppress order=3@prompt",
+            "engram eval --show-prompts 2 --tasks gsm8k --data-root benchmarks",
             "engram eval --list --data-root benchmarks",
             "engram eval --list --tasks mine/capitals.json --data-root mine"
         )
@@ -127,9 +154,14 @@ internal sealed class EvalCommand : CliCommand
                     _shots,
                     _maxLength,
                     _memory,
+                    _memorySeed,
                     _suppress,
                     _control,
+                    _showPrompts,
+                    _byPart,
+                    _output,
                     _samples,
+                    _prompts,
                     _resume,
                     _batch,
                     _runCode,
@@ -151,6 +183,8 @@ internal sealed class EvalCommand : CliCommand
             Add(command);
         CommonOptions.AtLeastOne(_limit);
         CommonOptions.AtLeastOne(_batch);
+        CommonOptions.AtLeastOne(_showPrompts);
+        CommonOptions.NotNegative(_memorySeed);
         Validators.Add(given =>
         {
             if (given.Children.Any(child => child is CommandResult))
@@ -158,12 +192,25 @@ internal sealed class EvalCommand : CliCommand
             var list = given.GetValue(_list);
             if (!list && given.GetResult(_tasks) is null)
                 given.AddError("Give --tasks, or --list to see them.");
-            if (!list && given.GetResult(_models) is not { Tokens.Count: > 0 })
+            var show = given.GetResult(_showPrompts) is not null;
+            if (list && show)
+                given.AddError("Give --list or --show-prompts, not both.");
+            if (show && given.GetResult(_models) is { Tokens.Count: > 0 })
+                given.AddError("--show-prompts asks no model; leave MODEL out.");
+            foreach (var option in show ? (Option[])[_samples, _output, _suppress, _byPart] : [])
+                if (given.GetResult(option) is not null)
+                    given.AddError($"--show-prompts scores nothing; leave {option.Name} out.");
+            if (!list && !show && given.GetResult(_models) is not { Tokens.Count: > 0 })
                 given.AddError("Give at least one model folder.");
             if (!list && given.GetResult(_dataRoot) is null)
                 given.AddError("--tasks needs --data-root.");
             if (given.GetValue(_resume) && given.GetResult(_samples) is null)
                 given.AddError("--resume needs --samples.");
+            if (given.GetValue(_prompts) && given.GetResult(_samples) is null)
+                given.AddError("--prompts needs --samples; --show-prompts shows prompts without a model.");
+            foreach (var part in given.GetResult(_control) is { Implicit: false, Tokens: [{ Value: var parts }] } ? parts.Split(',') : [])
+                if (!Controls.Contains(part))
+                    given.AddError($"--control takes {string.Join(", ", Controls)}, not '{part}'.");
             if (given.GetResult(_python) is { Implicit: false } && !given.GetValue(_runCode))
                 given.AddError("--python needs --run-code.");
             if (given.GetResult(_shots) is { Tokens: [{ Value: var shots }] } && int.TryParse(shots, out var number) && number < 0)
@@ -175,6 +222,11 @@ internal sealed class EvalCommand : CliCommand
                 && Twice(memory.Split(','), use => use) is { } again
             )
                 given.AddError($"--memory names '{again}' twice.");
+            if (
+                given.GetResult(_control) is { Implicit: false, Tokens: [{ Value: var control }] }
+                && Twice(control.Split(','), part => part) is { } twice
+            )
+                given.AddError($"--control names '{twice}' twice.");
             foreach (var use in given.GetResult(_memory) is { Implicit: false, Tokens: [{ Value: var uses }] } ? uses.Split(',') : [])
                 if (!Uses.Contains(use))
                     given.AddError($"--memory takes {string.Join(", ", Uses)}, not '{use}'.");
@@ -204,54 +256,115 @@ internal sealed class EvalCommand : CliCommand
         }
 
         var tasks = Tasks(parsed, cancellation);
-        var runs = parsed.GetRequiredValue(_models).Select(folder => RunOf(parsed, folder)).ToArray();
-        RequireMemory(parsed, runs);
-        using var samples = parsed.GetValue(_samples) is { } file ? SampleFile.Open(file, parsed.GetValue(_resume)) : null;
-        if (samples is { Found: > 0 })
-            Terminal.Note(
-                $"{samples.Found:N0} items are taken from {parsed.GetValue(_samples)} where they belong to the same model, task and prompt."
-            );
+        TaskControl[] controls =
+        [
+            .. parsed.GetRequiredValue(_control).Split(',').Select(part => Enum.Parse<TaskControl>(part, ignoreCase: true)),
+        ];
         var options = new EvaluationOptions
         {
             DataRoot = parsed.GetValue(_dataRoot)!,
             Limit = parsed.GetValue(_limit),
             Shots = parsed.GetValue(_shots),
             MaxLength = parsed.GetValue(_maxLength),
-            Control = Enum.Parse<TaskControl>(parsed.GetRequiredValue(_control), ignoreCase: true),
+            Together = parsed.GetValue(_batch),
+            Prompts = parsed.GetValue(_prompts),
+        };
+        if (parsed.GetValue(_showPrompts) is { } count)
+        {
+            EvalPrompts.Write(
+                [.. controls.SelectMany(control => TaskPrompt.Of(tasks, options with { Control = control }, count, cancellation))],
+                parsed.GetValue(_json)
+            );
+            return;
+        }
+
+        var runs = parsed.GetRequiredValue(_models).Select(folder => RunOf(parsed, folder)).ToArray();
+        RequireMemory(parsed, runs);
+        if (parsed.GetValue(_output) is { } output)
+            AtomicFile.RequireWritable(output);
+        using var samples = EvalSamples.Open(parsed.GetValue(_samples), parsed.GetValue(_resume));
+        options = options with
+        {
             Samples = samples,
             Sandbox = parsed.GetValue(_runCode) ? OpenSandbox(parsed.GetRequiredValue(_python)) : null,
-            Together = parsed.GetValue(_batch),
         };
-        var (arms, retained) = (new List<EvalArm>(), new List<TaskRetention>());
+        var (arms, retained, models) = (new List<EvalArm>(), new List<TaskRetention>(), new List<EvalModelRecord>());
         foreach (var run in runs)
         {
             using var model = _open.Open(parsed, run.Folder);
+            models.Add(new EvalModelRecord(run.Folder, _open.EngineOf(parsed, run.Folder), run.Identity, model.Tokenizer.Fingerprint));
             var longest = 0;
             foreach (var use in run.Uses)
             {
-                using var memory = ModelInput.Memory(model.Memory, use == NoMemory ? "on" : use);
-                var whole = Score(model, memory.Bank, run.Folder, use, null);
-                foreach (var part in use == "off" ? [] : run.Parts)
-                    retained.AddRange(TaskRetention.Of(tasks, whole, Score(model, memory.Bank, run.Folder, use, part)));
-                longest = Math.Max(longest, whole.Longest);
+                using var memory = ModelInput.Memory(model.Memory, use, seed: parsed.GetValue(_memorySeed));
+                foreach (var control in controls)
+                {
+                    var whole = Score(model, memory.Bank, run, use, control, null);
+                    foreach (var part in use == "off" ? [] : run.Parts)
+                        retained.AddRange(TaskRetention.Of(tasks, whole, Score(model, memory.Bank, run, use, control, part)));
+                    longest = Math.Max(longest, whole.Longest);
+                }
             }
             NoteTrainedLength(run, longest);
         }
+        EvalSamples.NoteTaken(samples, parsed.GetValue(_samples));
+        Report(parsed, tasks, arms, retained, models);
 
-        EvalReport.Write(arms, retained, parsed.GetValue(_maxLength), parsed.GetValue(_json));
-
-        EvaluationResult Score(IScoredModel model, MemoryBank? memory, string folder, string use, Suppression? part)
+        EvaluationResult Score(IScoredModel model, MemoryBank? memory, ModelRun run, string use, TaskControl control, Suppression? part)
         {
-            var arm = options with { Model = folder, ModelIdentity = EvalModels.Identity(folder), Memory = use, Suppression = part };
+            var seed = parsed.GetValue(_memorySeed);
+            var arm = options with
+            {
+                Model = run.Folder,
+                ModelIdentity = run.Identity,
+                Memory = use,
+                MemorySeed = seed != MemoryBank.ControlSeed && Drawn.Contains(use) ? seed : null,
+                Suppression = part,
+                Control = control,
+            };
             using var line = new ProgressLine<EvaluationProgress>(progress =>
-                $"{folder} (memory {use}{(part is null ? "" : $" without {part}")}): {progress.Task}, "
+                $"{run.Folder} (memory {use}{(part is null ? "" : $" without {part}")}): {progress.Task}, "
                 + $"{progress.Items:N0} of {progress.OfItems:N0} items, "
                 + $"{progress.TokensPerSecond:N0} tokens/s{TimeLeft.Of(progress.Remaining)}"
             );
             var result = TaskRunner.Run(model, memory, tasks, arm, line, cancellation);
-            arms.Add(new EvalArm(folder, use, part?.ToString(), result));
+            arms.Add(new EvalArm(run.Folder, use, control.ToString().ToLowerInvariant(), part?.ToString(), result));
             return result;
         }
+    }
+
+    private void Report(
+        ParseResult parsed,
+        IReadOnlyList<TaskFile> tasks,
+        List<EvalArm> arms,
+        List<TaskRetention> retained,
+        List<EvalModelRecord> models
+    )
+    {
+        EvalReport.NoteWhatIsMissing(arms, parsed.GetValue(_maxLength));
+        var names = EvalReport.Names(arms);
+        var comparisons = EvalComparisons.Of(tasks, arms, names);
+        var record = new EvalRecord
+        {
+            Tasks = [.. tasks.Select(task => task.Task)],
+            DataRoot = parsed.GetValue(_dataRoot)!,
+            Limit = parsed.GetValue(_limit),
+            Shots = parsed.GetValue(_shots),
+            MaxLength = parsed.GetValue(_maxLength),
+            RunCode = parsed.GetValue(_runCode),
+            BatchSize = parsed.GetValue(_batch),
+            Device = _open.DeviceOf(parsed),
+            Threads = _open.ThreadsOf(parsed),
+            Seeds = new EvalSeeds(parsed.GetValue(_memorySeed)),
+            Models = models,
+        };
+        var json = EvalReport.Json(record, arms, comparisons, retained);
+        if (parsed.GetValue(_output) is { } output)
+            AtomicFile.WriteAllText(output, Terminal.JsonText(json) + "\n");
+        if (parsed.GetValue(_json))
+            Terminal.Json(json);
+        else
+            EvalReport.Write(arms, names, comparisons, retained, parsed.GetValue(_byPart));
     }
 
     /// <summary>The tasks that were asked for, or all.</summary>
@@ -278,10 +391,10 @@ internal sealed class EvalCommand : CliCommand
         var note = TrainingNote.Read(folder);
         var parts = parsed.GetValue(_suppress) ?? [];
         if (ModelConfiguration.Load(Path.Combine(folder, ModelFolder.ConfigurationFile)).Engram is not { } engram)
-            return new ModelRun(folder, note, [NoMemory], []);
+            return new ModelRun(folder, EvalModels.Identity(folder), note, [ModelInput.NoMemory], []);
         foreach (var part in parts)
             SuppressOption.Require(part, engram);
-        return new ModelRun(folder, note, [.. parsed.GetRequiredValue(_memory).Split(',')], parts);
+        return new ModelRun(folder, EvalModels.Identity(folder), note, [.. parsed.GetRequiredValue(_memory).Split(',')], parts);
     }
 
     /// <summary>Says once of a model that it has read texts longer than any that it was trained on.</summary>
@@ -303,7 +416,7 @@ internal sealed class EvalCommand : CliCommand
                 .Where(option => parsed.GetResult(option) is { Implicit: false })
                 .Select(option => option.Name),
         ];
-        string[] without = [.. runs.Where(run => run.Uses is [NoMemory]).Select(run => run.Folder)];
+        string[] without = [.. runs.Where(run => run.Uses is [ModelInput.NoMemory]).Select(run => run.Folder)];
         if (controls.Length == 0 || without.Length == 0)
             return;
         if (without.Length == runs.Length)
@@ -314,7 +427,7 @@ internal sealed class EvalCommand : CliCommand
             Terminal.Note($"{folder} has no memory: it is scored once, as it is.");
     }
 
-    private sealed record ModelRun(string Folder, TrainingNote? Note, string[] Uses, Suppression[] Parts);
+    private sealed record ModelRun(string Folder, string Identity, TrainingNote? Note, string[] Uses, Suppression[] Parts);
 
     private static Sandbox OpenSandbox(string python)
     {

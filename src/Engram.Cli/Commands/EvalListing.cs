@@ -8,7 +8,7 @@ namespace Engram.Cli.Commands;
 /// <summary>What <c>engram eval --list</c> answers. The table fits 140 columns; JSON says all of it.</summary>
 internal static class EvalListing
 {
-    private const int Widest = 54;
+    private const int Widest = 44;
 
     public static void Write(IReadOnlyList<TaskListing> tasks, bool json)
     {

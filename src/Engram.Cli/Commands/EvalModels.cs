@@ -70,13 +70,25 @@ internal sealed class EvalModels
         return $"{Convert.ToHexStringLower(SHA256.HashData(ends))} {file.Length} {file.LastWriteTimeUtc.Ticks}";
     }
 
+    /// <summary>What computes a model: managed or torch.</summary>
+    public string EngineOf(ParseResult parsed, string folder) =>
+        parsed.GetValue(_engine)
+        ?? (
+            parsed.GetValue(_device) is "cpu"
+            && EngramModel.Serves(ModelConfiguration.Load(Path.Combine(folder, ModelFolder.ConfigurationFile)))
+                ? Managed
+                : "torch"
+        );
+
+    /// <summary>Where tensors live.</summary>
+    public string DeviceOf(ParseResult parsed) => parsed.GetRequiredValue(_device);
+
+    /// <summary>Threads of one tensor operation.</summary>
+    public int ThreadsOf(ParseResult parsed) => parsed.GetValue(_threads) ?? Environment.ProcessorCount;
+
     public IScoredModel Open(ParseResult parsed, string folder)
     {
-        var managed = parsed.GetValue(_engine) is { } engine
-            ? engine == Managed
-            : parsed.GetValue(_device) is "cpu"
-                && EngramModel.Serves(ModelConfiguration.Load(Path.Combine(folder, ModelFolder.ConfigurationFile)));
-        return managed
+        return EngineOf(parsed, folder) == Managed
             ? new ManagedModel(EngramModel.Open(folder, threads: parsed.GetValue(_threads)))
             : new TorchModel(LanguageModel.Load(folder, CommonOptions.OpenDevice(parsed, _device, _threads)));
     }

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
 using Engram.Cli.CommandLine;
-using Engram.Evaluation.Harness;
 using Engram.Evaluation.Ruler;
 using Engram.Evaluation.Scoring;
 using Engram.Models.Memory;
@@ -169,11 +168,7 @@ internal sealed class EvalRulerCommand : CliCommand
                     + "less, with --tasks for what fits there, or train the model on longer texts: engram train --init MODEL "
                     + $"--extend-context {options.Length}."
             );
-        using var answers = parsed.GetValue(_samples) is { } file ? SampleFile.Open(file, parsed.GetValue(_resume)) : null;
-        if (answers is { Found: > 0 })
-            Terminal.Note(
-                $"{answers.Found:N0} answers are taken from {parsed.GetValue(_samples)} where they belong to the same model, memory and sample."
-            );
+        using var answers = EvalSamples.Open(parsed.GetValue(_samples), parsed.GetValue(_resume));
         var reports = new List<(string, RulerReport)>();
         foreach (var use in uses)
         {
@@ -190,6 +185,7 @@ internal sealed class EvalRulerCommand : CliCommand
             };
             reports.Add((use, RulerEvaluation.Run(model, memory.Bank, asked, line, cancellation)));
         }
+        EvalSamples.NoteTaken(answers, parsed.GetValue(_samples));
         return reports;
     }
 

@@ -11,13 +11,13 @@ internal sealed class MemoryInUse : IDisposable
     private readonly MemoryBank? _control;
     private readonly MemoryBank? _silenced;
 
-    public MemoryInUse(MemoryBank? own, MemoryUse use, Suppression? suppression = null)
+    public MemoryInUse(MemoryBank? own, MemoryUse use, Suppression? suppression = null, int? seed = null)
     {
         if ((use != MemoryUse.On || suppression is not null) && own is null)
             throw new UsageException(
                 "The model has no memory (its config.json has no engram_* keys), so that none can be off, exchanged or silenced."
             );
-        _control = own?.Ablation(use);
+        _control = own?.Ablation(use, seed ?? MemoryBank.ControlSeed);
         Bank = use == MemoryUse.Off ? null : _control ?? own;
         if (suppression is null)
             return;

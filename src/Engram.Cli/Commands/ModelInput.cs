@@ -111,9 +111,10 @@ internal sealed class ModelInput
     /// <param name="own">The model's memory, or null.</param>
     /// <param name="use">The value.</param>
     /// <param name="suppression">A part of it that is silenced; null for none.</param>
+    /// <param name="seed">Of what is drawn; null for the usual one.</param>
     /// <exception cref="UsageException">There is no memory, or no such part of it.</exception>
-    public static MemoryInUse Memory(MemoryBank? own, string use, Suppression? suppression = null) =>
-        new(own, use == NoMemory ? MemoryUse.On : Uses[use].Use, suppression);
+    public static MemoryInUse Memory(MemoryBank? own, string use, Suppression? suppression = null, int? seed = null) =>
+        new(own, use == NoMemory ? MemoryUse.On : Uses[use].Use, suppression, seed);
 
     /// <summary>The same as it was given. A model without memory has none to speak of, not even one that is on.</summary>
     /// <exception cref="UsageException">The option was given, and the model has no memory.</exception>

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Engram.Evaluation.Text;
 
 namespace Engram.Evaluation.Datasets;
 
@@ -19,7 +20,7 @@ public sealed record DatasetRow(string File, string Place, JsonObject Values)
         ?? throw new InvalidDataException(
             Values.ContainsKey(column)
                 ? $"{Place}: column \"{column}\" is null. Mend or delete the row."
-                : $"{Place}: no column \"{column}\"; the row has {string.Join(", ", Values.Take(12).Select(known => $"\"{known.Key}\""))}. {Remedy}"
+                : $"{Place}: no column \"{column}\"; the row has {string.Join(", ", Values.Take(12).Select(known => $"\"{known.Key}\""))}.{NearestNames.Ask(column, Values.Select(known => known.Key))} {Remedy}"
         );
 
     /// <summary>The value of the first column that the row has, null values not counted.</summary>

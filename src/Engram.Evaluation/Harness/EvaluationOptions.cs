@@ -6,6 +6,9 @@ namespace Engram.Evaluation.Harness;
 /// <summary>How tasks are run.</summary>
 public sealed record EvaluationOptions
 {
+    /// <summary>Decides the draws of bootstraps, of standard errors as of comparisons.</summary>
+    public const int BootstrapSeed = 1;
+
     /// <summary>The folder below which the data of tasks lie.</summary>
     public required string DataRoot { get; init; }
 
@@ -14,6 +17,13 @@ public sealed record EvaluationOptions
 
     /// <summary>What results call what the memory does: on, off, shuffled, …</summary>
     public string Memory { get; init; } = "on";
+
+    /// <summary>
+    /// Seed of the control that the memory is exchanged for, where it is not the usual one (<see cref="MemoryBank.ControlSeed"/>); null
+    /// where
+    /// it is, and for memories that nothing is drawn for. It tells samples apart.
+    /// </summary>
+    public int? MemorySeed { get; init; }
 
     /// <summary>A part of the memory that is silenced, for prompts, answers or both; null for none.</summary>
     public Suppression? Suppression { get; init; }
@@ -39,6 +49,9 @@ public sealed record EvaluationOptions
     /// <summary>Where samples are written, and taken from; null for nowhere.</summary>
     public SampleFile? Samples { get; init; }
 
+    /// <summary>Whether samples also hold the prompt itself, and the continuations that are scored.</summary>
+    public bool Prompts { get; init; }
+
     /// <summary>Runs generated code; null: tasks that need it are not scored.</summary>
     public Sandbox? Sandbox { get; init; }
 
@@ -53,12 +66,13 @@ public sealed record EvaluationOptions
 /// <param name="Task">The task at work.</param>
 /// <param name="Items">Items of it that are scored.</param>
 /// <param name="OfItems">All items of it.</param>
-/// <param name="TokensPerSecond">Tokens of requests per second, as if each had been read alone.</param>
-/// <param name="Remaining">Time that the rest of the task takes; null before there is an item to judge by.</param>
+/// <param name="TokensPerSecond">Tokens of requests that were asked in this run per second, as if each had been read alone.</param>
+/// <param name="Remaining">Time that the rest of the task takes; null before enough is asked to judge by.</param>
 public readonly record struct EvaluationProgress(string Task, int Items, int OfItems, double TokensPerSecond, TimeSpan? Remaining);
 
 /// <summary>What came of a run.</summary>
 /// <param name="Results">All scores, task by task; a group stands before its tasks.</param>
+/// <param name="Parts">Scores of the parts of tasks that have parts.</param>
 /// <param name="Headlines">For each task (groups and scored texts left out) what its headline metric says of each item, by index.</param>
 /// <param name="Tokens">Tokens of all requests, as if each had been read alone.</param>
 /// <param name="TokensRead">Tokens that the model has read for them.</param>
@@ -66,6 +80,7 @@ public readonly record struct EvaluationProgress(string Task, int Items, int OfI
 /// <param name="Elapsed">Time that the scorer took.</param>
 public sealed record EvaluationResult(
     IReadOnlyList<TaskResult> Results,
+    IReadOnlyList<TaskPart> Parts,
     IReadOnlyDictionary<string, IReadOnlyDictionary<int, ItemScore>> Headlines,
     long Tokens,
     long TokensRead,

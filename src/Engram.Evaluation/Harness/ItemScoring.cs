@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Engram.Evaluation.Metrics;
 using Engram.Evaluation.Scoring;
+using Engram.Tokenization;
 
 namespace Engram.Evaluation.Harness;
 
@@ -10,7 +11,9 @@ namespace Engram.Evaluation.Harness;
 /// <param name="task">Not a group.</param>
 /// <param name="answers">For generation tasks.</param>
 /// <param name="blank">What all samples of the run have in common.</param>
-internal sealed class ItemScoring(TaskFile task, GeneratedAnswers? answers, TaskSample blank)
+/// <param name="tokenizer">Of the model.</param>
+/// <param name="prompts">Whether samples hold prompts and continuations.</param>
+internal sealed class ItemScoring(TaskFile task, GeneratedAnswers? answers, TaskSample blank, Tokenizer tokenizer, bool prompts)
 {
     /// <summary>The hash that a sample carries.</summary>
     public static string HashOf(string prompt) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(prompt)));
@@ -39,6 +42,7 @@ internal sealed class ItemScoring(TaskFile task, GeneratedAnswers? answers, Task
     /// <param name="cancellation">Ends a program that is running.</param>
     public TaskSample Score(TaskItem item, string sha256, ReadOnlySpan<ScoringAnswer> given, CancellationToken cancellation)
     {
+        var lost = Largest(given);
         var sample = blank with
         {
             Index = item.Index,
@@ -47,7 +51,11 @@ internal sealed class ItemScoring(TaskFile task, GeneratedAnswers? answers, Task
             Place = item.Row.Place,
             Gold = item.Gold,
             Shots = item.Shots,
-            Lost = Largest(given),
+            ShotsKept = ShotsKept(item, lost),
+            Lost = lost,
+            Prompt = prompts ? item.Prompt : null,
+            Prompts = prompts ? item.Prompts : null,
+            Choices = prompts && item.Options.Count > 0 ? item.Continuations : null,
             Subtask = task.Subtask is { } column ? item.Row.Values[column]?.ToString() : null,
             Cluster = task.Cluster is { } cluster ? Last(item.Row.Values[cluster])?.ToString() : null,
         };
@@ -57,6 +65,22 @@ internal sealed class ItemScoring(TaskFile task, GeneratedAnswers? answers, Task
             TaskKind.Generate => Generated(sample, item, given, cancellation),
             _ => Chosen(sample, item, given),
         };
+    }
+
+    /// <summary>Worked examples of an item that stand whole in what the model reads; null where it reads the whole prompt.</summary>
+    /// <param name="item">The item.</param>
+    /// <param name="lost">Tokens at the beginning that it does not read, the one before every text included.</param>
+    public int? ShotsKept(TaskItem item, int lost)
+    {
+        if (lost == 0 || item.Requests[0] is not (LikelihoodRequest or GenerationRequest))
+            return null;
+        // Prompts of options differ behind the examples only.
+        var prompt = item.Requests[0] is LikelihoodRequest likelihood ? likelihood.Context : item.Prompt;
+        var bytes = tokenizer.Encode(prompt).Take(lost - 1).Sum(id => tokenizer.TokenBytes(id).Length);
+        var starts = item.Examples;
+        var kept = starts.SkipLast(1).Count(start => Encoding.UTF8.GetByteCount(prompt.AsSpan(0, start)) >= bytes);
+        var brought = item.Shots - (starts.Count - 1);
+        return Encoding.UTF8.GetByteCount(prompt.AsSpan(0, starts[^1])) >= bytes ? kept + brought : kept;
     }
 
     private static JsonNode? Last(JsonNode? value) => value is JsonArray list ? list.LastOrDefault() : value;

@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json;
 
 namespace Engram.Evaluation.Harness;
@@ -9,6 +8,7 @@ namespace Engram.Evaluation.Harness;
 public sealed class SampleFile : IDisposable
 {
     private readonly Dictionary<(string Key, string Task, int Index), TaskSample> _known = [];
+    private readonly List<int> _damaged = [];
     private readonly FileStream _stream;
 
     private SampleFile(FileStream stream) => _stream = stream;
@@ -16,13 +16,22 @@ public sealed class SampleFile : IDisposable
     /// <summary>Samples found in the file.</summary>
     public int Found => _known.Count;
 
+    /// <summary>How many of them a run has taken.</summary>
+    public int Taken { get; private set; }
+
+    /// <summary>Numbers of lines that are no samples, from 1. They stay where they are; their items are scored again.</summary>
+    public IReadOnlyList<int> Damaged => _damaged;
+
     /// <summary>Opens or creates a file of samples.</summary>
     /// <param name="path">Where it lies; its folder exists.</param>
     /// <param name="resume">Whether the samples of an existing file count; otherwise there must be none.</param>
+    /// <exception cref="DirectoryNotFoundException">Its folder is not there.</exception>
     /// <exception cref="IOException">The file exists and is not to be resumed, or cannot be written.</exception>
-    /// <exception cref="InvalidDataException">A line before the last is no sample.</exception>
+    /// <exception cref="InvalidDataException">None of its lines is a sample.</exception>
     public static SampleFile Open(string path, bool resume)
     {
+        if (Path.GetDirectoryName(Path.GetFullPath(path)) is { } folder && !Directory.Exists(folder))
+            throw new DirectoryNotFoundException($"{path}: there is no folder '{folder}'. Make it, or name a file in one that is there.");
         if (!resume && File.Exists(path) && new FileInfo(path).Length > 0)
             throw new IOException($"{path} exists already; go on with it by --resume, or name another file.");
         // Nobody else opens it meanwhile: on Unix only this keeps a second writer out.
@@ -39,9 +48,17 @@ public sealed class SampleFile : IDisposable
         }
     }
 
+    /// <summary>Whether the file holds a sample of an item, perhaps of another version of its row.</summary>
+    public bool Holds(string key, string task, int index) => _known.ContainsKey((key, task, index));
+
     /// <summary>The sample of an item if the file holds it.</summary>
-    public TaskSample? Find(string key, string task, int index, string itemSha256) =>
-        _known.TryGetValue((key, task, index), out var sample) && sample.ItemSha256 == itemSha256 ? sample : null;
+    public TaskSample? Take(string key, string task, int index, string itemSha256)
+    {
+        if (!_known.TryGetValue((key, task, index), out var sample) || sample.ItemSha256 != itemSha256)
+            return null;
+        Taken++;
+        return sample;
+    }
 
     /// <summary>Appends a sample; it is with the system when this returns.</summary>
     public void Append(TaskSample sample)
@@ -56,29 +73,46 @@ public sealed class SampleFile : IDisposable
 
     private void ReadKnown(string path)
     {
-        using var reader = new StreamReader(_stream, Encoding.UTF8, detectEncodingFromByteOrderMarks: false, leaveOpen: true);
-        var text = reader.ReadToEnd();
+        var bytes = new byte[_stream.Length];
+        _stream.ReadExactly(bytes);
         // A line without its end was being written when the run ended.
-        var whole = text.LastIndexOf('\n') + 1;
+        ReadOnlySpan<byte> lines = bytes.AsSpan(0, bytes.AsSpan().LastIndexOf((byte)'\n') + 1);
         var number = 0;
-        var known = text.AsSpan(0, whole);
-        foreach (var range in known.Split('\n'))
+        foreach (var range in lines.Split((byte)'\n'))
         {
-            var line = known[range];
             number++;
-            if (line.IsEmpty)
+            if (lines[range].IsEmpty)
                 continue;
-            try
-            {
-                var sample = JsonSerializer.Deserialize(line, SampleJson.Readable.TaskSample) ?? throw new JsonException("null");
+            if (SampleOf(lines[range]) is { } sample)
                 _known[(sample.Key, sample.Task, sample.Index)] = sample;
-            }
-            catch (JsonException error)
-            {
-                throw new InvalidDataException($"{path}:{number}: no sample. Name another file, or delete this one.", error);
-            }
+            else
+                _damaged.Add(number);
         }
-        _stream.SetLength(Encoding.UTF8.GetByteCount(text.AsSpan(0, whole)));
+        // Whatever it is, it is left alone.
+        if (_known.Count == 0 && (_damaged.Count > 0 || (bytes.Length > 0 && bytes[0] != '{')))
+            throw new InvalidDataException($"{path}: no line is a sample. Name another file, or delete this one.");
+        if (lines.Length < bytes.Length)
+            _stream.SetLength(lines.Length);
         _stream.Seek(0, SeekOrigin.End);
+    }
+
+    private static TaskSample? SampleOf(ReadOnlySpan<byte> line)
+    {
+        try
+        {
+            // Prompts are made anew, and need not be kept.
+            return JsonSerializer.Deserialize(line, SampleJson.Readable.TaskSample) is { } sample
+                ? sample with
+                {
+                    Prompt = null,
+                    Prompts = null,
+                    Choices = null,
+                }
+                : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
     }
 }

@@ -6,43 +6,82 @@ namespace Engram.Evaluation.Harness;
 /// <summary>Scores of tasks from those of their items.</summary>
 internal static class TaskAggregation
 {
-    private const int BootstrapSeed = 1;
-
     // The model whose published scores stand beside those measured here.
     private const string PublishedModel = "engram_27b";
 
     /// <summary>All scores of a task; the first is the headline.</summary>
-    /// <param name="task">Not a group.</param>
-    /// <param name="shotsAsked">Worked examples that each prompt was to have.</param>
+    /// <param name="source">The task and how it was asked.</param>
+    /// <param name="ofItems">Items that its data have.</param>
     /// <param name="samples">At least one.</param>
-    public static IReadOnlyList<TaskResult> Of(TaskFile task, int shotsAsked, IReadOnlyList<TaskSample> samples)
+    public static IReadOnlyList<TaskResult> Of(TaskSource source, int ofItems, IReadOnlyList<TaskSample> samples)
     {
-        var results = new List<TaskResult>();
-        foreach (var metric in task.Kind == TaskKind.Generate ? GeneratedAnswers.MetricNames(task) : task.Metrics)
+        var (task, results) = (source.Task, new List<TaskResult>());
+        foreach (var metric in MetricNames(task))
         {
-            if (task.Kind == TaskKind.Rolling)
-            {
-                results.Add(Result(task, metric, OfTexts(task, metric, samples), samples, shotsAsked, results.Count == 0));
+            var score = Score(task, metric, samples);
+            results.Add(Result(metric, score, results.Count == 0 && source.Comparable ? PublishedOf(task) : null));
+            if (task.Subtask is null || score is null)
                 continue;
-            }
-
-            // A program that was not run leaves no value.
-            TaskSample[] scored = [.. samples.Where(sample => sample.Values.ContainsKey(metric))];
-            results.Add(
-                Result(task, metric, scored.Length == 0 ? null : Mean(task, scored, metric), samples, shotsAsked, results.Count == 0)
-            );
-            if (task.Subtask is null || scored.Length == 0)
-                continue;
-            Estimate[] parts = [.. scored.GroupBy(sample => sample.Subtask).Select(part => Mean(task, [.. part], metric))];
-            results.Add(
-                Result(task, $"{metric},macro", Estimate.OfGroup(parts, weightBySize: false), samples, shotsAsked, headline: false)
-            );
+            Estimate[] parts = [.. ByPart(samples).Select(part => Score(task, metric, [.. part])).OfType<Estimate>()];
+            results.Add(Result($"{metric},macro", Estimate.OfGroup(parts, weightBySize: false), published: null));
         }
         return results;
+
+        TaskResult Result(string metric, Estimate? estimate, double? published) =>
+            new(
+                task.Task,
+                metric,
+                estimate?.Value,
+                Finite(estimate?.StandardError),
+                estimate?.Items ?? 0,
+                samples.Min(sample => sample.Shots),
+                samples[0].Memory,
+                samples[0].Control,
+                published
+            )
+            {
+                Model = samples[0].Model,
+                Suppressed = samples[0].Suppressed,
+                ShotsAsked = source.Shots + task.WorkedCount,
+                ShotsKept = samples.Min(sample => sample.ShotsKept ?? sample.Shots),
+                OfItems = ofItems,
+                Truncated = samples.Count(sample => sample.Lost > 0),
+                Data = source.Found.Shown,
+                Version = task.Version,
+            };
     }
 
+    /// <summary>The scores of each part of a task; none where it has no parts.</summary>
+    /// <param name="task">Not a group.</param>
+    /// <param name="ofItems">Items that the data have of each part.</param>
+    /// <param name="samples">Of the task.</param>
+    public static IEnumerable<TaskPart> Parts(TaskFile task, IReadOnlyDictionary<string, int> ofItems, IReadOnlyList<TaskSample> samples) =>
+        task.Subtask is null
+            ? []
+            : from part in ByPart(samples)
+            from metric in MetricNames(task)
+            let first = part.First()
+            let score = Score(task, metric, [.. part])
+            where score is not null
+            select new TaskPart(
+                task.Task,
+                part.Key,
+                metric,
+                score.Value.Value,
+                Finite(score.Value.StandardError),
+                score.Value.Items,
+                ofItems[part.Key],
+                first.Memory,
+                first.Control,
+                first.Model,
+                first.Suppressed
+            );
+
     /// <summary>The score of a group from the headlines of its tasks.</summary>
-    public static TaskResult OfGroup(TaskFile group, IReadOnlyList<TaskResult> headlines)
+    /// <param name="group">The group.</param>
+    /// <param name="headlines">Of each of its tasks, in order.</param>
+    /// <param name="comparable">Whether its published score may stand beside it.</param>
+    public static TaskResult OfGroup(TaskFile group, IReadOnlyList<TaskResult> headlines, bool comparable)
     {
         Estimate[] parts =
         [
@@ -63,15 +102,17 @@ internal static class TaskAggregation
             Items = score?.Items ?? 0,
             Shots = headlines.Min(result => result.Shots),
             ShotsAsked = headlines.Max(result => result.ShotsAsked),
+            ShotsKept = headlines.Min(result => result.ShotsKept),
+            OfItems = headlines.Sum(result => result.OfItems),
             Truncated = headlines.Sum(result => result.Truncated),
-            Published = PublishedOf(group),
+            Published = comparable ? PublishedOf(group) : null,
         };
     }
 
     /// <summary>What the headline metric says of each sample, by index.</summary>
     public static Dictionary<int, ItemScore> Headline(TaskFile task, IEnumerable<TaskSample> samples)
     {
-        var metric = task.Kind == TaskKind.Generate ? GeneratedAnswers.MetricNames(task)[0] : task.Metrics[0];
+        var metric = MetricNames(task)[0];
         return task.Kind == TaskKind.Rolling
             ? []
             : samples
@@ -95,32 +136,20 @@ internal static class TaskAggregation
             : Estimate.OfMean(values, [.. samples.Select(sample => (sample.Cluster, sample.Cluster is null ? sample.Index : 0))]);
     }
 
-    private static TaskResult Result(
-        TaskFile task,
-        string metric,
-        Estimate? estimate,
-        IReadOnlyList<TaskSample> samples,
-        int shotsAsked,
-        bool headline
-    ) =>
-        new(
-            task.Task,
-            metric,
-            estimate?.Value,
-            Finite(estimate?.StandardError),
-            estimate?.Items ?? 0,
-            samples.Min(sample => sample.Shots),
-            samples[0].Memory,
-            samples[0].Control,
-            headline ? PublishedOf(task) : null
-        )
-        {
-            Model = samples[0].Model,
-            Suppressed = samples[0].Suppressed,
-            ShotsAsked = shotsAsked,
-            Truncated = samples.Count(sample => sample.Lost > 0),
-            Version = task.Version,
-        };
+    private static IReadOnlyList<string> MetricNames(TaskFile task) =>
+        task.Kind == TaskKind.Generate ? GeneratedAnswers.MetricNames(task) : task.Metrics;
+
+    private static IEnumerable<IGrouping<string, TaskSample>> ByPart(IEnumerable<TaskSample> samples) =>
+        samples.GroupBy(sample => sample.Subtask ?? "", StringComparer.Ordinal);
+
+    /// <summary>A metric over samples; null where no program was run that decides it.</summary>
+    private static Estimate? Score(TaskFile task, string metric, IReadOnlyList<TaskSample> samples)
+    {
+        if (task.Kind == TaskKind.Rolling)
+            return TextScore.Of(task, metric, samples);
+        TaskSample[] scored = [.. samples.Where(sample => sample.Values.ContainsKey(metric))];
+        return scored.Length == 0 ? null : Mean(task, scored, metric);
+    }
 
     private static double? PublishedOf(TaskFile task) =>
         task.Published is { } published && published.Scores.TryGetValue(PublishedModel, out var score)
@@ -128,45 +157,4 @@ internal static class TaskAggregation
             : null;
 
     private static double? Finite(double? value) => value is { } number && double.IsFinite(number) ? number : null;
-
-    private static Estimate OfTexts(TaskFile task, string metric, IReadOnlyList<TaskSample> samples)
-    {
-        double Statistic(IEnumerable<TaskSample> drawn)
-        {
-            var (nats, tokens, bytes, words) = (0.0, 0.0, 0.0, 0.0);
-            foreach (var sample in drawn)
-            {
-                nats += sample.Values["nats"];
-                tokens += sample.Values["tokens"];
-                bytes += sample.Values["bytes"];
-                words += sample.Values["words"];
-            }
-            return metric switch
-            {
-                "loss" => nats / tokens,
-                "bits_per_byte" => Perplexity.BitsPerByte(nats, (long)bytes),
-                "byte_perplexity" => Perplexity.PerByte(nats, (long)bytes),
-                "word_perplexity" => Perplexity.PerWord(nats, (long)words),
-                _ => throw new InvalidDataException(
-                    $"task {task.Task}: no metric \"{metric}\" for texts; there are loss, bits_per_byte, byte_perplexity and word_perplexity."
-                ),
-            };
-        }
-
-        var error =
-            samples.Count < 2
-                ? double.NaN
-                : Bootstrap.StandardError(
-                    samples.Count,
-                    indices =>
-                    {
-                        var drawn = new TaskSample[indices.Length];
-                        for (var i = 0; i < indices.Length; i++)
-                            drawn[i] = samples[indices[i]];
-                        return Statistic(drawn);
-                    },
-                    BootstrapSeed
-                );
-        return new Estimate(Statistic(samples), error, samples.Count);
-    }
 }

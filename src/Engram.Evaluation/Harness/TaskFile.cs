@@ -69,6 +69,14 @@ public sealed record TaskFile
     /// </summary>
     public string? Subtask { get; init; }
 
+    /// <summary>Column of the options of a question: a list of texts.</summary>
+    public string Options { get; init; } = "choices";
+
+    /// <summary>
+    /// Column of the right option: its index from 0, its text, or its letter (A, B, …); or a list of such, of which any counts.
+    /// </summary>
+    public string Gold { get; init; } = "gold";
+
     /// <summary>
     /// Whether options may be empty, as some published rows have them: they are scored as the delimiter alone, which is what
     /// lm-evaluation-harness does. Elsewhere a row with an empty option is refused.
@@ -93,7 +101,7 @@ public sealed record TaskFile
     public string Prompt { get; init; } = "";
 
     /// <summary>
-    /// Template of an option (of the columns "choices" and "gold"), with <c>{{ choice }}</c> and <c>{{ letter }}</c> (A, B, …).
+    /// Template of an option, with <c>{{ choice }}</c> and <c>{{ letter }}</c> (A, B, …).
     /// </summary>
     public string Choice { get; init; } = "{{ choice }}";
 

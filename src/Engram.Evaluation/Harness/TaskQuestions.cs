@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using Engram.Evaluation.Datasets;
 using Engram.Evaluation.Scoring;
@@ -29,7 +30,9 @@ internal sealed class TaskQuestions
         _templates = TaskTemplates.Of(task, $"task {task.Task}");
         _stop = task.Stop.Count > 0 ? [.. task.Stop] : [task.FewShotDelimiter];
         _unconditional = task.Metrics.Contains("acc_uncond");
-        _shotRows = shots > 0 ? [.. shotRows] : [];
+        // Fixed examples stand in the task file, whatever the data are.
+        var remedy = task.FewShot?.Items is null ? null : TaskRows.RemedyOf(task, new TaskData());
+        _shotRows = shots > 0 ? [.. shotRows.Select(row => remedy is null ? row : row with { Remedy = remedy })] : [];
         _shotKeys = [.. _shotRows.Select(KeyOf)];
         _shotTexts = new string?[_shotRows.Length];
     }
@@ -43,13 +46,19 @@ internal sealed class TaskQuestions
     {
         var examples = Examples(original);
         var shots = examples.Count + Worked(row);
-        var before =
-            _templates.Instruction.Render(row.Values, row.Place) + string.Concat(examples.Select(text => text + _task.FewShotDelimiter));
+        var before = _templates.Instruction.Render(row.Values, row.Place);
+        var starts = new int[examples.Count + 1];
+        for (var i = 0; i < examples.Count; i++)
+        {
+            starts[i] = before.Length;
+            before += examples[i] + _task.FewShotDelimiter;
+        }
+        starts[^1] = before.Length;
         if (_task.Kind == TaskKind.Rolling)
         {
             var text = _templates.Prompt.Render(row.Values, row.Place);
             return text.Length > 0
-                ? new TaskItem(index, row, text, [], [], [], shots, [new RollingRequest(text)])
+                ? new TaskItem(index, row, text, [], [], [], shots, starts, [new RollingRequest(text)])
                 : throw new InvalidDataException($"{row.Place}: an empty text has no tokens to predict. Delete the row.");
         }
 
@@ -60,7 +69,7 @@ internal sealed class TaskQuestions
             var generations = Enumerable
                 .Range(0, _task.Repeats)
                 .Select(i => new GenerationRequest(prompt, _stop, _task.MaxNewTokens, _task.Temperature, index * _task.Repeats + i));
-            return new TaskItem(index, row, prompt, [], [], references, shots, [.. generations]);
+            return new TaskItem(index, row, prompt, [], [], references, shots, starts, [.. generations]);
         }
 
         var (options, golds) = (Options(row), Golds(row));
@@ -72,16 +81,16 @@ internal sealed class TaskQuestions
                 requests = requests.Concat(
                     options.Select(option => new LikelihoodRequest(_task.NeutralPrompt, _task.TargetDelimiter + option))
                 );
-            return new TaskItem(index, row, prompt, options, golds, [], shots, [.. requests]);
+            return new TaskItem(index, row, prompt, options, golds, [], shots, starts, [.. requests]);
         }
 
         var completion = _task.TargetDelimiter + TargetOf(row, golds);
         string[] prompts =
         [
-            .. row.Texts("choices").Select(choice => before + _templates.Prompt.Render(row.Values, row.Place, ("choice", choice))),
+            .. row.Texts(_task.Options).Select(choice => before + _templates.Prompt.Render(row.Values, row.Place, ("choice", choice))),
         ];
         ScoringRequest[] asked = [.. prompts.Select(prompt => new LikelihoodRequest(prompt, completion))];
-        return new TaskItem(index, row, string.Join('\n', prompts), options, golds, [], shots, asked);
+        return new TaskItem(index, row, string.Join('\n', prompts), options, golds, [], shots, starts, asked);
     }
 
     private List<string> Examples(DatasetRow item)
@@ -109,7 +118,7 @@ internal sealed class TaskQuestions
         var golds = Golds(row);
         var prompt =
             _task.Kind == TaskKind.Prefix
-                ? _templates.ShotPrompt.Render(row.Values, row.Place, ("choice", row.Texts("choices")[golds[0]]))
+                ? _templates.ShotPrompt.Render(row.Values, row.Place, ("choice", row.Texts(_task.Options)[golds[0]]))
                 : _templates.ShotPrompt.Render(row.Values, row.Place);
         return prompt + _task.TargetDelimiter + TargetOf(row, golds);
     }
@@ -121,7 +130,7 @@ internal sealed class TaskQuestions
 
     private string[] Options(DatasetRow row)
     {
-        var options = row.Texts("choices")
+        var options = row.Texts(_task.Options)
             .Select(
                 (choice, i) => _templates.Choice.Render(row.Values, row.Place, ("choice", choice), ("letter", ((char)('A' + i)).ToString()))
             )
@@ -133,22 +142,32 @@ internal sealed class TaskQuestions
             : options;
     }
 
-    private static int[] Golds(DatasetRow row)
+    /// <summary>Indices of the right options. They may stand in the row as the option's own text, as a letter or as a number.</summary>
+    private int[] Golds(DatasetRow row)
     {
-        var (gold, choices) = (row.Value("gold"), row.List("choices").Count);
-        int[] golds;
-        try
-        {
-            golds = gold is JsonArray list ? [.. list.Select(one => one!.GetValue<int>())] : [gold.GetValue<int>()];
-        }
-        catch (Exception error) when (error is InvalidOperationException or FormatException or NullReferenceException)
-        {
-            throw new InvalidDataException($"{row.Place}: column \"gold\" is no index. Mend or delete the row.", error);
-        }
-        return golds.Length > 0 && golds.All(one => one >= 0 && one < choices)
+        var (gold, choices) = (row.Value(_task.Gold), row.Texts(_task.Options));
+        int[] golds = gold is JsonArray list ? [.. list.Select(one => IndexOf(one, choices, row))] : [IndexOf(gold, choices, row)];
+        return golds.Length > 0 && golds.All(one => one >= 0 && one < choices.Count)
             ? golds
             : throw new InvalidDataException(
-                $"{row.Place}: the right option {gold.ToJsonString()} is outside the list of {choices} options (counted from 0). Mend or delete the row."
+                $"{row.Place}: the right option {gold.ToJsonString()} is outside the list of {choices.Count} options (counted from 0). Mend or delete the row."
+            );
+    }
+
+    private int IndexOf(JsonNode? gold, IReadOnlyList<string> choices, DatasetRow row)
+    {
+        if (gold is JsonValue number && int.TryParse(number.ToJsonString(), CultureInfo.InvariantCulture, out var index))
+            return index;
+        if (gold is not JsonValue value || !value.TryGetValue<string>(out var text))
+            throw new InvalidDataException($"{row.Place}: column \"{_task.Gold}\" is no index. Mend or delete the row.");
+        int[] equal = [.. Enumerable.Range(0, choices.Count).Where(i => choices[i] == text)];
+        if (equal.Length > 1)
+            throw new InvalidDataException($"{row.Place}: options {equal[0]} and {equal[1]} are both \"{text}\". Mend or delete the row.");
+        return equal.Length == 1 ? equal[0]
+            : text is [>= 'A' and <= 'Z' and var letter] ? letter - 'A'
+            : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out index) ? index
+            : throw new InvalidDataException(
+                $"{row.Place}: column \"{_task.Gold}\" holds \"{text}\", which is no option of the row, no letter and no index. Mend the row, or name another column as gold."
             );
     }
 

@@ -11,10 +11,13 @@ namespace Engram.Evaluation.Harness;
 /// run that decides it.</param>
 /// <param name="StandardError">Its standard error over items; null where there are fewer than two.</param>
 /// <param name="Items">Items that were scored.</param>
-/// <param name="Shots">Worked examples that every prompt had at least.</param>
+/// <param name="Shots">Worked examples that every prompt was given at least; <see cref="ShotsKept"/> says what was left of them.</param>
 /// <param name="Memory">What the memory did.</param>
 /// <param name="Control">The counterfactual control, "none" without.</param>
-/// <param name="Published">The paper's score of Engram-27B in the same unit, beside the headline metric; null elsewhere.</param>
+/// <param name="Published">
+/// The paper's score of Engram-27B in the same unit, beside the headline metric; null elsewhere, and where what is measured is something
+/// else: other rows, another number of examples than the task's own, a control, a silenced part of the memory.
+/// </param>
 public sealed record TaskResult(
     string Task,
     string Metric,
@@ -38,6 +41,16 @@ public sealed record TaskResult(
     /// <summary>Worked examples that were asked for; <see cref="Shots"/> is less where there were fewer.</summary>
     public int ShotsAsked { get; init; }
 
+    /// <summary>
+    /// Whole worked examples that every prompt still had at least where it was read: fewer than <see cref="Shots"/> where prompts lost
+    /// their
+    /// beginning.
+    /// </summary>
+    public int ShotsKept { get; init; }
+
+    /// <summary>Items that the data have; <see cref="Items"/> is less with a limit, and where no program was run.</summary>
+    public int OfItems { get; init; }
+
     /// <summary>Items whose prompt lost its beginning, because the model's context had no room for it.</summary>
     public int Truncated { get; init; }
 
@@ -47,27 +60,3 @@ public sealed record TaskResult(
     /// <summary>Version of the task file.</summary>
     public int Version { get; init; }
 }
-
-/// <summary>Two models on the same items of a task.</summary>
-/// <param name="Task">The task.</param>
-/// <param name="Metric">Its headline metric.</param>
-/// <param name="Model">The first model.</param>
-/// <param name="Other">The second model.</param>
-/// <param name="Difference">Mean of first minus second.</param>
-/// <param name="StandardError">Of the difference, by paired bootstrap.</param>
-/// <param name="Low">Lower end of the 95 % interval.</param>
-/// <param name="High">Upper end.</param>
-/// <param name="PValue">Two-sided.</param>
-/// <param name="Items">Items compared.</param>
-public sealed record TaskComparison(
-    string Task,
-    string Metric,
-    string Model,
-    string Other,
-    double Difference,
-    double StandardError,
-    double Low,
-    double High,
-    double PValue,
-    int Items
-);

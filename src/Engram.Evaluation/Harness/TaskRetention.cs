@@ -18,7 +18,7 @@ public sealed record TaskRetention(string Task, string Metric, string Model, str
     public static IReadOnlyList<TaskRetention> Of(IReadOnlyList<TaskFile> tasks, EvaluationResult full, EvaluationResult less)
     {
         var retained = new List<TaskRetention>();
-        foreach (var task in tasks.SelectMany(WithParts).DistinctBy(task => task.Task))
+        foreach (var task in TaskRunner.GroupsAndLeaves(tasks))
         {
             PairedItem[][] parts =
             [
@@ -43,9 +43,6 @@ public sealed record TaskRetention(string Task, string Metric, string Model, str
         }
         return retained;
     }
-
-    private static IEnumerable<TaskFile> WithParts(TaskFile task) =>
-        task.Kind == TaskKind.Group ? [task, .. TaskRunner.Leaves(task)] : [task];
 
     private static PairedItem[] Pairs(IReadOnlyDictionary<int, ItemScore> full, IReadOnlyDictionary<int, ItemScore> less) =>
         [

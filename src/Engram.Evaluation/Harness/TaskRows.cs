@@ -58,13 +58,13 @@ internal static class TaskRows
     /// <summary>What to do where rows of a user's own task do not fit.</summary>
     public static string RemedyOf(TaskFile task, TaskData place) =>
         place.Transforms.Count > 0
-            ? $"{task.File}: of {string.Join(", ", place.Transforms)}, docs/task-files.md says which columns it wants."
+            ? $"{task.File ?? task.Task}: docs/task-files.md says which columns the transforms want ({string.Join(", ", place.Transforms)})."
             : task.Kind switch
             {
                 TaskKind.Choice or TaskKind.Prefix =>
-                    $"{task.File}: kind {task.Kind.ToString().ToLowerInvariant()} wants the options as the column \"choices\" (a list of texts) and the right one as \"gold\" (its index from 0): call the columns so, or name a transform that makes them (docs/task-files.md).",
+                    $"{task.File ?? task.Task}: kind {task.Kind.ToString().ToLowerInvariant()} wants the options in the column \"{task.Options}\" (a list of texts) and the right one in \"{task.Gold}\" (its index from 0, text or letter); the keys options and gold name other columns, and transforms can make them (docs/task-files.md).",
                 TaskKind.Generate =>
-                    $"{task.File}: kind generate wants the right answers in the column \"{task.References}\", which the key references names.",
+                    $"{task.File ?? task.Task}: kind generate wants the right answers in the column \"{task.References}\"; the key references names another.",
                 _ => "Mend or delete the row.",
             };
 

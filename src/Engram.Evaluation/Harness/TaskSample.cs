@@ -16,7 +16,23 @@ public sealed record TaskSample
     /// <summary>SHA-256 of what the model read before the answer, in UTF-8, lower-case hexadecimal.</summary>
     public required string PromptSha256 { get; init; }
 
-    /// <summary>The same of all that the score follows from: what was asked, and what is right.</summary>
+    /// <summary>
+    /// What the model read before the answer (of prefix tasks the prompts of all options, a line each); null unless asked for.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Prompt { get; init; }
+
+    /// <summary>Of prefix tasks the prompts of all options one by one; null elsewhere, and unless asked for.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<string>? Prompts { get; init; }
+
+    /// <summary>
+    /// The continuations that are scored, with the delimiter before them; null unless asked for, and for tasks without options.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<string>? Choices { get; init; }
+
+    /// <summary>SHA-256 of all that the score follows from: what was asked, and what is right.</summary>
     public string ItemSha256 { get; init; } = "";
 
     /// <summary>Index of the preferred option, or the answer that the first filter found; null for a text that is only scored.</summary>
@@ -77,6 +93,10 @@ public sealed record TaskSample
     /// <summary>What the memory did.</summary>
     public required string Memory { get; init; }
 
+    /// <summary>The seed of that where it is not the usual one; null where it is.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? MemorySeed { get; init; }
+
     /// <summary>The part of the memory that was silenced; null for none.</summary>
     public string? Suppressed { get; init; }
 
@@ -85,6 +105,10 @@ public sealed record TaskSample
 
     /// <summary>Worked examples in its prompt.</summary>
     public required int Shots { get; init; }
+
+    /// <summary>Of these the ones that stood whole in what the model read; null where the prompt was read whole.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? ShotsKept { get; init; }
 
     /// <summary>Tokens at the beginning of its prompt for which the model's context had no room.</summary>
     public int Lost { get; init; }

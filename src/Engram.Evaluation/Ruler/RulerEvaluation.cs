@@ -115,7 +115,7 @@ public static class RulerEvaluation
             var samples = new TaskSample[items.Length];
             List<int> open = [];
             for (var i = 0; i < items.Length; i++)
-                if (options.Answers?.Find(_key, items[i].Task.Name, items[i].Index, RulerSamples.HashOf(items[i])) is { } known)
+                if (options.Answers?.Take(_key, items[i].Task.Name, items[i].Index, RulerSamples.HashOf(items[i])) is { } known)
                     Keep(i, known);
                 else
                     open.Add(i);

@@ -1,4 +1,5 @@
 using Engram.Models.Memory;
+using Engram.Tokenization;
 
 namespace Engram.Evaluation.Scoring;
 
@@ -33,6 +34,9 @@ public sealed class Scorer(
         answers is null ? memory
         : memory is not null ? answers
         : throw new ArgumentException("Answers are read with a control of the memory of prompts; prompts have none.", nameof(answers));
+
+    /// <summary>The model's.</summary>
+    internal Tokenizer Tokenizer => model.Tokenizer;
 
     /// <summary>Answers requests; the answers come in their order.</summary>
     /// <param name="requests">Any kinds mixed.</param>

@@ -14,6 +14,6 @@ public readonly record struct ScoringProgress(int Requests, int OfRequests, long
     /// <summary>Tokens of requests per second.</summary>
     public double TokensPerSecond => Elapsed > TimeSpan.Zero ? Tokens / Elapsed.TotalSeconds : 0;
 
-    /// <summary>Time that the rest takes at the speed so far.</summary>
-    public TimeSpan Remaining => Requests == 0 ? TimeSpan.Zero : Elapsed / Requests * (OfRequests - Requests);
+    /// <summary>Time that the rest takes at the speed so far; null while too little is answered to judge by.</summary>
+    public TimeSpan? Remaining => RemainingTime.Of(Requests, OfRequests, Elapsed);
 }

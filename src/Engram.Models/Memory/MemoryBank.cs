@@ -14,7 +14,9 @@ namespace Engram.Models.Memory;
 /// </summary>
 public sealed class MemoryBank : IDisposable
 {
-    private const ulong ControlSeed = 20_260_112;
+    /// <summary>Seed of controls unless told.</summary>
+    public const int ControlSeed = 20_260_112;
+
     private const long ByNgram = -2;
 
     private readonly EngramConfiguration _engram;
@@ -162,13 +164,14 @@ public sealed class MemoryBank : IDisposable
     /// The memory to read instead of this one in an ablation, made anew and to be disposed; null where there is none to make: on and off.
     /// </summary>
     /// <param name="use">What the memory does.</param>
-    public MemoryBank? Ablation(MemoryUse use) =>
+    /// <param name="seed">Decides what is drawn for exchanged rows, random rows and exchanged keys.</param>
+    public MemoryBank? Ablation(MemoryUse use, int seed = ControlSeed) =>
         use switch
         {
-            MemoryUse.ShuffledRows => Shuffled(ControlSeed),
-            MemoryUse.RandomRows => WithRandomRows(ControlSeed),
+            MemoryUse.ShuffledRows => Shuffled((ulong)seed),
+            MemoryUse.RandomRows => WithRandomRows((ulong)seed),
             MemoryUse.OneRow => Suppressed(new Suppression { Replacement = SuppressedRow.Mean }),
-            MemoryUse.PermutedKeys => WithPermutedKeys((int)ControlSeed),
+            MemoryUse.PermutedKeys => WithPermutedKeys(seed),
             _ => null,
         };
 

@@ -16,6 +16,23 @@ public static class VisibleText
             }
         );
 
+    /// <summary>
+    /// The same text for reading in lines: spaces and line ends stay, but spaces at the end of a line, and all that would steer a terminal,
+    /// are signs.
+    /// </summary>
+    /// <param name="text">For example a prompt.</param>
+    public static string Lines(string text)
+    {
+        var shown = new char[text.Length];
+        var trailing = true;
+        for (var i = text.Length - 1; i >= 0; i--)
+        {
+            shown[i] = text[i] == '\n' || (text[i] == ' ' && !trailing) ? text[i] : Sign(text[i]);
+            trailing = text[i] == '\n' || (text[i] == ' ' && trailing);
+        }
+        return new string(shown);
+    }
+
     private static char Sign(char letter) =>
         letter switch
         {

@@ -89,7 +89,7 @@ public sealed class EvalTests(TrainedRun trained)
             "--json"
         );
         var json = (await CliProcess.Run(arguments)).Ok().Json;
-        Assert.Equal(["results", "comparisons", "retained", "speed"], Names(json));
+        Assert.Equal(["results", "parts", "comparisons", "retained", "run", "speed"], Names(json));
 
         // Two metrics of one task, one of the other, for two uses of the memory: whole, without all, without an order in the prompt.
         var results = json.GetProperty("results").EnumerateArray().ToArray();
@@ -111,6 +111,8 @@ public sealed class EvalTests(TrainedRun trained)
                         "model",
                         "suppressed",
                         "shots_asked",
+                        "shots_kept",
+                        "of_items",
                         "truncated",
                         "data",
                         "version",
@@ -223,7 +225,7 @@ public sealed class EvalTests(TrainedRun trained)
         var cut = (await CliProcess.Run([.. arguments, "--max-length", "8"])).Ok();
         Assert.DoesNotContain("trained on texts", cut.Errors);
         Assert.Equal(Items, Truncated(cut));
-        Assert.Contains("prompts lost their beginning, for which --max-length 8 has no room", cut.Errors);
+        Assert.Contains($"{Items} prompts of pick lost their beginning, for which --max-length 8 has no room", cut.Errors);
         Assert.Contains("2 to 250 tokens", (await CliProcess.Run([.. arguments, "--max-length", "251"])).ErrorLine);
 
         static int Truncated(CliResult result) => result.Json.GetProperty("results")[0].GetProperty("truncated").GetInt32();

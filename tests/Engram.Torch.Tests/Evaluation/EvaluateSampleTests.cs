@@ -66,7 +66,7 @@ public sealed class EvaluateSampleTests : IDisposable
         }
         var lines = output.TrimEnd().Split('\n');
         Assert.Equal(expected, lines[..^1]);
-        var difference = Assert.Single(TaskRunner.Compare("on", results[0], "shuffled", results[1]));
+        var difference = Assert.Single(TaskComparison.Of([TaskFiles.Load(Task)], "on", results[0], "shuffled", results[1]));
         Assert.StartsWith($"{Task}, {difference.Metric}: on − shuffled ", lines[^1], StringComparison.Ordinal);
     }
 

@@ -198,7 +198,7 @@ public sealed class HubLayoutTests : IDisposable
         if (shotPath is not null)
             Write(shotPath, shot!);
         var root = _folder.File("");
-        var listed = Assert.Single(TaskListing.Of([TaskFiles.Load(task)], root));
+        var listed = TaskListing.Of([TaskFiles.Load(task)], root, TestContext.Current.CancellationToken).Single();
         Assert.Equal((null, true, 1), (listed.Missing, listed.Found, listed.Rows));
         return TaskRows.Find(TaskFiles.Load(task).Data, root)!.Read(TestContext.Current.CancellationToken).Single();
     }

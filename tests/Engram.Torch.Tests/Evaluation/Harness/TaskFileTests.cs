@@ -1,4 +1,7 @@
+using System.Text.Json.Nodes;
+using Engram.Evaluation.Datasets;
 using Engram.Evaluation.Harness;
+using Engram.Evaluation.Metrics;
 using Engram.Tests.Storage;
 
 namespace Engram.Torch.Tests.Evaluation.Harness;
@@ -220,5 +223,25 @@ public sealed class TaskFileTests : IDisposable
             (list[1].Found, list[1].Path, list[1].Rows, list[1].StandIn, list[1].Shots, list[1].Kind, list[1].Description, list[1].Parts)
         );
         Assert.Equal(1, Assert.Single(TaskListing.Of([TaskFiles.Load("drop")], null)).Shots);
+    }
+
+    [Fact]
+    public void Every_metric_that_is_named_is_one_that_is_measured()
+    {
+        Assert.All(
+            TaskMetrics.Names(TaskKind.Choice).Except([ChoiceAccuracy.Greedy]),
+            metric => Assert.NotNull(ChoiceAccuracy.RuleOf(metric))
+        );
+        var names = TaskMetrics.Names(TaskKind.Generate);
+        var task = TaskFiles.Load(Write("g.json", Generate.Replace("\"exact_match\"", $"\"{string.Join("\", \"", names)}\"")));
+        var row = new DatasetRow("g", "g:1", new JsonObject { ["q"] = "x", ["answers"] = "Rome" });
+        var item = new TaskQuestions(task, 0, []).Item(0, row, row);
+        var (right, wrong) = (
+            new GeneratedAnswers(task, null).Score(item, "Rome", TestContext.Current.CancellationToken).Values,
+            new GeneratedAnswers(task, null).Score(item, "Oslo", TestContext.Current.CancellationToken).Values
+        );
+        Assert.Equal(names.Order(), right.Keys.Order());
+        Assert.All(right.Values, value => Assert.Equal(1, value));
+        Assert.All(wrong.Values, value => Assert.Equal(0, value));
     }
 }

@@ -443,8 +443,8 @@ public sealed class TaskRunnerTests : IDisposable
             Kind = TaskKind.Group,
             Tasks = ["a", "b"],
         };
-        Assert.Equal(0.875, TaskAggregation.OfGroup(group, parts).Value);
-        Assert.Equal(0.75, TaskAggregation.OfGroup(group with { WeightBySize = false }, parts).Value);
+        Assert.Equal(0.875, TaskAggregation.OfGroup(group, parts, comparable: true).Value);
+        Assert.Equal(0.75, TaskAggregation.OfGroup(group with { WeightBySize = false }, parts, comparable: true).Value);
     }
 
     [Theory]
@@ -469,6 +469,34 @@ public sealed class TaskRunnerTests : IDisposable
         Assert.StartsWith(message, error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', error.Message);
     }
+
+    /// <summary>Options and right ones in columns of other names: by index, text, letter or number in a text.</summary>
+    [Theory]
+    [InlineData("1", 1)]
+    [InlineData("\"Rome\"", 1)]
+    [InlineData("\"C\"", 2)]
+    [InlineData("\"2\"", 2)]
+    [InlineData("[\"Paris\", 2]", 0, 2)]
+    [InlineData("\"Berlin\"", null)]
+    [InlineData("\"D\"", null)]
+    [InlineData("1.5", null)]
+    [InlineData("true", null)]
+    public void The_right_option_is_named_by_index_text_or_letter(string right, params int[]? golds)
+    {
+        Write("rows.jsonl", [$$"""{"question": "q", "subject": "one", "cities": ["Paris", "Rome", "Oslo"], "right": {{right}}}"""]);
+        Write("t.json", [Choice.Replace("\"stem\"", "\"options\": \"cities\", \"gold\": \"right\", \"stem\"")]);
+        TaskItem Item() => new TaskQuestions(Load(), 0, []).Item(0, RowOf("rows.jsonl"), RowOf("rows.jsonl"));
+        if (golds is null)
+            Assert.StartsWith("rows.jsonl:1: ", Assert.Throws<InvalidDataException>(Item).Message, StringComparison.Ordinal);
+        else
+            Assert.Equal(
+                ["Paris", "Rome", "Oslo", .. golds.Select(gold => $"{gold}")],
+                [.. Item().Options, .. Item().Golds.Select(gold => $"{gold}")]
+            );
+    }
+
+    private Engram.Evaluation.Datasets.DatasetRow RowOf(string file) =>
+        Engram.Evaluation.Datasets.DatasetReader.Read(_folder.File(file), file).Single();
 
     [Theory]
     [InlineData("{{ question }", "template")]
@@ -518,6 +546,9 @@ public sealed class TaskRunnerTests : IDisposable
         Write("rows.jsonl", ["""{"question": "q", "choices": ["a", "b"], "gold": 0, "subject": "one", "earlier": ["x", "y", "z"]}"""]);
         Write("t.json", [Choice.Replace("\"stem\"", "\"worked\": \"earlier\", \"stem\"")]);
         Assert.Equal((3, 0), Run(Options with { Shots = 0 })[0] is var worked ? (worked.Shots, worked.ShotsAsked) : default);
+        // A task may say how many these are to be.
+        Write("t.json", [Choice.Replace("\"stem\"", "\"worked\": \"earlier\", \"worked_count\": 4, \"stem\"")]);
+        Assert.Equal((3, 4), Run(Options with { Shots = 0 })[0] is var counted ? (counted.Shots, counted.ShotsAsked) : default);
     }
 
     [Fact]
@@ -590,7 +621,7 @@ public sealed class TaskRunnerTests : IDisposable
     public void Two_models_are_compared_on_the_same_items()
     {
         var one = TaskRunner.Run(_model, _model.Memory, [Load()], Options, cancellation: TestContext.Current.CancellationToken);
-        var comparison = TaskRunner.Compare("a", one, "b", one).Single();
+        var comparison = TaskComparison.Of([Load()], "a", one, "b", one).Single();
         Assert.Equal((0.0, 6, 1.0), (comparison.Difference, comparison.Items, comparison.PValue));
     }
 }
