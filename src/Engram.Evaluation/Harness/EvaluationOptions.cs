@@ -20,8 +20,7 @@ public sealed record EvaluationOptions
 
     /// <summary>
     /// Seed of the control that the memory is exchanged for, where it is not the usual one (<see cref="MemoryBank.ControlSeed"/>); null
-    /// where
-    /// it is, and for memories that nothing is drawn for. It tells samples apart.
+    /// where it is, and for memories that nothing is drawn for. It tells samples apart.
     /// </summary>
     public int? MemorySeed { get; init; }
 

@@ -43,8 +43,7 @@ public sealed record TaskResult(
 
     /// <summary>
     /// Whole worked examples that every prompt still had at least where it was read: fewer than <see cref="Shots"/> where prompts lost
-    /// their
-    /// beginning.
+    /// their beginning.
     /// </summary>
     public int ShotsKept { get; init; }
 
