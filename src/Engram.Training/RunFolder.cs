@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Engram.Corpora;
@@ -40,6 +41,8 @@ internal sealed class RunFolder : IDisposable
 
     private static string CheckpointsOf(string run) => System.IO.Path.Combine(run, "checkpoints");
 
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
     /// <summary>Opens and locks a run folder, creating it if needed.</summary>
     /// <exception cref="IOException">Another process has it locked, or it cannot be written.</exception>
     public static RunFolder Open(string path)
@@ -53,16 +56,29 @@ internal sealed class RunFolder : IDisposable
             && Directory.EnumerateFileSystemEntries(path).Select(System.IO.Path.GetFileName).FirstOrDefault() is { } foreign
         )
             throw new IOException($"{path} holds something else than a run ({foreign}): choose a new folder for the run, or an empty one.");
-        try
-        {
-            var folder = new RunFolder(path, new FileStream(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
-            folder.RemoveLeftovers();
-            return folder;
-        }
-        catch (IOException e) when (e.GetType() == typeof(IOException))
-        {
-            throw new IOException($"The run folder {path} cannot be locked; is another process training there? {e.Message}", e);
-        }
+        var folder = new RunFolder(path, Lock(path, file));
+        folder.RemoveLeftovers();
+        return folder;
+    }
+
+    /// <summary>Takes the lock; a process that was told to end a moment ago may still hold it, so it is tried for a while.</summary>
+    private static FileStream Lock(string path, string file)
+    {
+        var clock = Stopwatch.StartNew();
+        while (true)
+            try
+            {
+                return new FileStream(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            }
+            catch (IOException e) when (e.GetType() == typeof(IOException))
+            {
+                if (clock.Elapsed < Patience)
+                {
+                    Task.Delay(50).Wait();
+                    continue;
+                }
+                throw new IOException($"The run folder {path} cannot be locked; is another process training there? {e.Message}", e);
+            }
     }
 
     /// <summary>Whether a run was begun here.</summary>
