@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Engram.Corpora;
@@ -41,11 +40,14 @@ internal sealed class RunFolder : IDisposable
 
     private static string CheckpointsOf(string run) => System.IO.Path.Combine(run, "checkpoints");
 
+    // A process that was told to end a moment ago still has the lock.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     /// <summary>Opens and locks a run folder, creating it if needed.</summary>
+    /// <param name="path">The folder.</param>
+    /// <param name="cancellation">Ends the waiting for a process that has it locked.</param>
     /// <exception cref="IOException">Another process has it locked, or it cannot be written.</exception>
-    public static RunFolder Open(string path)
+    public static RunFolder Open(string path, CancellationToken cancellation = default)
     {
         DurableFolder.Create(path);
         var file = System.IO.Path.Combine(path, "run.lock");
@@ -56,29 +58,16 @@ internal sealed class RunFolder : IDisposable
             && Directory.EnumerateFileSystemEntries(path).Select(System.IO.Path.GetFileName).FirstOrDefault() is { } foreign
         )
             throw new IOException($"{path} holds something else than a run ({foreign}): choose a new folder for the run, or an empty one.");
-        var folder = new RunFolder(path, Lock(path, file));
-        folder.RemoveLeftovers();
-        return folder;
-    }
-
-    /// <summary>Takes the lock; a process that was told to end a moment ago may still hold it, so it is tried for a while.</summary>
-    private static FileStream Lock(string path, string file)
-    {
-        var clock = Stopwatch.StartNew();
-        while (true)
-            try
-            {
-                return new FileStream(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-            }
-            catch (IOException e) when (e.GetType() == typeof(IOException))
-            {
-                if (clock.Elapsed < Patience)
-                {
-                    Task.Delay(50).Wait();
-                    continue;
-                }
-                throw new IOException($"The run folder {path} cannot be locked; is another process training there? {e.Message}", e);
-            }
+        try
+        {
+            var folder = new RunFolder(path, SharedFile.OpenAlone(file, cancellation, Patience));
+            folder.RemoveLeftovers();
+            return folder;
+        }
+        catch (IOException e) when (e.GetType() == typeof(IOException))
+        {
+            throw new IOException($"The run folder {path} cannot be locked; is another process training there? {e.Message}", e);
+        }
     }
 
     /// <summary>Whether a run was begun here.</summary>

@@ -18,8 +18,6 @@ internal sealed class EvalCommand : CliCommand
 
     private static readonly string[] Drawn = ["shuffled", "permuted", "random"];
 
-    private static readonly string[] Uses = ["on", "off", "shuffled", "permuted", "random", "one-row"];
-
     private readonly Argument<string[]> _models = new("MODEL")
     {
         Description = "Model folders, for example run/model; several stand side by side",
@@ -59,15 +57,7 @@ internal sealed class EvalCommand : CliCommand
             + "[default: the model's max_position_embeddings, as in lm-evaluation-harness]",
         HelpName = "N",
     };
-    private readonly Option<string> _memory = new("--memory")
-    {
-        Description =
-            "What the memory does; several with commas between stand side by side: on, off, shuffled (rows exchanged), "
-            + "permuted (rows of another n-gram), random (directions of rows), one-row (every n-gram reads the mean row of its head). "
-            + "A model without memory is scored once, as it is",
-        HelpName = "USES",
-        DefaultValueFactory = _ => "on",
-    };
+    private readonly Option<string> _memory = ModelInput.UseList(". A model without memory is scored once, as it is");
     private readonly Option<Suppression[]?> _suppress = SuppressOption.OfTasks();
     private readonly Option<int> _memorySeed = new("--memory-seed")
     {
@@ -218,18 +208,10 @@ internal sealed class EvalCommand : CliCommand
             if (given.GetResult(_models) is { } models && Twice(models.Tokens.Select(token => token.Value), ModelKey) is { } model)
                 given.AddError($"MODEL: '{model}' stands there twice; a model is scored once for each use of its memory.");
             if (
-                given.GetResult(_memory) is { Implicit: false, Tokens: [{ Value: var memory }] }
-                && Twice(memory.Split(','), use => use) is { } again
-            )
-                given.AddError($"--memory names '{again}' twice.");
-            if (
                 given.GetResult(_control) is { Implicit: false, Tokens: [{ Value: var control }] }
                 && Twice(control.Split(','), part => part) is { } twice
             )
                 given.AddError($"--control names '{twice}' twice.");
-            foreach (var use in given.GetResult(_memory) is { Implicit: false, Tokens: [{ Value: var uses }] } ? uses.Split(',') : [])
-                if (!Uses.Contains(use))
-                    given.AddError($"--memory takes {string.Join(", ", Uses)}, not '{use}'.");
             if (given.GetResult(_suppress) is not null && given.GetResult(_memory)?.Tokens is [{ Value: "off" }])
                 given.AddError("--suppress needs a memory that is on: one that is off has no part to silence.");
         });

@@ -86,10 +86,9 @@ internal sealed class EvalModels
     /// <summary>Threads of one tensor operation.</summary>
     public int ThreadsOf(ParseResult parsed) => parsed.GetValue(_threads) ?? Environment.ProcessorCount;
 
-    public IScoredModel Open(ParseResult parsed, string folder)
-    {
-        return EngineOf(parsed, folder) == Managed
+    /// <summary>Opens a model as the command line says how.</summary>
+    public IScoredModel Open(ParseResult parsed, string folder) =>
+        EngineOf(parsed, folder) == Managed
             ? new ManagedModel(EngramModel.Open(folder, threads: parsed.GetValue(_threads)))
             : new TorchModel(LanguageModel.Load(folder, CommonOptions.OpenDevice(parsed, _device, _threads)));
-    }
 }

@@ -78,31 +78,36 @@ internal sealed class ModelInput
     }
 
     /// <summary>The same, of which several stand side by side.</summary>
-    public static Option<string> UseList()
+    /// <param name="more">What else the command has to say of it; empty for nothing.</param>
+    public static Option<string> UseList(string more = "")
     {
         var option = new Option<string>("--memory")
         {
             Description =
                 "What the memory does; several with commas between stand side by side: "
-                + string.Join(", ", Uses.Keys.Select(use => use + Uses[use].Meaning)),
+                + string.Join(", ", Uses.Keys.Select(use => use + Uses[use].Meaning))
+                + more,
             HelpName = "USES",
             DefaultValueFactory = _ => "on",
         };
         option.Validators.Add(given =>
         {
-            foreach (var use in given.Tokens is [{ Value: var uses }] ? uses.Split(',') : [])
+            string[] uses = given is { Implicit: false, Tokens: [{ Value: var list }] } ? list.Split(',') : [];
+            foreach (var use in uses)
                 if (!Uses.ContainsKey(use))
                     given.AddError($"--memory takes {string.Join(", ", Uses.Keys)}, not '{use}'.");
+            if (uses.CountBy(use => use).FirstOrDefault(use => use.Value > 1).Key is { } twice)
+                given.AddError($"--memory names '{twice}' twice.");
         });
         return option;
     }
 
-    /// <summary>The uses of <see cref="UseList"/>, each once; of a model without memory <see cref="NoMemory"/> alone.</summary>
+    /// <summary>The uses of <see cref="UseList"/>; of a model without memory <see cref="NoMemory"/> alone.</summary>
     /// <exception cref="UsageException">The option was given, and the model has no memory.</exception>
     public static string[] UsesOf(ParseResult parsed, Option<string> uses, MemoryBank? own)
     {
         if (own is not null)
-            return [.. parsed.GetRequiredValue(uses).Split(',').Distinct()];
+            return parsed.GetRequiredValue(uses).Split(',');
         Memory(parsed, uses, null).Dispose();
         return [NoMemory];
     }

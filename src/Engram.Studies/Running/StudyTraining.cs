@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using Engram.Studies.Planning;
 using Engram.Studies.Processes;
-using Engram.Studies.Results;
 using Engram.Training;
 
 namespace Engram.Studies.Running;

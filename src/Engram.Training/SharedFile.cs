@@ -1,7 +1,7 @@
-namespace Engram.Studies.Results;
+namespace Engram.Training;
 
 /// <summary>Opens files that processes side by side write in turns, each waiting until the others have closed them.</summary>
-internal static class SharedFile
+public static class SharedFile
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20),
         LongestWait = TimeSpan.FromHours(1);
@@ -9,18 +9,26 @@ internal static class SharedFile
     /// <summary>Opens a file that nobody else has open meanwhile.</summary>
     /// <param name="path">The file; created if it is missing.</param>
     /// <param name="cancellation">Ends the waiting.</param>
-    /// <exception cref="IOException">It cannot be opened, or another process has kept it open for an hour.</exception>
-    public static FileStream OpenAlone(string path, CancellationToken cancellation = default) =>
-        Open(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, cancellation);
+    /// <param name="longest">How long it is waited for; null for an hour.</param>
+    /// <exception cref="IOException">It cannot be opened, or another process has kept it open so long.</exception>
+    public static FileStream OpenAlone(string path, CancellationToken cancellation = default, TimeSpan? longest = null) =>
+        Open(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, longest ?? LongestWait, cancellation);
 
     /// <summary>Reads a file that is there, between two writes.</summary>
     public static string ReadAllText(string path)
     {
-        using var text = new StreamReader(Open(path, FileMode.Open, FileAccess.Read, FileShare.Read, default));
+        using var text = new StreamReader(Open(path, FileMode.Open, FileAccess.Read, FileShare.Read, LongestWait, default));
         return text.ReadToEnd();
     }
 
-    private static FileStream Open(string path, FileMode mode, FileAccess access, FileShare share, CancellationToken cancellation)
+    private static FileStream Open(
+        string path,
+        FileMode mode,
+        FileAccess access,
+        FileShare share,
+        TimeSpan longest,
+        CancellationToken cancellation
+    )
     {
         for (var waited = TimeSpan.Zero; ; waited += Pause)
         {
@@ -29,7 +37,7 @@ internal static class SharedFile
             {
                 return new FileStream(path, mode, access, share);
             }
-            catch (IOException error) when (IsOpenElsewhere(error) && waited < LongestWait)
+            catch (IOException error) when (IsOpenElsewhere(error) && waited < longest)
             {
                 cancellation.WaitHandle.WaitOne(Pause);
             }
