@@ -40,14 +40,9 @@ internal sealed class RunFolder : IDisposable
 
     private static string CheckpointsOf(string run) => System.IO.Path.Combine(run, "checkpoints");
 
-    // A process that was told to end a moment ago still has the lock.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
-
     /// <summary>Opens and locks a run folder, creating it if needed.</summary>
-    /// <param name="path">The folder.</param>
-    /// <param name="cancellation">Ends the waiting for a process that has it locked.</param>
     /// <exception cref="IOException">Another process has it locked, or it cannot be written.</exception>
-    public static RunFolder Open(string path, CancellationToken cancellation = default)
+    public static RunFolder Open(string path)
     {
         DurableFolder.Create(path);
         var file = System.IO.Path.Combine(path, "run.lock");
@@ -60,7 +55,7 @@ internal sealed class RunFolder : IDisposable
             throw new IOException($"{path} holds something else than a run ({foreign}): choose a new folder for the run, or an empty one.");
         try
         {
-            var folder = new RunFolder(path, SharedFile.OpenAlone(file, cancellation, Patience));
+            var folder = new RunFolder(path, new FileStream(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
             folder.RemoveLeftovers();
             return folder;
         }

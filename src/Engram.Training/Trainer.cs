@@ -102,7 +102,7 @@ public sealed class Trainer : IDisposable
     )
     {
         Check(setup);
-        using var folder = RunFolder.Open(setup.RunFolder, cancellation);
+        using var folder = RunFolder.Open(setup.RunFolder);
         if (Finished(setup, folder) is { } finished)
             return finished;
         if (setup.Options.Threads is { } threads)

@@ -150,6 +150,8 @@ internal sealed class TrainCommand : CliCommand
             );
         if (TrainingResult.Read(run) is { } finished && finished.Steps == options.Steps)
             Terminal.Note($"The run is finished: nothing is trained. A greater --steps than {finished.Steps:N0} lengthens it.");
+        // One that is to end does not take the run's lock any more: a study that was killed as this process began may go on by now.
+        cancellation.ThrowIfCancellationRequested();
         TrainingResult result;
         double? validation = null;
         using (var line = new ProgressLine<TrainingProgress>(Describe, progress => progress.ValidationLoss is not null))

@@ -2,7 +2,6 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Engram.Storage;
-using Engram.Training;
 
 namespace Engram.Studies.Results;
 

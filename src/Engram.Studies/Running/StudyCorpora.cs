@@ -5,8 +5,8 @@ using Engram.Corpora;
 using Engram.Corpora.World;
 using Engram.Studies.Definitions;
 using Engram.Studies.Planning;
+using Engram.Studies.Results;
 using Engram.Tokenization;
-using Engram.Training;
 
 namespace Engram.Studies.Running;
 

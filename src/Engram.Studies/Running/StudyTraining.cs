@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Engram.Studies.Planning;
 using Engram.Studies.Processes;
+using Engram.Studies.Results;
 using Engram.Training;
 
 namespace Engram.Studies.Running;

@@ -1,4 +1,6 @@
 using System.Text.Json;
+using Engram.Corpora;
+using Engram.Models.Configuration;
 using Engram.Tests.Storage;
 
 namespace Engram.Torch.Tests.Cli;
@@ -41,6 +43,18 @@ public sealed class TrainedRun : IAsyncLifetime, ICollectionFixture<TrainedRun>
             "1",
             .. more,
         ];
+
+    /// <summary>The folder of a model of the same tokenizer that is untrained.</summary>
+    public string Untrained(string preset, int context)
+    {
+        var folder = this[$"{preset}-{context}"];
+        if (Directory.Exists(folder))
+            return folder;
+        using var corpus = PreparedCorpus.Open(Data);
+        using var model = LanguageModel.Create(Presets.Load(preset) with { MaxPositionEmbeddings = context }, corpus.Tokenizer, seed: 1);
+        model.Save(folder);
+        return folder;
+    }
 
     public async ValueTask InitializeAsync()
     {

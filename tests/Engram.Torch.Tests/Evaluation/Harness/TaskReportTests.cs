@@ -4,16 +4,12 @@ using System.Text.RegularExpressions;
 using Engram.Evaluation.Harness;
 using Engram.Evaluation.Metrics;
 using Engram.Evaluation.Scoring;
-using Engram.Inference;
 using Engram.Models.Memory;
-using Engram.Tests.Storage;
-using Engram.Torch.Tests.Inference;
-using Engram.Torch.Tests.Training;
 
 namespace Engram.Torch.Tests.Evaluation.Harness;
 
 /// <summary>What a run of tasks says of itself: shots that were kept, parts, comparisons, samples that were taken up.</summary>
-public sealed class TaskReportTests : IDisposable
+public sealed class TaskReportTests : TasksInFolder
 {
     private const string Quiz = """
         { "task": "quiz", "version": 1, "description": "d", "kind": "choice", "data": [{ "files": ["rows.jsonl"] }], "subtask": "subject",
@@ -21,13 +17,8 @@ public sealed class TaskReportTests : IDisposable
           "published": { "source": "s", "metric": "accuracy", "shots": 2, "scores": { "engram_27b": 89.0 } } }
         """;
 
-    private readonly TemporaryFolder _folder = new();
-    private readonly InferenceModels _models = new(TinyRun.Configuration);
-    private readonly ManagedModel _model;
-
     public TaskReportTests()
     {
-        _model = new ManagedModel(EngramModel.Open(_models.Folder, threads: 1));
         Write(
             "rows.jsonl",
             [
@@ -42,24 +33,11 @@ public sealed class TaskReportTests : IDisposable
         Write("other.json", [Quiz.Replace("\"quiz\"", "\"other\"", StringComparison.Ordinal)]);
     }
 
-    public void Dispose()
-    {
-        _model.Dispose();
-        _models.Dispose();
-        _folder.Dispose();
-    }
-
-    private EvaluationOptions Options => new() { DataRoot = Path.GetDirectoryName(_folder.File("rows.jsonl"))! };
-
-    private void Write(string name, string[] lines) => File.WriteAllText(_folder.File(name), string.Join('\n', lines) + "\n");
-
-    private TaskFile Load(string name = "quiz.json") => TaskFiles.Load(_folder.File(name));
-
     private EvaluationResult Run(EvaluationOptions options, params TaskFile[] tasks) =>
         TaskRunner.Run(
-            _model,
-            _model.Memory,
-            tasks.Length > 0 ? tasks : [Load()],
+            Model,
+            Model.Memory,
+            tasks.Length > 0 ? tasks : [Load("quiz.json")],
             options,
             cancellation: TestContext.Current.CancellationToken
         );
@@ -67,7 +45,7 @@ public sealed class TaskReportTests : IDisposable
     /// <summary>A run that goes on with a file of samples, what it took from the file, and the file's samples.</summary>
     private (EvaluationResult Result, int Taken, TaskSample[] Samples) Resume(EvaluationOptions options, string name = "samples.jsonl")
     {
-        using var file = SampleFile.Open(_folder.File(name), resume: true);
+        using var file = SampleFile.Open(Folder.File(name), resume: true);
         var result = Run(options with { Samples = file });
         var taken = file.Taken;
         file.Dispose();
@@ -75,7 +53,7 @@ public sealed class TaskReportTests : IDisposable
             result,
             taken,
             [
-                .. File.ReadAllLines(_folder.File(name))
+                .. File.ReadAllLines(Folder.File(name))
                     .Where(line => line.Contains("\"key\"", StringComparison.Ordinal))
                     .Select(line => JsonSerializer.Deserialize(line, SampleJson.Readable.TaskSample)!),
             ]
@@ -89,9 +67,9 @@ public sealed class TaskReportTests : IDisposable
             Version = 1,
             Description = "d",
             Kind = TaskKind.Group,
-            Tasks = [_folder.File("quiz.json"), _folder.File("other.json")],
+            Tasks = [Folder.File("quiz.json"), Folder.File("other.json")],
             WeightBySize = weightBySize,
-            Published = Load().Published,
+            Published = Load("quiz.json").Published,
         };
 
     [Fact]
@@ -112,8 +90,8 @@ public sealed class TaskReportTests : IDisposable
     [Fact]
     public void Examples_that_a_cut_prompt_keeps_whole_are_those_that_are_read()
     {
-        var prompts = TaskPrompt.Of([Load()], Options, 9, TestContext.Current.CancellationToken);
-        var tokens = _model.Tokenizer.Encode(prompts[0].Prompt).Length;
+        var prompts = TaskPrompt.Of([Load("quiz.json")], Options, 9, TestContext.Current.CancellationToken);
+        var tokens = Model.Tokenizer.Encode(prompts[0].Prompt).Length;
         var seen = new HashSet<int>();
         for (var length = 4; length <= tokens + 8; length += 3)
         {
@@ -122,7 +100,7 @@ public sealed class TaskReportTests : IDisposable
             {
                 Assert.Equal(2, sample.Shots);
                 // The first token that is lost is the one before every text.
-                var read = _model.Tokenizer.Decode(_model.Tokenizer.Encode(prompt.Prompt)[Math.Max(0, sample.Lost - 1)..]);
+                var read = Model.Tokenizer.Decode(Model.Tokenizer.Encode(prompt.Prompt)[Math.Max(0, sample.Lost - 1)..]);
                 var whole = Regex.Count(read, @"Q: which \d\nA: (yes|no)\n\n");
                 Assert.Equal(sample.Lost > 0 ? whole : null, sample.ShotsKept);
                 seen.Add(whole);
@@ -132,7 +110,7 @@ public sealed class TaskReportTests : IDisposable
         Assert.Equal([0, 1, 2], seen.Order());
 
         // Lines from before the number was written are completed.
-        var old = _folder.File("cut-4.jsonl");
+        var old = Folder.File("cut-4.jsonl");
         File.WriteAllText(old, Regex.Replace(File.ReadAllText(old), "\"shots_kept\":0,", ""));
         var (again, taken, _) = Resume(Options with { MaxLength = 4 }, "cut-4.jsonl");
         Assert.Equal((9, 0), (taken, again.Results[0].ShotsKept));
@@ -209,7 +187,7 @@ public sealed class TaskReportTests : IDisposable
     public void A_damaged_line_costs_its_own_item_alone()
     {
         var whole = Resume(Options);
-        var path = _folder.File("samples.jsonl");
+        var path = Folder.File("samples.jsonl");
         var lines = File.ReadAllLines(path);
         string[] damaged = ["not JSON", "null", "{\"task\": \"quiz\"}", "{\"task\": \"\u00ff"];
         for (var i = 0; i < damaged.Length; i++)
@@ -235,7 +213,7 @@ public sealed class TaskReportTests : IDisposable
         }
         Assert.Contains(
             "there is no folder",
-            Assert.Throws<DirectoryNotFoundException>(() => SampleFile.Open(_folder.File("absent/samples.jsonl"), resume: false)).Message,
+            Assert.Throws<DirectoryNotFoundException>(() => SampleFile.Open(Folder.File("absent/samples.jsonl"), resume: false)).Message,
             StringComparison.Ordinal
         );
     }
@@ -245,9 +223,9 @@ public sealed class TaskReportTests : IDisposable
     {
         var plain = Resume(Options);
         Assert.All(plain.Samples, sample => Assert.Null(sample.Prompt));
-        Assert.DoesNotContain("\"prompt\"", File.ReadAllText(_folder.File("samples.jsonl")), StringComparison.Ordinal);
+        Assert.DoesNotContain("\"prompt\"", File.ReadAllText(Folder.File("samples.jsonl")), StringComparison.Ordinal);
         var full = Resume(Options with { Prompts = true }, "full.jsonl");
-        var shown = TaskPrompt.Of([Load()], Options, 9, TestContext.Current.CancellationToken);
+        var shown = TaskPrompt.Of([Load("quiz.json")], Options, 9, TestContext.Current.CancellationToken);
         foreach (var (sample, prompt) in full.Samples.OrderBy(sample => sample.Index).Zip(shown))
         {
             Assert.Equal(ItemScoring.HashOf(sample.Prompt!), sample.PromptSha256);
@@ -276,10 +254,10 @@ public sealed class TaskReportTests : IDisposable
         var prompt = Assert.Single(TaskPrompt.Of([Load("ends.json")], Options, 5, TestContext.Current.CancellationToken));
         Assert.Equal(["Who?\nshe", "Who?\nhe"], prompt.Prompts);
         Assert.Equal([" went home\nlate", " went home\nlate"], prompt.Choices);
-        using var file = SampleFile.Open(_folder.File("ends.jsonl"), resume: false);
+        using var file = SampleFile.Open(Folder.File("ends.jsonl"), resume: false);
         Run(Options with { Samples = file, Prompts = true }, Load("ends.json"));
         file.Dispose();
-        var sample = JsonSerializer.Deserialize(File.ReadAllText(_folder.File("ends.jsonl")), SampleJson.Readable.TaskSample)!;
+        var sample = JsonSerializer.Deserialize(File.ReadAllText(Folder.File("ends.jsonl")), SampleJson.Readable.TaskSample)!;
         Assert.Equal(prompt.Prompts, sample.Prompts);
         Assert.Equal(ItemScoring.HashOf(string.Join('\n', sample.Prompts!)), sample.PromptSha256);
     }
@@ -287,13 +265,13 @@ public sealed class TaskReportTests : IDisposable
     [Fact]
     public void Another_seed_of_a_control_is_another_score_and_the_usual_one_is_that_of_older_samples()
     {
-        using var usual = _model.Memory!.Ablation(MemoryUse.ShuffledRows);
-        using var named = _model.Memory.Ablation(MemoryUse.ShuffledRows, MemoryBank.ControlSeed);
-        using var other = _model.Memory.Ablation(MemoryUse.ShuffledRows, 7);
+        using var usual = Model.Memory!.Ablation(MemoryUse.ShuffledRows);
+        using var named = Model.Memory.Ablation(MemoryUse.ShuffledRows, MemoryBank.ControlSeed);
+        using var other = Model.Memory.Ablation(MemoryUse.ShuffledRows, 7);
         double[] scores =
         [
             .. new[] { usual, named, other }.Select(memory =>
-                new Scorer(_model, memory).Answer([new LikelihoodRequest("which", " yes")])[0].LogLikelihood
+                new Scorer(Model, memory).Answer([new LikelihoodRequest("which", " yes")])[0].LogLikelihood
             ),
         ];
         Assert.Equal(scores[0], scores[1]);
@@ -323,11 +301,11 @@ public sealed class TaskReportTests : IDisposable
     {
         Resume(Options with { Limit = 2 });
         var reports = new List<EvaluationProgress>();
-        using var file = SampleFile.Open(_folder.File("samples.jsonl"), resume: true);
+        using var file = SampleFile.Open(Folder.File("samples.jsonl"), resume: true);
         var result = TaskRunner.Run(
-            _model,
-            _model.Memory,
-            [Load()],
+            Model,
+            Model.Memory,
+            [Load("quiz.json")],
             Options with
             {
                 Samples = file,

@@ -1,76 +1,13 @@
 using System.Text.Json;
-using Engram.Evaluation.Code;
 using Engram.Evaluation.Harness;
 using Engram.Evaluation.Scoring;
-using Engram.Inference;
 using Engram.Models.Memory;
-using Engram.Tests.Storage;
-using Engram.Torch.Tests.Inference;
-using Engram.Torch.Tests.Training;
 
 namespace Engram.Torch.Tests.Evaluation.Harness;
 
 /// <summary>Tasks from their files to their scores, on a small model.</summary>
-public sealed class TaskRunnerTests : IDisposable
+public sealed class TaskRunnerTests : TasksInFolder
 {
-    private const string Choice = """
-        { "task": "t", "version": 1, "description": "d", "kind": "choice", "data": [{ "files": ["absent.jsonl"] }, { "files": ["rows.jsonl"] }], "subtask": "subject",
-          "few_shot": { "count": 2 }, "instruction": "About {{ subject }}.\n\n", "prompt": "Q: {{ question }}\nA:", "metrics": ["acc_uncond", "acc", "acc_norm", "acc_bytes", "acc_tok"],
-          "stem": ["question"], "published": { "source": "s", "metric": "accuracy", "shots": 2, "scores": { "engram_27b": 89.0 } } }
-        """;
-
-    private readonly TemporaryFolder _folder = new();
-    private readonly InferenceModels _models = new(TinyRun.Configuration);
-    private readonly ManagedModel _model;
-
-    public TaskRunnerTests()
-    {
-        _model = new ManagedModel(EngramModel.Open(_models.Folder, threads: 1));
-        Write(
-            "rows.jsonl",
-            Enumerable
-                .Range(0, 6)
-                .Select(i =>
-                    $$"""{"question": "which {{i}}", "choices": ["yes", "no", "a é {{i}}"], "gold": {{i % 3}}, "subject": "{{(i < 4 ? "one" : "two")}}"}"""
-                )
-        );
-        Write("t.json", [Choice]);
-    }
-
-    public void Dispose()
-    {
-        _model.Dispose();
-        _models.Dispose();
-        _folder.Dispose();
-    }
-
-    private void Write(string name, IEnumerable<string> lines) => File.WriteAllText(_folder.File(name), string.Join('\n', lines) + "\n");
-
-    private TaskFile Load(string name = "t.json") => TaskFiles.Load(_folder.File(name));
-
-    private EvaluationOptions Options => new() { DataRoot = Path.GetDirectoryName(_folder.File("rows.jsonl"))! };
-
-    private TaskSample[] Samples(EvaluationOptions options, TaskFile? task = null, string file = "samples.jsonl")
-    {
-        using (var samples = SampleFile.Open(_folder.File(file), resume: true))
-            TaskRunner.Run(
-                _model,
-                _model.Memory,
-                [task ?? Load()],
-                options with
-                {
-                    Samples = samples,
-                },
-                cancellation: TestContext.Current.CancellationToken
-            );
-        return
-        [
-            .. File.ReadAllLines(_folder.File(file))
-                .Select(line => JsonSerializer.Deserialize(line, SampleJson.Readable.TaskSample)!)
-                .OrderBy(sample => sample.Index),
-        ];
-    }
-
     [Fact]
     public void Prompts_hold_instruction_examples_and_question()
     {
@@ -94,7 +31,7 @@ public sealed class TaskRunnerTests : IDisposable
     [Fact]
     public void Scores_follow_from_the_likelihoods_of_the_options()
     {
-        var result = TaskRunner.Run(_model, _model.Memory, [Load()], Options, cancellation: TestContext.Current.CancellationToken);
+        var result = TaskRunner.Run(Model, Model.Memory, [Load()], Options, cancellation: TestContext.Current.CancellationToken);
         var samples = Samples(Options);
         foreach (
             var (metric, lengths) in new (string, Func<string, int, double>)[]
@@ -131,190 +68,12 @@ public sealed class TaskRunnerTests : IDisposable
     }
 
     [Fact]
-    public void A_run_goes_on_where_it_was_ended_and_asks_nothing_twice()
-    {
-        var whole = Samples(Options);
-        var lines = File.ReadAllLines(_folder.File("samples.jsonl"));
-        File.WriteAllText(_folder.File("cut.jsonl"), string.Join('\n', lines[..3]) + "\n" + lines[3][..40]);
-        var resumed = Samples(Options, file: "cut.jsonl");
-        Assert.Equal(
-            whole.Select(sample => JsonSerializer.Serialize(sample, SampleJson.Readable.TaskSample)),
-            resumed.Select(sample => JsonSerializer.Serialize(sample, SampleJson.Readable.TaskSample))
-        );
-        using var samples = SampleFile.Open(_folder.File("cut.jsonl"), resume: true);
-        Assert.Equal(6, samples.Found);
-        Assert.Equal(
-            0,
-            TaskRunner
-                .Run(
-                    _model,
-                    _model.Memory,
-                    [Load()],
-                    Options with
-                    {
-                        Samples = samples,
-                    },
-                    cancellation: TestContext.Current.CancellationToken
-                )
-                .Tokens
-        );
-        // Another use of the memory is another score.
-        Assert.NotEqual(
-            0,
-            TaskRunner
-                .Run(
-                    _model,
-                    null,
-                    [Load()],
-                    Options with
-                    {
-                        Samples = samples,
-                        Memory = "off",
-                    },
-                    cancellation: TestContext.Current.CancellationToken
-                )
-                .Tokens
-        );
-        Assert.Throws<IOException>(() => SampleFile.Open(_folder.File("cut.jsonl"), resume: false));
-    }
-
-    [Fact]
-    public void Samples_of_a_silenced_memory_are_its_own_and_kept_shares_follow_from_them()
-    {
-        var (all, order) = (Suppression.Parse("all"), Suppression.Parse("order=2@prompt"));
-        var whole = Samples(Options);
-        var silenced = Samples(Options with { Suppression = all });
-        var partly = Samples(Options with { Suppression = order });
-        // One file holds the three, told apart by what was silenced.
-        Assert.Equal([6, 12, 18], new[] { whole.Length, silenced.Length, partly.Length });
-        Assert.Equal([null, "all", "order=2@prompt"], partly.Select(sample => sample.Suppressed).Distinct());
-        Assert.Equal(3, partly.Select(sample => sample.Key).Distinct().Count());
-        Assert.Equal(3, partly.Where(sample => sample.Index == 0).Select(sample => sample.Scores![0]).Distinct().Count());
-        Assert.Single(partly.Where(sample => sample.Index == 0).Select(sample => sample.PromptSha256).Distinct());
-
-        using var samples = SampleFile.Open(_folder.File("samples.jsonl"), resume: true);
-        EvaluationResult Again(Suppression? part) =>
-            TaskRunner.Run(
-                _model,
-                _model.Memory,
-                [Load()],
-                Options with
-                {
-                    Samples = samples,
-                    Suppression = part,
-                },
-                cancellation: TestContext.Current.CancellationToken
-            );
-        var (first, second) = (Again(null), Again(all));
-        Assert.Equal((0, 0), (first.Tokens, second.Tokens));
-        Assert.All(second.Results, result => Assert.Equal("all", result.Suppressed));
-        var retained = Assert.Single(TaskRetention.Of([Load()], first, second));
-        Assert.Equal(("t", "acc_uncond", "all", 6), (retained.Task, retained.Metric, retained.Suppressed, retained.Retained.Items));
-        Assert.Equal(1 / 3.0, retained.Retained.Chance, 1e-12);
-        var (kept, had) = (
-            silenced.Where(sample => sample.Suppressed == "all").Average(sample => sample.Values["acc_uncond"]),
-            whole.Average(sample => sample.Values["acc_uncond"])
-        );
-        Assert.Equal((had, kept), (retained.Retained.Full, retained.Retained.Less));
-        Assert.Equal(had > 0 ? kept / had : null, retained.Retained.Share);
-        Assert.Equal(had > 1 / 3.0 + 1e-9 ? (kept - 1 / 3.0) / (had - 1 / 3.0) : null, retained.Retained.AboveChance);
-        Assert.Throws<ArgumentException>(() =>
-            TaskRunner.Run(_model, null, [Load()], Options with { Suppression = all }, cancellation: TestContext.Current.CancellationToken)
-        );
-    }
-
-    [Fact]
-    public void Two_runs_do_not_write_one_file()
-    {
-        using var first = SampleFile.Open(_folder.File("one.jsonl"), resume: true);
-        Assert.Contains(
-            "one.jsonl",
-            Assert.Throws<IOException>(() => SampleFile.Open(_folder.File("one.jsonl"), resume: true)).Message,
-            StringComparison.Ordinal
-        );
-    }
-
-    [Fact]
-    public void A_model_is_known_by_its_files_and_not_by_its_name()
-    {
-        Samples(Options with { Model = "a", ModelIdentity = "x" });
-        Assert.All(Samples(Options with { Model = "./a", ModelIdentity = "x" }), sample => Assert.Equal("a", sample.Model));
-        Assert.Equal(6, File.ReadAllLines(_folder.File("samples.jsonl")).Length);
-        Assert.Equal(12, Samples(Options with { Model = "a", ModelIdentity = "y" }).Length);
-    }
-
-    [Fact]
-    public void Samples_hold_what_the_headline_metric_follows_from()
-    {
-        var samples = Samples(Options);
-        Assert.All(
-            samples,
-            sample =>
-            {
-                var gains = sample.Scores!.Zip(sample.NeutralScores!, (score, neutral) => score - neutral).ToArray();
-                Assert.Equal(Array.IndexOf(gains, gains.Max()), sample.Prediction!.GetValue<int>());
-            }
-        );
-        Write("t.json", [Choice.Replace("\"acc_uncond\", ", "")]);
-        Assert.All(Samples(Options, file: "acc.jsonl"), sample => Assert.Null(sample.NeutralScores));
-    }
-
-    /// <summary>
-    /// What was generated becomes "[invalid]", which the prompt makes a harmless line; the tests do what generated code may do.
-    /// </summary>
-    [Fact]
-    public void What_became_of_generated_programs_stands_in_the_samples()
-    {
-        Sandbox sandbox;
-        try
-        {
-            sandbox = Sandbox.Open();
-        }
-        catch (NotSupportedException error)
-        {
-            Assert.Skip(error.Message);
-            return;
-        }
-        Write(
-            "code.json",
-            [
-                """
-                { "task": "code", "version": 1, "description": "d", "kind": "generate", "data": [{ "files": ["code.jsonl"] }], "prompt": "{{ text }}",
-                  "metrics": ["pass@1"], "max_new_tokens": 1, "filters": [{ "name": "none", "steps": ["/\\u0001(never)/"] }], "code": "humaneval" }
-                """,
-            ]
-        );
-        string[] tests = ["pass", "assert 1 == 2", "while True: pass", "open('/etc/passwd')"];
-        Write(
-            "code.jsonl",
-            tests.Select(test =>
-                JsonSerializer.Serialize(
-                    new
-                    {
-                        text = "t",
-                        prompt = "def f(): pass\ninvalid = 0\n",
-                        entry_point = "f",
-                        test = $"def check(candidate):\n    {test}",
-                    }
-                )
-            )
-        );
-        var samples = Samples(Options with { Sandbox = sandbox }, Load("code.json"), "code-samples.jsonl");
-        Assert.Equal([1, 0, 0, 0], samples.Select(sample => sample.Values["pass@1"]));
-        string[] became = ["completed", "AssertionError", "time limit", "FileNotFoundError"];
-        foreach (var (sample, expected) in samples.Zip(became))
-            Assert.Contains(expected, sample.Program!, StringComparison.Ordinal);
-        var none = Samples(Options, Load("code.json"), "not-run.jsonl");
-        Assert.All(none, sample => Assert.Equal((null, 0), (sample.Program, sample.Values.Count)));
-    }
-
-    [Fact]
     public void What_a_model_would_write_itself_is_a_metric()
     {
         Write("t.json", [Choice.Replace("\"acc_uncond\", \"acc\"", "\"greedy\", \"acc\"")]);
-        var row = File.ReadAllLines(_folder.File("rows.jsonl"))[0];
+        var row = File.ReadAllLines(Folder.File("rows.jsonl"))[0];
         var prompt = "About one.\n\nQ: which 0\nA:";
-        var scorer = new Scorer(_model, _model.Memory);
+        var scorer = new Scorer(Model, Model.Memory);
         // The likeliest next text, as an option, is what the model writes.
         var written = scorer.Answer([new GenerationRequest(prompt, ["\u0001"], 1)])[0].Text!;
         Assert.True(scorer.Answer([new LikelihoodRequest(prompt, written)])[0].Greedy);
@@ -350,19 +109,19 @@ public sealed class TaskRunnerTests : IDisposable
     [Fact]
     public void Every_control_of_the_memory_is_an_ordinary_argument()
     {
-        using var oneRow = _model.Memory!.Ablation(MemoryUse.OneRow);
-        using var shuffled = _model.Memory!.Ablation(MemoryUse.ShuffledRows);
+        using var oneRow = Model.Memory!.Ablation(MemoryUse.OneRow);
+        using var shuffled = Model.Memory!.Ablation(MemoryUse.ShuffledRows);
         var request = new LikelihoodRequest("which", " yes");
         double[] scores =
         [
-            .. new[] { _model.Memory, null, oneRow, shuffled }.Select(memory =>
-                new Scorer(_model, memory).Answer([request])[0].LogLikelihood
+            .. new[] { Model.Memory, null, oneRow, shuffled }.Select(memory =>
+                new Scorer(Model, memory).Answer([request])[0].LogLikelihood
             ),
         ];
         Assert.Equal(4, scores.Distinct().Count());
         // Whatever the n-gram, the same row of each head is read.
         var rows = new MemoryRows();
-        oneRow!.Address(_model.Tokenizer.Encode("which yes which no"), [], 1, rows);
+        oneRow!.Address(Model.Tokenizer.Encode("which yes which no"), [], 1, rows);
         var first = rows.Layer(0)[..oneRow.Columns].ToArray();
         for (var t = 1; t < rows.Tokens; t++)
             Assert.Equal(first, rows.Layer(0).Slice(t * oneRow.Columns, oneRow.Columns).ToArray());
@@ -398,7 +157,7 @@ public sealed class TaskRunnerTests : IDisposable
                 """,
             ]
         );
-        var result = TaskRunner.Run(_model, _model.Memory, [Load("g.json")], Options, cancellation: TestContext.Current.CancellationToken);
+        var result = TaskRunner.Run(Model, Model.Memory, [Load("g.json")], Options, cancellation: TestContext.Current.CancellationToken);
         Assert.Equal(["exact_match,all", "contains,all", "exact_match,none", "contains,none"], result.Results.Select(one => one.Metric));
         Assert.All(result.Results, one => Assert.Equal(2, one.Items));
         Assert.Equal(
@@ -420,9 +179,9 @@ public sealed class TaskRunnerTests : IDisposable
             ]
         );
         var result = TaskRunner
-            .Run(_model, _model.Memory, [Load("r.json")], Options, cancellation: TestContext.Current.CancellationToken)
+            .Run(Model, Model.Memory, [Load("r.json")], Options, cancellation: TestContext.Current.CancellationToken)
             .Results;
-        var nats = -new Scorer(_model, _model.Memory)
+        var nats = -new Scorer(Model, Model.Memory)
             .Answer([new RollingRequest("one two three"), new RollingRequest("é four")])
             .Sum(answer => answer.LogLikelihood);
         Assert.Equal(nats / (13 + 7) / Math.Log(2), result[1].Value!.Value, 1e-9);
@@ -464,7 +223,7 @@ public sealed class TaskRunnerTests : IDisposable
     {
         Write("rows.jsonl", [row]);
         var error = Assert.Throws<InvalidDataException>(() =>
-            TaskRunner.Run(_model, null, [Load()], Options with { Shots = 0 }, cancellation: TestContext.Current.CancellationToken)
+            TaskRunner.Run(Model, null, [Load()], Options with { Shots = 0 }, cancellation: TestContext.Current.CancellationToken)
         );
         Assert.StartsWith(message, error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', error.Message);
@@ -496,7 +255,7 @@ public sealed class TaskRunnerTests : IDisposable
     }
 
     private Engram.Evaluation.Datasets.DatasetRow RowOf(string file) =>
-        Engram.Evaluation.Datasets.DatasetReader.Read(_folder.File(file), file).Single();
+        Engram.Evaluation.Datasets.DatasetReader.Read(Folder.File(file), file).Single();
 
     [Theory]
     [InlineData("{{ question }", "template")]
@@ -508,7 +267,7 @@ public sealed class TaskRunnerTests : IDisposable
     {
         Write("t.json", [Choice.Replace("Q: {{ question }}\\nA:", prompt)]);
         var error = Assert.Throws<InvalidDataException>(() =>
-            TaskRunner.Run(_model, null, [Load()], Options, cancellation: TestContext.Current.CancellationToken)
+            TaskRunner.Run(Model, null, [Load()], Options, cancellation: TestContext.Current.CancellationToken)
         );
         Assert.Contains(message, error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', error.Message);
@@ -520,12 +279,12 @@ public sealed class TaskRunnerTests : IDisposable
         Write("t.json", [Choice.Replace("\"stem\"", "\"stam\"")]);
         Assert.Contains("stam", Assert.Throws<InvalidDataException>(() => Load()).Message, StringComparison.Ordinal);
         Write("t.json", [Choice]);
-        File.Delete(_folder.File("rows.jsonl"));
+        File.Delete(Folder.File("rows.jsonl"));
         Assert.Contains(
             "absent.jsonl",
             Assert
                 .Throws<FileNotFoundException>(() =>
-                    TaskRunner.Run(_model, null, [Load()], Options, cancellation: TestContext.Current.CancellationToken)
+                    TaskRunner.Run(Model, null, [Load()], Options, cancellation: TestContext.Current.CancellationToken)
                 )
                 .Message,
             StringComparison.Ordinal
@@ -578,7 +337,7 @@ public sealed class TaskRunnerTests : IDisposable
             wrong = new() { ["pass@1"] = 0, ["pass@2,all"] = 0 };
         var together = GeneratedAnswers.Together([right, wrong, wrong, wrong]);
         Assert.Equal((0.25, 0.5), (together["pass@1"], together["pass@2,all"])); // 1 − 3/6 pairs without the right one
-        Write("g.json", [File.ReadAllText(_folder.File("g.json")).Replace("contains", "pass@6")]);
+        Write("g.json", [File.ReadAllText(Folder.File("g.json")).Replace("contains", "pass@6")]);
         Assert.Contains("pass@6 needs", Assert.Throws<InvalidDataException>(() => Load("g.json")).Message, StringComparison.Ordinal);
     }
 
@@ -587,25 +346,12 @@ public sealed class TaskRunnerTests : IDisposable
         Assert.Equal([0, 1, 4, 5], Samples(Options with { Limit = 2 }).Select(sample => sample.Index));
 
     /// <summary>Options and right answers are no part of a prompt, but of the score.</summary>
-    [Theory]
-    [InlineData("yes", "no")]
-    [InlineData("\"gold\": 0", "\"gold\": 1")]
-    public void A_row_that_has_changed_is_asked_again(string from, string to)
-    {
-        Samples(Options with { Shots = 0 });
-        Write("rows.jsonl", File.ReadAllLines(_folder.File("rows.jsonl")).Select((row, i) => i == 0 ? row.Replace(from, to) : row));
-        var again = Samples(Options with { Shots = 0 });
-        Assert.Equal(7, again.Length);
-        Assert.Equal(again[0].PromptSha256, again[1].PromptSha256);
-        Assert.NotEqual(again[0].ItemSha256, again[1].ItemSha256);
-    }
-
     [Fact]
     public void A_group_that_holds_itself_is_refused()
     {
         Write(
             "circle.json",
-            [$$"""{ "task": "circle", "version": 1, "description": "d", "kind": "group", "tasks": ["{{_folder.File("circle.json")}}"] }"""]
+            [$$"""{ "task": "circle", "version": 1, "description": "d", "kind": "group", "tasks": ["{{Folder.File("circle.json")}}"] }"""]
         );
         Assert.Contains(
             "part of itself",
@@ -615,12 +361,12 @@ public sealed class TaskRunnerTests : IDisposable
     }
 
     private IReadOnlyList<TaskResult> Run(EvaluationOptions options) =>
-        TaskRunner.Run(_model, _model.Memory, [Load()], options, cancellation: TestContext.Current.CancellationToken).Results;
+        TaskRunner.Run(Model, Model.Memory, [Load()], options, cancellation: TestContext.Current.CancellationToken).Results;
 
     [Fact]
     public void Two_models_are_compared_on_the_same_items()
     {
-        var one = TaskRunner.Run(_model, _model.Memory, [Load()], Options, cancellation: TestContext.Current.CancellationToken);
+        var one = TaskRunner.Run(Model, Model.Memory, [Load()], Options, cancellation: TestContext.Current.CancellationToken);
         var comparison = TaskComparison.Of([Load()], "a", one, "b", one).Single();
         Assert.Equal((0.0, 6, 1.0), (comparison.Difference, comparison.Items, comparison.PValue));
     }

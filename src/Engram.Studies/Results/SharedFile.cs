@@ -1,7 +1,7 @@
-namespace Engram.Training;
+namespace Engram.Studies.Results;
 
 /// <summary>Opens files that processes side by side write in turns, each waiting until the others have closed them.</summary>
-public static class SharedFile
+internal static class SharedFile
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20),
         LongestWait = TimeSpan.FromHours(1);
@@ -9,26 +9,18 @@ public static class SharedFile
     /// <summary>Opens a file that nobody else has open meanwhile.</summary>
     /// <param name="path">The file; created if it is missing.</param>
     /// <param name="cancellation">Ends the waiting.</param>
-    /// <param name="longest">How long it is waited for; null for an hour.</param>
-    /// <exception cref="IOException">It cannot be opened, or another process has kept it open so long.</exception>
-    public static FileStream OpenAlone(string path, CancellationToken cancellation = default, TimeSpan? longest = null) =>
-        Open(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, longest ?? LongestWait, cancellation);
+    /// <exception cref="IOException">It cannot be opened, or another process has kept it open for an hour.</exception>
+    public static FileStream OpenAlone(string path, CancellationToken cancellation = default) =>
+        Open(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, cancellation);
 
     /// <summary>Reads a file that is there, between two writes.</summary>
     public static string ReadAllText(string path)
     {
-        using var text = new StreamReader(Open(path, FileMode.Open, FileAccess.Read, FileShare.Read, LongestWait, default));
+        using var text = new StreamReader(Open(path, FileMode.Open, FileAccess.Read, FileShare.Read, default));
         return text.ReadToEnd();
     }
 
-    private static FileStream Open(
-        string path,
-        FileMode mode,
-        FileAccess access,
-        FileShare share,
-        TimeSpan longest,
-        CancellationToken cancellation
-    )
+    private static FileStream Open(string path, FileMode mode, FileAccess access, FileShare share, CancellationToken cancellation)
     {
         for (var waited = TimeSpan.Zero; ; waited += Pause)
         {
@@ -37,7 +29,7 @@ public static class SharedFile
             {
                 return new FileStream(path, mode, access, share);
             }
-            catch (IOException error) when (IsOpenElsewhere(error) && waited < longest)
+            catch (IOException error) when (IsOpenElsewhere(error) && waited < LongestWait)
             {
                 cancellation.WaitHandle.WaitOne(Pause);
             }
